@@ -1,0 +1,211 @@
+/**
+ * The one door to Venus for gateways. Nothing of any gateway's protocol is in it: objects, names, opens and closes.
+ *
+ * Every operation says for whom it acts; the servers check rights again. Every expected failure is a Failure.
+ * A change is acknowledged (the promise resolves) only when it is durable: on the servers while connected.
+ */
+import type { Failure, Fid, StoreId } from '../vice/interface/index.js';
+export { Failure, isFailure } from '../vice/interface/index.js';
+export type { FailureKind, Fid, StoreId } from '../vice/interface/index.js';
+
+export interface Caller {
+  readonly user: string;
+}
+
+export interface ObjectStatus {
+  /** Stable through renames and over all gateways; never reused. */
+  readonly fid: Fid;
+  readonly kind: 'file' | 'directory' | 'symlink';
+  /** Bytes; 0 for directories. */
+  readonly length: number;
+  /**
+   * For files the StoreId of the close that made the contents: equal ids, equal bytes, on every gateway; unchanged by
+   * renames, properties and reintegration. For others null.
+   */
+  readonly version: StoreId | null;
+  /** Milliseconds since 1970. */
+  readonly created: number;
+  readonly modified: number;
+  readonly mode: number;
+  readonly owner: string;
+  /** Who made the last change. */
+  readonly author: string;
+  /** `{namespace}name` -> XML fragment. */
+  readonly properties: Readonly<Record<string, string>>;
+  /** Text of a symbolic link. */
+  readonly target: string | null;
+}
+
+export interface Entry {
+  readonly name: string;
+  readonly status: ObjectStatus;
+}
+
+/** Where a path leads. */
+export interface Place {
+  /** The directory that holds the last name; null for the root. */
+  readonly parent: Fid | null;
+  /** The last name as it is stored (the asked one if it does not exist); '' for the root. */
+  readonly name: string;
+  /** The object, or null when only the last name does not exist. */
+  readonly object: ObjectStatus | null;
+  /** All directories from the root down to `parent`, root first; empty for the root. */
+  readonly ancestors: readonly Fid[];
+}
+
+/** What must hold at the moment of the change, checked together with it; else it fails with `changed`. */
+export interface Expectation {
+  /** The file must exist with exactly this version (null: the name must be free). */
+  readonly version?: StoreId | null;
+}
+
+export interface OpenFile {
+  /** As of the open; reads yield exactly this version whatever happens meanwhile. */
+  readonly status: ObjectStatus;
+  /** Bytes from `start` up to but not including `end`. @throws Failure damaged, unreachable while reading */
+  read(start?: number, end?: number): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** New contents on their way. Nothing is changed before `close` resolves. */
+export interface Writer {
+  readonly length: number;
+  /** Calls do not overlap. @throws Failure no-space */
+  write(chunk: Uint8Array): Promise<void>;
+  /**
+   * The close: stores the contents whole, as one update of the file bound to `name` in `parent` (same Fid), or as a
+   * new file there. @throws Failure not-found (parent), is-directory, changed, no-space, quota, access-denied, unreachable
+   */
+  close(target: WriteTarget): Promise<WriteOutcome>;
+  /** Forgets everything. Idempotent, also after close. */
+  abort(): Promise<void>;
+}
+
+export interface WriteTarget {
+  readonly parent: Fid;
+  readonly name: string;
+  readonly expect?: Expectation;
+  /** Default: now. */
+  readonly modified?: number;
+}
+
+export interface WriteOutcome {
+  readonly created: boolean;
+  readonly status: ObjectStatus;
+}
+
+export interface Space {
+  readonly usedBytes: number;
+  readonly availableBytes: number;
+}
+
+/** A lease on an object or a subtree, as gateways use it for their locks: kept over restarts, lapses by itself. */
+export interface Lease {
+  readonly token: string;
+  readonly fid: Fid;
+  readonly holder: string;
+  /** Milliseconds since 1970. */
+  readonly expires: number;
+  /** The gateway's own words about it, at most 8 KiB. */
+  readonly note: string;
+}
+
+export interface Leases {
+  /** All leases, lapsed ones included; loaded at the start, so this does not wait. */
+  all(): readonly Lease[];
+  /** Adds or replaces by token; durable when it resolves. @throws Failure busy (too many) */
+  put(lease: Lease): Promise<void>;
+  /** Idempotent; durable when it resolves. */
+  remove(token: string): Promise<void>;
+}
+
+export interface ServerState {
+  readonly name: string;
+  readonly address: string;
+  readonly reachable: boolean;
+  /** Milliseconds since it was last heard; null if never. */
+  readonly silence: number | null;
+}
+
+export interface VolumeState {
+  readonly id: string;
+  readonly name: string;
+  /** Coda's states; see venus/volume. */
+  readonly state: 'hoarding' | 'write-disconnected' | 'emulating' | 'reintegrating' | 'resolving';
+  /** Names of the servers that hold a replica, and of those now accessible. */
+  readonly vsg: readonly string[];
+  readonly avsg: readonly string[];
+  readonly preferred: string | null;
+  readonly pendingRecords: number;
+  readonly pendingBytes: number;
+}
+
+export interface VenusState {
+  readonly venus: string;
+  readonly servers: readonly ServerState[];
+  readonly volumes: readonly VolumeState[];
+  readonly cache: { readonly objects: number; readonly containers: number; readonly bytes: number };
+}
+
+export interface Venus {
+  /**
+   * Walks names down from the realm's root. A name is found byte for byte, else under the other Unicode normal form.
+   * @throws Failure not-found (a directory on the way), not-directory, unreachable, access-denied, invalid
+   */
+  lookup(caller: Caller, path: readonly string[]): Promise<Place>;
+  /** @throws Failure not-found, unreachable, access-denied */
+  status(caller: Caller, fid: Fid): Promise<ObjectStatus>;
+  /** All names of a directory with their objects, in batches so that nobody waits long; one snapshot of the names. */
+  list(caller: Caller, directory: Fid): AsyncIterable<readonly Entry[]>;
+  /** Opens the newest accessible version for reading. @throws Failure not-found, is-directory, unreachable, damaged */
+  open(caller: Caller, fid: Fid): Promise<OpenFile>;
+  /** Starts a write of `announced` bytes, if known. @throws Failure no-space */
+  write(caller: Caller, announced?: number): Promise<Writer>;
+  /** @throws Failure exists, not-found, not-directory, no-space, quota, access-denied, unreachable, invalid */
+  makeDirectory(caller: Caller, parent: Fid, name: string): Promise<ObjectStatus>;
+  /** @throws as makeDirectory */
+  makeSymlink(caller: Caller, parent: Fid, name: string, target: string): Promise<ObjectStatus>;
+  /**
+   * Removes a name and its object; of a directory all that is below it, bottom up.
+   * @throws Failure not-found, changed, access-denied, unreachable
+   */
+  remove(caller: Caller, parent: Fid, name: string, expect?: Expectation): Promise<void>;
+  /**
+   * Moves a name, in one step; what bore the target name is removed in the same step (`replaced`).
+   * @throws Failure not-found, exists (without `replace`), loop, cross-volume, changed, access-denied, unreachable
+   */
+  rename(caller: Caller, from: Name, to: Name, options: ReplaceOptions): Promise<{ readonly replaced: boolean }>;
+  /**
+   * Copies a file with its properties under a new Fid without moving its bytes, or a directory (itself only:
+   * members are the gateway's walk). @throws as rename
+   */
+  copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome>;
+  setModified(caller: Caller, fid: Fid, modified: number): Promise<ObjectStatus>;
+  setMode(caller: Caller, fid: Fid, mode: number): Promise<ObjectStatus>;
+  /** All or nothing. @throws Failure not-found, too-large, access-denied, unreachable */
+  setProperties(caller: Caller, fid: Fid, changes: PropertyChanges): Promise<ObjectStatus>;
+  space(caller: Caller): Promise<Space>;
+  readonly leases: Leases;
+  state(): VenusState;
+  /** Finishes what is under way, flushes, closes. */
+  close(): Promise<void>;
+}
+
+export interface Name {
+  readonly parent: Fid;
+  readonly name: string;
+}
+
+export interface ReplaceOptions {
+  /** Whether an object at the target name may be replaced. */
+  readonly replace: boolean;
+  readonly expect?: Expectation;
+}
+
+export interface PropertyChanges {
+  readonly set: Readonly<Record<string, string>>;
+  readonly remove: readonly string[];
+}
+
+/** What `venus` operations reject with. */
+export type VenusFailure = Failure;

@@ -1,0 +1,12 @@
+/** The contract that both sides speak: everything in this folder, and nothing of anybody else's. */
+export * from './codec.js';
+export * from './credential.js';
+export * from './failure.js';
+export * from './fid.js';
+export * from './mutation.js';
+export * from './realm.js';
+export * from './rpc.js';
+export * from './semantics.js';
+export * from './store-id.js';
+export * from './version-vector.js';
+export * from './vnode.js';

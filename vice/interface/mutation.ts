@@ -1,0 +1,158 @@
+/**
+ * The records of the client modify log, which are also what travels to the servers: there is one way for a
+ * change to reach them (design.md 2; Coda: vicedep/cml.rpc2).
+ *
+ * A record names the updates that its author had seen of each object (`base`). With it a server certifies
+ * (vice/volume/certify.ts): a file must have known nothing else, a directory may have (names are then checked).
+ */
+import type { Fid, VolumeId } from './fid.js';
+import type { StoreId, StoreIdVector } from './store-id.js';
+
+interface RecordCommon {
+  readonly storeId: StoreId;
+  /** Milliseconds since 1970 at the gateway. */
+  readonly time: number;
+  /** The user who made the change; the server checks that the session may speak for this user. */
+  readonly author: string;
+  /** For each existing object that the record touches, what its author had seen of it. */
+  readonly base: Readonly<Record<Fid, StoreIdVector>>;
+}
+
+/** A new, empty file. */
+export interface CreateRecord extends RecordCommon {
+  readonly op: 'create';
+  readonly parent: Fid;
+  readonly name: string;
+  readonly fid: Fid;
+  readonly mode: number;
+}
+
+export interface MakeDirRecord extends RecordCommon {
+  readonly op: 'mkdir';
+  readonly parent: Fid;
+  readonly name: string;
+  readonly fid: Fid;
+  readonly mode: number;
+}
+
+export interface SymlinkRecord extends RecordCommon {
+  readonly op: 'symlink';
+  readonly parent: Fid;
+  readonly name: string;
+  readonly fid: Fid;
+  readonly target: string;
+}
+
+/** The close of a written file: its whole new contents. */
+export interface StoreRecord extends RecordCommon {
+  readonly op: 'store';
+  readonly fid: Fid;
+  readonly length: number;
+  readonly digest: string;
+  readonly modified: number;
+}
+
+/** Removes a file or symbolic link with its only name. */
+export interface RemoveRecord extends RecordCommon {
+  readonly op: 'remove';
+  readonly parent: Fid;
+  readonly name: string;
+  readonly fid: Fid;
+}
+
+/** Removes an empty directory. */
+export interface RemoveDirRecord extends RecordCommon {
+  readonly op: 'rmdir';
+  readonly parent: Fid;
+  readonly name: string;
+  readonly fid: Fid;
+}
+
+/** Moves a name. The target name must be free: an existing target is removed by a record of its own before. */
+export interface RenameRecord extends RecordCommon {
+  readonly op: 'rename';
+  readonly fromParent: Fid;
+  readonly fromName: string;
+  readonly toParent: Fid;
+  readonly toName: string;
+  readonly fid: Fid;
+}
+
+export interface UtimesRecord extends RecordCommon {
+  readonly op: 'utimes';
+  readonly fid: Fid;
+  readonly modified: number;
+}
+
+export interface ChmodRecord extends RecordCommon {
+  readonly op: 'chmod';
+  readonly fid: Fid;
+  readonly mode: number;
+}
+
+export interface ChownRecord extends RecordCommon {
+  readonly op: 'chown';
+  readonly fid: Fid;
+  readonly owner: string;
+}
+
+/** Sets and removes dead properties (Coda has none). */
+export interface SetPropertiesRecord extends RecordCommon {
+  readonly op: 'setprops';
+  readonly fid: Fid;
+  readonly set: Readonly<Record<string, string>>;
+  readonly remove: readonly string[];
+}
+
+export type Mutation =
+  | CreateRecord
+  | MakeDirRecord
+  | SymlinkRecord
+  | StoreRecord
+  | RemoveRecord
+  | RemoveDirRecord
+  | RenameRecord
+  | UtimesRecord
+  | ChmodRecord
+  | ChownRecord
+  | SetPropertiesRecord;
+
+/** Every object that `record` reads or changes, the created or removed one included. */
+export function fidsOf(record: Mutation): readonly Fid[] {
+  switch (record.op) {
+    case 'create':
+    case 'mkdir':
+    case 'symlink':
+    case 'remove':
+    case 'rmdir':
+      return [record.parent, record.fid];
+    case 'rename':
+      return record.fromParent === record.toParent
+        ? [record.fromParent, record.fid]
+        : [record.fromParent, record.toParent, record.fid];
+    case 'store':
+    case 'utimes':
+    case 'chmod':
+    case 'chown':
+    case 'setprops':
+      return [record.fid];
+  }
+}
+
+/** Whether `record` makes a new object. */
+export function isCreation(record: Mutation): record is CreateRecord | MakeDirRecord | SymlinkRecord {
+  return record.op === 'create' || record.op === 'mkdir' || record.op === 'symlink';
+}
+
+/** Second phase of the update protocol: which replicas have applied an update (COP2, Coda's UpdateSet). */
+export interface UpdateSet {
+  readonly storeId: StoreId;
+  /** Replica ids. */
+  readonly replicas: readonly string[];
+}
+
+/** All records of one batch are in one volume. */
+export interface Batch {
+  readonly volume: VolumeId;
+  readonly records: readonly Mutation[];
+}

@@ -1,0 +1,48 @@
+/**
+ * Where things are: which servers a realm has and which of them hold which volume (Coda's VLDB and VRDB in one
+ * versioned document). One server publishes it, every server keeps a copy, clients cache it.
+ */
+import type { Fid, VolumeId } from './fid.js';
+
+export interface ServerEntry {
+  readonly name: string;
+  /** `ws://host:port` or `wss://host:port`. */
+  readonly address: string;
+}
+
+export interface ReplicaEntry {
+  /** Slot name in version vectors; never reused within the volume. */
+  readonly id: string;
+  /** Name of the server that holds this replica. */
+  readonly server: string;
+}
+
+export interface VolumeEntry {
+  readonly id: VolumeId;
+  readonly name: string;
+  /** The volume storage group (VSG). */
+  readonly replicas: readonly ReplicaEntry[];
+}
+
+export interface RealmDocument {
+  readonly format: 1;
+  /** Counts publications; a higher version replaces a lower one everywhere. */
+  readonly version: number;
+  /** Random id of the realm: a server or a gateway never mixes two realms. */
+  readonly realm: string;
+  readonly name: string;
+  readonly servers: readonly ServerEntry[];
+  readonly volumes: readonly VolumeEntry[];
+  /** The volume whose root directory is the realm's root. */
+  readonly rootVolume: VolumeId;
+}
+
+/** The volume entry of `id`, if the realm has it. */
+export function volumeEntry(realm: RealmDocument, id: VolumeId): VolumeEntry | undefined {
+  return realm.volumes.find((volume) => volume.id === id);
+}
+
+/** The realm's root directory. */
+export function realmRoot(realm: RealmDocument): Fid {
+  return `${realm.rootVolume}.1.1` as Fid;
+}

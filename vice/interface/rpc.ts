@@ -1,0 +1,218 @@
+/**
+ * The calls that a server answers, their arguments and results. Every argument is checked against its schema at
+ * the server's gate and every result at the client's: neither trusts the other.
+ *
+ * Names follow Coda's vice.rpc2 where it has one: Fetch is a container download (vice/seam/network.ts),
+ * GetAttr is `status`, ValidateVols is `watch`, Reintegrate (and every connected update) is `mutate`.
+ */
+import { z } from 'zod';
+import { failureKinds } from './failure.js';
+import { parseFid, volumeId, type Fid, type VolumeId } from './fid.js';
+import type { Mutation } from './mutation.js';
+import { parseStoreId, type StoreId } from './store-id.js';
+import { limits, type VnodeStatus } from './vnode.js';
+
+/** Raised when a peer of the old version could not make sense of the new one. */
+export const protocolVersion = 1;
+
+const fid = z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined);
+const volume = z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined);
+const storeId = z.custom<StoreId>((value) => typeof value === 'string' && parseStoreId(value) !== undefined);
+const count = z.number().int().nonnegative();
+const counts = z.record(z.string().max(64), count);
+const name = z.string().min(1).max(limits.nameBytes);
+const user = z.string().min(1).max(128);
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const fids = z.array(fid).max(1000);
+const text = z.string().max(limits.propertyBytes);
+
+const common = { storeId, time: z.number(), author: user, base: z.record(fid, counts) };
+
+/** @see Mutation */
+export const mutationSchema: z.ZodType<Mutation> = z.discriminatedUnion('op', [
+  z.strictObject({ op: z.literal('create'), ...common, parent: fid, name, fid, mode: count }),
+  z.strictObject({ op: z.literal('mkdir'), ...common, parent: fid, name, fid, mode: count }),
+  z.strictObject({ op: z.literal('symlink'), ...common, parent: fid, name, fid, target: text }),
+  z.strictObject({ op: z.literal('store'), ...common, fid, length: count, digest, modified: z.number() }),
+  z.strictObject({ op: z.literal('remove'), ...common, parent: fid, name, fid }),
+  z.strictObject({ op: z.literal('rmdir'), ...common, parent: fid, name, fid }),
+  z.strictObject({
+    op: z.literal('rename'),
+    ...common,
+    fromParent: fid,
+    fromName: name,
+    toParent: fid,
+    toName: name,
+    fid,
+  }),
+  z.strictObject({ op: z.literal('utimes'), ...common, fid, modified: z.number() }),
+  z.strictObject({ op: z.literal('chmod'), ...common, fid, mode: count }),
+  z.strictObject({ op: z.literal('chown'), ...common, fid, owner: user }),
+  z.strictObject({
+    op: z.literal('setprops'),
+    ...common,
+    fid,
+    set: z.record(text, text),
+    remove: z.array(text).max(1000),
+  }),
+]);
+
+/** @see VnodeStatus */
+export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
+  fid,
+  kind: z.enum(['file', 'directory', 'symlink']),
+  parent: fid.nullable(),
+  vv: counts,
+  storeId: storeId.nullable(),
+  known: counts,
+  data: z.strictObject({ storeId, length: count, digest }).nullable(),
+  target: z.string().nullable(),
+  created: z.number(),
+  modified: z.number(),
+  mode: count,
+  owner: z.string(),
+  author: z.string(),
+  properties: z.record(z.string(), z.string()),
+});
+
+const updateSet = z.strictObject({ storeId, replicas: z.array(z.string().max(64)).max(64) });
+/** COP2 messages that ride on another call, so that a connected update costs one round. */
+const cop2 = z.array(updateSet).max(1000);
+
+const failure = z.strictObject({
+  kind: z.enum(failureKinds),
+  message: z.string(),
+  fid: fid.nullable(),
+});
+
+/** Where one object stands at the answering replica after an update. */
+const version = z.strictObject({ fid, vv: counts, storeId: storeId.nullable() });
+
+const realmDocument = z.strictObject({
+  format: z.literal(1),
+  version: count,
+  realm: z.string().max(64),
+  name: z.string().max(128),
+  servers: z.array(z.strictObject({ name: z.string().max(64), address: z.string().max(256) })),
+  volumes: z.array(
+    z.strictObject({
+      id: volume,
+      name: z.string().max(128),
+      replicas: z.array(z.strictObject({ id: z.string().max(64), server: z.string().max(64) })),
+    }),
+  ),
+  rootVolume: volume,
+});
+export const realmDocumentSchema = realmDocument;
+
+/**
+ * Each call: who may make it, its argument and its result.
+ *
+ * - `locate` the realm document that this server holds.
+ * - `watch` asks for a callback promise on a whole volume: from this reply on, until the connection closes, every
+ *   change to the volume by anybody else is pushed as a `break` that names the objects. `since` is the stamp up
+ *   to which the caller has heard of all changes at this replica (of this `incarnation`); `changed` is what changed
+ *   after it, null when the replica cannot tell (then everything is suspect).
+ * - `status` of some objects; null for one that this replica does not have.
+ * - `list` a directory: its status, a digest over its children's Fids and StoreIds (equal digests: equal children),
+ *   and, if `full`, names with the children's statuses. The reply may come in parts: `entries` are concatenated.
+ * - `mutate` certifies and applies a batch in one transaction, all or nothing (COP1). `inline` holds contents
+ *   (digest -> bytes) up to limits.inlineBytes each; other contents must have arrived by upload, under the transfer
+ *   id that `transfers` names for their digest, or already be at the server. `watermark`: the caller will never
+ *   send a counter below it again. Already applied records are skipped and count as applied.
+ * - `cop2` tells which replicas have applied updates.
+ * - `resolve` asks the server to bring these objects (or the whole volume) up to date from its peers, and waits.
+ * - `changes` (servers only) objects changed after stamp `since`, oldest first, for a peer that brings itself up to
+ *   date; a removed object is a tombstone.
+ * - `space` of the volume at this server, in bytes.
+ * - `report` what an operator wants to see of this server.
+ */
+export const calls = {
+  locate: { roles: ['gateway', 'server', 'operator'], argument: z.strictObject({}), result: realmDocument },
+  watch: {
+    roles: ['gateway'],
+    argument: z.strictObject({ volume, since: count.nullable(), incarnation: z.string().nullable() }),
+    result: z.strictObject({
+      replica: z.string(),
+      incarnation: z.string(),
+      stamp: count,
+      changed: z.array(fid).nullable(),
+    }),
+  },
+  status: {
+    roles: ['gateway', 'server'],
+    argument: z.strictObject({ volume, fids, cop2 }),
+    result: z.strictObject({ statuses: z.array(statusSchema.nullable()) }),
+  },
+  list: {
+    roles: ['gateway', 'server'],
+    argument: z.strictObject({ volume, fid, full: z.boolean(), cop2 }),
+    result: z.strictObject({
+      status: statusSchema.nullable(),
+      digest: z.string(),
+      entries: z.array(z.strictObject({ name: z.string(), status: statusSchema })),
+    }),
+  },
+  mutate: {
+    roles: ['gateway'],
+    argument: z.strictObject({
+      volume,
+      records: z.array(mutationSchema).min(1).max(limits.batchRecords),
+      inline: z.record(digest, z.instanceof(Uint8Array)),
+      transfers: z.record(digest, z.string().max(64)),
+      watermark: count,
+      cop2,
+    }),
+    result: z.discriminatedUnion('outcome', [
+      z.strictObject({
+        outcome: z.literal('applied'),
+        replica: z.string(),
+        stamp: count,
+        versions: z.array(version),
+        /** Directories that already held changes the caller had not seen: it must fetch them again. */
+        ahead: z.array(fid),
+      }),
+      z.strictObject({ outcome: z.literal('refused'), index: count, failure }),
+    ]),
+  },
+  cop2: { roles: ['gateway'], argument: z.strictObject({ volume, cop2 }), result: z.strictObject({}) },
+  resolve: {
+    roles: ['gateway', 'server', 'operator'],
+    argument: z.strictObject({ volume, fids: fids.nullable() }),
+    result: z.strictObject({ pulled: count, inconsistent: z.array(fid) }),
+  },
+  changes: {
+    roles: ['server'],
+    argument: z.strictObject({ volume, since: count, incarnation: z.string().nullable(), limit: count }),
+    result: z.strictObject({
+      replica: z.string(),
+      incarnation: z.string(),
+      changes: z.array(z.strictObject({ stamp: count, status: statusSchema, removed: z.boolean() })),
+      /** The stamp up to which these changes are complete. */
+      upTo: count,
+      more: z.boolean(),
+    }),
+  },
+  space: {
+    roles: ['gateway', 'operator'],
+    argument: z.strictObject({ volume }),
+    result: z.strictObject({ used: count, available: count }),
+  },
+  report: { roles: ['operator'], argument: z.strictObject({}), result: z.record(z.string(), z.unknown()) },
+} as const satisfies Record<
+  string,
+  { roles: readonly ('gateway' | 'server' | 'operator')[]; argument: z.ZodType; result: z.ZodType }
+>;
+
+export type CallName = keyof typeof calls;
+export type Argument<C extends CallName> = z.infer<(typeof calls)[C]['argument']>;
+export type Result<C extends CallName> = z.infer<(typeof calls)[C]['result']>;
+
+/** What a server pushes without being asked. */
+export const pushSchema = z.discriminatedUnion('push', [
+  /** Callback break: these objects have changed; the caller's stamp moves on. */
+  z.strictObject({ push: z.literal('break'), volume, stamp: count, fids: z.array(fid) }),
+  /** The realm document has a newer version: fetch it with `locate`. */
+  z.strictObject({ push: z.literal('realm'), version: count }),
+]);
+export type Push = z.infer<typeof pushSchema>;

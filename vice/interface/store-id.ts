@@ -1,0 +1,59 @@
+/**
+ * A StoreId names one update: the Venus that made it and that Venus' counter (Coda: HostId, Uniquifier).
+ * A Venus makes its StoreIds in order, so a vector VenusId -> counter says which updates an object has known.
+ *
+ * Notation: `9c3e5d7b01f2a4c6:17`.
+ */
+import type { VenusId } from './fid.js';
+
+declare const brand: unique symbol;
+export type StoreId = string & { readonly [brand]: 'StoreId' };
+
+/** For each Venus, the highest counter of its updates that an object incorporates. Absent means 0. */
+export type StoreIdVector = Readonly<Record<string, number>>;
+
+const pattern = /^([0-9a-f]{16}):([1-9][0-9]{0,14})$/;
+
+/** The StoreId of `venus`' update number `counter` (from 1). */
+export function makeStoreId(venus: VenusId, counter: number): StoreId {
+  return `${venus}:${counter}` as StoreId;
+}
+
+/** The StoreId in `text`, or undefined if it is none. */
+export function parseStoreId(text: string): StoreId | undefined {
+  return pattern.test(text) ? (text as StoreId) : undefined;
+}
+
+/** The Venus that made `id`. */
+export function venusOf(id: StoreId): VenusId {
+  return id.slice(0, 16) as VenusId;
+}
+
+/** The counter of `id` at the Venus that made it. */
+export function counterOf(id: StoreId): number {
+  return Number(id.slice(17));
+}
+
+/** Whether an object with `known` has incorporated update `id`. */
+export function knows(known: StoreIdVector, id: StoreId): boolean {
+  return (known[venusOf(id)] ?? 0) >= counterOf(id);
+}
+
+/** `known` after update `id`. */
+export function withStoreId(known: StoreIdVector, id: StoreId): StoreIdVector {
+  return knows(known, id) ? known : { ...known, [venusOf(id)]: counterOf(id) };
+}
+
+/** Whether everything in `a` is in `b` too: the happens-before-or-equal of updates. */
+export function isWithin(a: StoreIdVector, b: StoreIdVector): boolean {
+  for (const venus in a) if ((a[venus] ?? 0) > (b[venus] ?? 0)) return false;
+  return true;
+}
+
+/** The smallest vector that holds both. */
+export function unionOf(a: StoreIdVector, b: StoreIdVector): StoreIdVector {
+  if (isWithin(a, b)) return b;
+  const union: Record<string, number> = { ...b };
+  for (const venus in a) union[venus] = Math.max(union[venus] ?? 0, a[venus] ?? 0);
+  return union;
+}
