@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { failureKinds } from './failure.js';
 import { parseFid, volumeId, type Fid, type VolumeId } from './fid.js';
-import type { Mutation } from './mutation.js';
+import type { Mutation, UpdateSet } from './mutation.js';
 import { parseStoreId, type StoreId } from './store-id.js';
 import { limits, type VnodeStatus } from './vnode.js';
 
@@ -24,6 +24,7 @@ const name = z.string().min(1).max(limits.nameBytes);
 const user = z.string().min(1).max(128);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const fids = z.array(fid).max(1000);
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const text = z.string().max(limits.propertyBytes);
 
 const common = { storeId, time: z.number(), author: user, base: z.record(fid, counts) };
@@ -75,7 +76,7 @@ export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
   properties: z.record(z.string(), z.string()),
 });
 
-const updateSet = z.strictObject({ storeId, replicas: z.array(z.string().max(64)).max(64) });
+const updateSet: z.ZodType<UpdateSet> = z.strictObject({ storeId, replicas: z.array(z.string().max(64)).max(64) });
 /** COP2 messages that ride on another call, so that a connected update costs one round. */
 const cop2 = z.array(updateSet).max(1000);
 
@@ -158,7 +159,7 @@ export const calls = {
     argument: z.strictObject({
       volume,
       records: z.array(mutationSchema).min(1).max(limits.batchRecords),
-      inline: z.record(digest, z.instanceof(Uint8Array)),
+      inline: z.record(digest, bytes),
       transfers: z.record(digest, z.string().max(64)),
       watermark: count,
       cop2,

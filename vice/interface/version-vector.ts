@@ -7,7 +7,7 @@
  *   VV-2  A missing slot counts as 0, so {} (a runt: nothing known yet) is submissive to everything else.
  *   VV-3  Equal vectors with equal StoreIds have equal contents.
  */
-import type { StoreId } from './store-id.js';
+import { isWithin, type StoreId, type StoreIdVector } from './store-id.js';
 
 /** Replica id -> number of updates that this replica is known to have applied to the object. */
 export type VersionVector = Readonly<Record<string, number>>;
@@ -24,19 +24,32 @@ export function compare(a: VersionVector, b: VersionVector): Relation {
   return less ? 'submissive' : 'equal';
 }
 
-/** What a comparison of two replicas of one object can say, StoreIds included. */
+/** What a comparison of two replicas of one object can say. */
 export type ReplicaRelation = Relation | 'weakly-equal';
 
-/** A vector and the StoreId of the last update, as every replica holds them for every object. */
+/** What every replica holds of every object to compare it by (VnodeStatus has it). */
 export interface Version {
   readonly vv: VersionVector;
+  /** Of the last update; null for a runt. */
   readonly storeId: StoreId | null;
+  readonly known: StoreIdVector;
 }
 
-/** `compare`, but with the StoreIds: the same last update and different counts is a lost COP2, no difference. */
+/**
+ * How replica `a` of an object stands to replica `b`.
+ *
+ * Counts and last StoreId, as the seed has them, answer the ordinary case. Where they differ, what each has known
+ * decides: after a lost COP2 counts can call two ordered versions inconsistent, and where updates of two gateways
+ * crossed, the same last StoreId can hide that one replica lacks an earlier update. Weakly equal: the same updates,
+ * counted differently (a COP2 was lost); no contents differ.
+ */
 export function relate(a: Version, b: Version): ReplicaRelation {
-  const relation = compare(a.vv, b.vv);
-  return relation !== 'equal' && a.storeId !== null && a.storeId === b.storeId ? 'weakly-equal' : relation;
+  if (a.storeId === b.storeId && compare(a.vv, b.vv) === 'equal') return 'equal';
+  const aInB = isWithin(a.known, b.known);
+  const bInA = isWithin(b.known, a.known);
+  if (aInB && bInA) return compare(a.vv, b.vv) === 'equal' ? 'equal' : 'weakly-equal';
+  if (bInA) return 'dominant';
+  return aInB ? 'submissive' : 'inconsistent';
 }
 
 /** `vv` with one more update at each of `replicas`. */
@@ -54,6 +67,6 @@ export function maximum(a: VersionVector, b: VersionVector): VersionVector {
 }
 
 /** Whether a replica has the object's name but has never had any of its updates. */
-export function isRunt(version: Version): boolean {
+export function isRunt(version: Pick<Version, 'vv' | 'storeId'>): boolean {
   return version.storeId === null && Object.keys(version.vv).length === 0;
 }

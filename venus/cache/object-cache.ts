@@ -1,0 +1,160 @@
+/**
+ * Cached objects and directory names: in memory what is hot, in the store all of it. A `Tree`, so that records are
+ * checked and applied here exactly as the servers do.
+ *
+ * Rows: `v/<fid>` an object; `e/<fid>/<name>` one name of a directory.
+ * OC-1  A directory is `complete` only while every one of its names has its row.
+ */
+import {
+  seal,
+  unseal,
+  type DirectoryEntry,
+  type Fid,
+  type Tree,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
+import { z } from 'zod';
+import { parseFid } from '../../vice/interface/index.js';
+import { objectFromRow, objectRow, viewOf, type CachedObject } from './cached-object.js';
+import { RecentMap } from './recent-map.js';
+import type { WriteBuffer } from '../store/write-buffer.js';
+
+const hotObjects = 300_000;
+const hotNames = 1_000_000;
+const nameRow = z.tuple([
+  z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined),
+  z.enum(['file', 'directory', 'symlink']),
+]);
+
+type Names = Map<string, DirectoryEntry>;
+
+export class ObjectCache implements Tree {
+  readonly #buffer: WriteBuffer;
+  readonly #objects = new RecentMap<Fid, CachedObject>(hotObjects, () => 1);
+  readonly #names = new RecentMap<Fid, Names>(hotNames, (names) => names.size + 1);
+
+  constructor(buffer: WriteBuffer) {
+    this.#buffer = buffer;
+  }
+
+  get(fid: Fid): CachedObject | undefined {
+    const hot = this.#objects.get(fid);
+    if (hot !== undefined) return hot;
+    const stored = this.#buffer.get(`v/${fid}`);
+    if (stored === undefined) return undefined;
+    const object = objectFromRow(unseal(stored));
+    this.#objects.set(fid, object);
+    return object;
+  }
+
+  put(object: CachedObject): void {
+    this.#objects.set(object.status.fid, object);
+    this.#buffer.put(`v/${object.status.fid}`, seal(objectRow(object)));
+  }
+
+  /** Caches `status` as validated in `epoch`; the view stays the same value when nothing in it changed. */
+  putStatus(status: VnodeStatus, epoch: number, complete: boolean): CachedObject {
+    const before = this.get(status.fid);
+    const same = before !== undefined && sameCounts(before.status.known, status.known);
+    const view = same ? before.view : viewOf(status);
+    const object: CachedObject = { status, view, epoch, suspect: false, complete };
+    const unchanged =
+      same &&
+      before.epoch === epoch &&
+      !before.suspect &&
+      before.complete === complete &&
+      sameCounts(before.status.vv, status.vv);
+    if (!unchanged) this.put(object);
+    return object;
+  }
+
+  /** Marks an object that a callback break named. */
+  suspect(fid: Fid): void {
+    const object = this.get(fid);
+    if (object !== undefined && !object.suspect) this.put({ ...object, suspect: true });
+  }
+
+  /** Forgets an object and, of a directory, its names. */
+  drop(fid: Fid): void {
+    const object = this.get(fid);
+    if (object === undefined) return;
+    if (object.status.kind === 'directory') {
+      for (const { key } of [...this.#buffer.scan(`e/${fid}/`)]) this.#buffer.remove(key);
+      this.#names.delete(fid);
+    }
+    this.#objects.delete(fid);
+    this.#buffer.remove(`v/${fid}`);
+  }
+
+  /** The names of a complete directory. Do not keep over an await: later changes show in it. */
+  names(directory: Fid): ReadonlyMap<string, DirectoryEntry> | undefined {
+    return this.get(directory)?.complete === true ? this.#load(directory) : undefined;
+  }
+
+  /** Makes `entries` the names of `directory`. The caller marks the object complete in the same turn. */
+  setNames(directory: Fid, entries: ReadonlyMap<string, DirectoryEntry>): void {
+    const before = this.#load(directory);
+    for (const name of before.keys()) if (!entries.has(name)) this.#buffer.remove(`e/${directory}/${name}`);
+    for (const entry of entries.values()) {
+      if (before.get(entry.name)?.fid !== entry.fid) this.#putName(directory, entry);
+    }
+    this.#names.set(directory, new Map(entries));
+  }
+
+  bind(directory: Fid, entry: DirectoryEntry): void {
+    const names = this.#load(directory);
+    names.set(entry.name, entry);
+    this.#names.set(directory, names);
+    this.#putName(directory, entry);
+  }
+
+  unbind(directory: Fid, name: string): void {
+    const names = this.#load(directory);
+    names.delete(name);
+    this.#names.set(directory, names);
+    this.#buffer.remove(`e/${directory}/${name}`);
+  }
+
+  /** Objects cached in memory; for the status only. */
+  get hotCount(): number {
+    return this.#objects.size;
+  }
+
+  // Tree
+
+  status(fid: Fid): VnodeStatus | undefined {
+    return this.get(fid)?.status;
+  }
+
+  entry(directory: Fid, name: string): DirectoryEntry | undefined {
+    return this.#load(directory).get(name);
+  }
+
+  isEmpty(directory: Fid): boolean {
+    return this.#load(directory).size === 0;
+  }
+
+  #putName(directory: Fid, entry: DirectoryEntry): void {
+    this.#buffer.put(`e/${directory}/${entry.name}`, seal([entry.fid, entry.kind]));
+  }
+
+  #load(directory: Fid): Names {
+    const hot = this.#names.get(directory);
+    if (hot !== undefined) return hot;
+    const names: Names = new Map();
+    const prefix = `e/${directory}/`;
+    for (const { key, value } of this.#buffer.scan(prefix)) {
+      const [fid, kind] = nameRow.parse(unseal(value));
+      const name = key.slice(prefix.length);
+      names.set(name, { name, fid, kind });
+    }
+    this.#names.set(directory, names);
+    return names;
+  }
+}
+
+function sameCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
+  for (const slot in a) if (a[slot] !== b[slot]) return false;
+  for (const slot in b) if (a[slot] !== b[slot]) return false;
+  return true;
+}

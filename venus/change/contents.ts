@@ -1,0 +1,134 @@
+/** Gets the contents of a file into the cache, and reads them (seed 004: "transfer the whole file"). */
+import {
+  emptyDigest,
+  Failure,
+  isFailure,
+  type FileData,
+  type Fid,
+} from '../../vice/interface/index.js';
+import type { Log } from '../../vice/seam/log.js';
+import type { CachedObject } from '../cache/cached-object.js';
+import type { ContainerCache } from '../cache/container-cache.js';
+import type { OpenFile } from '../interface.js';
+import type { Member, Volume } from '../volume/volume.js';
+
+export class Contents {
+  readonly #containers: ContainerCache;
+  readonly #log: Log;
+  /** One transfer for all who want the same contents. */
+  readonly #transfers = new Map<string, Promise<void>>();
+
+  constructor(containers: ContainerCache, log: Log) {
+    this.#containers = containers;
+    this.#log = log;
+  }
+
+  /** Opens `object`, whose status is valid. @throws Failure unreachable, damaged, no-space */
+  async open(volume: Volume, object: CachedObject): Promise<OpenFile> {
+    const { fid, data } = object.status;
+    if (data === null) throw new Failure('is-directory', 'venus.open', 'it is no file', { fid });
+    if (data.length === 0 || data.digest === emptyDigest) return openEmpty(object);
+    await this.#ensure(volume, fid, data);
+    const release = this.#containers.pin(data.digest);
+    return {
+      status: object.view,
+      read: (start = 0, end = data.length) => this.#read(volume, fid, data, start, Math.min(end, data.length)),
+      close: () => {
+        release();
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** Reads on from another replica where the cached bytes turn out damaged: the reader does not notice. */
+  async *#read(
+    volume: Volume,
+    fid: Fid,
+    data: FileData,
+    start: number,
+    end: number,
+  ): AsyncGenerator<Uint8Array> {
+    let position = start;
+    for (let attempt = 0; position < end; attempt += 1) {
+      try {
+        const small = await this.#containers.small(data.digest, data.length);
+        if (small !== undefined) {
+          yield small.subarray(position, end);
+          return;
+        }
+        for await (const chunk of this.#containers.read(data.digest, position, end)) {
+          yield chunk;
+          position += chunk.length;
+        }
+        if (position < end) throw new Failure('damaged', 'venus.read', 'the cached file is too short', { fid });
+      } catch (error) {
+        if (attempt >= 2 || !isFailure(error, 'damaged', 'not-found')) throw error;
+        await this.#ensure(volume, fid, data);
+      }
+    }
+  }
+
+  #ensure(volume: Volume, fid: Fid, data: FileData): Promise<void> {
+    if (this.#containers.has(data.digest)) return Promise.resolve();
+    const running = this.#transfers.get(data.digest);
+    if (running !== undefined) return running;
+    const started = this.#fetch(volume, fid, data).finally(() => this.#transfers.delete(data.digest));
+    this.#transfers.set(data.digest, started);
+    return started;
+  }
+
+  /** From the preferred server; where the transfer breaks it goes on from another, at the byte where it broke. */
+  async #fetch(volume: Volume, fid: Fid, data: FileData): Promise<void> {
+    const spool = await this.#containers.spool(data.length);
+    try {
+      let failure: Failure | undefined;
+      for (const member of sourcesOf(volume)) {
+        try {
+          const source = await member.server.download(`container/${data.digest}`, spool.length);
+          for await (const chunk of source) {
+            if (spool.length + chunk.length > data.length) break;
+            await spool.write(chunk);
+          }
+          if (spool.length === data.length) break;
+        } catch (error) {
+          if (!isFailure(error) || isFailure(error, 'no-space')) throw error;
+          failure = error;
+          const { kind, message } = error;
+          this.#log.warn('fetch broke', { server: member.server.name, fid, at: spool.length, kind, message });
+        }
+      }
+      if (spool.length !== data.length) throw cannotFetch(volume, fid, failure);
+      const { digest, length } = await spool.commit();
+      if (digest !== data.digest) {
+        throw new Failure('damaged', 'venus.fetch', 'the servers sent other bytes than announced', { fid });
+      }
+      this.#containers.adopt(digest, length)();
+    } finally {
+      await spool.abort();
+    }
+  }
+}
+
+/** The preferred member first. */
+function sourcesOf(volume: Volume): readonly Member[] {
+  const { preferred, avsg } = volume;
+  return preferred === undefined ? avsg : [preferred, ...avsg.filter((member) => member !== preferred)];
+}
+
+function cannotFetch(volume: Volume, fid: Fid, cause: Failure | undefined): Failure {
+  if (volume.avsg.length > 0 && cause !== undefined && !isFailure(cause, 'unreachable', 'timeout')) {
+    return new Failure('damaged', 'venus.fetch', 'no accessible replica has intact contents', { fid, cause });
+  }
+  const message = 'no server answers, and the contents are not in the cache';
+  return new Failure('unreachable', 'venus.fetch', message, { fid, cause });
+}
+
+function openEmpty(object: CachedObject): OpenFile {
+  return {
+    status: object.view,
+    read: async function* () {
+      // No bytes.
+    },
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,82 @@
+/** Walking names: pure choice of an entry, and the walk from the realm's root. */
+import { Failure, nameFault, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
+import type { CachedObject } from '../cache/cached-object.js';
+import type { ObjectCache } from '../cache/object-cache.js';
+import type { Place } from '../interface.js';
+import type { Fetcher } from '../volume/fetch.js';
+
+/**
+ * The entry that `name` means: byte for byte, else under the other Unicode normal form (macOS sends NFD, others NFC;
+ * names are stored as they were given).
+ */
+export function findEntry(
+  names: ReadonlyMap<string, DirectoryEntry>,
+  name: string,
+): DirectoryEntry | undefined {
+  const exact = names.get(name);
+  if (exact !== undefined || isAscii(name)) return exact;
+  return names.get(name.normalize('NFC')) ?? names.get(name.normalize('NFD'));
+}
+
+function isAscii(name: string): boolean {
+  for (let index = 0; index < name.length; index += 1) if (name.charCodeAt(index) > 127) return false;
+  return true;
+}
+
+/** @throws Failure invalid */
+export function checkName(name: string): void {
+  const fault = nameFault(name);
+  if (fault !== undefined) throw new Failure('invalid', 'venus.lookup', `the name ${fault}`);
+}
+
+/** @see Venus.lookup */
+export async function walk(
+  cache: ObjectCache,
+  fetcher: Fetcher,
+  root: Fid,
+  path: readonly string[],
+): Promise<Place> {
+  const last = path.at(-1);
+  if (last === undefined) {
+    const { view } = await fetcher.fresh(root);
+    return { parent: null, name: '', object: view, ancestors: [] };
+  }
+  const ancestors: Fid[] = [];
+  let directory = root;
+  for (const [depth, name] of path.entries()) {
+    checkName(name);
+    await fetcher.directory(directory);
+    ancestors.push(directory);
+    const names = cache.names(directory);
+    const entry = names === undefined ? undefined : findEntry(names, name);
+    if (depth === path.length - 1) return lastPlace(cache, fetcher, directory, name, entry, ancestors);
+    if (entry === undefined) {
+      throw new Failure('not-found', 'venus.lookup', `there is no directory ${path.slice(0, depth + 1).join('/')}`);
+    }
+    if (entry.kind !== 'directory') {
+      throw new Failure('not-directory', 'venus.lookup', `${name} is no directory`, { fid: entry.fid });
+    }
+    directory = entry.fid;
+  }
+  throw new Error('venus: the walk has no end');
+}
+
+async function lastPlace(
+  cache: ObjectCache,
+  fetcher: Fetcher,
+  parent: Fid,
+  name: string,
+  entry: DirectoryEntry | undefined,
+  ancestors: readonly Fid[],
+): Promise<Place> {
+  if (entry === undefined) return { parent, name, object: null, ancestors };
+  const cached: CachedObject | undefined = await fetcher.fresh(entry.fid).catch((error: unknown) => {
+    // Removed between the listing and now: the name is free.
+    if (error instanceof Failure && error.kind === 'not-found') return undefined;
+    throw error;
+  });
+  if (cached === undefined || cache.get(entry.fid) === undefined) {
+    return { parent, name, object: null, ancestors };
+  }
+  return { parent, name: entry.name, object: cached.view, ancestors };
+}

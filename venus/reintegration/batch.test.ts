@@ -1,0 +1,73 @@
+import t from 'tap';
+import {
+  makeFid,
+  makeStoreId,
+  venusId,
+  volumeId,
+  type Mutation,
+  type StoreIdVector,
+} from '../../vice/interface/index.js';
+import type { LogEntry } from '../log/modify-log.js';
+import { nextBatch, threaded } from './batch.js';
+
+const venus = venusId('00000000000000aa');
+const other = venusId('00000000000000bb');
+const volume = volumeId('7f000001');
+if (venus === undefined || other === undefined || volume === undefined) throw new Error('bad ids');
+const root = makeFid(volume, 1, venus);
+const file = (vnode: number): ReturnType<typeof makeFid> => makeFid(volume, vnode, venus);
+
+function create(counter: number, base: StoreIdVector, vnode = counter): Mutation {
+  return {
+    op: 'create',
+    storeId: makeStoreId(venus as NonNullable<typeof venus>, counter),
+    time: 0,
+    author: 'ann',
+    base: { [root]: base },
+    parent: root,
+    name: `f${vnode}`,
+    fid: file(vnode),
+    mode: 0o644,
+  };
+}
+
+function entry(sequence: number, records: readonly Mutation[], acknowledged = false): LogEntry {
+  return { sequence, volume: volume as NonNullable<typeof volume>, records, appliedBy: [], acknowledged };
+}
+
+t.test('our own earlier updates count as seen, whoever had seen them when the record was written', (t) => {
+  // Two creates were prepared side by side: the second does not know of the first.
+  const batch = [entry(1, [create(10, { [other]: 3 })]), entry(2, [create(11, { [other]: 3 })])];
+  const [first, second] = threaded(batch, venus, () => ({ [venus]: 7, [other]: 5 }));
+  t.same(first?.base[root], { [other]: 3, [venus]: 7 }, 'what we did before; not what others did since');
+  t.same(second?.base[root], { [other]: 3, [venus]: 10 }, 'and what stands before it in the batch');
+  t.end();
+});
+
+t.test('a record that is sent again keeps the base it was sent with', (t) => {
+  const record = create(10, { [venus]: 7 });
+  const [again] = threaded([entry(1, [record], true)], venus, () => ({ [venus]: 12 }));
+  t.same(again?.base[root], { [venus]: 7 }, 'a replica that has not got it must not be asked for what came later');
+  t.end();
+});
+
+t.test('a batch is bounded in records and in bytes, and never empty', (t) => {
+  const many = Array.from({ length: 60 }, (_, index) => entry(index, [create(2 * index + 1, {}), create(2 * index + 2, {})]));
+  t.equal(nextBatch(many).length, 50);
+  const huge = entry(1, Array.from({ length: 200 }, (_, index) => create(index + 1, {})));
+  t.equal(nextBatch([huge, ...many]).length, 1);
+  const store: Mutation = {
+    op: 'store',
+    storeId: makeStoreId(venus, 1),
+    time: 0,
+    author: 'ann',
+    base: {},
+    fid: file(1),
+    length: 60_000,
+    digest: 'd',
+    modified: 0,
+  };
+  const bodies = Array.from({ length: 99 }, (_, index) => entry(index, [store]));
+  t.equal(nextBatch(bodies).length, Math.floor((4 * 1024 * 1024) / 60_000));
+  t.end();
+});

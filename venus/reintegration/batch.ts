@@ -1,0 +1,67 @@
+/** Which log entries go into the next call, and how their bases are threaded. Pure. */
+import {
+  counterOf,
+  fidsOf,
+  limits,
+  venusOf,
+  type Fid,
+  type Mutation,
+  type StoreIdVector,
+  type VenusId,
+} from '../../vice/interface/index.js';
+import type { LogEntry } from '../log/modify-log.js';
+
+/** Content bytes that travel inside one call. */
+const inlineBound = 4 * 1024 * 1024;
+
+/** The first entries of `waiting` that fit into one call; always at least one. */
+export function nextBatch(waiting: Iterable<LogEntry>): readonly LogEntry[] {
+  const batch: LogEntry[] = [];
+  let records = 0;
+  let bytes = 0;
+  for (const entry of waiting) {
+    records += entry.records.length;
+    bytes += inlineBytesOf(entry);
+    if (batch.length > 0 && (records > limits.batchRecords || bytes > inlineBound)) break;
+    batch.push(entry);
+  }
+  return batch;
+}
+
+/**
+ * The batch's records as they are sent. What this Venus itself has done to an object before counts as seen, also
+ * where the record was written before that was acknowledged: else a replica that missed the earlier update would
+ * take the later one for all it has to know (invariant VR-4), and two of our own updates would look like a conflict.
+ * Coda calls this the late prelude of reintegration.
+ */
+export function threaded(
+  batch: readonly LogEntry[],
+  venus: VenusId,
+  knownNow: (fid: Fid) => StoreIdVector | undefined,
+): readonly Mutation[] {
+  const own = new Map<Fid, number>();
+  return batch.flatMap(({ records, acknowledged }) =>
+    records.map((record) => {
+      // Sent before, threaded then: the cache has known it since, which says nothing about what came before it.
+      if (acknowledged) return record;
+      const base: Record<Fid, StoreIdVector> = { ...record.base };
+      for (const fid of Object.keys(base) as Fid[]) {
+        const seen = Math.max(own.get(fid) ?? 0, knownNow(fid)?.[venus] ?? 0, base[fid]?.[venus] ?? 0);
+        if (seen > 0) base[fid] = { ...base[fid], [venus]: seen };
+      }
+      for (const fid of fidsOf(record)) {
+        if (venusOf(record.storeId) === venus) own.set(fid, counterOf(record.storeId));
+      }
+      return { ...record, base };
+    }),
+  );
+}
+
+/** Bytes of contents that travel inside the call for this entry. */
+function inlineBytesOf(entry: LogEntry): number {
+  let bytes = 0;
+  for (const record of entry.records) {
+    if (record.op === 'store' && record.length <= limits.inlineBytes) bytes += record.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,169 @@
+/**
+ * The way to one server: dials, keeps one link, dials again when it breaks. Whoever waits on a call learns within
+ * `linkTiming.silenceMs` that a silent server is gone (seam NW-2, NW-3); nobody waits for a server known to be gone.
+ */
+import {
+  calls,
+  Failure,
+  protocolVersion,
+  pushSchema,
+  signCredential,
+  type Argument,
+  type CallName,
+  type Push,
+  type Result,
+  type ServerEntry,
+} from '../../vice/interface/index.js';
+import type { z } from 'zod';
+import { sleep, type Clock } from '../../vice/seam/clock.js';
+import type { Log } from '../../vice/seam/log.js';
+import type { CallOptions, Link, Network } from '../../vice/seam/network.js';
+import { isFailure } from '../../vice/interface/index.js';
+
+const redialMs = { first: 100, most: 2000 };
+const credentialLifeMs = 60 * 60 * 1000;
+
+export interface ServerLinkWorld {
+  readonly clock: Clock;
+  readonly network: Network;
+  readonly log: Log;
+}
+
+export interface ServerLinkOptions {
+  readonly server: ServerEntry;
+  readonly realm: string;
+  readonly realmKey: Uint8Array;
+  /** Gateway name and VenusId. */
+  readonly name: string;
+  readonly onUp: (server: ServerLink) => void;
+  readonly onDown: (server: ServerLink) => void;
+  readonly onPush: (server: ServerLink, push: Push) => void;
+}
+
+export class ServerLink {
+  readonly name: string;
+  readonly address: string;
+  readonly #options: ServerLinkOptions;
+  readonly #world: ServerLinkWorld;
+  readonly #stop = new AbortController();
+  #link: Link | undefined;
+  #credential = { token: '', expires: 0 };
+  #firstAttempt!: () => void;
+  /** Resolves when the first dial has succeeded or failed. */
+  readonly tried: Promise<void>;
+
+  constructor(options: ServerLinkOptions, world: ServerLinkWorld) {
+    this.name = options.server.name;
+    this.address = options.server.address;
+    this.#options = options;
+    this.#world = world;
+    this.tried = new Promise((resolve) => {
+      this.#firstAttempt = resolve;
+    });
+    void this.#keep();
+  }
+
+  get reachable(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** Milliseconds since the server was last heard; null while there is no link. */
+  silence(): number | null {
+    return this.#link?.silence() ?? null;
+  }
+
+  /** @throws Failure unreachable, timeout, incompatible (a malformed reply), or what the server answered */
+  async call<C extends CallName>(
+    name: C,
+    argument: Argument<C>,
+    options?: CallOptions,
+  ): Promise<Result<C>> {
+    const reply = await this.#required(name).call(name, argument, options);
+    const parsed = (calls[name].result as unknown as z.ZodType<Result<C>>).safeParse(reply);
+    if (parsed.success) return parsed.data;
+    this.#world.log.error('malformed reply', { server: this.name, call: name, fault: parsed.error.message });
+    throw new Failure('incompatible', `venus.${name}`, `server ${this.name} sent a malformed reply`);
+  }
+
+  /** @throws Failure unreachable, not-found, timeout, damaged */
+  download(path: string, start: number, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    return this.#required('download').download(path, start, signal);
+  }
+
+  /** @throws Failure unreachable, no-space */
+  upload(path: string, source: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+    return this.#required('upload').upload(path, 0, source, signal);
+  }
+
+  close(): void {
+    this.#stop.abort(new Failure('cancelled', 'venus.remote', 'closing'));
+    this.#link?.close();
+  }
+
+  #required(operation: string): Link {
+    if (this.#link !== undefined) return this.#link;
+    throw new Failure('unreachable', `venus.${operation}`, `server ${this.name} does not answer`);
+  }
+
+  async #keep(): Promise<void> {
+    let pause: number = redialMs.first;
+    while (!this.#stop.signal.aborted) {
+      const link = await this.#dial();
+      this.#firstAttempt();
+      if (link !== undefined) {
+        pause = redialMs.first;
+        await this.#use(link);
+      }
+      await sleep(this.#world.clock, pause, this.#stop.signal).catch(() => undefined);
+      pause = Math.min(pause * 2, redialMs.most);
+    }
+  }
+
+  async #dial(): Promise<Link | undefined> {
+    const { clock, log } = this.#world;
+    try {
+      const link = await this.#world.network.dial(this.address, {
+        credential: this.#freshCredential(clock.wall()),
+        onPush: (push) => this.#received(push),
+      });
+      const { realm, protocol } = link.hello;
+      if (realm === this.#options.realm && protocol === protocolVersion) return link;
+      link.close();
+      log.error('not our realm', { server: this.name, realm, protocol });
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      const tell = error.kind === 'unreachable' ? log.debug : log.error;
+      tell.call(log, 'dial failed', { server: this.name, kind: error.kind, message: error.message });
+    }
+    return undefined;
+  }
+
+  async #use(link: Link): Promise<void> {
+    this.#link = link;
+    if (this.#stop.signal.aborted) link.close();
+    this.#world.log.info('server up', { server: this.name });
+    this.#options.onUp(this);
+    const reason = await link.closed;
+    this.#link = undefined;
+    this.#world.log.info('server down', { server: this.name, reason });
+    this.#options.onDown(this);
+  }
+
+  #received(message: unknown): void {
+    const push = pushSchema.safeParse(message);
+    if (push.success) return this.#options.onPush(this, push.data);
+    this.#world.log.error('malformed push', { server: this.name });
+    // A break that cannot be read is a broken promise: start over and revalidate.
+    this.#link?.close();
+  }
+
+  #freshCredential(now: number): string {
+    if (this.#credential.expires < now + credentialLifeMs / 2) {
+      const expires = now + credentialLifeMs;
+      const peer = { role: 'gateway', name: this.#options.name } as const;
+      const token = signCredential(this.#options.realmKey, this.#options.realm, peer, expires);
+      this.#credential = { token, expires };
+    }
+    return this.#credential.token;
+  }
+}

@@ -1,0 +1,309 @@
+/**
+ * Opens: makes cached statuses and directories valid again, by the rules of seed document 004. A valid object costs
+ * no call; a doubtful one costs one call to every AVSG member, however many requests wait for it.
+ */
+import {
+  Failure,
+  isFailure,
+  isWithin,
+  type DirectoryEntry,
+  type Fid,
+  type Result,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
+import type { Log } from '../../vice/seam/log.js';
+import type { CachedObject } from '../cache/cached-object.js';
+import type { ObjectCache } from '../cache/object-cache.js';
+import { collateStatus, type CollatedStatus, type StatusReply } from './collate.js';
+import type { Member, Volume } from './volume.js';
+
+/** Objects in one status call. */
+const callObjects = 100;
+/** Objects cached in one turn of the event loop. */
+const turnObjects = 250;
+
+type ListReply = Result<'list'>;
+
+export interface FetcherWorld {
+  readonly cache: ObjectCache;
+  readonly log: Log;
+  /** @throws Failure not-found for a volume that the realm does not have */
+  readonly volume: (fid: Fid) => Volume;
+  /** Gives other requests a turn. */
+  readonly pause: () => Promise<void>;
+}
+
+export class Fetcher {
+  readonly #world: FetcherWorld;
+  readonly #statusCalls = new Map<Fid, Promise<void>>();
+  readonly #listCalls = new Map<Fid, Promise<void>>();
+
+  constructor(world: FetcherWorld) {
+    this.#world = world;
+  }
+
+  /** The newest accessible status of `fid`. @throws Failure not-found, unreachable */
+  async fresh(fid: Fid): Promise<CachedObject> {
+    const volume = this.#world.volume(fid);
+    const cached = this.#world.cache.get(fid);
+    if (cached !== undefined && volume.isValid(cached)) return cached;
+    if (volume.avsg.length === 0) throw unreachable(fid, volume);
+    await this.#validate(volume, [fid]);
+    return this.#found(fid);
+  }
+
+  /** As `fresh`, for many objects of one volume in few calls; afterwards those that still exist are cached and valid. */
+  async freshen(fids: readonly Fid[]): Promise<void> {
+    const [first] = fids;
+    if (first === undefined) return;
+    const volume = this.#world.volume(first);
+    const doubtful = fids.filter((fid) => {
+      const cached = this.#world.cache.get(fid);
+      return cached === undefined || !volume.isValid(cached);
+    });
+    for (let start = 0; start < doubtful.length; start += callObjects) {
+      if (volume.avsg.length === 0) return;
+      await this.#validate(volume, doubtful.slice(start, start + callObjects));
+    }
+  }
+
+  /** The directory with all of its names, valid. @throws Failure not-found, not-directory, unreachable */
+  async directory(fid: Fid): Promise<CachedObject> {
+    const volume = this.#world.volume(fid);
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const cached = this.#world.cache.get(fid);
+      if (cached !== undefined && cached.status.kind !== 'directory') throw notDirectory(fid);
+      if (cached?.complete === true && volume.isValid(cached)) return cached;
+      if (volume.avsg.length === 0) break;
+      await shared(this.#listCalls, fid, () => this.#list(volume, fid));
+    }
+    const cached = this.#world.cache.get(fid);
+    if (cached !== undefined && cached.status.kind !== 'directory') throw notDirectory(fid);
+    // Changed faster than it can be listed: what we have is complete and as new as any answer could be.
+    if (cached?.complete === true) return cached;
+    throw unreachable(fid, volume);
+  }
+
+  #found(fid: Fid): CachedObject {
+    const object = this.#world.cache.get(fid);
+    if (object === undefined) throw new Failure('not-found', 'venus.status', 'the object is gone', { fid });
+    return object;
+  }
+
+  async #validate(volume: Volume, fids: readonly Fid[]): Promise<void> {
+    const waiting: Promise<void>[] = [];
+    const mine = fids.filter((fid) => {
+      const call = this.#statusCalls.get(fid);
+      if (call !== undefined) waiting.push(call);
+      return call === undefined;
+    });
+    if (mine.length > 0) {
+      const call = this.#askStatus(volume, mine).finally(() => {
+        for (const fid of mine) this.#statusCalls.delete(fid);
+      });
+      for (const fid of mine) this.#statusCalls.set(fid, call);
+      waiting.push(call);
+    }
+    await Promise.all(waiting);
+  }
+
+  /** B32: version vectors from every AVSG member; B33, B34: the dominant one is used and preferred. */
+  async #askStatus(volume: Volume, fids: readonly Fid[]): Promise<void> {
+    const fetch = volume.beginFetch();
+    try {
+      const replies = await this.#askAll(volume, (member) =>
+        member.server.call('status', {
+          volume: volume.id,
+          fids: [...fids],
+          cop2: volume.takeCop2(member),
+        }),
+      );
+      if (replies.length === 0) {
+        // Everybody is gone meanwhile: the cache will do, if it has it.
+        if (fids.every((fid) => this.#world.cache.get(fid) !== undefined)) return;
+        throw unreachable(fids[0] as Fid, volume);
+      }
+      const behind = new Set<Fid>();
+      fids.forEach((fid, index) => {
+        const statuses = replies.map(({ member, reply }) => ({ member, status: reply.statuses[index] ?? null }));
+        const collated = this.#collate(volume, fid, statuses);
+        if (collated.behind.length > 0 && collated.status !== null) behind.add(fid);
+        this.#install(volume, fid, collated.status, fetch.wasBroken(fid));
+      });
+      if (behind.size > 0) this.#bringUpToDate(volume, [...behind]);
+    } finally {
+      fetch.end();
+    }
+  }
+
+  #collate(volume: Volume, fid: Fid, replies: readonly StatusReply<Member>[]): CollatedStatus<Member> {
+    const collated = collateStatus(replies, this.#world.cache.status(fid));
+    const [holder] = collated.holders;
+    const { preferred } = volume;
+    if (holder !== undefined && preferred !== undefined && !collated.holders.includes(preferred)) {
+      volume.prefer(holder);
+    }
+    if (collated.inconsistent) {
+      this.#world.log.warn('inconsistent', { volume: volume.name, fid, versions: replies.length });
+    }
+    return collated;
+  }
+
+  /** Caches what servers said, unless the cache knows more by now: an update of ours was on its way meanwhile. */
+  #install(volume: Volume, fid: Fid, status: VnodeStatus | null, wasBroken: boolean): void {
+    const { cache } = this.#world;
+    if (status === null) return cache.drop(fid);
+    const cached = cache.get(fid);
+    if (cached !== undefined && !isWithin(cached.status.known, status.known)) {
+      // Ours is newer: valid as it is once servers have it, to be asked again if it was not only newer.
+      if (isWithin(status.known, cached.status.known)) cache.putStatus(cached.status, volume.epoch, cached.complete);
+      return;
+    }
+    // What a directory has known determines its names.
+    const complete = cached?.complete === true && isWithin(status.known, cached.status.known);
+    const object = cache.putStatus(status, volume.epoch, complete);
+    if (wasBroken) cache.put({ ...object, suspect: true });
+  }
+
+  /** One call to every AVSG member, whatever the number of names: the preferred one sends them all. */
+  async #list(volume: Volume, fid: Fid): Promise<void> {
+    const fetch = volume.beginFetch();
+    try {
+      const { preferred } = volume;
+      const replies = await this.#askAll(volume, (member) =>
+        this.#callList(volume, member, fid, member === preferred),
+      );
+      if (replies.length === 0) {
+        if (this.#world.cache.get(fid)?.complete === true) return;
+        throw unreachable(fid, volume);
+      }
+      const collated = this.#collate(
+        volume,
+        fid,
+        replies.map(({ member, reply }) => ({ member, status: reply.status })),
+      );
+      if (collated.status === null) return this.#world.cache.drop(fid);
+      if (collated.behind.length > 0) this.#bringUpToDate(volume, [fid]);
+      const [source] = collated.holders;
+      // Only the cache has it: our own updates are on their way to servers that have just come back.
+      if (source === undefined) return this.#install(volume, fid, collated.status, false);
+      const lists = await this.#differingLists(volume, fid, replies, collated.holders);
+      await this.#installList(volume, fid, collated.status, lists, fetch.wasBroken);
+    } finally {
+      fetch.end();
+    }
+  }
+
+  /**
+   * The full lists that are needed: one of those who hold the newest directory, and one for each further state of its
+   * children among them (a server can be up to date with a directory and behind with a file in it).
+   */
+  async #differingLists(
+    volume: Volume,
+    fid: Fid,
+    replies: readonly { readonly member: Member; readonly reply: ListReply }[],
+    holders: readonly Member[],
+  ): Promise<readonly ListReply[]> {
+    const byDigest = new Map<string, { member: Member; reply: ListReply }>();
+    const { preferred } = volume;
+    for (const item of replies) {
+      const known = byDigest.get(item.reply.digest);
+      if (!holders.includes(item.member) || (known !== undefined && item.member !== preferred)) continue;
+      byDigest.set(item.reply.digest, item);
+    }
+    if (byDigest.size > 1) this.#bringUpToDate(volume, [fid]);
+    const lists = await Promise.all(
+      [...byDigest.values()].map(({ member, reply }) =>
+        member === preferred ? reply : this.#callList(volume, member, fid, true),
+      ),
+    );
+    return lists;
+  }
+
+  #callList(volume: Volume, member: Member, fid: Fid, full: boolean): Promise<ListReply> {
+    return member.server.call('list', { volume: volume.id, fid, full, cop2: volume.takeCop2(member) });
+  }
+
+  async #installList(
+    volume: Volume,
+    fid: Fid,
+    status: VnodeStatus,
+    lists: readonly ListReply[],
+    wasBroken: (fid: Fid) => boolean,
+  ): Promise<void> {
+    const { cache } = this.#world;
+    const names = new Map<string, DirectoryEntry>();
+    const children = new Map<Fid, VnodeStatus>();
+    for (const list of lists) {
+      for (const { name, status: child } of list.entries) {
+        names.set(name, { name, fid: child.fid, kind: child.kind });
+        const known = children.get(child.fid);
+        const replies = [known ?? null, child].map((item) => ({ member: undefined, status: item }));
+        children.set(child.fid, known === undefined ? child : (collateStatus(replies, undefined).status ?? child));
+      }
+    }
+    let turn = 0;
+    for (const child of children.values()) {
+      this.#install(volume, child.fid, child, wasBroken(child.fid));
+      if ((turn += 1) % turnObjects === 0) await this.#world.pause();
+    }
+    const cached = cache.get(fid);
+    if (cached !== undefined && !isWithin(cached.status.known, status.known)) {
+      // An update of ours has been applied here while the list was on its way: ask again.
+      return;
+    }
+    const before = cache.names(fid);
+    cache.setNames(fid, names);
+    const object = cache.putStatus(status, volume.epoch, true);
+    if (wasBroken(fid)) cache.put({ ...object, suspect: true });
+    for (const [name, entry] of before ?? []) if (!names.has(name)) this.#world.volume(entry.fid).doubt(entry.fid);
+  }
+
+  /** The replies of those AVSG members that answered. */
+  async #askAll<R>(
+    volume: Volume,
+    ask: (member: Member) => Promise<R>,
+  ): Promise<readonly { readonly member: Member; readonly reply: R }[]> {
+    const settled = await Promise.all(
+      volume.avsg.map((member) =>
+        ask(member).then(
+          (reply) => ({ member, reply }),
+          (error: unknown) => {
+            if (!isFailure(error)) throw error;
+            this.#world.log.warn('call failed', { server: member.server.name, kind: error.kind, message: error.message });
+            return undefined;
+          },
+        ),
+      ),
+    );
+    return settled.filter((item) => item !== undefined);
+  }
+
+  /** Asks everybody to resolve; nobody waits for it. */
+  #bringUpToDate(volume: Volume, fids: readonly Fid[]): void {
+    for (const { server } of volume.avsg) {
+      server.call('resolve', { volume: volume.id, fids: [...fids] }).catch((error: unknown) => {
+        if (!isFailure(error)) throw error;
+      });
+    }
+  }
+}
+
+/** Runs `call` unless one for `key` is under way; then waits for that one. */
+function shared<K>(calls: Map<K, Promise<void>>, key: K, call: () => Promise<void>): Promise<void> {
+  const running = calls.get(key);
+  if (running !== undefined) return running;
+  const started = call().finally(() => calls.delete(key));
+  calls.set(key, started);
+  return started;
+}
+
+function unreachable(fid: Fid, volume: Volume): Failure {
+  const servers = volume.members.map(({ server }) => server.name).join(', ');
+  const message = `none of the servers ${servers} answers, and the cache does not have it`;
+  return new Failure('unreachable', 'venus.fetch', message, { fid });
+}
+
+function notDirectory(fid: Fid): Failure {
+  return new Failure('not-directory', 'venus.list', 'it is no directory', { fid });
+}

@@ -1,0 +1,188 @@
+/**
+ * One volume as this Venus sees it: its storage group (VSG), the accessible part of it (AVSG), the preferred server,
+ * the callback promises, and which cached objects are still valid.
+ *
+ * A promise covers a whole volume at one server for as long as the link lives; a break names objects. A cached
+ * object is valid while every AVSG member's promise stands and no break has named it since it was fetched:
+ *   PR-1  A server that joins the AVSG first says what has changed there since we last heard of it (`watch`).
+ *         What it names becomes suspect; if it cannot tell, the epoch ends and everything cached is suspect.
+ *   PR-2  How far a server has been heard is stored in the same transaction as the marks of what it named, so that a
+ *         restart asks exactly for the rest.
+ *   PR-3  A break that arrives while an object is being fetched leaves it suspect.
+ */
+import { z } from 'zod';
+import {
+  seal,
+  unseal,
+  volumeOf,
+  type Fid,
+  type Push,
+  type UpdateSet,
+  type VolumeEntry,
+  type VolumeId,
+} from '../../vice/interface/index.js';
+import type { Log } from '../../vice/seam/log.js';
+import type { CachedObject } from '../cache/cached-object.js';
+import type { ObjectCache } from '../cache/object-cache.js';
+import type { ServerLink } from '../remote/server-link.js';
+import type { WriteBuffer } from '../store/write-buffer.js';
+
+/** One replica of the volume and the way to it. */
+export interface Member {
+  readonly replica: string;
+  readonly server: ServerLink;
+  /** Its promise stands: it belongs to the AVSG. */
+  watched: boolean;
+  /** Heard of all its changes up to here. */
+  heard: { stamp: number; incarnation: string } | undefined;
+  /** COP2 messages that wait for a call to ride on. */
+  cop2: UpdateSet[];
+}
+
+export interface VolumeWorld {
+  readonly cache: ObjectCache;
+  readonly buffer: WriteBuffer;
+  readonly log: Log;
+  /** The AVSG has grown or shrunk. */
+  readonly onChange: (volume: Volume) => void;
+}
+
+const heardRow = z.strictObject({ stamp: z.number(), incarnation: z.string() });
+/** COP2 messages kept for one server at most; a lost one only costs a weak equality. */
+const cop2Bound = 1000;
+
+export class Volume {
+  readonly id: VolumeId;
+  readonly name: string;
+  /** The VSG. */
+  readonly members: readonly Member[];
+  readonly #world: VolumeWorld;
+  #epoch: number;
+  #preferred: Member | undefined;
+  /** Counts breaks; see PR-3. */
+  #breaks = 0;
+  readonly #broken = new Map<Fid, number>();
+  #fetches = 0;
+
+  constructor(entry: VolumeEntry, server: (name: string) => ServerLink | undefined, world: VolumeWorld) {
+    this.id = entry.id;
+    this.name = entry.name;
+    this.#world = world;
+    const epoch = world.buffer.get(`p/${entry.id}`);
+    this.#epoch = epoch === undefined ? 1 : z.number().parse(unseal(epoch));
+    this.members = entry.replicas.flatMap(({ id, server: name }) => {
+      const link = server(name);
+      if (link === undefined) return [];
+      const stored = world.buffer.get(`r/${entry.id}/${id}`);
+      const heard = stored === undefined ? undefined : heardRow.parse(unseal(stored));
+      return [{ replica: id, server: link, watched: false, heard, cop2: [] }];
+    });
+  }
+
+  /** The members whose promises stand. Empty: disconnected. */
+  get avsg(): readonly Member[] {
+    return this.members.filter((member) => member.watched);
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The AVSG member to read from: the same one as long as it is there and up to date (seed 004). */
+  get preferred(): Member | undefined {
+    if (this.#preferred?.watched !== true) this.#preferred = this.members.find((member) => member.watched);
+    return this.#preferred;
+  }
+
+  prefer(member: Member): void {
+    this.#preferred = member;
+  }
+
+  /** Whether `object` may be used without asking anybody. While disconnected everything cached may. */
+  isValid(object: CachedObject): boolean {
+    return (object.epoch === this.#epoch && !object.suspect) || this.avsg.length === 0;
+  }
+
+  /** The link of `member` is up: obtains its promise and learns what has changed (PR-1). */
+  async join(member: Member): Promise<void> {
+    const { heard } = member;
+    const reply = await member.server.call('watch', {
+      volume: this.id,
+      since: heard?.stamp ?? null,
+      incarnation: heard?.incarnation ?? null,
+    });
+    if (reply.changed === null) this.#endEpoch();
+    else for (const fid of reply.changed) this.#suspect(fid);
+    this.#setHeard(member, { stamp: reply.stamp, incarnation: reply.incarnation });
+    member.watched = true;
+    this.#world.log.info('avsg', { volume: this.name, avsg: this.avsg.map(({ server }) => server.name) });
+    this.#world.onChange(this);
+  }
+
+  /** The link of `member` is gone, and its promise with it. */
+  leave(member: Member): void {
+    if (!member.watched) return;
+    member.watched = false;
+    this.#world.log.info('avsg', { volume: this.name, avsg: this.avsg.map(({ server }) => server.name) });
+    this.#world.onChange(this);
+  }
+
+  /** A callback break. */
+  broken(member: Member, push: Extract<Push, { push: 'break' }>): void {
+    for (const fid of push.fids) if (volumeOf(fid) === this.id) this.#suspect(fid);
+    if (member.heard !== undefined && push.stamp > member.heard.stamp) {
+      this.#setHeard(member, { ...member.heard, stamp: push.stamp });
+    }
+  }
+
+  /** Our own update took `stamp` at `member`; by NW-1 we have heard of everything before it. */
+  updated(member: Member, stamp: number): void {
+    if (member.heard !== undefined && stamp > member.heard.stamp) {
+      this.#setHeard(member, { ...member.heard, stamp });
+    }
+  }
+
+  /** Brackets a fetch: gives a test whether `fid` was named by a break since (PR-3). Call `end` afterwards. */
+  beginFetch(): { readonly wasBroken: (fid: Fid) => boolean; readonly end: () => void } {
+    const start = this.#breaks;
+    this.#fetches += 1;
+    return {
+      wasBroken: (fid) => (this.#broken.get(fid) ?? -1) > start,
+      end: () => {
+        this.#fetches -= 1;
+        if (this.#fetches === 0) this.#broken.clear();
+      },
+    };
+  }
+
+  /** Marks an object whose validity is in doubt for another reason. */
+  doubt(fid: Fid): void {
+    this.#suspect(fid);
+  }
+
+  /** Takes the COP2 messages that shall ride on the next call to `member`. */
+  takeCop2(member: Member): UpdateSet[] {
+    return member.cop2.splice(0, cop2Bound);
+  }
+
+  addCop2(member: Member, updates: readonly UpdateSet[]): void {
+    member.cop2.push(...updates);
+    if (member.cop2.length > cop2Bound) member.cop2.splice(0, member.cop2.length - cop2Bound);
+  }
+
+  #suspect(fid: Fid): void {
+    this.#breaks += 1;
+    if (this.#fetches > 0) this.#broken.set(fid, this.#breaks);
+    this.#world.cache.suspect(fid);
+  }
+
+  #endEpoch(): void {
+    this.#epoch += 1;
+    this.#world.buffer.put(`p/${this.id}`, seal(this.#epoch));
+  }
+
+  #setHeard(member: Member, heard: { stamp: number; incarnation: string }): void {
+    member.heard = heard;
+    this.#world.buffer.put(`r/${this.id}/${member.replica}`, seal(heard));
+  }
+}
