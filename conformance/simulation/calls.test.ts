@@ -1,0 +1,108 @@
+/** The count of calls is part of the contract: speed comes from what is not sent. */
+import t, { type Test } from 'tap';
+import { SimulatedRealm } from './simulated-realm.js';
+import { get, list, makeDirectory, put } from './share.js';
+
+async function realm(t: Test): Promise<{ realm: SimulatedRealm; traffic: () => Readonly<Record<string, number>> }> {
+  const realm = new SimulatedRealm({ seed: 1 });
+  for (const name of realm.serverNames) await realm.startServer(name);
+  await realm.startGateway('g1');
+  t.equal(realm.gateway('g1').state().volumes[0]?.avsg.length, 3, 'all servers are accessible');
+  return {
+    realm,
+    traffic: () => realm.traffic.get('g1')?.take() ?? {},
+  };
+}
+
+t.test('a close is one round to the AVSG; its COP2 rides on the next one', async (t) => {
+  const { realm: world, traffic } = await realm(t);
+  const g1 = world.gateway('g1');
+  await world.finish(put(g1, 'warm-up', 'x'));
+  await world.clock.advance(2000);
+  traffic();
+  await world.finish(put(g1, 'a', 'one'));
+  await world.finish(put(g1, 'b', 'two'));
+  const counted = traffic();
+  t.equal(counted['mutate'], 6, 'one call to each of three servers for each of two closes');
+  t.equal(counted['cop2'], undefined, 'the first COP2 rode on the second close');
+  t.equal(counted['status'], undefined);
+  t.equal(counted['list'], undefined);
+});
+
+t.test('the body of a large file is staged at every server while it arrives', async (t) => {
+  const { realm: world, traffic } = await realm(t);
+  const g1 = world.gateway('g1');
+  await world.finish(put(g1, 'warm-up', 'x'));
+  traffic();
+  await world.finish(put(g1, 'large', 'y'.repeat(1_000_000)));
+  const counted = traffic();
+  t.equal(counted['upload'], 3);
+  t.equal(counted['mutate'], 3);
+});
+
+t.test('what is warm is read without asking anybody', async (t) => {
+  const { realm: world, traffic } = await realm(t);
+  const g1 = world.gateway('g1');
+  await world.finish(makeDirectory(g1, 'd'));
+  for (const name of ['a', 'b', 'c']) await world.finish(put(g1, `d/${name}`, name));
+  await world.clock.advance(5000);
+  traffic();
+  t.equal(await world.finish(get(g1, 'd/a')), 'a');
+  t.same(await world.finish(list(g1, 'd')), ['a', 'b', 'c']);
+  t.same(traffic(), {}, 'no call at all');
+});
+
+t.test('a cold listing asks each server once, whatever the number of names', async (t) => {
+  const { realm: world, traffic } = await realm(t);
+  const g1 = world.gateway('g1');
+  await world.finish(makeDirectory(g1, 'd'));
+  const names = Array.from({ length: 1000 }, (_, index) => `f${index}`);
+  for (let start = 0; start < names.length; start += 100) {
+    await world.finish(Promise.all(names.slice(start, start + 100).map((name) => put(g1, `d/${name}`, name))));
+  }
+  await world.clock.advance(5000);
+  await world.startGateway('g2');
+  const g2 = world.gateway('g2');
+  const g2Traffic = world.traffic.get('g2');
+  await world.finish(list(g2, ''));
+  g2Traffic?.take();
+  t.equal((await world.finish(list(g2, 'd'))).length, 1000);
+  t.same(g2Traffic?.take(), { list: 3 }, 'children come with their statuses');
+  t.equal((await world.finish(list(g2, 'd'))).length, 1000);
+  t.same(g2Traffic?.take(), {}, 'and are warm from then on');
+  traffic();
+});
+
+t.test('a callback break makes exactly what changed be asked for again', async (t) => {
+  const { realm: world } = await realm(t);
+  const g1 = world.gateway('g1');
+  await world.finish(put(g1, 'a', 'one'));
+  await world.finish(put(g1, 'b', 'two'));
+  const g2 = await world.startGateway('g2');
+  t.equal(await world.finish(get(g2, 'a')), 'one');
+  t.equal(await world.finish(get(g2, 'b')), 'two');
+  const traffic = world.traffic.get('g2');
+  await world.clock.advance(2000);
+  traffic?.take();
+  await world.finish(put(g1, 'a', 'newer'));
+  await world.clock.advance(100);
+  t.equal(await world.finish(get(g2, 'b')), 'two');
+  t.same(traffic?.take(), {}, 'b has not changed');
+  t.equal(await world.finish(get(g2, 'a')), 'newer');
+  t.same(traffic?.take(), { status: 3, download: 1 });
+});
+
+t.test('a restarted gateway asks one question per server and trusts what has not changed', async (t) => {
+  const { realm: world } = await realm(t);
+  const g1 = world.gateway('g1');
+  await world.finish(put(g1, 'a', 'one'));
+  await world.finish(put(g1, 'b', 'two'));
+  await world.clock.advance(5000);
+  await world.finish(g1.close());
+  world.kill('g1');
+  const again = await world.startGateway('g1');
+  const traffic = world.traffic.get('g1');
+  t.same(traffic?.take(), { watch: 3 });
+  t.equal(await world.finish(get(again, 'a')), 'one');
+  t.same(traffic?.take(), {}, 'the cache survived and is valid');
+});

@@ -1,0 +1,52 @@
+/** A network that counts: the number of calls per operation is part of the contract. */
+import type { DialOptions, Link, Listener, Network, Service } from '../../vice/seam/network.js';
+
+export class CountingNetwork implements Network {
+  readonly #inner: Network;
+  /** Calls by name, `upload` and `download` among them. */
+  readonly counts = new Map<string, number>();
+  /** What each call carried, in order. */
+  readonly calls: { readonly name: string; readonly argument: unknown }[] = [];
+
+  constructor(inner: Network) {
+    this.#inner = inner;
+  }
+
+  /** What has been counted since the last take. */
+  take(): Readonly<Record<string, number>> {
+    const taken = Object.fromEntries(this.counts);
+    this.counts.clear();
+    this.calls.length = 0;
+    return taken;
+  }
+
+  async dial(address: string, options: DialOptions): Promise<Link> {
+    const link = await this.#inner.dial(address, options);
+    const count = (name: string, argument?: unknown): void => {
+      this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+      this.calls.push({ name, argument });
+    };
+    return {
+      hello: link.hello,
+      closed: link.closed,
+      silence: () => link.silence(),
+      close: () => link.close(),
+      call: (name, argument, callOptions) => {
+        count(name, argument);
+        return link.call(name, argument, callOptions);
+      },
+      download: (path, start, signal) => {
+        count('download');
+        return link.download(path, start, signal);
+      },
+      upload: (path, start, source, signal) => {
+        count('upload');
+        return link.upload(path, start, source, signal);
+      },
+    };
+  }
+
+  listen(address: string, service: Service): Promise<Listener> {
+    return this.#inner.listen(address, service);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * A whole realm in one process: servers and gateways on the twins of the seams. Time moves only when the test moves
+ * it, every choice comes from one seed, so the same seed gives the same run.
+ */
+import { CountingNetwork } from './counting-network.js';
+import { dumpReplica, type ReplicaDump } from './replica-dump.js';
+import type { RealmDocument, VolumeId } from '../../vice/interface/index.js';
+import { silentLog, type Log } from '../../vice/seam/log.js';
+import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
+import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
+import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
+import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
+import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
+import { startServer, type ViceServer } from '../../vice/server/vice-server.js';
+import type { Venus } from '../../venus/interface.js';
+import { openVenus } from '../../venus/venus.js';
+import type { Random } from '../../vice/seam/random.js';
+
+export const rootVolume = '7f000001' as VolumeId;
+const realmKey = new Uint8Array(32).fill(7);
+
+interface Disk {
+  store: MemoryStore;
+  containers: MemoryContainers;
+}
+
+export interface SimulatedRealmOptions {
+  readonly seed: number;
+  readonly servers?: number;
+  readonly gateways?: number;
+  readonly log?: Log;
+}
+
+export class SimulatedRealm {
+  readonly clock = new SimulatedClock();
+  readonly random: Random;
+  readonly network: MemoryNetwork;
+  readonly document: RealmDocument;
+  readonly #log: Log;
+  readonly #disks = new Map<string, Disk>();
+  readonly #servers = new Map<string, ViceServer>();
+  readonly #gateways = new Map<string, Venus>();
+  /** What each gateway has called. */
+  readonly traffic = new Map<string, CountingNetwork>();
+
+  constructor(options: SimulatedRealmOptions) {
+    this.random = seededRandom(options.seed);
+    this.#log = options.log ?? silentLog;
+    this.network = new MemoryNetwork({ clock: this.clock, random: seededRandom(options.seed + 1), latency: [0, 3] });
+    const names = Array.from({ length: options.servers ?? 3 }, (_, index) => `s${index + 1}`);
+    this.document = {
+      format: 1,
+      version: 1,
+      realm: 'simulated',
+      name: 'simulated',
+      servers: names.map((name) => ({ name, address: `ws://${name}:1` })),
+      volumes: [{ id: rootVolume, name: 'root', replicas: names.map((name) => ({ id: name, server: name })) }],
+      rootVolume,
+    };
+  }
+
+  get serverNames(): readonly string[] {
+    return this.document.servers.map(({ name }) => name);
+  }
+
+  get gatewayNames(): readonly string[] {
+    return [...this.#gateways.keys()];
+  }
+
+  isUp(name: string): boolean {
+    return this.#servers.has(name) || this.#gateways.has(name);
+  }
+
+  gateway(name: string): Venus {
+    const venus = this.#gateways.get(name);
+    if (venus === undefined) throw new Error(`${name} is down`);
+    return venus;
+  }
+
+  async startServer(name: string): Promise<void> {
+    const disk = this.#disk(name);
+    const server = await this.finish(
+      startServer(
+        { name, realm: this.document, realmKey, listen: `ws://${name}:1` },
+        {
+          clock: this.clock,
+          random: seededRandom(this.random.fraction() * 2 ** 31),
+          network: this.network.host(name),
+          store: disk.store,
+          containers: disk.containers,
+          log: this.#log,
+        },
+      ),
+    );
+    this.#servers.set(name, server);
+  }
+
+  async startGateway(name: string): Promise<Venus> {
+    const disk = this.#disk(name);
+    const network = new CountingNetwork(this.network.host(name));
+    this.traffic.set(name, network);
+    const venus = await this.finish(
+      openVenus(
+        { name, realm: this.document, realmKey, cacheBytes: 1e9 },
+        {
+          clock: this.clock,
+          random: seededRandom(this.random.fraction() * 2 ** 31),
+          network,
+          store: disk.store,
+          containers: disk.containers,
+          log: this.#log,
+        },
+      ),
+    );
+    this.#gateways.set(name, venus);
+    return venus;
+  }
+
+  /** Kills a process: what it had not flushed is gone, its links break. */
+  kill(name: string): void {
+    this.network.kill(name);
+    this.#servers.delete(name);
+    this.#gateways.delete(name);
+    const disk = this.#disk(name);
+    this.#disks.set(name, { store: disk.store.crash(), containers: disk.containers.crash() });
+  }
+
+  /** Moves time until `promise` settles. @throws Error after an hour of simulated time */
+  async finish<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const watched = promise.finally(() => {
+      settled = true;
+    });
+    watched.catch(() => undefined);
+    for (let waited = 0; !settled; waited += 5) {
+      if (waited > 3_600_000) throw new Error('nothing happened for an hour');
+      await this.clock.advance(5);
+    }
+    return watched;
+  }
+
+  /** Everything that a server's replica holds, read from its disk. */
+  dump(name: string): Promise<ReplicaDump> {
+    const { store, containers } = this.#disk(name);
+    return dumpReplica({ store, containers, clock: this.clock, random: this.random, volume: rootVolume, id: name });
+  }
+
+  #disk(name: string): Disk {
+    let disk = this.#disks.get(name);
+    if (disk === undefined) {
+      disk = { store: new MemoryStore({ clock: this.clock, flushMs: 1 }), containers: new MemoryContainers({}) };
+      this.#disks.set(name, disk);
+    }
+    return disk;
+  }
+}

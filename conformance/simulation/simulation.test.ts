@@ -1,0 +1,101 @@
+/** The realm as a whole, on the twins of the seams: stories first, then seeded chaos. */
+import t from 'tap';
+import { isFailure } from '../../vice/interface/index.js';
+import { get, list, makeDirectory, put, remove } from './share.js';
+import { seededRun } from './seeded-run.js';
+import { SimulatedRealm } from './simulated-realm.js';
+
+async function started(seed: number): Promise<SimulatedRealm> {
+  const realm = new SimulatedRealm({ seed });
+  for (const name of realm.serverNames) await realm.startServer(name);
+  await realm.startGateway('g1');
+  await realm.startGateway('g2');
+  return realm;
+}
+
+/** The kind of failure that `promise` rejects with. */
+async function failureOf(promise: Promise<unknown>): Promise<string | undefined> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => (isFailure(error) ? error.kind : String(error)),
+  );
+}
+
+t.test('what one gateway closes, the other one opens', async (t) => {
+  const realm = await started(1);
+  const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
+  await realm.finish(makeDirectory(g1, 'd'));
+  await realm.finish(put(g1, 'd/a', 'one'));
+  t.equal(await realm.finish(get(g2, 'd/a')), 'one');
+  await realm.finish(put(g1, 'd/a', 'two'));
+  await realm.clock.advance(20);
+  t.equal(await realm.finish(get(g2, 'd/a')), 'two', 'the break came before anybody could be told twice');
+  await realm.finish(remove(g2, 'd/a'));
+  await realm.clock.advance(20);
+  t.same(await realm.finish(list(g1, 'd')), []);
+});
+
+t.test('work goes on while a server, then two, are gone; whoever returns is brought up to date', async (t) => {
+  const realm = await started(2);
+  const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
+  await realm.finish(put(g1, 'a', 'three servers'));
+  realm.kill('s1');
+  await realm.finish(put(g1, 'a', 'two servers'));
+  t.equal(await realm.finish(get(g2, 'a')), 'two servers');
+  realm.kill('s2');
+  await realm.finish(put(g1, 'a', 'one server'));
+  await realm.finish(put(g1, 'b', 'made with one server'));
+  t.equal(await realm.finish(get(g2, 'a')), 'one server');
+  await realm.startServer('s1');
+  t.equal(await realm.finish(get(g2, 'a')), 'one server', 'who has slept is not believed');
+  await realm.startServer('s2');
+  await realm.clock.advance(60_000);
+  realm.kill('s3');
+  await realm.clock.advance(5000);
+  const g3 = await realm.startGateway('g3');
+  t.equal(await realm.finish(get(g3, 'a')), 'one server', 'the others have it by now');
+  t.equal(await realm.finish(get(g3, 'b')), 'made with one server');
+});
+
+t.test('with no server at all, what is cached stays readable', async (t) => {
+  const realm = await started(3);
+  const g1 = realm.gateway('g1');
+  await realm.finish(put(g1, 'a', 'cached'));
+  await realm.finish(put(realm.gateway('g2'), 'b', 'not cached at g1'));
+  for (const name of realm.serverNames) realm.kill(name);
+  await realm.clock.advance(3000);
+  t.equal(await realm.finish(get(g1, 'a')), 'cached');
+  t.equal(await failureOf(realm.finish(get(g1, 'b'))), 'unreachable', 'an honest answer');
+  t.equal(await failureOf(realm.finish(put(g1, 'a', 'x'))), 'unreachable', 'writing comes with the next issue');
+});
+
+t.test('a silent server holds nobody up for longer than its silence', async (t) => {
+  const realm = await started(4);
+  const g1 = realm.gateway('g1');
+  await realm.finish(put(g1, 'a', 'before'));
+  realm.network.cut('g1', 's2');
+  const start = realm.clock.monotonic();
+  await realm.finish(put(g1, 'a', 'after'));
+  t.ok(realm.clock.monotonic() - start <= 3000, 'simulated time, not a timing');
+  t.equal(await realm.finish(get(g1, 'a')), 'after');
+});
+
+const seeds = Number(process.env['SEEDS'] ?? '40');
+const from = Number(process.env['SEED'] ?? '1');
+
+t.test('seeded chaos: nothing acknowledged is lost, replicas come together', async (t) => {
+  let acknowledged = 0;
+  for (let seed = from; seed < from + seeds; seed += 1) {
+    const report = await seededRun(seed, 60);
+    acknowledged += report.acknowledged;
+    if (report.violations.length > 0) t.comment(report.trace.join('\n'));
+    t.same(report.violations, [], `seed ${seed}`);
+  }
+  t.comment(`${seeds} runs, ${acknowledged} changes acknowledged`);
+  t.ok(acknowledged > seeds * 20, 'the chaos leaves room for work');
+});
+
+t.test('the same seed gives the same run', async (t) => {
+  const [one, two] = [await seededRun(7, 60), await seededRun(7, 60)];
+  t.same(one.trace, two.trace);
+});
