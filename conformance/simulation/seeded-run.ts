@@ -233,7 +233,15 @@ class SeededRun {
 }
 
 function withoutOrder(dump: ReplicaDump): readonly string[] {
-  return dump.map((object) => JSON.stringify({ ...object, contents: brief(object.contents ?? undefined) })).sort();
+  return dump
+    .map(({ vv, known, contents, ...rest }) =>
+      JSON.stringify({ ...rest, vv: sorted(vv), known: sorted(known), contents: brief(contents ?? undefined) }),
+    )
+    .sort();
+}
+
+function sorted(counts: Readonly<Record<string, number>>): readonly (readonly [string, number])[] {
+  return Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function firstDifference(a: readonly string[], b: readonly string[]): string | undefined {

@@ -62,6 +62,8 @@ t.test('with no server at all, what is cached stays readable', async (t) => {
   const g1 = realm.gateway('g1');
   await realm.finish(put(g1, 'a', 'cached'));
   await realm.finish(put(realm.gateway('g2'), 'b', 'not cached at g1'));
+  await realm.clock.advance(20);
+  t.same(await realm.finish(list(g1, '')), ['a', 'b']);
   for (const name of realm.serverNames) realm.kill(name);
   await realm.clock.advance(3000);
   t.equal(await realm.finish(get(g1, 'a')), 'cached');

@@ -33,6 +33,8 @@ import { Transfer } from './staging.js';
 /** How long a change waits for a server to come back before its author is told that nobody answers. */
 const patienceMs = 2000;
 const staleAttempts = 3;
+/** How long an entry that nobody waits for steps aside when a member cannot take it. */
+const deferMs = 2000;
 /** COP2 messages that found no call to ride on are sent alone after this time. */
 const cop2Ms = 500;
 const callMs = { plain: 10_000, withTransfer: 60_000 };
@@ -76,6 +78,8 @@ export class Reintegrator {
   readonly #waiters = new Map<number, Waiter>();
   /** One queue per volume: batches of a volume never overlap (ML-2). */
   readonly #queues = new Map<VolumeId, PQueue>();
+  /** Acknowledged entries that a member could not take yet: tried again at this monotonic time. */
+  readonly #deferred = new Map<number, number>();
   #closed = false;
 
   constructor(world: ReintegratorWorld) {
@@ -148,7 +152,9 @@ export class Reintegrator {
     const { avsg } = volume;
     let targets: readonly Member[] = avsg;
     const chosen: LogEntry[] = [];
+    const now = this.#world.clock.monotonic();
     for (const entry of this.#world.modifyLog.of(volume.id)) {
+      if ((this.#deferred.get(entry.sequence) ?? 0) > now) continue;
       const lacking = avsg.filter(({ replica }) => !entry.appliedBy.includes(replica));
       if (entry.acknowledged && lacking.length === 0) continue;
       if (chosen.length === 0) targets = lacking;
@@ -254,6 +260,7 @@ export class Reintegrator {
       const sent = records.slice(index, (index += entry.records.length));
       const appliedBy = [...new Set([...entry.appliedBy, ...by.map(({ replica }) => replica)])];
       if (!entry.acknowledged) this.#applyToCache(volume, sent, vectors);
+      this.#deferred.delete(entry.sequence);
       if (appliedBy.length >= Math.min(2, volume.members.length)) modifyLog.remove(entry);
       else modifyLog.note({ ...entry, records: sent }, appliedBy, true);
       for (const { storeId } of sent) updates.push({ storeId, replicas: appliedBy });
@@ -319,15 +326,17 @@ export class Reintegrator {
       // One replica has it, this one does not want it: divergence, which resolution settles, not the log.
       this.#world.log.error('replica refuses an acknowledged change', { volume: volume.name, kind, message, fid });
     }
+    this.#deferred.delete(entry.sequence);
     this.#world.modifyLog.remove(entry);
     this.#reject(entry, new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined }));
   }
 
   async #stale(volume: Volume, batch: readonly LogEntry[], behind: readonly Member[]): Promise<boolean> {
     await this.#resolve(volume, behind, [...new Set(batch.flatMap(({ records }) => records.flatMap(fidsOf)))]);
+    this.#defer(volume, batch);
     for (const entry of batch) {
       const waiter = this.#waiters.get(entry.sequence);
-      if (waiter === undefined) return false;
+      if (waiter === undefined) continue;
       if ((waiter.staleLeft -= 1) > 0) continue;
       this.#world.modifyLog.remove(entry);
       for (const record of entry.records) for (const fid of fidsOf(record)) volume.doubt(fid);
@@ -335,6 +344,14 @@ export class Reintegrator {
       this.#reject(entry, new Failure('stale', 'vice.mutate', message));
     }
     return true;
+  }
+
+  /** What nobody waits for steps aside for a while: it never holds up the entries behind it. */
+  #defer(volume: Volume, batch: readonly LogEntry[]): void {
+    const until = this.#world.clock.monotonic() + deferMs;
+    const idle = batch.filter(({ sequence }) => !this.#waiters.has(sequence));
+    for (const { sequence } of idle) this.#deferred.set(sequence, until);
+    if (idle.length > 0) this.#world.clock.after(deferMs, () => this.kick(volume));
   }
 
   /** Nobody answered: an entry whose author waits is tried again for a while, then dropped and its author told. */
@@ -347,8 +364,10 @@ export class Reintegrator {
         this.#world.modifyLog.remove(entry);
         this.#reject(entry, lasting.failure);
       }
-      return batch.some((entry) => !entry.acknowledged);
+      this.#defer(volume, batch);
+      return true;
     }
+    this.#defer(volume, batch);
     return this.#giveUpLate(volume);
   }
 

@@ -75,7 +75,10 @@ export class Fetcher {
       if (cached !== undefined && cached.status.kind !== 'directory') throw notDirectory(fid);
       if (cached?.complete === true && volume.isValid(cached)) return cached;
       if (volume.avsg.length === 0) break;
-      await shared(this.#listCalls, fid, () => this.#list(volume, fid));
+      await shared(this.#listCalls, fid, () => this.#list(volume, fid)).catch((error: unknown) => {
+        // A server went away in the middle: the others are asked again.
+        if (!isFailure(error, 'unreachable', 'timeout') || attempt === 2) throw error;
+      });
     }
     const cached = this.#world.cache.get(fid);
     if (cached !== undefined && cached.status.kind !== 'directory') throw notDirectory(fid);
@@ -152,8 +155,11 @@ export class Fetcher {
   /** Caches what servers said, unless the cache knows more by now: an update of ours was on its way meanwhile. */
   #install(volume: Volume, fid: Fid, status: VnodeStatus | null, wasBroken: boolean): void {
     const { cache } = this.#world;
-    if (status === null) return cache.drop(fid);
     const cached = cache.get(fid);
+    if (status === null) {
+      if (cached === undefined || !this.#isBound(cached)) cache.drop(fid);
+      return;
+    }
     if (cached !== undefined && !isWithin(cached.status.known, status.known)) {
       // Ours is newer: valid as it is once servers have it, to be asked again if it was not only newer.
       if (isWithin(status.known, cached.status.known)) cache.putStatus(cached.status, volume.epoch, cached.complete);
@@ -165,14 +171,26 @@ export class Fetcher {
     if (wasBroken) cache.put({ ...object, suspect: true });
   }
 
+  /**
+   * Whether the cached directory of `object` still has it. Servers that missed its creation answer that they do not
+   * know it; only one that knows its removal has taken the name out of the directory.
+   */
+  #isBound({ status }: CachedObject): boolean {
+    const names = status.parent === null ? undefined : this.#world.cache.names(status.parent);
+    for (const entry of names?.values() ?? []) if (entry.fid === status.fid) return true;
+    return false;
+  }
+
   /** One call to every AVSG member, whatever the number of names: the preferred one sends them all. */
   async #list(volume: Volume, fid: Fid): Promise<void> {
     const fetch = volume.beginFetch();
     try {
       const { preferred } = volume;
-      const replies = await this.#askAll(volume, (member) =>
-        this.#callList(volume, member, fid, member === preferred),
-      );
+      const asked = await this.#askAll(volume, async (member) => {
+        const full = member === preferred;
+        return { full, list: await this.#callList(volume, member, fid, full) };
+      });
+      const replies = asked.map(({ member, reply: { full, list } }) => ({ member, full, reply: list }));
       if (replies.length === 0) {
         if (this.#world.cache.get(fid)?.complete === true) return;
         throw unreachable(fid, volume);
@@ -201,23 +219,21 @@ export class Fetcher {
   async #differingLists(
     volume: Volume,
     fid: Fid,
-    replies: readonly { readonly member: Member; readonly reply: ListReply }[],
+    replies: readonly { readonly member: Member; readonly full: boolean; readonly reply: ListReply }[],
     holders: readonly Member[],
   ): Promise<readonly ListReply[]> {
-    const byDigest = new Map<string, { member: Member; reply: ListReply }>();
-    const { preferred } = volume;
+    const byDigest = new Map<string, (typeof replies)[number]>();
     for (const item of replies) {
-      const known = byDigest.get(item.reply.digest);
-      if (!holders.includes(item.member) || (known !== undefined && item.member !== preferred)) continue;
+      const isKnown = byDigest.has(item.reply.digest);
+      if (!holders.includes(item.member) || (isKnown && !item.full)) continue;
       byDigest.set(item.reply.digest, item);
     }
     if (byDigest.size > 1) this.#bringUpToDate(volume, [fid]);
-    const lists = await Promise.all(
-      [...byDigest.values()].map(({ member, reply }) =>
-        member === preferred ? reply : this.#callList(volume, member, fid, true),
+    return Promise.all(
+      [...byDigest.values()].map(({ member, full, reply }) =>
+        full ? reply : this.#callList(volume, member, fid, true),
       ),
     );
-    return lists;
   }
 
   #callList(volume: Volume, member: Member, fid: Fid, full: boolean): Promise<ListReply> {

@@ -1,0 +1,399 @@
+/**
+ * Venus in memory for the tests of gateways: one volume, no servers, every word of venus/interface.ts. Fails and
+ * waits on demand, so that a test can bring about any failure and any interleaving.
+ */
+import { createHash } from 'node:crypto';
+import { emptyDigest, Failure, nameFault, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
+import type {
+  Caller,
+  Entry,
+  Expectation,
+  Lease,
+  Leases,
+  Name,
+  ObjectStatus,
+  OpenFile,
+  Place,
+  PropertyChanges,
+  ReplaceOptions,
+  Space,
+  Venus,
+  VenusState,
+  WriteOutcome,
+  Writer,
+  WriteTarget,
+} from '../interface.js';
+import { MemoryTree, viewOf, type Change } from './memory-tree.js';
+
+/** What can be made to fail or to wait. `read` and the two of the Writer are not operations of Venus itself. */
+export type Operation =
+  | Exclude<keyof Venus, 'leases' | 'state'>
+  | 'read'
+  | 'writer.write'
+  | 'writer.close';
+
+const batchEntries = 100;
+const chunkBytes = 64 * 1024;
+const maxLeases = 10_000;
+const unbounded = 2 ** 40;
+
+export interface MemoryVenusOptions {
+  /** Milliseconds since 1970. Default: a clock that stands still. */
+  readonly wall?: () => number;
+  /** Bytes that the volume may hold; counting them costs a walk, so only when given. */
+  readonly capacity?: number;
+}
+
+export class MemoryVenus implements Venus {
+  readonly leases: Leases = new MemoryLeases();
+  /** Writers and open files that are not closed yet: a test expects none at its end. */
+  openWriters = 0;
+  openFiles = 0;
+  readonly #tree: MemoryTree;
+  readonly #contents = new Map<Fid, Uint8Array>();
+  readonly #wall: () => number;
+  readonly #capacity: number;
+  readonly #failures = new Map<Operation, Failure>();
+  readonly #befores = new Map<Operation, () => Promise<void>>();
+
+  constructor({ wall = () => 1_700_000_000_000, capacity = unbounded }: MemoryVenusOptions = {}) {
+    this.#wall = wall;
+    this.#capacity = capacity;
+    this.#tree = new MemoryTree(wall());
+  }
+
+  /** The next `operation` fails so; a `read` after its first chunk. */
+  failNext(operation: Operation, failure: Failure): void {
+    this.#failures.set(operation, failure);
+  }
+
+  /** Before the next `operation` goes on, `action` is run and awaited: what another client does meanwhile. */
+  beforeNext(operation: Operation, action: () => Promise<void>): void {
+    this.#befores.set(operation, action);
+  }
+
+  async lookup(_caller: Caller, path: readonly string[]): Promise<Place> {
+    await this.#enter('lookup');
+    const ancestors: Fid[] = [];
+    let name = '';
+    let at: Fid | undefined = this.#tree.root;
+    for (const asked of path) {
+      if (at === undefined) throw failure('not-found', 'lookup', `there is no directory ${name}`);
+      if (this.#mustExist(at, 'lookup').kind !== 'directory') throw failure('not-directory', 'lookup', name);
+      const fault = nameFault(asked);
+      if (fault !== undefined) throw failure('invalid', 'lookup', `the name ${fault}`);
+      ancestors.push(at);
+      const entry = this.#find(at, asked);
+      name = entry?.name ?? asked;
+      at = entry?.fid;
+    }
+    const object = at === undefined ? null : this.#view(at, 'lookup');
+    return { parent: ancestors.at(-1) ?? null, name, object, ancestors };
+  }
+
+  async status(_caller: Caller, fid: Fid): Promise<ObjectStatus> {
+    await this.#enter('status');
+    return this.#view(fid, 'status');
+  }
+
+  async *list(_caller: Caller, directory: Fid): AsyncIterable<readonly Entry[]> {
+    await this.#enter('list');
+    const { kind } = this.#mustExist(directory, 'list');
+    if (kind !== 'directory') throw failure('not-directory', 'list', 'it is no directory');
+    const names = this.#tree.entries(directory);
+    for (let start = 0; start < names.length; start += batchEntries) {
+      yield names.slice(start, start + batchEntries).flatMap((entry) => this.#listed(entry));
+    }
+  }
+
+  async open(_caller: Caller, fid: Fid): Promise<OpenFile> {
+    await this.#enter('open');
+    const status = this.#view(fid, 'open');
+    if (status.kind === 'directory') throw failure('is-directory', 'open', 'it is a directory');
+    if (status.kind === 'symlink') throw failure('invalid', 'open', 'it is a symbolic link');
+    const contents = this.#contents.get(fid) ?? new Uint8Array();
+    this.openFiles += 1;
+    let closed = false;
+    return {
+      status,
+      read: (start = 0, end = contents.length) => this.#read(contents, start, end),
+      close: async () => {
+        if (!closed) this.openFiles -= 1;
+        closed = true;
+      },
+    };
+  }
+
+  async write(caller: Caller, announced = 0): Promise<Writer> {
+    await this.#enter('write');
+    if (announced > this.#available()) throw failure('no-space', 'write', 'the disk is full');
+    this.openWriters += 1;
+    return new MemoryWriter({
+      write: () => this.#enter('writer.write'),
+      available: () => this.#available(),
+      close: (target, contents) => this.#store(caller, target, contents),
+      gone: () => {
+        this.openWriters -= 1;
+      },
+    });
+  }
+
+  async makeDirectory(caller: Caller, parent: Fid, name: string): Promise<ObjectStatus> {
+    await this.#enter('makeDirectory');
+    const fid = this.#tree.newFid();
+    this.#apply(caller, [{ op: 'mkdir', parent, name, fid, mode: 0o755 }]);
+    return this.#view(fid, 'makeDirectory');
+  }
+
+  async makeSymlink(caller: Caller, parent: Fid, name: string, target: string): Promise<ObjectStatus> {
+    await this.#enter('makeSymlink');
+    const fid = this.#tree.newFid();
+    this.#apply(caller, [{ op: 'symlink', parent, name, fid, target }]);
+    return this.#view(fid, 'makeSymlink');
+  }
+
+  async remove(caller: Caller, parent: Fid, name: string, expectation?: Expectation): Promise<void> {
+    await this.#enter('remove');
+    const entry = this.#tree.entry(parent, name);
+    this.#expect(expectation, entry, 'remove');
+    if (entry === undefined) throw failure('not-found', 'remove', `there is no ${name}`);
+    this.#apply(caller, this.#removals(parent, entry));
+  }
+
+  async rename(
+    caller: Caller,
+    from: Name,
+    to: Name,
+    options: ReplaceOptions,
+  ): Promise<{ readonly replaced: boolean }> {
+    await this.#enter('rename');
+    const source = this.#tree.entry(from.parent, from.name);
+    if (source === undefined) throw failure('not-found', 'rename', `there is no ${from.name}`);
+    const found = this.#find(to.parent, to.name);
+    const target = found?.fid === source.fid ? undefined : found;
+    this.#expect(options.expect, target, 'rename');
+    if (target !== undefined && !options.replace) throw failure('exists', 'rename', 'the name is taken');
+    if (from.parent === to.parent && from.name === to.name) return { replaced: false };
+    const { fid } = source;
+    const removals = target === undefined ? [] : this.#removals(to.parent, target);
+    this.#apply(caller, [
+      ...removals,
+      {
+        op: 'rename',
+        fromParent: from.parent,
+        fromName: from.name,
+        toParent: to.parent,
+        toName: to.name,
+        fid,
+      },
+    ]);
+    return { replaced: target !== undefined };
+  }
+
+  async copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
+    await this.#enter('copy');
+    const original = this.#mustExist(source, 'copy');
+    const target = this.#find(to.parent, to.name);
+    this.#expect(options.expect, target, 'copy');
+    if (target !== undefined && !options.replace) throw failure('exists', 'copy', 'the name is taken');
+    const removals = target === undefined ? [] : this.#removals(to.parent, target);
+    const fid = this.#tree.newFid();
+    const changes: Change[] = [...removals];
+    const { parent, name } = to;
+    if (original.kind === 'directory') {
+      changes.push({ op: 'mkdir', parent, name, fid, mode: original.mode });
+    } else if (original.kind === 'symlink') {
+      changes.push({ op: 'symlink', parent, name, fid, target: original.target ?? '' });
+    } else {
+      const { length, digest } = original.data ?? { length: 0, digest: emptyDigest };
+      changes.push({ op: 'create', parent, name, fid, mode: original.mode });
+      changes.push({ op: 'store', fid, length, digest, modified: this.#wall() });
+    }
+    changes.push({ op: 'setprops', fid, set: original.properties, remove: [] });
+    this.#apply(caller, changes);
+    this.#contents.set(fid, this.#contents.get(source) ?? new Uint8Array());
+    return { created: target === undefined, status: this.#view(fid, 'copy') };
+  }
+
+  async setModified(caller: Caller, fid: Fid, modified: number): Promise<ObjectStatus> {
+    await this.#enter('setModified');
+    this.#apply(caller, [{ op: 'utimes', fid, modified }]);
+    return this.#view(fid, 'setModified');
+  }
+
+  async setMode(caller: Caller, fid: Fid, mode: number): Promise<ObjectStatus> {
+    await this.#enter('setMode');
+    this.#apply(caller, [{ op: 'chmod', fid, mode }]);
+    return this.#view(fid, 'setMode');
+  }
+
+  async setProperties(caller: Caller, fid: Fid, { set, remove }: PropertyChanges): Promise<ObjectStatus> {
+    await this.#enter('setProperties');
+    this.#apply(caller, [{ op: 'setprops', fid, set, remove }]);
+    return this.#view(fid, 'setProperties');
+  }
+
+  async space(): Promise<Space> {
+    await this.#enter('space');
+    return { usedBytes: this.#capacity - this.#available(), availableBytes: this.#available() };
+  }
+
+  state(): VenusState {
+    return { venus: this.#tree.venus, servers: [], volumes: [], cache: { objects: 0, containers: 0, bytes: 0 } };
+  }
+
+  async close(): Promise<void> {
+    await this.#enter('close');
+  }
+
+  async #store(caller: Caller, target: WriteTarget, contents: Uint8Array): Promise<WriteOutcome> {
+    await this.#enter('writer.close');
+    const { parent, name } = target;
+    const existing = this.#find(parent, name);
+    this.#expect(target.expect, existing, 'close');
+    const fid = existing?.fid ?? this.#tree.newFid();
+    const digest = contents.length === 0 ? emptyDigest : createHash('sha256').update(contents).digest('hex');
+    const modified = target.modified ?? this.#wall();
+    const creation: Change[] = existing === undefined ? [{ op: 'create', parent, name, fid, mode: 0o644 }] : [];
+    this.#apply(caller, [...creation, { op: 'store', fid, length: contents.length, digest, modified }]);
+    this.#contents.set(fid, contents);
+    return { created: existing === undefined, status: this.#view(fid, 'close') };
+  }
+
+  /** What has to be done before `entry` is gone, itself included; children first. */
+  #removals(parent: Fid, { name, fid, kind }: DirectoryEntry): Change[] {
+    if (kind !== 'directory') return [{ op: 'remove', parent, name, fid }];
+    const below = this.#tree.entries(fid).flatMap((entry) => this.#removals(fid, entry));
+    return [...below, { op: 'rmdir', parent, name, fid }];
+  }
+
+  async *#read(contents: Uint8Array, start: number, end: number): AsyncIterable<Uint8Array> {
+    const failing = this.#failures.get('read');
+    this.#failures.delete('read');
+    await this.#enter('read');
+    for (let at = start; at < end; at += chunkBytes) {
+      yield contents.subarray(at, Math.min(end, at + chunkBytes));
+      if (failing !== undefined) throw failing;
+    }
+  }
+
+  #apply(caller: Caller, changes: readonly Change[]): void {
+    this.#tree.apply(caller.user, this.#wall(), changes);
+  }
+
+  #find(directory: Fid, name: string): DirectoryEntry | undefined {
+    const spelled = (form: string): DirectoryEntry | undefined => this.#tree.entry(directory, form);
+    return spelled(name) ?? spelled(name.normalize('NFC')) ?? spelled(name.normalize('NFD'));
+  }
+
+  #expect(expectation: Expectation | undefined, found: DirectoryEntry | undefined, operation: string): void {
+    if (expectation?.version === undefined) return;
+    const version = found === undefined ? null : this.#tree.status(found.fid)?.data?.storeId;
+    if (version !== expectation.version) throw failure('changed', operation, 'it is another version by now');
+  }
+
+  #listed({ name, fid }: DirectoryEntry): readonly Entry[] {
+    const status = this.#tree.status(fid);
+    return status === undefined ? [] : [{ name, status: viewOf(status) }];
+  }
+
+  #mustExist(fid: Fid, operation: string): NonNullable<ReturnType<MemoryTree['status']>> {
+    const status = this.#tree.status(fid);
+    if (status === undefined) throw failure('not-found', operation, 'the object is gone', fid);
+    return status;
+  }
+
+  #view(fid: Fid, operation: string): ObjectStatus {
+    return viewOf(this.#mustExist(fid, operation));
+  }
+
+  #available(): number {
+    if (this.#capacity === unbounded) return unbounded;
+    let used = 0;
+    for (const [fid, contents] of this.#contents) {
+      if (this.#tree.status(fid) === undefined) this.#contents.delete(fid);
+      else used += contents.length;
+    }
+    return Math.max(0, this.#capacity - used);
+  }
+
+  async #enter(operation: Operation): Promise<void> {
+    const action = this.#befores.get(operation);
+    this.#befores.delete(operation);
+    await action?.();
+    const failing = this.#failures.get(operation);
+    this.#failures.delete(operation);
+    if (failing !== undefined) throw failing;
+  }
+}
+
+interface WriterOptions {
+  write(): Promise<void>;
+  available(): number;
+  close(target: WriteTarget, contents: Uint8Array): Promise<WriteOutcome>;
+  gone(): void;
+}
+
+class MemoryWriter implements Writer {
+  length = 0;
+  readonly #chunks: Uint8Array[] = [];
+  readonly #options: WriterOptions;
+  #state: 'open' | 'writing' | 'done' = 'open';
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#state !== 'open') throw new Error(`write while the writer is ${this.#state}`);
+    this.#state = 'writing';
+    try {
+      await this.#options.write();
+      if (this.length + chunk.length > this.#options.available()) {
+        throw failure('no-space', 'writer.write', 'the disk is full');
+      }
+      this.#chunks.push(Uint8Array.from(chunk));
+      this.length += chunk.length;
+    } finally {
+      this.#state = 'open';
+    }
+  }
+
+  async close(target: WriteTarget): Promise<WriteOutcome> {
+    if (this.#state !== 'open') throw new Error(`close while the writer is ${this.#state}`);
+    this.#end();
+    return this.#options.close(target, Buffer.concat(this.#chunks));
+  }
+
+  async abort(): Promise<void> {
+    if (this.#state !== 'done') this.#end();
+  }
+
+  #end(): void {
+    this.#state = 'done';
+    this.#options.gone();
+  }
+}
+
+class MemoryLeases implements Leases {
+  readonly #leases = new Map<string, Lease>();
+
+  all(): readonly Lease[] {
+    return [...this.#leases.values()];
+  }
+
+  async put(lease: Lease): Promise<void> {
+    if (this.#leases.size >= maxLeases && !this.#leases.has(lease.token)) {
+      throw failure('busy', 'leases.put', 'there are too many leases');
+    }
+    this.#leases.set(lease.token, lease);
+  }
+
+  async remove(token: string): Promise<void> {
+    this.#leases.delete(token);
+  }
+}
+
+function failure(kind: Failure['kind'], operation: string, message: string, fid?: Fid): Failure {
+  return new Failure(kind, `memory.${operation}`, message, { fid });
+}
