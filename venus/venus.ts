@@ -262,6 +262,7 @@ class CachingClient implements Venus {
         onChange: (changed) => this.#reintegrator.kick(changed),
       });
       this.#volumes.set(entry.id, volume);
+      this.#reintegrator.restore(volume);
     }
   }
 

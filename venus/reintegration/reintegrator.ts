@@ -110,6 +110,20 @@ export class Reintegrator {
     return result;
   }
 
+  /**
+   * After a restart nobody knows any more whose author was answered: what the log has is part of this gateway's view,
+   * as it will be part of the servers' (a user who was answered reads what he wrote; another may find it done).
+   */
+  restore(volume: Volume): void {
+    const { modifyLog, identity, cache } = this.#world;
+    for (const entry of [...modifyLog.of(volume.id)]) {
+      if (entry.acknowledged) continue;
+      const records = threaded([entry], identity.venus, (fid) => cache.status(fid)?.known);
+      this.#applyToCache(volume, records, new Map());
+      modifyLog.note({ ...entry, records }, entry.appliedBy, true);
+    }
+  }
+
   /** Something may have become possible: entries waiting, or a server has come back. */
   kick(volume: Volume): void {
     if (this.#closed) return;
