@@ -4,7 +4,7 @@
  *
  * Not here: version vectors (each side counts its own way), rights, quota and certification (vice/volume).
  */
-import type { Fid } from './fid.js';
+import { volumeOf, type Fid } from './fid.js';
 import { Failure } from './failure.js';
 import type { CreateRecord, MakeDirRecord, Mutation, RenameRecord, SymlinkRecord } from './mutation.js';
 import { withStoreId } from './store-id.js';
@@ -31,7 +31,8 @@ const operation = 'semantics.apply';
 
 /**
  * The effect of `record` on `tree`.
- * @throws Failure not-found, exists, not-directory, is-directory, not-empty, loop, cross-volume, invalid
+ * @throws Failure not-found, exists, not-directory, is-directory, not-empty, loop, cross-volume, invalid,
+ * too-large
  */
 export function applyRecord(tree: Tree, record: Mutation): Effect {
   switch (record.op) {
@@ -82,6 +83,7 @@ export function applyRecord(tree: Tree, record: Mutation): Effect {
 
 function applyCreation(tree: Tree, record: CreateRecord | MakeDirRecord | SymlinkRecord): Effect {
   const parent = directoryOf(tree, record.parent);
+  if (volumeOf(record.fid) !== volumeOf(record.parent)) throw failure('cross-volume', record.fid);
   mustBeName(record.name, record.parent);
   if (tree.entry(record.parent, record.name) !== undefined) throw failure('exists', record.parent);
   if (tree.status(record.fid) !== undefined) throw failure('exists', record.fid);
@@ -116,7 +118,7 @@ function applyCreation(tree: Tree, record: CreateRecord | MakeDirRecord | Symlin
 function applyRename(tree: Tree, record: RenameRecord): Effect {
   const from = directoryOf(tree, record.fromParent);
   const to = directoryOf(tree, record.toParent);
-  if (record.fid.slice(0, 8) !== record.toParent.slice(0, 8)) throw failure('cross-volume', record.fid);
+  if (volumeOf(record.fid) !== volumeOf(record.toParent)) throw failure('cross-volume', record.fid);
   mustBeName(record.toName, record.toParent);
   const object = boundObject(tree, record.fromParent, record.fromName, record.fid);
   if (tree.entry(record.toParent, record.toName) !== undefined) throw failure('exists', record.toParent);

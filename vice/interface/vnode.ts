@@ -76,7 +76,7 @@ export const limits = {
 export function nameFault(name: string): string | undefined {
   if (name === '' || name === '.' || name === '..') return 'is reserved';
   // Exactly these break paths and XML 1.0.
-  if (/[/\u0000-\u001f\u007f]/.test(name)) return 'has a slash or a control character';
+  if (/[/\u0000-\u001f\u007f\ufffe\uffff]/.test(name)) return 'has a slash or a control character';
   if (!name.isWellFormed()) return 'is no well-formed Unicode';
   if (Buffer.byteLength(name) > limits.nameBytes) return `is longer than ${limits.nameBytes} bytes`;
   return undefined;

@@ -13,7 +13,9 @@ export interface Timer {
   cancel(): void;
 }
 
-/** Resolves after `delay` milliseconds of `clock`, or rejects with the signal's reason when it aborts first. */
+/**
+ * Resolves after `delay` milliseconds of `clock`, or rejects with the signal's reason when it aborts first.
+ */
 export function sleep(clock: Clock, delay: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason as Error);

@@ -1,14 +1,16 @@
 /**
- * Seam: containers, the contents of files. Immutable, named by their digest, flushed before anything names them.
+ * Seam: containers, the contents of files. Immutable, named by their digest, flushed before anything names
+ * them.
  *
- * The digest of contents is SHA-256 over the concatenated SHA-256 digests of their blocks (blockBytes each, the last
- * one shorter; no block for empty contents, so the empty digest is SHA-256 of nothing). The block digests stand
- * behind the contents in the container's file, so that any range can be verified by reading only its blocks, and
- * a broken transfer or a partly cached file can be trusted block by block.
+ * The digest of contents is SHA-256 over the concatenated SHA-256 digests of their blocks (blockBytes each,
+ * the last one shorter; no block for empty contents, so the empty digest is SHA-256 of nothing). The block
+ * digests stand behind the contents in the container's file, so that any range can be verified by reading
+ * only its blocks, and a broken transfer or a partly cached file can be trusted block by block.
  *
  * CO-1  A digest that `has` answers true for is whole and flushed, its directory entry included.
  * CO-2  A read yields only bytes of blocks that matched their digests; at the first mismatch it fails with
- *       `damaged` before yielding any byte of that block, and the container is quarantined (`has` is false then).
+ *       `damaged` before yielding any byte of that block, and the container is quarantined (`has` is false
+ *       then).
  * CO-3  An aborted or forgotten spool, also over a crash, leaves nothing that is listed.
  * CO-4  The same contents stored twice are stored once.
  */
@@ -38,7 +40,10 @@ export interface Containers {
 export interface Spool {
   /** Bytes written so far. */
   readonly length: number;
-  /** Appends; calls do not overlap. The spool owns `chunk` until the promise resolves. @throws Failure no-space */
+  /**
+   * Appends; calls do not overlap. The spool owns `chunk` until the promise resolves. @throws Failure
+   * no-space
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** Flushes the contents, names them by their digest, flushes the name. The spool is closed then. */
   commit(): Promise<{ readonly digest: string; readonly length: number }>;

@@ -2,15 +2,17 @@
  * Seam: a durable, ordered map from keys to bytes with atomic transactions; one folder on disk.
  *
  * ST-1  A transaction is applied whole or not at all, also over a crash at any point.
- * ST-2  When `transact` resolves, its changes are on the disk (flushed), and so are those of all earlier ones.
+ * ST-2  When `transact` resolves, its changes are on the disk (flushed), and so are those of all earlier
+ *       ones.
  * ST-3  Reads see every transaction whose work function has returned, flushed or not.
- * ST-4  Transactions run one at a time in the order of the calls; `work` is synchronous and sees its own writes.
+ * ST-4  Transactions run one at a time in the order of the calls; `work` is synchronous and sees its own
+ *       writes.
  * ST-5  Keys are ordered by their UTF-8 bytes. A key has at most 1,900 bytes, a value at most 16 MiB.
  */
 export interface Store extends StoreReader {
   /**
-   * Runs `work` in a transaction and resolves with its result once flushed. When `work` throws, nothing is changed
-   * and the promise rejects with what it threw.
+   * Runs `work` in a transaction and resolves with its result once flushed. When `work` throws, nothing is
+   * changed and the promise rejects with what it threw.
    * @throws Failure no-space, damaged
    */
   transact<T>(work: (transaction: StoreTransaction) => T): Promise<T>;
@@ -21,7 +23,10 @@ export interface Store extends StoreReader {
 export interface StoreReader {
   /** A copy of the value, or undefined. */
   get(key: string): Uint8Array | undefined;
-  /** Keys with `start` <= key < `end` in order (or in reverse order), at most `limit`. The result is a snapshot. */
+  /**
+   * Keys with `start` <= key < `end` in order (or in reverse order), at most `limit`. The result is a
+   * snapshot.
+   */
   range(options: RangeOptions): Iterable<{ readonly key: string; readonly value: Uint8Array }>;
 }
 

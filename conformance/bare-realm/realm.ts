@@ -1,0 +1,250 @@
+/**
+ * Servers of one realm on the memory twins, without any Venus: tests speak to them by calls, and look into
+ * their disks. Time moves only when the test moves it.
+ */
+import {
+  emptyDigest,
+  Failure,
+  isFailure,
+  rootFid,
+  signCredential,
+  type Argument,
+  type CallName,
+  type Fid,
+  type FailureKind,
+  type RealmDocument,
+  type Result,
+  type Role,
+  type VnodeStatus,
+  type VolumeId,
+} from '../../vice/interface/index.js';
+import { blockDigest, containerDigest } from '../../vice/seam/block-digests.js';
+import { blockBytes } from '../../vice/seam/containers.js';
+import { silentLog } from '../../vice/seam/log.js';
+import type { Link, Network } from '../../vice/seam/network.js';
+import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
+import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
+import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
+import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
+import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
+import { startServer, type ViceServer } from '../../vice/server/vice-server.js';
+
+export const volume = '7f000001' as VolumeId;
+export const root = rootFid(volume);
+export const realmKey = new Uint8Array(32).fill(7);
+export const names = ['s1', 's2', 's3'] as const;
+export const document: RealmDocument = {
+  format: 1,
+  version: 1,
+  realm: 'office',
+  name: 'office',
+  servers: names.map((name) => ({ name, address: `ws://${name}:1` })),
+  volumes: [{ id: volume, name: 'root', replicas: names.map((name) => ({ id: `r-${name}`, server: name })) }],
+  rootVolume: volume,
+};
+
+interface Disk {
+  store: MemoryStore;
+  containers: MemoryContainers;
+}
+
+/** What a server has asked of its peers, and one fault: a download that breaks after so many bytes. */
+export class Watched implements Network {
+  readonly downloads: { readonly path: string; readonly start: number }[] = [];
+  readonly changesSince: number[] = [];
+  breakAfter = Infinity;
+  readonly #network: Network;
+
+  constructor(network: Network) {
+    this.#network = network;
+  }
+
+  listen: Network['listen'] = (address, service) => this.#network.listen(address, service);
+
+  dial: Network['dial'] = async (address, options) => {
+    const link = await this.#network.dial(address, options);
+    return {
+      hello: link.hello,
+      closed: link.closed,
+      silence: () => link.silence(),
+      close: () => link.close(),
+      upload: (path, start, source, signal) => link.upload(path, start, source, signal),
+      call: (name, argument, callOptions) => {
+        if (name === 'changes') this.changesSince.push((argument as Argument<'changes'>).since);
+        return link.call(name, argument, callOptions);
+      },
+      download: async (path, start, signal) => {
+        this.downloads.push({ path, start });
+        return this.#broken(await link.download(path, start, signal));
+      },
+    };
+  };
+
+  async *#broken(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    let passed = 0;
+    for await (const chunk of source) {
+      yield chunk;
+      passed += chunk.length;
+      if (passed < this.breakAfter) continue;
+      this.breakAfter = Infinity;
+      throw new Failure('unreachable', 'test', 'the transfer broke');
+    }
+  }
+}
+
+export class BareRealm {
+  readonly clock = new SimulatedClock();
+  readonly network = new MemoryNetwork({ clock: this.clock, random: seededRandom(1), latency: [1, 1] });
+  readonly servers = new Map<string, ViceServer>();
+  readonly disks = new Map<string, Disk>();
+  readonly asked = new Map<string, Watched>();
+  realm = document;
+
+  /** Lets time pass until `promise` settles. */
+  run<T>(promise: Promise<T>): Promise<T> {
+    return this.clock.until(promise);
+  }
+
+  async start(...started: readonly string[]): Promise<void> {
+    for (const name of started) {
+      const empty = { store: new MemoryStore({}), containers: new MemoryContainers({}) };
+      const disk = this.disks.get(name) ?? empty;
+      this.disks.set(name, disk);
+      const network = new Watched(this.network.host(name));
+      this.asked.set(name, network);
+      const world = { clock: this.clock, random: seededRandom(2), network, ...disk, log: silentLog };
+      const config = { name, realm: this.realm, realmKey, listen: `ws://${name}:1` };
+      this.servers.set(name, await this.run(startServer(config, world)));
+    }
+    await this.clock.advance(6_000);
+  }
+
+  /** The process dies, what it had not flushed is gone. */
+  kill(name: string): void {
+    this.network.kill(name);
+    this.servers.delete(name);
+    const disk = this.disk(name);
+    this.disks.set(name, { store: disk.store.crash(), containers: disk.containers.crash() });
+  }
+
+  disk(name: string): Disk {
+    const disk = this.disks.get(name);
+    if (disk === undefined) throw new Error(`no disk of ${name}`);
+    return disk;
+  }
+
+  server(name: string): ViceServer {
+    const server = this.servers.get(name);
+    if (server === undefined) throw new Error(`${name} is down`);
+    return server;
+  }
+
+  status(name: string, fid: Fid): VnodeStatus | undefined {
+    return this.server(name).replica(volume)?.status(fid);
+  }
+
+  downloads(name: string): Watched['downloads'] {
+    return this.asked.get(name)?.downloads ?? [];
+  }
+
+  async dial(server: string, name: string, role: Role = 'gateway'): Promise<Client> {
+    const credential = signCredential(realmKey, document.realm, { role, name }, this.clock.wall() + 1e9);
+    const pushes: unknown[] = [];
+    const onPush = (push: unknown): void => void pushes.push(push);
+    const link = await this.run(this.network.host(name).dial(`ws://${server}:1`, { credential, onPush }));
+    return new Client(this, link, pushes);
+  }
+
+  /** Everything of a replica, contents included, by path. */
+  async dump(name: string, of = volume): Promise<Map<string, VnodeStatus & { contents?: string }>> {
+    const replica = this.server(name).replica(of);
+    const found = new Map<string, VnodeStatus & { contents?: string }>();
+    const visit = async (path: string, status: VnodeStatus): Promise<void> => {
+      const digest = status.data?.digest ?? emptyDigest;
+      const contents = digest === emptyDigest ? '' : await textOf(this.disk(name).containers, digest);
+      found.set(path, { ...status, contents });
+      for (const entry of replica?.list(status.fid)?.entries ?? []) {
+        await visit(`${path}/${entry.name}`, entry.status);
+      }
+    };
+    const top = replica?.status(rootFid(of));
+    if (top !== undefined) await visit('', top);
+    return found;
+  }
+
+  async isSame(t: Tap, what: string, compared: readonly string[] = names): Promise<void> {
+    const [first, ...others] = await Promise.all(compared.map((name) => this.dump(name)));
+    for (const [index, other] of others.entries()) t.same(other, first, `${what}: ${compared[index + 1]}`);
+  }
+}
+
+/** What is used of tap. */
+interface Tap {
+  same(found: unknown, wanted: unknown, message: string): unknown;
+}
+
+async function textOf(containers: MemoryContainers, digest: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of await containers.read(digest)) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+/** One connection to one server. */
+export class Client {
+  readonly realm: BareRealm;
+  readonly link: Link;
+  readonly pushes: unknown[];
+
+  constructor(realm: BareRealm, link: Link, pushes: unknown[]) {
+    this.realm = realm;
+    this.link = link;
+    this.pushes = pushes;
+  }
+
+  async call<C extends CallName>(name: C, argument: Argument<C>): Promise<Result<C>> {
+    return (await this.realm.run(this.link.call(name, argument, { timeoutMs: 120_000 }))) as Result<C>;
+  }
+
+  async refusal(name: string, argument: unknown): Promise<FailureKind | 'answered'> {
+    return kindOf(this.realm.run(this.link.call(name, argument)));
+  }
+
+  upload(path: string, start: number, ...chunks: readonly string[]): Promise<FailureKind | 'answered'> {
+    return kindOf(this.realm.run(this.link.upload(path, start, streamOf(chunks))));
+  }
+
+  async download(path: string, start = 0): Promise<string> {
+    return this.realm.run(gather(await this.realm.run(this.link.download(path, start))));
+  }
+}
+
+/** How a call fails, or that it does not. */
+export async function kindOf(promise: Promise<unknown>): Promise<FailureKind | 'answered'> {
+  try {
+    await promise;
+    return 'answered';
+  } catch (error) {
+    if (isFailure(error)) return error.kind;
+    throw error;
+  }
+}
+
+async function gather(source: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+async function* streamOf(chunks: readonly string[]): AsyncIterable<Uint8Array> {
+  for (const chunk of chunks) yield Buffer.from(chunk, 'latin1');
+}
+
+/** As the containers name these contents (one Latin-1 character a byte). */
+export function digestOf(text: string): string {
+  const bytes = Buffer.from(text, 'latin1');
+  const blocks: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += blockBytes) {
+    blocks.push(blockDigest(bytes.subarray(at, at + blockBytes)));
+  }
+  return containerDigest(Buffer.concat(blocks));
+}

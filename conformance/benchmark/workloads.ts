@@ -1,0 +1,178 @@
+/** What is measured: the workloads, how each is prepared, and how its figure is told. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { run } from '../program.js';
+import type { Job } from './load.js';
+import type { Running } from './peers.js';
+
+export interface Scale {
+  readonly name: 'full' | 'quick';
+  readonly rounds: number;
+  /** Milliseconds for workloads that are measured by time. */
+  readonly forMs: number;
+  readonly largeBytes: number;
+  readonly largeTimes: number;
+  readonly manyNames: number;
+  readonly files: number;
+}
+
+export const full: Scale = {
+  name: 'full',
+  rounds: 3,
+  forMs: 3_000,
+  largeBytes: 100 * 1024 * 1024,
+  largeTimes: 3,
+  manyNames: 10_000,
+  files: 1_000,
+};
+
+export const quick: Scale = {
+  name: 'quick',
+  rounds: 1,
+  forMs: 1_000,
+  largeBytes: 20 * 1024 * 1024,
+  largeTimes: 2,
+  manyNames: 1_000,
+  files: 200,
+};
+
+export interface Workload {
+  readonly name: string;
+  readonly unit: 'requests/s' | 'MB/s' | 'answers/s' | 'files/s';
+  /** Servers without PROPFIND are left out. */
+  readonly lists?: boolean;
+  /** Once for each server, before the first round. */
+  prepare(target: Running, scale: Scale): Promise<void>;
+  /** One round; more is better. */
+  measure(target: Running, scale: Scale, round: number): Promise<number>;
+}
+
+const small = 4096;
+const connections = 16;
+const measuredSchema = z.object({ requests: z.number(), seconds: z.number(), received: z.number() });
+
+/** Runs the load generator. */
+async function drive(target: Running, job: Partial<Job> & Pick<Job, 'method' | 'paths'>) {
+  const { url, user, password } = target;
+  const whole: Job = { url, user, password, bodyBytes: 0, connections, forMs: 0, ...job };
+  const program = join(import.meta.dirname, 'load.js');
+  const { code, output, stdout } = await run(process.execPath, [program], {
+    input: JSON.stringify(whole),
+    timeoutMs: 900_000,
+  });
+  if (code !== 0) throw new Error(`${job.method} at ${url} failed:\n${output}`);
+  return measuredSchema.parse(JSON.parse(stdout));
+}
+
+function names(folder: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `/${folder}/file-${`${index}`.padStart(5, '0')}.txt`);
+}
+
+async function makeFolder(target: Running, folder: string): Promise<void> {
+  await drive(target, { method: 'MKCOL', paths: [`/${folder}/`], connections: 1 });
+}
+
+async function fill(target: Running, folder: string, count: number, bodyBytes: number): Promise<void> {
+  await makeFolder(target, folder);
+  await drive(target, { method: 'PUT', paths: names(folder, count), bodyBytes });
+}
+
+function perSecond({ requests, seconds }: z.infer<typeof measuredSchema>): number {
+  return requests / seconds;
+}
+
+const getSmall: Workload = {
+  name: 'GET 4 KiB',
+  unit: 'requests/s',
+  prepare: (target) => fill(target, 'get-small', 64, small),
+  measure: async (target, { forMs }) =>
+    perSecond(await drive(target, { method: 'GET', paths: names('get-small', 64), forMs })),
+};
+
+const getLarge: Workload = {
+  name: 'GET 100 MiB',
+  unit: 'MB/s',
+  async prepare(target, { largeBytes }) {
+    await makeFolder(target, 'get-large');
+    await drive(target, { method: 'PUT', paths: ['/get-large/file'], bodyBytes: largeBytes, connections: 1 });
+  },
+  async measure(target, { largeTimes }) {
+    const paths = Array.from({ length: largeTimes }, () => '/get-large/file');
+    const { received, seconds } = await drive(target, { method: 'GET', paths, connections: 1 });
+    return received / 1e6 / seconds;
+  },
+};
+
+const putSmall: Workload = {
+  name: 'PUT 4 KiB',
+  unit: 'requests/s',
+  prepare: (target) => makeFolder(target, 'put-small'),
+  measure: async (target, { forMs }) =>
+    perSecond(
+      await drive(target, { method: 'PUT', paths: names('put-small', 256), bodyBytes: small, forMs }),
+    ),
+};
+
+const putLarge: Workload = {
+  name: 'PUT 100 MiB',
+  unit: 'MB/s',
+  prepare: (target) => makeFolder(target, 'put-large'),
+  async measure(target, { largeBytes, largeTimes }) {
+    const paths = names('put-large', largeTimes);
+    const { seconds } = await drive(target, { method: 'PUT', paths, bodyBytes: largeBytes, connections: 1 });
+    return (largeBytes * largeTimes) / 1e6 / seconds;
+  },
+};
+
+const listSome: Workload = {
+  name: 'PROPFIND of 100 names',
+  unit: 'answers/s',
+  lists: true,
+  prepare: (target) => fill(target, 'list-some', 100, 100),
+  measure: async (target, { forMs }) =>
+    perSecond(await drive(target, { method: 'PROPFIND', paths: ['/list-some/'], connections: 4, forMs })),
+};
+
+const listMany: Workload = {
+  name: 'PROPFIND of 10,000 names',
+  unit: 'answers/s',
+  lists: true,
+  prepare: (target, { manyNames }) => fill(target, 'list-many', manyNames, 100),
+  measure: async (target, { forMs }) =>
+    perSecond(await drive(target, { method: 'PROPFIND', paths: ['/list-many/'], connections: 1, forMs })),
+};
+
+const createFiles: Workload = {
+  name: 'creating 1,000 files',
+  unit: 'files/s',
+  prepare: async () => {},
+  async measure(target, { files }, round) {
+    await makeFolder(target, `files-${round}`);
+    return perSecond(
+      await drive(target, { method: 'PUT', paths: names(`files-${round}`, files), bodyBytes: 100 }),
+    );
+  },
+};
+
+/** What `createFiles` made in the same round. */
+const deleteFiles: Workload = {
+  name: 'deleting 1,000 files',
+  unit: 'files/s',
+  prepare: async () => {},
+  measure: async (target, { files }, round) =>
+    perSecond(await drive(target, { method: 'DELETE', paths: names(`files-${round}`, files) })),
+};
+
+export const workloads: readonly Workload[] = [
+  getSmall,
+  getLarge,
+  putSmall,
+  putLarge,
+  listSome,
+  listMany,
+  createFiles,
+  deleteFiles,
+];
+
+/** What is compared between 1, 2 and 3 replicas. */
+export const replicated: readonly Workload[] = [putSmall, putLarge];

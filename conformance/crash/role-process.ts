@@ -1,0 +1,99 @@
+/**
+ * One server or gateway as a process of its own, started as its supervisor starts it, but again at once after
+ * it was killed: so a test can kill hundreds of times.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { codaCommand } from '../realm.js';
+
+export type Role = 'vice' | 'gateway';
+
+const readyWithinMs = 60_000;
+const keptBytes = 16_384;
+
+export class RoleProcess {
+  readonly name: string;
+  readonly #role: Role;
+  readonly #configFile: string;
+  #child: ChildProcess | undefined;
+  #url = '';
+  /** The last words of the present process and of the one before. */
+  #log = '';
+
+  constructor(role: Role, name: string, configFile: string) {
+    this.#role = role;
+    this.name = name;
+    this.#configFile = configFile;
+  }
+
+  /** Where it listens. */
+  get url(): string {
+    return this.#url;
+  }
+
+  get log(): string {
+    return `${this.name}:\n${this.#log}`;
+  }
+
+  /**
+   * Starts it and waits until it is ready. @throws Error with its last words when it does not become ready
+   */
+  async start(): Promise<void> {
+    const child = fork(codaCommand, [this.#role, '--config', this.#configFile], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: ['--enable-source-maps'],
+    });
+    this.#child = child;
+    this.#log = `${this.#log.slice(-keptBytes / 4)}\n--- started\n`;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#log = (this.#log + text).slice(-keptBytes);
+      });
+    }
+    const deadline = setTimeout(() => child.kill('SIGKILL'), readyWithinMs);
+    try {
+      this.#url = await new Promise<string>((ready, failed) => {
+        child.on('message', (message) => {
+          const url = readyUrl(message);
+          if (url !== undefined) ready(url);
+        });
+        child.once('error', failed);
+        child.once('exit', (code, signal) => {
+          failed(new Error(`${this.name} ended (${signal ?? code}) before it was ready:\n${this.#log}`));
+        });
+      });
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  /** SIGKILL, and the end of the process. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((done) => child.once('exit', () => done()));
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Whether it ended although nobody killed it. */
+  get died(): boolean {
+    return this.#child?.exitCode !== null && this.#child?.exitCode !== undefined;
+  }
+
+  /** Asks it to end in order, then makes it. */
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const force = setTimeout(() => child.kill('SIGKILL'), 6_000);
+    const ended = new Promise<void>((done) => child.once('exit', () => done()));
+    child.kill('SIGTERM');
+    await ended;
+    clearTimeout(force);
+  }
+}
+
+function readyUrl(message: unknown): string | undefined {
+  if (typeof message !== 'object' || message === null || !('report' in message)) return undefined;
+  if (message.report !== 'ready' || !('url' in message)) return undefined;
+  return String(message.url);
+}

@@ -1,0 +1,43 @@
+/** Whether a folder holds one of the worlds that it may hold. */
+import type { WebdavClient } from '../webdav-client.js';
+import { readFolder } from './folder-reader.js';
+import { compare, type World } from './world.js';
+import type { Folder } from './writer.js';
+
+/** One sentence for each fault; none when all is well. */
+export async function judgeFolder(client: WebdavClient, folder: Folder): Promise<string[]> {
+  let got;
+  try {
+    got = await readWithPatience(client, folder.path);
+  } catch (error) {
+    return [`${folder.path} cannot be read: ${error instanceof Error ? error.message : String(error)}`];
+  }
+  return judge(folder, got).map((fault) => `${folder.path}: ${fault}`);
+}
+
+export function judge(folder: Folder, got: World | undefined): string[] {
+  const verdicts = folder.worlds.map((world) => {
+    if (world === undefined) return got === undefined ? [] : ['should not exist'];
+    return got === undefined ? ['does not exist'] : compare(world, got);
+  });
+  if (verdicts.some((faults) => faults.length === 0)) return [];
+  if (verdicts.length === 1) return verdicts[0] ?? [];
+  return [
+    `is none of its ${verdicts.length} possible worlds: ${verdicts.map((faults) => faults[0]).join(' | or ')}`,
+  ];
+}
+
+const patienceMs = 15_000;
+
+/** A gateway that has just come up may not have found its servers yet, and says so with an error. */
+async function readWithPatience(client: WebdavClient, path: string): Promise<World | undefined> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await readFolder(client, path);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}

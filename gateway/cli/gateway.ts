@@ -1,0 +1,63 @@
+/** `coda gateway`: one gateway from a configuration file. */
+import type { Command } from 'commander';
+import { readGatewayConfig } from '../config/role-config.js';
+import type { Status } from '../realm/status.js';
+import { systemClock } from '../../vice/seam/real/system-clock.js';
+import type { CommonOptions } from './output.js';
+import { runRole } from './role-process.js';
+
+interface GatewayOptions extends CommonOptions {
+  readonly config: string;
+}
+
+export function addGatewayCommand(program: Command): void {
+  program
+    .command('gateway')
+    .description('run one gateway (Venus and WebDAV) from a configuration file')
+    .requiredOption(
+      '--config <file>',
+      'JSON with name, listen, data, realm, realmKey, users and more (README.md)',
+    )
+    .option('--json', 'print one JSON object when it is ready')
+    .addHelpText(
+      'after',
+      `
+Paths in the file are relative to it. Its log goes to stdout. SIGTERM or Ctrl-C ends it cleanly.
+
+Example file:
+  {"name": "g1", "listen": "0.0.0.0:8443", "data": "/srv/coda/g1", "realm": "realm.json",
+   "realmKey": "realm.key", "users": "users", "tls": {"key": "tls.key", "cert": "tls.crt"}}
+
+Examples:
+  coda user add alice --users /etc/coda/users
+  coda gateway --config /etc/coda/g1.json`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      await gateway(command.optsWithGlobals<GatewayOptions>());
+    });
+}
+
+async function gateway(options: GatewayOptions): Promise<void> {
+  const config = readGatewayConfig(options.config);
+  await runRole({
+    role: 'gateway',
+    config,
+    clock: systemClock(),
+    output: options,
+    async start() {
+      const { startGateway } = await import('../main.js');
+      const running = await startGateway(config);
+      const status = (): Status => {
+        const { servers, volumes, cache } = running.state();
+        const own = { name: config.name, pid: process.pid, url: running.url, state: 'running' as const };
+        const seen = { servers: [...servers], volumes: volumes.map(plain), cache };
+        return { servers: [], gateways: [{ ...own, ...seen }] };
+      };
+      return { url: running.url, status, close: () => running.close() };
+    },
+  });
+}
+
+function plain<T extends { readonly vsg: readonly string[]; readonly avsg: readonly string[] }>(volume: T) {
+  return { ...volume, vsg: [...volume.vsg], avsg: [...volume.avsg] };
+}

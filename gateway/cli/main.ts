@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+/** The command `coda`. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { endingOf, exitCodesHelp } from './exit-code.js';
+import { addGatewayCommand } from './gateway.js';
+import { printError, type CommonOptions } from './output.js';
+import { addServersCommand } from './servers.js';
+import { addStatusCommand } from './status.js';
+import { addUpCommand } from './up.js';
+import { addUserCommand } from './user.js';
+import { addViceCommand } from './vice.js';
+
+function createProgram(): Command {
+  const program = new Command('coda')
+    .description('A file share that stays readable and writable when servers are gone.')
+    .version(version())
+    .option('--debug', 'show where an error came from')
+    .showSuggestionAfterError()
+    .showHelpAfterError('(--help lists the options, with examples)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `${exitCodesHelp}
+
+Examples:
+  coda up                          a whole realm on this machine
+  coda status                      how it is
+  coda servers stop s2             take a server away
+  coda user add alice              another user of the share
+  coda gateway --config g1.json    one gateway of a real deployment`,
+    );
+  addUpCommand(program);
+  addStatusCommand(program);
+  addServersCommand(program);
+  addUserCommand(program);
+  addViceCommand(program);
+  addGatewayCommand(program);
+  return program;
+}
+
+function version(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, 'utf8'))).version;
+}
+
+async function main(): Promise<number> {
+  // Options are not parsed yet when parsing itself fails.
+  const given = new Set(process.argv);
+  const asked: CommonOptions = { json: given.has('--json'), debug: given.has('--debug') };
+  try {
+    await createProgram().parseAsync();
+    return 0;
+  } catch (error) {
+    const ending = endingOf(error);
+    printError(asked, ending, error);
+    return ending.code;
+  }
+}
+
+// Whoever reads may go away (`coda up | head -1`): the realm goes on.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+// An explicit exit: a store or a socket that is still open must not keep a finished command alive.
+process.exit(await main());

@@ -1,0 +1,99 @@
+/** `coda status`: what runs on a data folder, and how each gateway sees its servers. */
+import type { Command } from 'commander';
+import { nearestName } from '../config/nearest-name.js';
+import { OperatorError } from '../config/operator-error.js';
+import { callControlDoor } from '../realm/control-door.js';
+import { defaultDataFolder } from '../realm/data-folder.js';
+import { statusSchema, type GatewayStatus, type ServerStatus, type Status } from '../realm/status.js';
+import { bytesText, print, table, type CommonOptions } from './output.js';
+
+export interface FolderOptions extends CommonOptions {
+  readonly data?: string;
+}
+
+interface StatusOptions extends FolderOptions {
+  readonly gateway?: string;
+}
+
+const dataDescription = `data folder of the realm (default: ${defaultDataFolder()})`;
+export const dataOption = ['--data <dir>', dataDescription] as const;
+
+export function addStatusCommand(program: Command): void {
+  program
+    .command('status')
+    .description('show servers, gateways, volumes and what waits to be sent')
+    .option(...dataOption)
+    .option('--gateway <name>', 'only this gateway')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      `
+--data may also be the folder of a single \`coda vice\` or \`coda gateway\`.
+
+JSON: {"servers": [{"name", "pid", "url", "state"}],
+       "gateways": [{"name", "pid", "url", "state",
+                     "volumes": [{"id", "name", "state", "vsg", "avsg", "preferred",
+                                  "pendingRecords", "pendingBytes"}],
+                     "servers": [{"name", "address", "reachable", "silence"}],
+                     "cache": {"objects", "containers", "bytes"}}]}
+"state" of a process is stopped, starting, running, waiting (to be started again) or stopping; "pid" is null
+while none runs.
+
+Examples:
+  coda status
+  coda status --gateway g2 --json`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<StatusOptions>();
+      const status = onlyGateway(await readStatus(options), options.gateway);
+      print(options, status, () => statusText(status));
+    });
+}
+
+/** @throws OperatorError unreachable */
+export async function readStatus(options: FolderOptions): Promise<Status> {
+  return statusSchema.parse(await callControlDoor(options.data ?? defaultDataFolder(), 'GET', '/status'));
+}
+
+export function serversText(servers: readonly ServerStatus[]): string {
+  const rows = servers.map(({ name, state, pid, url }) => [name, state, String(pid ?? '-'), url]);
+  return table([['SERVER', 'STATE', 'PID', 'ADDRESS'], ...rows]);
+}
+
+function onlyGateway(status: Status, name: string | undefined): Status {
+  if (name === undefined) return status;
+  const gateways = status.gateways.filter((gateway) => gateway.name === name);
+  if (gateways.length > 0) return { ...status, gateways };
+  const names = status.gateways.map((gateway) => gateway.name);
+  const nearest = nearestName(name, names);
+  const advice = nearest === undefined ? `There are ${names.join(', ')}.` : `Did you mean "${nearest}"?`;
+  throw new OperatorError('refused', `There is no gateway "${name}". ${advice}`);
+}
+
+function statusText(status: Status): string {
+  const parts: string[] = [];
+  if (status.servers.length > 0) parts.push(serversText(status.servers));
+  if (status.gateways.length > 0) parts.push(gatewaysText(status.gateways));
+  return parts.join('\n\n');
+}
+
+function gatewaysText(gateways: readonly GatewayStatus[]): string {
+  const processes = gateways.map(({ name, state, pid, url, cache }) => {
+    const cached = cache === null ? '-' : `${cache.objects} objects, ${bytesText(cache.bytes)}`;
+    return [name, state, String(pid ?? '-'), url, cached];
+  });
+  const volumes = gateways.flatMap((gateway) =>
+    gateway.volumes.map((volume) => [
+      gateway.name,
+      volume.name,
+      volume.state,
+      `${volume.avsg.length} of ${volume.vsg.length}: ${volume.avsg.join(' ')}`,
+      volume.preferred ?? '-',
+      volume.pendingRecords === 0 ? 'nothing' : `${volume.pendingRecords}, ${bytesText(volume.pendingBytes)}`,
+    ]),
+  );
+  const heads = table([['GATEWAY', 'STATE', 'PID', 'ADDRESS', 'CACHE'], ...processes]);
+  if (volumes.length === 0) return heads;
+  const head = ['GATEWAY', 'VOLUME', 'STATE', 'SERVERS REACHED', 'PREFERRED', 'WAITING TO BE SENT'];
+  return `${heads}\n\n${table([head, ...volumes])}`;
+}

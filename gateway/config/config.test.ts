@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { isLoopback, parseListenAddress } from './listen-address.js';
+import { nearestName } from './nearest-name.js';
+import { OperatorError } from './operator-error.js';
+import { readGatewayConfig, readViceConfig } from './role-config.js';
+
+const roleFiles = { data: 'data', realm: 'realm.json', realmKey: 'realm.key' };
+const gateway = { ...roleFiles, name: 'g1', listen: '127.0.0.1:8080', users: 'users' };
+const tls = { key: 'tls.key', cert: 'tls.crt' };
+const vice = { ...roleFiles, name: 's1', listen: 'ws://127.0.0.1:7001' };
+const realm = {
+  format: 1,
+  version: 1,
+  realm: 'ab12',
+  name: 'office',
+  servers: [{ name: 's1', address: 'ws://127.0.0.1:7001' }],
+  volumes: [{ id: '7f000001', name: 'root', replicas: [{ id: 's1', server: 's1' }] }],
+  rootVolume: '7f000001',
+};
+
+interface FolderContents {
+  readonly config: object | string;
+  readonly realm?: object;
+  readonly key?: string;
+}
+
+/** A folder with these files; returns the path of the configuration. */
+function configIn(test: Test, contents: FolderContents): string {
+  const { config } = contents;
+  const folder = test.testdir({
+    'config.json': typeof config === 'string' ? config : JSON.stringify(config),
+    'realm.json': JSON.stringify(contents.realm ?? realm),
+    'realm.key': contents.key ?? 'k'.repeat(32),
+    'tls.key': 'the key',
+    'tls.crt': 'the certificate',
+  });
+  return join(folder, 'config.json');
+}
+
+/** What the operator is told. */
+function complaint(read: () => unknown): string {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof OperatorError) return error.message;
+    throw error;
+  }
+  return 'no complaint';
+}
+
+t.test('a good configuration is read, paths are relative to its file, defaults are filled in', async (t) => {
+  const file = configIn(t, { config: { ...gateway, tls, hosts: ['share.example'] } });
+  const config = readGatewayConfig(file);
+  t.equal(config.data, join(file, '..', 'data'));
+  t.equal(config.users, join(file, '..', 'users'));
+  t.same(config.listen, { host: '127.0.0.1', port: 8080 });
+  t.same(config.tls, { key: 'the key', cert: 'the certificate' });
+  t.same(config.hosts, ['share.example']);
+  t.equal(config.prefix, '');
+  t.equal(config.logLevel, 'info');
+  t.equal(config.realmKey.length, 32);
+  t.equal(config.realm.rootVolume, '7f000001');
+
+  const server = readViceConfig(configIn(t, { config: vice }));
+  t.equal(server.listen, 'ws://127.0.0.1:7001');
+});
+
+t.test('an unknown key is named, with the known one that was meant', async (t) => {
+  const typo = complaint(() => readGatewayConfig(configIn(t, { config: { ...gateway, cacheBites: 5 } })));
+  t.match(typo, /unknown key "cacheBites"; did you mean "cacheBytes"\?/);
+  const foreign = complaint(() => readViceConfig(configIn(t, { config: { ...vice, florentine: true } })));
+  t.match(foreign, /unknown key "florentine"; known keys are name, data/);
+  const nested = { ...gateway, tls: { ...tls, ca: 'x' } };
+  const deep = complaint(() => readGatewayConfig(configIn(t, { config: nested })));
+  t.match(deep, /unknown key "tls.ca"/);
+});
+
+t.test('every other fault is named with its place', async (t) => {
+  const faults: [FolderContents, RegExp][] = [
+    [{ config: '{"name": ' }, /config\.json is not JSON/],
+    [{ config: { ...gateway, users: undefined } }, /"users" is missing/],
+    [{ config: { ...gateway, listen: '8080' } }, /"listen": must be HOST:PORT/],
+    [{ config: { ...gateway, name: 'The Gateway' } }, /"name": must be 1 to 40/],
+    [{ config: { ...gateway, prefix: 'share/' } }, /"prefix": must be empty or a path/],
+    [{ config: { ...gateway, realm: 'nowhere.json' } }, /nowhere\.json does not exist/],
+    [{ config: gateway, key: 'short' }, /realm\.key must hold exactly 32 random bytes, it holds 5/],
+    [{ config: gateway, realm: { ...realm, servers: [] } }, /replica on "s1", which is not in "servers"/],
+  ];
+  for (const [contents, message] of faults) {
+    t.match(complaint(() => readGatewayConfig(configIn(t, contents))), message);
+  }
+  const stranger = complaint(() => readViceConfig(configIn(t, { config: { ...vice, name: 's9' } })));
+  t.match(stranger, /lists no server "s9" \(it lists s1\)/);
+  t.match(complaint(() => readViceConfig('/nonexistent/config.json')), /does not exist/);
+});
+
+t.test('passwords in the clear stay on loopback, unless told otherwise on purpose', async (t) => {
+  const open = { ...gateway, listen: '0.0.0.0:8080' };
+  const read = (config: object): string => readGatewayConfig(configIn(t, { config })).listen.host;
+  t.match(complaint(() => read(open)), /0\.0\.0\.0:8080 .* in the clear/);
+  t.equal(read({ ...open, allowPlainHttp: true }), '0.0.0.0');
+  t.equal(read({ ...open, tls }), '0.0.0.0');
+  for (const host of ['localhost', '127.0.0.1', '127.8.8.8', '::1']) t.ok(isLoopback(host), host);
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.example.org']) t.notOk(isLoopback(host), host);
+});
+
+t.test('addresses as people write them', async (t) => {
+  t.same(parseListenAddress('[::1]:80'), { host: '::1', port: 80 });
+  t.same(parseListenAddress('localhost:0'), { host: 'localhost', port: 0 });
+  for (const text of ['', ':80', 'host', 'host:', 'host:65536', '::1:80', '[host]:80', 'a/b:80', 'host:-1']) {
+    t.equal(parseListenAddress(text), undefined, text);
+  }
+});
+
+t.test('the nearest name is a slip away, not another word', async (t) => {
+  t.equal(nearestName('sevrers', ['servers', 'status']), 'servers');
+  t.equal(nearestName('S2', ['s1', 's2', 's3']), 's2');
+  t.equal(nearestName('florentine', ['name', 'data']), undefined);
+  t.equal(nearestName('x', []), undefined);
+});

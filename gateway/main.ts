@@ -1,0 +1,90 @@
+/** One gateway assembled: the real seams, Venus on top of them, WebDAV on top of Venus. */
+import { mkdir } from 'node:fs/promises';
+import { hostname, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { openVenus } from '../venus/venus.js';
+import type { VenusState } from '../venus/interface.js';
+import { systemClock } from '../vice/seam/real/system-clock.js';
+import { systemRandom } from '../vice/seam/real/system-random.js';
+import { openLmdbStore } from '../vice/seam/real/lmdb-store.js';
+import { openFileContainers } from '../vice/seam/real/file-containers.js';
+import { wsNetwork } from '../vice/seam/real/ws-network.js';
+import { pinoLog } from '../vice/seam/real/pino-log.js';
+import { openUsers } from './access/users.js';
+import { systemCode } from './config/operator-error.js';
+import type { GatewayConfig } from './config/role-config.js';
+import { addressRefused } from './realm/port.js';
+import { startWebdav } from './webdav/host.js';
+import { createLocks } from './webdav/lock-table.js';
+
+export interface RunningGateway {
+  /** Where the share is, as `http://127.0.0.1:8080/`. */
+  readonly url: string;
+  state(): VenusState;
+  /** Refuses new requests, finishes those under way, flushes, closes. */
+  close(): Promise<void>;
+}
+
+/** Ends, last opened first, what has been opened so far. */
+class Closers {
+  readonly #closers: (() => Promise<void>)[] = [];
+
+  add<T extends { close(): Promise<void> }>(part: T): T {
+    this.#closers.push(() => part.close());
+    return part;
+  }
+
+  async close(): Promise<void> {
+    for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) await close();
+  }
+}
+
+/** @throws Failure or OperatorError when the data folder or the address cannot be used */
+export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
+  const clock = systemClock();
+  const random = systemRandom();
+  const log = pinoLog({ level: config.logLevel, name: config.name });
+  const open = new Closers();
+  try {
+    await mkdir(config.data, { recursive: true, mode: 0o700 });
+    const store = open.add(await openLmdbStore(join(config.data, 'store')));
+    const containers = open.add(await openFileContainers(join(config.data, 'containers')));
+    const network = wsNetwork({ clock, log });
+    const { name, realm, realmKey, cacheBytes } = config;
+    const world = { clock, random, network, store, containers, log };
+    const venus = open.add(await openVenus({ name, realm, realmKey, cacheBytes }, world));
+    const locks = createLocks({ venus, clock, random, log });
+    const users = await openUsers(config.users);
+    const hosts = ownHosts(config);
+    const share = {
+      venus,
+      locks,
+      clock,
+      random,
+      log,
+      prefix: config.prefix,
+      isOwnHost: (host: string) => hosts.has(host.toLowerCase()),
+    };
+    const { listen, tls } = config;
+    const starting = startWebdav({ listen, share, users, log, clock, ...(tls && { tls }) });
+    const webdav = open.add(
+      await starting.catch((error: unknown) => {
+        const code = systemCode(error);
+        throw code === undefined ? error : addressRefused(listen, code);
+      }),
+    );
+    log.info('gateway up', { url: webdav.url, realm: realm.realm });
+    return { url: webdav.url, state: () => venus.state(), close: () => open.close() };
+  } catch (error) {
+    await open.close();
+    throw error;
+  }
+}
+
+/** The names under which this machine knows itself, and those that the configuration gives it. */
+function ownHosts(config: GatewayConfig): Set<string> {
+  const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const addresses = interfaces.map(({ address }) => address);
+  const names = ['localhost', hostname(), config.listen.host, ...addresses, ...config.hosts];
+  return new Set(names.map((name) => name.toLowerCase()));
+}

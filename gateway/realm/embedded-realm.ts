@@ -1,0 +1,268 @@
+/** `coda up`: a whole realm on this machine, made at the first start and found again at every later one. */
+import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { RealmDocument } from '../../vice/interface/index.js';
+import { sleep, type Clock } from '../../vice/seam/clock.js';
+import { formatListenAddress, requireProtected, type ListenAddress } from '../config/listen-address.js';
+import { OperatorError } from '../config/operator-error.js';
+import { writeChildConfigs, type GatewayPlace, type Protection } from './child-config.js';
+import { callControlDoor, isClaimed, openControlDoor } from './control-door.js';
+import { makeFolder } from './data-folder.js';
+import { launchRole } from './launch.js';
+import { LogFile } from './log-file.js';
+import { prepareLogin } from './login.js';
+import { addressRefused, freePort, whyNotFree } from './port.js';
+import {
+  createRealm,
+  knownGateways,
+  portOf,
+  readRealm,
+  realmPaths,
+  withPorts,
+  writeDocument,
+  type EmbeddedRealm,
+  type Login,
+} from './realm-folder.js';
+import { Supervisor, type ChildPlan } from './supervisor.js';
+import { writeWhole } from './whole-file.js';
+
+const orphanPatienceMs = 10_000;
+
+export interface RealmOptions extends Protection {
+  readonly data: string;
+  /** Of the first gateway; the others get the following ports. */
+  readonly listen: ListenAddress;
+  /** Undefined: as many as there are, three in a new realm. */
+  readonly servers: number | undefined;
+  readonly gateways: number;
+  /** Undefined: the one that was made at the first start, `newUser` in a new realm. */
+  readonly user: string | undefined;
+  readonly newUser: string;
+  /** Undefined: the one that was made at the first start, a random one in a new realm. */
+  readonly password: string | undefined;
+  readonly readyFile: string | undefined;
+}
+
+/** What the ready file says. A stable shape: scripts rely on it. */
+export interface ReadyReport {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  readonly data: string;
+  readonly servers: readonly ProcessReport[];
+  readonly gateways: readonly ProcessReport[];
+}
+
+export interface ProcessReport {
+  readonly name: string;
+  readonly pid: number | null;
+  readonly url: string;
+}
+
+export interface RunningRealm {
+  /** Resolves when all children are up. @throws OperatorError, or Error, when one fails: then call `stop` */
+  start(): Promise<ReadyReport>;
+  /** Ends all children and gives the folder free; in at most ten seconds. */
+  stop(): Promise<void>;
+  /** Ends all children at once. */
+  kill(): void;
+  /** Things worth knowing that forbid nothing. */
+  readonly notes: readonly string[];
+}
+
+/** Reads or makes the realm; nothing is started yet. @throws OperatorError */
+export async function openRealm(
+  options: RealmOptions,
+  clock: Clock,
+  progress: (line: string) => void,
+): Promise<RunningRealm> {
+  const folder = resolve(options.data);
+  const how = 'Give --tls-key and --tls-cert, or --allow-plain-http if something else protects the way.';
+  requireProtected(options.listen, options.tls !== undefined || options.allowPlainHttp, how);
+  // Before the claim: into a folder of a newer version, or of another role, nothing is written at all.
+  await readRealm(folder);
+  await makeFolder(folder);
+  const supervised: { current?: Supervisor } = {};
+  const door = await openControlDoor(folder, (method, path) => answer(supervised, method, path), clock, 0);
+  try {
+    // A killed predecessor may have left it.
+    if (options.readyFile !== undefined) await rm(options.readyFile, { force: true });
+    const realm = await prepare(folder, options, clock, progress);
+    const gateways = await placeGateways(folder, options, clock);
+    const login = await prepareLogin(realm, options);
+    const configs = await writeChildConfigs(folder, realm.document, gateways, options);
+    const supervisor = supervise(folder, { realm, login, gateways, configs, options }, clock, progress);
+    supervised.current = supervisor;
+    return {
+      notes: await notes(folder, gateways),
+      async start() {
+        await supervisor.start();
+        return readyReport(folder, login, supervisor);
+      },
+      async stop() {
+        await supervisor.stop();
+        if (options.readyFile !== undefined) await rm(options.readyFile, { force: true });
+        await door.close();
+      },
+      kill: () => supervisor.kill(),
+    };
+  } catch (error) {
+    await door.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly realm: EmbeddedRealm;
+  readonly login: Login;
+  readonly gateways: readonly GatewayPlace[];
+  readonly configs: ReadonlyMap<string, string>;
+  readonly options: RealmOptions;
+}
+
+function supervise(folder: string, parts: Parts, clock: Clock, progress: (line: string) => void): Supervisor {
+  const { realm, login, gateways, configs, options } = parts;
+  const paths = realmPaths(folder);
+  const scheme = options.tls === undefined ? 'http' : 'https';
+  const plans: ChildPlan[] = [
+    ...realm.document.servers.map(({ name, address }) => ({
+      name,
+      role: 'vice' as const,
+      url: `http://127.0.0.1:${portOf(address)}/`,
+    })),
+    ...gateways.map(({ name, listen }) => ({
+      name,
+      role: 'gateway' as const,
+      url: `${scheme}://${formatListenAddress(listen)}/`,
+    })),
+  ];
+  const logs = new Map(plans.map(({ name }) => [name, new LogFile(paths.log(name))]));
+  let written: Promise<void> = Promise.resolve();
+  return new Supervisor({
+    clock,
+    plans,
+    launch(plan, report) {
+      const config = configs.get(plan.name);
+      const log = logs.get(plan.name);
+      if (config === undefined || log === undefined) throw new Error(`${plan.name} has no configuration`);
+      return launchRole(plan.role, config, log, report);
+    },
+    askGateway: (name) => callControlDoor(paths.gateway(name), 'GET', '/status'),
+    progress,
+    allRunning(supervisor) {
+      const file = options.readyFile;
+      if (file === undefined) return;
+      const report = JSON.stringify(readyReport(folder, login, supervisor));
+      written = written
+        .then(() => writeWhole(file, `${report}\n`, 0o600))
+        .catch((error: unknown) => progress(`the ready file cannot be written: ${String(error)}`));
+    },
+  });
+}
+
+function readyReport(folder: string, login: Login, supervisor: Supervisor): ReadyReport {
+  const report = ({ name, pid, url }: ProcessReport): ProcessReport => ({ name, pid, url });
+  const gateways = supervisor.gateways().map(report);
+  return {
+    url: gateways[0]?.url ?? '',
+    user: login.user,
+    password: login.password,
+    data: folder,
+    servers: supervisor.servers().map(report),
+    gateways,
+  };
+}
+
+async function answer(supervised: { current?: Supervisor }, method: string, path: string): Promise<unknown> {
+  const supervisor = supervised.current;
+  if (supervisor === undefined) {
+    throw new OperatorError('unreachable', 'The realm is just starting. Try again in a moment.');
+  }
+  if (method === 'GET' && path === '/status') return supervisor.status();
+  const command = /^\/servers\/([^/]+)\/(start|stop)$/.exec(path);
+  if (method !== 'POST' || command?.[1] === undefined) return undefined;
+  const name = decodeURIComponent(command[1]);
+  return command[2] === 'start' ? supervisor.startServer(name) : supervisor.stopServer(name);
+}
+
+/** The realm, with each server on a port that is free. */
+async function prepare(
+  folder: string,
+  options: RealmOptions,
+  clock: Clock,
+  progress: (line: string) => void,
+): Promise<EmbeddedRealm> {
+  const found = await readRealm(folder);
+  if (found === undefined) {
+    progress(`making a new realm in ${folder}`);
+    return createRealm(folder, options.servers ?? 3);
+  }
+  requireSameServers(found.document, options.servers);
+  const moved = new Map<string, number>();
+  for (const { name, address } of found.document.servers) {
+    const place = { host: '127.0.0.1', port: portOf(address) };
+    if ((await whyNotFreeFor(realmPaths(folder).server(name), place, clock)) === undefined) continue;
+    moved.set(name, await freePort('127.0.0.1'));
+    progress(`${name}: port ${place.port} is taken by another program, using ${moved.get(name)} from now on`);
+  }
+  const document = withPorts(found.document, moved);
+  if (document !== found.document) await writeDocument(folder, document);
+  return { ...found, document };
+}
+
+function requireSameServers(document: RealmDocument, asked: number | undefined): void {
+  const count = document.servers.length;
+  if (asked === undefined || asked === count) return;
+  throw new OperatorError(
+    'refused',
+    `This realm was made with ${count} servers, and a replication group cannot grow or shrink yet. ` +
+      `Leave --servers out, or make a new realm with --data DIR --servers ${asked}.`,
+  );
+}
+
+/** The gateways' addresses, each of them free. @throws OperatorError refused */
+async function placeGateways(folder: string, options: RealmOptions, clock: Clock): Promise<GatewayPlace[]> {
+  const places: GatewayPlace[] = [];
+  for (let index = 0; index < options.gateways; index += 1) {
+    const { host, port: first } = options.listen;
+    // Chosen here, not by the gateway itself: it must come back on the same port when it is started again.
+    let port = first + index;
+    if (port > 65_535) {
+      throw new OperatorError('usage', `There is no port ${port}. Choose a lower one with --listen.`);
+    }
+    if (first === 0) {
+      do port = await freePort(host);
+      while (places.some(({ listen }) => listen.port === port));
+    }
+    const name = `g${index + 1}`;
+    const listen = { host, port };
+    const why = await whyNotFreeFor(realmPaths(folder).gateway(name), listen, clock);
+    if (why !== undefined) throw addressRefused(listen, why);
+    places.push({ name, listen });
+  }
+  return places;
+}
+
+/** As whyNotFree, but waits for the child of a killed `coda up`: it ends by itself and leaves `folder`. */
+async function whyNotFreeFor(
+  folder: string,
+  address: ListenAddress,
+  clock: Clock,
+): Promise<string | undefined> {
+  const deadline = clock.monotonic() + orphanPatienceMs;
+  for (;;) {
+    const why = await whyNotFree(address);
+    if (why !== 'EADDRINUSE' || clock.monotonic() >= deadline || !(await isClaimed(folder))) return why;
+    await sleep(clock, 100);
+  }
+}
+
+async function notes(folder: string, started: readonly GatewayPlace[]): Promise<string[]> {
+  const names = new Set(started.map(({ name }) => name));
+  const idle = (await knownGateways(folder)).filter((name) => !names.has(name));
+  if (idle.length === 0) return [];
+  return [
+    `not started: ${idle.join(', ')}, of an earlier start with more gateways. ` +
+      'What has not been sent to the servers from there yet, waits (--gateways N starts more).',
+  ];
+}

@@ -1,0 +1,50 @@
+/** What `coda status --json` prints, of a realm, a single server or a single gateway. A stable shape. */
+import { z } from 'zod';
+
+const childState = z.enum(['stopped', 'starting', 'running', 'waiting', 'stopping']);
+
+const serverStatus = z.object({
+  name: z.string(),
+  /** Null while no process runs. */
+  pid: z.number().nullable(),
+  url: z.string(),
+  state: childState,
+});
+
+const volumeStatus = z.object({
+  id: z.string(),
+  name: z.string(),
+  state: z.enum(['hoarding', 'write-disconnected', 'emulating', 'reintegrating', 'resolving']),
+  /** Names of the servers that hold a replica, and of those that can be reached. */
+  vsg: z.array(z.string()),
+  avsg: z.array(z.string()),
+  preferred: z.string().nullable(),
+  /** Changes that have not reached the servers yet. */
+  pendingRecords: z.number(),
+  pendingBytes: z.number(),
+});
+
+const gatewayStatus = z.object({
+  name: z.string(),
+  pid: z.number().nullable(),
+  url: z.string(),
+  state: childState,
+  /** As this gateway sees them; empty, and cache null, while it does not answer. */
+  volumes: z.array(volumeStatus),
+  servers: z.array(
+    z.object({
+      name: z.string(),
+      address: z.string(),
+      reachable: z.boolean(),
+      /** Milliseconds since it was last heard; null if never. */
+      silence: z.number().nullable(),
+    }),
+  ),
+  cache: z.object({ objects: z.number(), containers: z.number(), bytes: z.number() }).nullable(),
+});
+
+export const statusSchema = z.object({ servers: z.array(serverStatus), gateways: z.array(gatewayStatus) });
+
+export type ServerStatus = z.infer<typeof serverStatus>;
+export type GatewayStatus = z.infer<typeof gatewayStatus>;
+export type Status = z.infer<typeof statusSchema>;

@@ -1,0 +1,138 @@
+/**
+ * The processes of an embedded realm: servers before gateways when they start, the other way round when they
+ * stop; what dies is started again (child.ts).
+ */
+import type { Clock } from '../../vice/seam/clock.js';
+import { nearestName } from '../config/nearest-name.js';
+import { OperatorError } from '../config/operator-error.js';
+import { Child, type ChildReport, type Launched } from './child.js';
+import { statusSchema, type GatewayStatus, type ServerStatus, type Status } from './status.js';
+
+export interface ChildPlan {
+  readonly name: string;
+  readonly role: 'vice' | 'gateway';
+  /** Where it will listen, as far as it is known before it is ready. */
+  readonly url: string;
+}
+
+export interface SupervisorOptions {
+  readonly clock: Clock;
+  readonly plans: readonly ChildPlan[];
+  launch(plan: ChildPlan, report: (report: ChildReport) => void): Launched;
+  /** What a running gateway answers to `GET /status` at its control door. */
+  askGateway(name: string): Promise<unknown>;
+  /** A line for the person who watches. */
+  progress(line: string): void;
+  /** Called whenever all children have come to run, again after a restart. */
+  allRunning(supervisor: Supervisor): void;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #servers: readonly Supervised[];
+  readonly #gateways: readonly Supervised[];
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    const supervise = (plan: ChildPlan): Supervised => ({
+      plan,
+      child: new Child({
+        name: plan.name,
+        clock: options.clock,
+        launch: (report) => options.launch(plan, report),
+        changed: (child, why) => this.#changed(child, why),
+      }),
+    });
+    this.#servers = options.plans.filter((plan) => plan.role === 'vice').map(supervise);
+    this.#gateways = options.plans.filter((plan) => plan.role === 'gateway').map(supervise);
+  }
+
+  /** @throws OperatorError, or Error, with what the first child that failed has told */
+  async start(): Promise<void> {
+    await Promise.all(this.#servers.map(({ child }) => child.start()));
+    await Promise.all(this.#gateways.map(({ child }) => child.start()));
+  }
+
+  /** In at most nine seconds. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#gateways.map(({ child }) => child.stop()));
+    await Promise.all(this.#servers.map(({ child }) => child.stop()));
+  }
+
+  /** At once. */
+  kill(): void {
+    for (const { child } of this.#all()) child.kill();
+  }
+
+  /** @throws OperatorError refused: no such server, or it does not start */
+  async startServer(name: string): Promise<ServerStatus> {
+    const server = this.#server(name);
+    await server.child.start();
+    return serverStatus(server);
+  }
+
+  /** @throws OperatorError refused: no such server */
+  async stopServer(name: string): Promise<ServerStatus> {
+    const server = this.#server(name);
+    await server.child.stop();
+    return serverStatus(server);
+  }
+
+  servers(): ServerStatus[] {
+    return this.#servers.map(serverStatus);
+  }
+
+  gateways(): Pick<GatewayStatus, 'name' | 'pid' | 'url' | 'state'>[] {
+    return this.#gateways.map(({ plan, child }) => ({
+      name: plan.name,
+      pid: child.pid,
+      url: child.url ?? plan.url,
+      state: child.state,
+    }));
+  }
+
+  async status(): Promise<Status> {
+    const gateways = await Promise.all(this.gateways().map((gateway) => this.#gatewayStatus(gateway)));
+    return { servers: this.servers(), gateways };
+  }
+
+  async #gatewayStatus(own: Pick<GatewayStatus, 'name' | 'pid' | 'url' | 'state'>): Promise<GatewayStatus> {
+    const unknown = { ...own, volumes: [], servers: [], cache: null };
+    if (own.state !== 'running') return unknown;
+    try {
+      const answer = statusSchema.parse(await this.#options.askGateway(own.name));
+      return { ...unknown, ...answer.gateways[0], ...own };
+    } catch {
+      // It died between two looks; its state will tell.
+      return unknown;
+    }
+  }
+
+  #server(name: string): Supervised {
+    const server = this.#servers.find(({ plan }) => plan.name === name);
+    if (server !== undefined) return server;
+    const names = this.#servers.map(({ plan }) => plan.name);
+    const nearest = nearestName(name, names);
+    const advice = nearest === undefined ? `It has ${names.join(', ')}.` : `Did you mean "${nearest}"?`;
+    throw new OperatorError('refused', `The realm has no server "${name}". ${advice}`);
+  }
+
+  #changed(child: Child, why: string): void {
+    this.#options.progress(`${child.name}: ${why}`);
+    const allRun = this.#all().every((supervised) => supervised.child.state === 'running');
+    if (allRun) this.#options.allRunning(this);
+  }
+
+  #all(): Supervised[] {
+    return [...this.#servers, ...this.#gateways];
+  }
+}
+
+interface Supervised {
+  readonly plan: ChildPlan;
+  readonly child: Child;
+}
+
+function serverStatus({ plan, child }: Supervised): ServerStatus {
+  return { name: plan.name, pid: child.pid, url: child.url ?? plan.url, state: child.state };
+}

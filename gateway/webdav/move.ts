@@ -1,0 +1,47 @@
+/** MOVE: one rename, also over what bears the name at the destination (RFC 4918 section 9.9). */
+import { isFailure } from '../../venus/interface.js';
+import type { Answer, Exchange } from './exchange.js';
+import { DavError } from './exchange.js';
+import type { Intent } from './locks.js';
+import { modificationTimeOf } from './modification-time.js';
+import { depthOf } from './target.js';
+import { occupied, transferOf } from './transfer.js';
+
+export async function move(exchange: Exchange): Promise<Answer> {
+  const { share, caller, path } = exchange;
+  const transfer = await transferOf(exchange);
+  const { source, target, targetPath, to, overwrite } = transfer;
+  if (source.object.kind === 'directory') depthOf(exchange, ['infinity'], 'infinity');
+  if (source.parent === null) throw new Error('the root has no name to move');
+  const intents: Intent[] = [
+    { place: source, path, kind: 'tree' },
+    { place: target, path: targetPath, kind: transfer.replaces ? 'tree' : 'membership' },
+  ];
+  await share.locks.guard(exchange, intents);
+  const from = { parent: source.parent, name: source.name };
+  const replaced = await rename(exchange, from, to, overwrite);
+  // RFC 4918 section 7.7: a lock does not move with its object.
+  const gone = [source.object.fid, ...(transfer.replaces && target.object !== null ? [target.object.fid] : [])];
+  await share.locks.dropAll(gone);
+  const modified = modificationTimeOf(exchange.headers);
+  if (modified !== undefined) await share.venus.setModified(caller, source.object.fid, modified);
+  return {
+    status: replaced ? 204 : 201,
+    ...(modified === undefined ? {} : { headers: { 'X-OC-Mtime': 'accepted' } }),
+  };
+}
+
+async function rename(
+  { share, caller }: Exchange,
+  from: Parameters<typeof share.venus.rename>[1],
+  to: Parameters<typeof share.venus.rename>[2],
+  replace: boolean,
+): Promise<boolean> {
+  try {
+    return (await share.venus.rename(caller, from, to, { replace })).replaced;
+  } catch (error) {
+    if (isFailure(error, 'exists')) throw occupied();
+    if (isFailure(error, 'changed')) throw new DavError(409, 'Another change came in between; try again');
+    throw error;
+  }
+}

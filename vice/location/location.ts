@@ -1,0 +1,89 @@
+/**
+ * The realm document as this server holds it (Coda: VLDB and VRDB). Durable; the highest version wins.
+ *
+ * LO-1  The version held never decreases, also over a restart.
+ * LO-2  A document is on the disk before anybody is told of it.
+ */
+import {
+  Failure,
+  realmDocumentSchema,
+  seal,
+  unseal,
+  type RealmDocument,
+} from '../interface/index.js';
+import type { Store } from '../seam/store.js';
+
+export interface Location {
+  readonly current: RealmDocument;
+  /**
+   * Takes `document` if it is newer; resolves with whether it was, after all listeners have done their part.
+   * @throws Failure invalid (malformed, or of another realm)
+   */
+  adopt(document: unknown): Promise<boolean>;
+  /** Called after each adoption is durable, one at a time, in order. A rejection is the adopter's. */
+  onAdoption(listener: (document: RealmDocument) => Promise<void>): void;
+}
+
+const key = 'location/realm';
+const operation = 'location.adopt';
+
+/** The stored document or `configured`, whichever is newer. @throws Failure invalid, damaged */
+export async function openLocation(store: Store, configured: RealmDocument): Promise<Location> {
+  const given = checked(configured);
+  const stored = storedDocument(store);
+  if (stored !== undefined) mustBeSameRealm(stored, given);
+  let current = stored !== undefined && stored.version >= given.version ? stored : given;
+  if (current !== stored) await put(store, current);
+  const listeners: ((document: RealmDocument) => Promise<void>)[] = [];
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const adoptNext = async (document: RealmDocument): Promise<boolean> => {
+    mustBeSameRealm(current, document);
+    if (document.version <= current.version) return false;
+    await put(store, document);
+    current = document;
+    for (const listener of listeners) await listener(document);
+    return true;
+  };
+
+  return {
+    get current() {
+      return current;
+    },
+    async adopt(document) {
+      const next = checked(document);
+      const adoption = turn.then(() => adoptNext(next));
+      turn = adoption.catch(() => undefined);
+      return adoption;
+    },
+    onAdoption(listener) {
+      listeners.push(listener);
+    },
+  };
+}
+
+function storedDocument(store: Store): RealmDocument | undefined {
+  const sealed = store.get(key);
+  return sealed === undefined ? undefined : checked(unseal(sealed));
+}
+
+async function put(store: Store, document: RealmDocument): Promise<void> {
+  await store.transact((transaction) => transaction.put(key, seal(document)));
+}
+
+function checked(document: unknown): RealmDocument {
+  const parsed = realmDocumentSchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new Failure('invalid', operation, `no realm document: ${issue?.path.join('.')} ${issue?.message}`);
+}
+
+function mustBeSameRealm(held: RealmDocument, offered: RealmDocument): void {
+  if (held.realm === offered.realm) return;
+  throw new Failure(
+    'invalid',
+    operation,
+    `this server's data belongs to realm ${held.name} (${held.realm}), ` +
+      `not to ${offered.name} (${offered.realm}); use another data folder`,
+  );
+}

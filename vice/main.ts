@@ -1,0 +1,61 @@
+/** A Vice server on this machine: the real disk, network, clock. */
+import { join } from 'node:path';
+import type { RealmDocument } from './interface/index.js';
+import { openFileContainers } from './seam/real/file-containers.js';
+import { openLmdbStore } from './seam/real/lmdb-store.js';
+import { pinoLog, type PinoLogOptions } from './seam/real/pino-log.js';
+import { systemClock } from './seam/real/system-clock.js';
+import { systemRandom } from './seam/real/system-random.js';
+import { wsNetwork } from './seam/real/ws-network.js';
+import { startServer } from './server/vice-server.js';
+
+export interface ViceConfig {
+  /** As the realm document names this server. */
+  readonly name: string;
+  /** `ws://host:port` to listen on; port 0 for any. */
+  readonly listen: string;
+  /** Folder of this server alone: its metadata in `store`, the contents of files in `containers`. */
+  readonly data: string;
+  /** 32 bytes that every server and gateway of the realm holds. */
+  readonly realmKey: Uint8Array;
+  /** The document to start from; a newer one that the server has learned of wins. */
+  readonly realm: RealmDocument;
+  readonly logLevel: PinoLogOptions['level'];
+}
+
+export interface Vice {
+  /** With the real port. */
+  readonly address: string;
+  /** Finishes what is under way and lets go of the data folder. */
+  close(): Promise<void>;
+}
+
+/** Serves when it resolves. @throws Failure invalid, damaged, no-space */
+export async function startVice(config: ViceConfig): Promise<Vice> {
+  const log = pinoLog({ level: config.logLevel, name: config.name });
+  const clock = systemClock();
+  const store = await openLmdbStore(join(config.data, 'store'));
+  try {
+    const containers = await openFileContainers(join(config.data, 'containers'));
+    try {
+      const network = wsNetwork({ clock, log });
+      const world = { clock, random: systemRandom(), network, store, containers, log };
+      const { name, realm, realmKey, listen } = config;
+      const server = await startServer({ name, realm, realmKey, listen }, world);
+      return {
+        address: server.address,
+        async close() {
+          await server.close();
+          await containers.close();
+          await store.close();
+        },
+      };
+    } catch (error) {
+      await containers.close();
+      throw error;
+    }
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,152 @@
+import { closeSync, openSync, readdirSync, readSync, truncateSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { containersContract, fullDiskContract } from '../../conformance/suites/containers.js';
+import { isFailure } from '../interface/index.js';
+import { contentsLength, digestOf } from './block-digests.js';
+import { blockBytes, type Containers } from './containers.js';
+import { openFileContainers } from './real/file-containers.js';
+import { MemoryContainers } from './twin/memory-containers.js';
+import { SimulatedClock } from './twin/simulated-clock.js';
+
+containersContract(t, 'files', async (t) => {
+  const folder = t.testdir();
+  const containers = await openFileContainers(folder);
+  t.teardown(() => containers.close());
+  return {
+    containers,
+    reopen: () => openFileContainers(folder),
+    damage: async (digest, byte) => flipBit(join(folder, digest.slice(0, 2), digest), byte),
+  };
+});
+
+containersContract(t, 'memory', async () => {
+  const containers = new MemoryContainers();
+  return {
+    containers,
+    reopen: async () => containers.reopen(),
+    damage: async (digest, byte) => containers.damage(digest, byte),
+  };
+});
+
+fullDiskContract(t, 'memory', 1_000_000, async () => new MemoryContainers({ capacity: 1_000_000 }));
+
+void t.test('the containers folder', async (t) => {
+  await t.test('holds containers by their digests, and no spool once they are stored', async (t) => {
+    const folder = t.testdir();
+    const containers = await openFileContainers(folder);
+    const digest = await store(containers, Buffer.from('hello'));
+    t.same(readdirSync(join(folder, digest.slice(0, 2))), [digest]);
+    t.same(readdirSync(join(folder, 'spool')), []);
+    await containers.close();
+    t.same(readdirSync(folder).includes('in-use'), false);
+    await t.rejects(containers.has(digest), { message: /closed/ });
+  });
+
+  await t.test('is rid of the spools of a killed process when it is opened', async (t) => {
+    const folder = t.testdir({ format: 'coda-containers 1\n', spool: { abandoned: 'half a fil' } });
+    const containers = await openFileContainers(folder);
+    t.same(readdirSync(join(folder, 'spool')), []);
+    await containers.close();
+  });
+
+  await t.test('belongs to one opener at a time', async (t) => {
+    const folder = t.testdir();
+    const containers = await openFileContainers(folder);
+    const [second] = await Promise.allSettled([openFileContainers(folder)]);
+    t.ok(second.status === 'rejected' && isFailure(second.reason, 'invalid'));
+    await containers.close();
+  });
+
+  await t.test('puts damaged containers aside, whatever the damage', async (t) => {
+    const folder = t.testdir();
+    const containers = await openFileContainers(folder);
+    const contents = Buffer.alloc(3 * blockBytes, 'x');
+    const harms: readonly [string, (path: string) => void][] = [
+      ['shorter by a byte', (path) => truncateSync(path, contents.length + 3 * 32 - 1)],
+      ['shorter by a block', (path) => truncateSync(path, 2 * blockBytes + 2 * 32)],
+      ['empty', (path) => truncateSync(path, 0)],
+      ['another digest of a block', (path) => flipBit(path, contents.length + 40)],
+      ['other contents', (path) => flipBit(path, 2 * blockBytes)],
+    ];
+    for (const [name, harm] of harms) {
+      const digest = await store(containers, contents);
+      const path = join(folder, digest.slice(0, 2), digest);
+      harm(path);
+      const [outcome] = await Promise.allSettled([drain(containers, digest)]);
+      t.ok(outcome.status === 'rejected' && isFailure(outcome.reason, 'damaged'), name);
+      t.equal(await containers.has(digest), false);
+      t.same(readdirSync(join(folder, 'quarantine')), [digest]);
+    }
+    await containers.close();
+    const again = await openFileContainers(folder);
+    const digest = await store(again, contents);
+    t.equal(await drain(again, digest), contents.length);
+    await again.close();
+  });
+
+  await t.test('does not insist on a container that vanished behind our back', async (t) => {
+    const folder = t.testdir();
+    const containers = await openFileContainers(folder);
+    const digest = await store(containers, Buffer.from('hello'));
+    unlinkSync(join(folder, digest.slice(0, 2), digest));
+    const [outcome] = await Promise.allSettled([drain(containers, digest)]);
+    t.ok(outcome.status === 'rejected' && isFailure(outcome.reason, 'not-found'));
+    t.equal(await containers.has(digest), false);
+    await containers.close();
+  });
+});
+
+void t.test('the memory containers', async (t) => {
+  await t.test('keep over a crash what was committed, and only that', async (t) => {
+    const clock = new SimulatedClock();
+    const containers = new MemoryContainers({ clock, flushMs: 10 });
+    const kept = await clock.until(store(containers, Buffer.from('kept')));
+    let answered = false;
+    void store(containers, Buffer.from('lost')).then(() => (answered = true));
+    await clock.advance(5);
+    const after = containers.crash();
+    await clock.advance(100);
+    t.notOk(answered);
+    t.equal(await after.has(kept), true);
+    t.equal(await after.has(digestOf(Buffer.from('lost'))), false);
+  });
+
+  await t.test('can be made to refuse a commit', async (t) => {
+    const containers = new MemoryContainers();
+    containers.failNext();
+    const [refused] = await Promise.allSettled([store(containers, Buffer.from('contents'))]);
+    t.ok(refused.status === 'rejected' && isFailure(refused.reason, 'no-space'));
+    await store(containers, Buffer.from('contents'));
+  });
+});
+
+void t.test('the length of the contents follows from the length of the file', async (t) => {
+  for (const length of [0, 1, blockBytes - 1, blockBytes, blockBytes + 1, 10 * blockBytes, 2 ** 41 + 5]) {
+    const fileBytes = length + Math.ceil(length / blockBytes) * 32;
+    t.equal(contentsLength(fileBytes), length);
+  }
+  for (const fileBytes of [1, 32, blockBytes + 33, blockBytes + 64])
+    t.equal(contentsLength(fileBytes), undefined);
+});
+
+async function store(containers: Containers, contents: Uint8Array): Promise<string> {
+  const spool = await containers.spool();
+  await spool.write(contents);
+  return (await spool.commit()).digest;
+}
+
+async function drain(containers: Containers, digest: string): Promise<number> {
+  let length = 0;
+  for await (const chunk of await containers.read(digest)) length += chunk.length;
+  return length;
+}
+
+function flipBit(path: string, position: number): void {
+  const file = openSync(path, 'r+');
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, position);
+  byte[0] = (byte[0] ?? 0) ^ 1;
+  writeSync(file, byte, 0, 1, position);
+  closeSync(file);
+}

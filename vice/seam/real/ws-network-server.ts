@@ -1,0 +1,142 @@
+/** Listening: one HTTP server for links (upgrades), bulk transfers and pages. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { Failure, type Peer } from '../../interface/index.js';
+import { addressInUse } from '../link-failure.js';
+import { ServerEnd, type ServerEndWorld } from '../link-server.js';
+import { frameBytes, type Listener, type Service } from '../network.js';
+import { bearerOf, bulkPath, linkPath, parseAddress } from './ws-network-address.js';
+import { serveBulk } from './ws-network-bulk-server.js';
+import { socketOptions, WebSocketWire } from './ws-network-wire.js';
+
+const listenerBounds = { links: 4096, headersMs: 10_000, keepAliveMs: 65_000 } as const;
+
+/** @see Network.listen */
+export async function listenWebSocket(
+  address: string,
+  service: Service,
+  world: ServerEndWorld,
+): Promise<Listener> {
+  const { secure, host, port } = parseAddress(address, 'network.listen');
+  if (secure) {
+    const message = 'wss:// needs a TLS proxy in front of the server: listen on ws://';
+    throw new Failure('invalid', 'network.listen', message);
+  }
+  const server = new LinkServer(service, world);
+  const realPort = await server.listen(host, port);
+  const name = host.includes(':') ? `[${host}]` : host;
+  return { address: `ws://${name}:${realPort}`, close: () => server.close() };
+}
+
+class LinkServer {
+  readonly #service: Service;
+  readonly #world: ServerEndWorld;
+  readonly #http: Server;
+  readonly #upgrades = new WebSocketServer({
+    ...socketOptions,
+    noServer: true,
+    clientTracking: false,
+    maxPayload: frameBytes,
+  });
+  readonly #links = new Map<ServerEnd, WebSocket>();
+  #sessions = 0;
+
+  constructor(service: Service, world: ServerEndWorld) {
+    this.#service = service;
+    this.#world = world;
+    // No limit on a whole request: uploads are long. Transfers have their idle timeout, headers this one.
+    this.#http = createServer({
+      requestTimeout: 0,
+      headersTimeout: listenerBounds.headersMs,
+      keepAliveTimeout: listenerBounds.keepAliveMs,
+      noDelay: true,
+      highWaterMark: 256 * 1024,
+    });
+    this.#http.on('request', (request, response) => void this.#answer(request, response));
+    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+  }
+
+  /** The port listened on. @throws Failure invalid */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#http.once('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EADDRINUSE') return reject(addressInUse(host, port, error));
+        const why = error.code ?? error.message;
+        const message = `cannot listen on ${host}:${port} (${why}): configure an address of this machine`;
+        reject(new Failure('invalid', 'network.listen', message, { cause: error }));
+      });
+      this.#http.listen(port, host, () => {
+        this.#http.removeAllListeners('error');
+        this.#http.on('error', (error) => this.#world.log.error('listener failed', { error }));
+        resolve((this.#http.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#http.close(() => resolve());
+      for (const [end, socket] of this.#links) {
+        end.close('the server is closing');
+        socket.terminate();
+      }
+      this.#http.closeAllConnections();
+    });
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    if (request.url !== linkPath) return refuseUpgrade(socket, '404 Not Found');
+    const credential = bearerOf(request.headers.authorization);
+    const peer = credential === undefined ? undefined : this.#service.authenticate(credential);
+    if (peer === undefined) return refuseUpgrade(socket, '401 Unauthorized');
+    if (this.#links.size >= listenerBounds.links || !this.#http.listening) {
+      return refuseUpgrade(socket, '503 Service Unavailable');
+    }
+    this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#open(webSocket, socket as Socket, peer);
+    });
+  }
+
+  #open(webSocket: WebSocket, socket: Socket, peer: Peer): void {
+    this.#sessions += 1;
+    const wire = new WebSocketWire(webSocket, this.#world.clock);
+    const end = new ServerEnd(this.#sessions, peer, wire, this.#service, this.#world);
+    this.#links.set(end, webSocket);
+    webSocket.once('close', () => this.#links.delete(end));
+    wire.attach(end, socket);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    request.on('error', () => response.destroy());
+    response.on('error', () => response.destroy());
+    if (request.url?.startsWith(bulkPath) === true) {
+      return serveBulk(request, response, { ...this.#world, service: this.#service });
+    }
+    try {
+      await this.#answerPage(request, response);
+    } catch (error) {
+      this.#world.log.error('page failed', { path: request.url, error });
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+    }
+  }
+
+  async #answerPage(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'GET') {
+      response.writeHead(405, { connection: 'close' }).end();
+      return;
+    }
+    const page = await this.#service.page?.(request.url ?? '/');
+    if (page === undefined) response.writeHead(404).end();
+    else response.writeHead(200, { 'content-type': page.type }).end(page.body);
+  }
+}
+
+/** Before the upgrade: whoever is refused costs no WebSocket. */
+function refuseUpgrade(socket: Duplex, status: string): void {
+  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+  socket.end(head, () => socket.destroy());
+}

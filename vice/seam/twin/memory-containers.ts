@@ -1,0 +1,254 @@
+import { Failure } from '../../interface/index.js';
+import {
+  blockDigest,
+  blockDigestsOf,
+  containerDigest,
+  digestBytes,
+  digestPattern,
+} from '../block-digests.js';
+import { sleep, type Clock } from '../clock.js';
+import { blockBytes, type Containers, type Spool } from '../containers.js';
+
+export interface MemoryContainersOptions {
+  /** What flushes are timed with; without it they take no time. */
+  readonly clock?: Clock;
+  /** Milliseconds that one commit takes; 0 by default. */
+  readonly flushMs?: number;
+  /** Bytes of contents that the disk holds, spools included; more is refused with no-space. */
+  readonly capacity?: number;
+}
+
+/** What a container's file holds. */
+interface MemoryFile {
+  readonly contents: Uint8Array;
+  readonly blockDigests: Uint8Array;
+}
+
+/** Containers in memory that can lose power and bits. */
+export class MemoryContainers implements Containers {
+  readonly #options: MemoryContainersOptions;
+  readonly #files: Map<string, MemoryFile>;
+  readonly #spools = new Set<MemorySpool>();
+  #state: 'open' | 'closed' | 'crashed' = 'open';
+  #commitFaults = 0;
+
+  constructor(options: MemoryContainersOptions = {}, files: Iterable<readonly [string, MemoryFile]> = []) {
+    this.#options = options;
+    this.#files = new Map(files);
+  }
+
+  async spool(): Promise<Spool> {
+    await this.#alive();
+    const spool = new MemorySpool({
+      claim: (bytes) => this.#claim(bytes),
+      publish: (file) => this.#publish(file),
+      closed: () => this.#spools.delete(spool),
+    });
+    this.#spools.add(spool);
+    return spool;
+  }
+
+  async has(digest: string): Promise<boolean> {
+    await this.#alive();
+    mustBeDigest(digest);
+    return this.#files.has(digest);
+  }
+
+  async length(digest: string): Promise<number> {
+    await this.#alive();
+    return this.#file(digest).contents.length;
+  }
+
+  async read(digest: string, start = 0, end = Infinity): Promise<AsyncIterable<Uint8Array>> {
+    await this.#alive();
+    if (!(start >= 0) || !(end >= 0))
+      throw new Error('a range of a container must not begin or end before 0');
+    const file = this.#file(digest);
+    return this.#blocks(digest, file, start, Math.min(end, file.contents.length));
+  }
+
+  async remove(digest: string): Promise<void> {
+    await this.#alive();
+    mustBeDigest(digest);
+    this.#files.delete(digest);
+  }
+
+  async *list(): AsyncIterableIterator<{ readonly digest: string; readonly length: number }> {
+    for (const digest of [...this.#files.keys()]) {
+      await this.#alive();
+      const file = this.#files.get(digest);
+      if (file !== undefined) yield { digest, length: file.contents.length };
+    }
+  }
+
+  async space(): Promise<number> {
+    await this.#alive();
+    return Math.max(0, (this.#options.capacity ?? 2 ** 40) - this.#used());
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'crashed') return;
+    await Promise.all([...this.#spools].map((spool) => spool.abort()));
+    this.#state = 'closed';
+  }
+
+  /** The power fails: these containers answer nobody any more, the returned ones hold what was committed. */
+  crash(): MemoryContainers {
+    this.#state = 'crashed';
+    return this.reopen();
+  }
+
+  /** What a restart after `close` finds. */
+  reopen(): MemoryContainers {
+    return new MemoryContainers(this.#options, this.#files);
+  }
+
+  /** Flips one bit of the contents of a container that is not empty. */
+  damage(digest: string, byte = 0): void {
+    const file = this.#file(digest);
+    const contents = Uint8Array.from(file.contents);
+    if (byte >= contents.length) throw new Error('there is no such byte to damage');
+    contents[byte] = (contents[byte] ?? 0) ^ 1;
+    this.#files.set(digest, { ...file, contents });
+  }
+
+  /** Makes the next `count` commits fail with no-space. */
+  failNext(count = 1): void {
+    this.#commitFaults += count;
+  }
+
+  async *#blocks(
+    digest: string,
+    file: MemoryFile,
+    start: number,
+    end: number,
+  ): AsyncIterableIterator<Uint8Array> {
+    if (start >= end) return;
+    if (containerDigest(file.blockDigests) !== digest) throw this.#quarantined(digest, file);
+    for (let block = Math.floor(start / blockBytes); block * blockBytes < end; block += 1) {
+      const offset = block * blockBytes;
+      const bytes = Buffer.from(file.contents.subarray(offset, offset + blockBytes));
+      const expected = file.blockDigests.subarray(block * digestBytes, (block + 1) * digestBytes);
+      if (!blockDigest(bytes).equals(expected)) throw this.#quarantined(digest, file);
+      yield bytes.subarray(Math.max(0, start - offset), end - offset);
+    }
+  }
+
+  #quarantined(digest: string, file: MemoryFile): Failure {
+    if (this.#files.get(digest) === file) this.#files.delete(digest);
+    const message = `container ${digest} is damaged: it must be fetched again from another replica`;
+    return new Failure('damaged', 'containers.read', message);
+  }
+
+  async #publish(file: MemoryFile): Promise<string> {
+    const { clock, flushMs = 0 } = this.#options;
+    if (clock !== undefined && flushMs > 0) await sleep(clock, flushMs);
+    if (this.#state === 'crashed') return new Promise(() => {});
+    if (this.#commitFaults > 0) {
+      this.#commitFaults -= 1;
+      throw full();
+    }
+    const digest = containerDigest(file.blockDigests);
+    this.#files.set(digest, file);
+    return digest;
+  }
+
+  #claim(bytes: number): void {
+    if (this.#used() + bytes > (this.#options.capacity ?? Infinity)) throw full();
+  }
+
+  #used(): number {
+    let used = 0;
+    if (this.#options.capacity === undefined) return used;
+    for (const file of this.#files.values()) used += file.contents.length;
+    for (const spool of this.#spools) used += spool.length;
+    return used;
+  }
+
+  #file(digest: string): MemoryFile {
+    mustBeDigest(digest);
+    const file = this.#files.get(digest);
+    if (file === undefined)
+      throw new Failure('not-found', 'containers.read', `container ${digest} is not here`);
+    return file;
+  }
+
+  /** Never settles after a crash: nobody is left who could answer, and nobody who could be answered. */
+  async #alive(): Promise<void> {
+    if (this.#state === 'closed') throw new Error('the containers are closed');
+    if (this.#state === 'crashed') await new Promise(() => {});
+  }
+}
+
+interface MemorySpoolPlace {
+  readonly claim: (bytes: number) => void;
+  readonly publish: (file: MemoryFile) => Promise<string>;
+  readonly closed: () => void;
+}
+
+class MemorySpool implements Spool {
+  readonly #place: MemorySpoolPlace;
+  #chunks: Buffer[] = [];
+  #length = 0;
+  #fault: unknown;
+  #open = true;
+
+  constructor(place: MemorySpoolPlace) {
+    this.#place = place;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#mustBeOpen();
+    try {
+      this.#place.claim(chunk.length);
+    } catch (error) {
+      this.#fault = error;
+      this.#end();
+      throw error;
+    }
+    this.#chunks.push(Buffer.from(chunk));
+    this.#length += chunk.length;
+  }
+
+  async commit(): Promise<{ readonly digest: string; readonly length: number }> {
+    this.#mustBeOpen();
+    const contents = Buffer.concat(this.#chunks);
+    this.#open = false;
+    try {
+      const digest = await this.#place.publish({ contents, blockDigests: blockDigestsOf(contents) });
+      return { digest, length: contents.length };
+    } catch (error) {
+      this.#fault = error;
+      throw error;
+    } finally {
+      this.#end();
+    }
+  }
+
+  async abort(): Promise<void> {
+    if (this.#open) this.#end();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#fault !== undefined) throw this.#fault as Error;
+    if (!this.#open) throw new Error('a closed spool was used');
+  }
+
+  #end(): void {
+    this.#open = false;
+    this.#chunks = [];
+    this.#place.closed();
+  }
+}
+
+function full(): Failure {
+  return new Failure('no-space', 'containers.spool', 'the disk is full: free some space');
+}
+
+function mustBeDigest(digest: string): void {
+  if (!digestPattern.test(digest)) throw new Failure('invalid', 'containers', 'this is no container digest');
+}

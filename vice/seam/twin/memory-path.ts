@@ -1,0 +1,119 @@
+/**
+ * The ways between the hosts of a memory network and what is wrong with them.
+ *
+ * A path is one direction of one connection. As over TCP, what is sent arrives in order and late by the latency;
+ * while the way is cut it waits (TCP retransmits until the way heals), and its sender notices nothing.
+ */
+import type { Random } from '../random.js';
+import type { Clock, Timer } from '../clock.js';
+
+export interface WaysOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Milliseconds from host to host: at least, at most. Default 0 to 2. */
+  readonly latency?: readonly [minMs: number, maxMs: number];
+}
+
+export class Ways {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly #latency: readonly [number, number];
+  /** `from to` of the ways that are cut. */
+  readonly #cut = new Set<string>();
+  /** Paths on which something waits for its way to heal, in the order in which they began to wait. */
+  readonly #waiting = new Set<Path>();
+
+  constructor(options: WaysOptions) {
+    this.clock = options.clock;
+    this.random = options.random;
+    this.#latency = options.latency ?? [0, 2];
+  }
+
+  latency(): number {
+    const [least, most] = this.#latency;
+    return least + this.random.fraction() * (most - least);
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.#cut.has(`${from} ${to}`);
+  }
+
+  cut(from: string, to: string): void {
+    this.#cut.add(`${from} ${to}`);
+  }
+
+  heal(from: string, to: string): void {
+    this.#cut.delete(`${from} ${to}`);
+    for (const path of [...this.#waiting]) {
+      if (path.from !== from || path.to !== to) continue;
+      this.#waiting.delete(path);
+      path.resume();
+    }
+  }
+
+  wait(path: Path): void {
+    this.#waiting.add(path);
+  }
+
+  forget(path: Path): void {
+    this.#waiting.delete(path);
+  }
+}
+
+interface InFlight {
+  due: number;
+  readonly arrive: () => void;
+}
+
+export class Path {
+  readonly from: string;
+  readonly to: string;
+  readonly #ways: Ways;
+  #inFlight: InFlight[] = [];
+  #timer: Timer | undefined;
+
+  constructor(ways: Ways, from: string, to: string) {
+    this.#ways = ways;
+    this.from = from;
+    this.to = to;
+  }
+
+  /** Calls `arrive` at the other host: after everything sent before, or never. */
+  send(arrive: () => void): void {
+    const { clock } = this.#ways;
+    const last = this.#inFlight.at(-1)?.due ?? 0;
+    this.#inFlight.push({ due: Math.max(last, clock.monotonic() + this.#ways.latency()), arrive });
+    if (this.#inFlight.length === 1) this.#awaitFirst();
+  }
+
+  /** What is in flight never arrives. */
+  drop(): void {
+    this.#inFlight = [];
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#ways.forget(this);
+  }
+
+  /** The way is whole again: what has waited arrives after the latency of a retransmission. */
+  resume(): void {
+    const earliest = this.#ways.clock.monotonic() + this.#ways.latency();
+    for (const message of this.#inFlight) message.due = Math.max(message.due, earliest);
+    this.#awaitFirst();
+  }
+
+  #awaitFirst(): void {
+    const [first] = this.#inFlight;
+    if (first === undefined) return;
+    const delay = first.due - this.#ways.clock.monotonic();
+    this.#timer = this.#ways.clock.after(Math.max(0, delay), () => this.#arriveFirst());
+  }
+
+  #arriveFirst(): void {
+    this.#timer = undefined;
+    if (this.#ways.isCut(this.from, this.to)) return this.#ways.wait(this);
+    const first = this.#inFlight.shift();
+    // The next one is timed first: what arrives may drop this path.
+    this.#awaitFirst();
+    first?.arrive();
+  }
+}

@@ -1,0 +1,127 @@
+import { Failure } from '../../interface/index.js';
+import { sleep, type Clock } from '../clock.js';
+import { GroupCommit, type Base } from '../group-commit.js';
+import { OrderedMap } from '../ordered-map.js';
+import type { RangeOptions, Store, StoreTransaction } from '../store.js';
+
+export interface MemoryStoreOptions {
+  /** What flushes are timed with; without it they take no time. */
+  readonly clock?: Clock;
+  /** Milliseconds that one flush takes; 0 by default. */
+  readonly flushMs?: number;
+  /** Bytes of keys and values that the disk holds; more is refused with no-space. */
+  readonly capacity?: number;
+}
+
+/** What a disk may do to a flush. */
+export type StoreFault = 'no-space' | 'damaged';
+
+/**
+ * A Store in memory that can lose power: what was flushed is in the store that `crash` returns, nothing else.
+ */
+export class MemoryStore implements Store {
+  readonly #options: MemoryStoreOptions;
+  readonly #disk: MemoryDisk;
+  readonly #group: GroupCommit;
+  #state: 'open' | 'closed' | 'crashed' = 'open';
+
+  constructor(options: MemoryStoreOptions = {}, contents: Iterable<readonly [string, Uint8Array]> = []) {
+    this.#options = options;
+    this.#disk = new MemoryDisk(options, contents);
+    this.#group = new GroupCommit(this.#disk);
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#group.get(key);
+  }
+
+  range(options: RangeOptions): Iterable<{ readonly key: string; readonly value: Uint8Array }> {
+    return this.#group.range(options);
+  }
+
+  transact<T>(work: (transaction: StoreTransaction) => T): Promise<T> {
+    // After a crash nobody is left who could be answered.
+    if (this.#state === 'crashed') return new Promise(() => {});
+    if (this.#state === 'closed') return Promise.reject(new Error('the store is closed'));
+    return this.#group.transact(work);
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'crashed') return;
+    this.#state = 'closed';
+    await this.#group.idle();
+  }
+
+  /** The power fails: this store answers nobody any more, the returned one holds what was flushed. */
+  crash(): MemoryStore {
+    this.#state = 'crashed';
+    this.#disk.powered = false;
+    return new MemoryStore(this.#options, this.#disk.contents.entries());
+  }
+
+  /** What a restart after `close` finds. */
+  reopen(): MemoryStore {
+    return new MemoryStore(this.#options, this.#disk.contents.entries());
+  }
+
+  /** Makes the next `count` flushes fail. */
+  failNext(fault: StoreFault, count = 1): void {
+    for (let flush = 0; flush < count; flush += 1) this.#disk.faults.push(fault);
+  }
+}
+
+class MemoryDisk implements Base {
+  readonly contents = new OrderedMap<Uint8Array>();
+  readonly faults: StoreFault[] = [];
+  powered = true;
+  #bytes = 0;
+  readonly #options: MemoryStoreOptions;
+
+  constructor(options: MemoryStoreOptions, contents: Iterable<readonly [string, Uint8Array]>) {
+    this.#options = options;
+    for (const [key, value] of contents) {
+      this.contents.set(key, value);
+      this.#bytes += key.length + value.length;
+    }
+  }
+
+  get(key: string): Uint8Array | undefined {
+    const value = this.contents.get(key);
+    return value === undefined ? undefined : Buffer.from(value);
+  }
+
+  *range(options: RangeOptions): IterableIterator<readonly [string, Uint8Array]> {
+    for (const [key, value] of this.contents.range(options)) yield [key, Buffer.from(value)];
+  }
+
+  async commit(changes: OrderedMap<Uint8Array | undefined>): Promise<void> {
+    const { clock, flushMs = 0, capacity = Infinity } = this.#options;
+    if (clock !== undefined && flushMs > 0) await sleep(clock, flushMs);
+    else await Promise.resolve();
+    if (!this.powered) return new Promise(() => {});
+    const fault = this.faults.shift();
+    if (fault !== undefined) throw diskFault(fault);
+    const growth = this.#growth(changes);
+    if (growth > 0 && this.#bytes + growth > capacity) throw diskFault('no-space');
+    this.#bytes += growth;
+    for (const [key, value] of changes.entries()) {
+      if (value === undefined) this.contents.delete(key);
+      else this.contents.set(key, value);
+    }
+  }
+
+  #growth(changes: OrderedMap<Uint8Array | undefined>): number {
+    let growth = 0;
+    for (const [key, value] of changes.entries()) {
+      const before = this.contents.get(key);
+      if (before !== undefined) growth -= key.length + before.length;
+      if (value !== undefined) growth += key.length + value.length;
+    }
+    return growth;
+  }
+}
+
+function diskFault(fault: StoreFault): Failure {
+  const message = fault === 'no-space' ? 'the disk is full: free some space' : 'the disk fails: replace it';
+  return new Failure(fault, 'store.transact', message);
+}

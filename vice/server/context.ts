@@ -1,0 +1,48 @@
+/** What the handlers of a server share. */
+import type { Argument, CallName, Result } from '../interface/index.js';
+import type { Location } from '../location/location.js';
+import type { Resolver } from '../resolution/resolver.js';
+import type { ServerLinks } from '../resolution/links.js';
+import type { Clock } from '../seam/clock.js';
+import type { Containers } from '../seam/containers.js';
+import type { Log } from '../seam/log.js';
+import type { Network, Session } from '../seam/network.js';
+import type { Random } from '../seam/random.js';
+import type { Store } from '../seam/store.js';
+import type { CallbackPromises } from './callback-promises.js';
+import type { Metrics } from './metrics.js';
+import type { Staging } from './staging.js';
+import type { Volumes } from './volumes.js';
+
+/** The seams that a server reaches the world through. */
+export interface ServerWorld {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: Network;
+  readonly store: Store;
+  readonly containers: Containers;
+  readonly log: Log;
+}
+
+export interface ServerContext {
+  readonly name: string;
+  readonly world: ServerWorld;
+  readonly location: Location;
+  readonly volumes: Volumes;
+  readonly promises: CallbackPromises;
+  readonly staging: Staging;
+  readonly links: ServerLinks;
+  readonly resolver: Resolver;
+  readonly metrics: Metrics;
+  /** Open sessions by id. */
+  readonly sessions: ReadonlyMap<number, Session>;
+}
+
+/** One call, its argument checked and its caller's role allowed. An iterable is sent in parts. */
+export type Handler<C extends CallName> = (
+  context: ServerContext,
+  session: Session,
+  argument: Argument<C>,
+) => Promise<Result<C> | AsyncIterable<Result<C>>>;
+
+export type Handlers<C extends CallName> = { readonly [Name in C]: Handler<Name> };

@@ -1,0 +1,95 @@
+/** What a server counts, in the Prometheus text format. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ResolutionMeter } from '../resolution/resolver.js';
+
+/** Read when the metrics are fetched. */
+export interface Readings {
+  sessions(): ReadonlyMap<string, number>;
+  stagedBytes(): number;
+  volumes(): Promise<readonly VolumeReading[]>;
+}
+
+export interface VolumeReading {
+  readonly volume: string;
+  readonly stamp: number;
+  readonly usedBytes: number;
+  readonly inconsistent: number;
+}
+
+export interface Metrics extends ResolutionMeter {
+  /** One call, how it ended (`ok` or a failure kind) and how long it took, in seconds. */
+  called(name: string, outcome: string, seconds: number): void;
+  breaksPushed(count: number): void;
+  text(): Promise<{ readonly type: string; readonly body: string }>;
+}
+
+export function serverMetrics(readings: Readings): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const calls = new Counter({
+    name: 'vice_calls_total',
+    help: 'Calls by name and outcome',
+    labelNames: ['name', 'outcome'],
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'vice_call_seconds',
+    help: 'Time from a call to its reply',
+    labelNames: ['name'],
+    buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30],
+    registers,
+  });
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+  const breaks = counter('vice_callback_breaks_total', 'Callback breaks pushed');
+  const installed = counter('vice_resolution_installed_total', 'Objects installed from peers');
+  const fetched = counter('vice_resolution_fetched_bytes_total', 'Container bytes fetched from peers');
+  const damaged = counter('vice_containers_damaged_total', 'Containers found missing or damaged');
+  addReadings(registry, readings);
+  return {
+    called(name, outcome, duration) {
+      calls.inc({ name, outcome });
+      seconds.observe({ name }, duration);
+    },
+    breaksPushed: (count) => breaks.inc(count),
+    installed: (count) => installed.inc(count),
+    fetched: (bytes) => fetched.inc(bytes),
+    damaged: () => damaged.inc(),
+    text: async () => ({ type: registry.contentType, body: await registry.metrics() }),
+  };
+}
+
+function addReadings(registry: Registry, readings: Readings): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'vice_sessions',
+    help: 'Open sessions by role',
+    labelNames: ['role'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [role, count] of readings.sessions()) this.set({ role }, count);
+    },
+  });
+  new Gauge({
+    name: 'vice_staged_bytes',
+    help: 'Bytes of contents that no mutation has claimed yet',
+    registers,
+    collect() {
+      this.set(readings.stagedBytes());
+    },
+  });
+  const volumeGauge = (name: string, help: string, read: (volume: VolumeReading) => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['volume'],
+      registers,
+      async collect() {
+        this.reset();
+        for (const volume of await readings.volumes()) this.set({ volume: volume.volume }, read(volume));
+      },
+    });
+  volumeGauge('vice_volume_stamp', 'Changes of the volume replica', (volume) => volume.stamp);
+  volumeGauge('vice_volume_used_bytes', 'Bytes of the volume replica', (volume) => volume.usedBytes);
+  volumeGauge('vice_volume_inconsistent', 'Objects to be merged', (volume) => volume.inconsistent);
+}

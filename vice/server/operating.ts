@@ -1,0 +1,55 @@
+/** Calls about the server itself: `locate`, `resolve`, `report`. */
+import type { Handlers, ServerContext } from './context.js';
+import type { Replica } from '../volume/replica.js';
+
+export const operating: Handlers<'locate' | 'resolve' | 'report'> = {
+  async locate(context) {
+    return structuredClone(context.location.current) as Mutable<typeof context.location.current>;
+  },
+
+  async resolve(context, session, { volume, fids }) {
+    const replica = context.volumes.required(volume);
+    context.world.log.debug('asked to resolve', { volume, by: session.peer.name, fids: fids?.length });
+    return context.resolver.resolve(replica, fids);
+  },
+
+  async report(context) {
+    const { name, location, world } = context;
+    const volumes: Record<string, unknown> = {};
+    for (const replica of context.volumes.all()) {
+      volumes[replica.volume] = await volumeReport(context, replica);
+    }
+    return {
+      server: name,
+      realm: { id: location.current.realm, name: location.current.name, version: location.current.version },
+      sessions: [...context.sessions.values()].map(({ id, peer }) => ({ id, ...peer })),
+      links: location.current.servers
+        .filter((server) => server.name !== name)
+        .map((server) => ({ ...server, linked: context.links.linked(server.name) !== undefined })),
+      stagedBytes: context.staging.bytes,
+      spaceBytes: await world.containers.space(),
+      volumes,
+    };
+  },
+};
+
+async function volumeReport(context: ServerContext, replica: Replica): Promise<Record<string, unknown>> {
+  const { id, incarnation, stamp, group, volume } = replica;
+  return {
+    replica: id,
+    incarnation,
+    stamp,
+    group,
+    watchers: context.promises.watchers(volume),
+    inconsistent: context.resolver.inconsistent(volume),
+    ...(await replica.space()),
+  };
+}
+
+type Mutable<T> = T extends readonly (infer Item)[]
+  ? Mutable<Item>[]
+  : T extends string
+    ? T
+    : T extends object
+      ? { -readonly [Key in keyof T]: Mutable<T[Key]> }
+      : T;

@@ -1,0 +1,24 @@
+/** The call `watch`: a callback promise on a volume, and what has changed since the caller last had one. */
+import { Failure } from '../interface/index.js';
+import type { Handlers } from './context.js';
+
+/** More changed objects are not named: looking at everything is cheaper then. */
+const changedMax = 100_000;
+
+export const promising: Handlers<'watch'> = {
+  async watch(context, session, { volume, since, incarnation }) {
+    const replica = context.volumes.required(volume);
+    if (!context.sessions.has(session.id)) {
+      throw new Failure('cancelled', 'vice.watch', 'the session has closed');
+    }
+    // First the promise, then where the replica stands, in one turn of the event loop (CB-2).
+    context.promises.promise(session, volume);
+    const changed = since === null ? null : replica.changedSince(since, incarnation);
+    return {
+      replica: replica.id,
+      incarnation: replica.incarnation,
+      stamp: replica.stamp,
+      changed: changed === null || changed.length > changedMax ? null : [...changed],
+    };
+  },
+};

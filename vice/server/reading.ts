@@ -1,0 +1,75 @@
+/** Calls that read one replica: `status`, `list`, `changes`, `space`. */
+import { isFailure, type Fid, type Result, type UpdateSet, type VnodeStatus } from '../interface/index.js';
+import { sleep, type Clock } from '../seam/clock.js';
+import type { Listing, Replica } from '../volume/replica.js';
+import type { Handlers, ServerContext } from './context.js';
+
+/** Entries in one part of a listing; making a part takes some milliseconds of the event loop. */
+const partEntries = 500;
+const changesMax = 1_000;
+
+export const reading: Handlers<'status' | 'list' | 'changes' | 'space'> = {
+  async status(context, _session, { volume, fids, cop2 }) {
+    const replica = context.volumes.required(volume);
+    await takeCop2(context, replica, cop2);
+    return { statuses: fids.map((fid) => readable(context, replica, fid)) };
+  },
+
+  async list(context, _session, { volume, fid, full, cop2 }) {
+    const replica = context.volumes.required(volume);
+    await takeCop2(context, replica, cop2);
+    const listing = replica.list(fid);
+    if (listing === undefined) return { status: readable(context, replica, fid), digest: '', entries: [] };
+    if (!full) return { status: listing.status, digest: listing.digest, entries: [] };
+    return parts(listing, context.world.clock);
+  },
+
+  async changes(context, _session, { volume, since, limit }) {
+    const replica = context.volumes.required(volume);
+    const page = replica.changes(since, Math.min(limit, changesMax));
+    return { replica: replica.id, incarnation: replica.incarnation, ...page };
+  },
+
+  async space(context, _session, { volume }) {
+    return context.volumes.required(volume).space();
+  },
+};
+
+/** A damaged object is one that this replica does not have; it is fetched again from a peer meanwhile. */
+function readable(context: ServerContext, replica: Replica, fid: Fid): VnodeStatus | null {
+  try {
+    return replica.status(fid) ?? null;
+  } catch (error) {
+    if (!isFailure(error, 'damaged')) throw error;
+    context.resolver.restore(replica, fid);
+    return null;
+  }
+}
+
+/** COP2 messages: counts them, and has replicas that missed an update pull it. */
+export async function takeCop2(
+  context: ServerContext,
+  replica: Replica,
+  updates: readonly UpdateSet[],
+): Promise<void> {
+  if (updates.length === 0) return;
+  await replica.cop2(updates);
+  const missing = new Set<string>();
+  for (const { replicas } of updates) {
+    for (const id of replica.group) if (!replicas.includes(id)) missing.add(id);
+  }
+  if (missing.size > 0) context.resolver.nudge(replica, [...missing]);
+}
+
+async function* parts(listing: Listing, clock: Clock): AsyncIterable<Result<'list'>> {
+  const { status, digest } = listing;
+  let entries: { readonly name: string; readonly status: typeof status }[] = [];
+  for (const entry of listing.entries) {
+    entries.push(entry);
+    if (entries.length < partEntries) continue;
+    yield { status, digest, entries };
+    entries = [];
+    await sleep(clock, 0);
+  }
+  yield { status, digest, entries };
+}

@@ -1,0 +1,112 @@
+/** The server's end of the network: who may come in, which handler a call goes to, what is counted. */
+import type { z } from 'zod';
+import {
+  calls,
+  Failure,
+  isFailure,
+  protocolVersion,
+  verifyCredential,
+  type Argument,
+  type CallName,
+} from '../interface/index.js';
+import { checkCall, checkUpload } from '../protection/session-rights.js';
+import type { Service, Session } from '../seam/network.js';
+import type { Handlers, ServerContext } from './context.js';
+import { openDownload } from './downloads.js';
+import { operating } from './operating.js';
+import { promising } from './promising.js';
+import { reading } from './reading.js';
+import { updating } from './updating.js';
+
+const handlers: Handlers<CallName> = { ...operating, ...promising, ...reading, ...updating };
+
+/** `sessions` is the map of the context, filled here. */
+export function viceService(
+  context: ServerContext,
+  realmKey: Uint8Array,
+  sessions: Map<number, Session>,
+): Service {
+  const { realm } = context.location.current;
+  const { clock, log } = context.world;
+  return {
+    hello: { protocol: protocolVersion, server: context.name, realm },
+    authenticate: (credential) => verifyCredential(realmKey, realm, credential, clock.wall()),
+    opened(session) {
+      sessions.set(session.id, session);
+      log.info('session opened', { session: session.id, ...session.peer });
+    },
+    closed(session) {
+      sessions.delete(session.id);
+      context.promises.end(session);
+      log.info('session closed', { session: session.id, ...session.peer });
+    },
+    async call(session, name, argument) {
+      if (!isCallName(name)) {
+        throw new Failure('incompatible', 'vice.call', `this server knows no call ${name}`);
+      }
+      return counted(context, name, () => dispatch(context, session, name, argument));
+    },
+    download: (peer, path, start) =>
+      counted(context, 'download', () => openDownload(context, peer, path, start)),
+    upload: (peer, path, start, source) =>
+      counted(context, 'upload', async () => {
+        checkUpload(peer);
+        const id = /^staging\/([^/]+)$/.exec(path)?.[1];
+        if (id === undefined) {
+          throw new Failure('invalid', 'vice.upload', `nothing takes an upload at ${path}`);
+        }
+        await context.staging.receive(peer.name, id, start, source);
+      }),
+    page: (path) => page(context, path),
+  };
+}
+
+function isCallName(name: string): name is CallName {
+  return Object.hasOwn(calls, name);
+}
+
+async function dispatch<C extends CallName>(
+  context: ServerContext,
+  session: Session,
+  name: C,
+  argument: unknown,
+): Promise<unknown> {
+  checkCall(session.peer, name);
+  const schema: z.ZodType = calls[name].argument;
+  const parsed = schema.safeParse(argument);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new Failure('invalid', `vice.${name}`, `${name}: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  return handlers[name](context, session, parsed.data as Argument<C>);
+}
+
+async function counted<T>(context: ServerContext, name: string, work: () => Promise<T>): Promise<T> {
+  const { clock } = context.world;
+  const started = clock.monotonic();
+  let outcome = 'ok';
+  try {
+    return await work();
+  } catch (error) {
+    outcome = isFailure(error) ? error.kind : 'error';
+    throw error;
+  } finally {
+    context.metrics.called(name, outcome, (clock.monotonic() - started) / 1000);
+  }
+}
+
+async function page(
+  context: ServerContext,
+  path: string,
+): Promise<{ readonly type: string; readonly body: string } | undefined> {
+  switch (path) {
+    case '/metrics':
+      return context.metrics.text();
+    case '/healthz': {
+      const health = { server: context.name, realmVersion: context.location.current.version };
+      return { type: 'application/json', body: JSON.stringify(health) };
+    }
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Contents that gateways bring before the close that will name them (`staging/<transfer id>`), so that a
+ * connected close costs one round trip. Outside every volume; forgotten when no mutation claims them in
+ * time.
+ *
+ * SG-1  At most `transfersMax` transfers of one peer are here; a peer reaches only its own.
+ * SG-2  What has arrived whole is a container (flushed) and held from every sweep until claimed or expired.
+ */
+import { Failure, isFailure } from '../interface/index.js';
+import type { Clock, Timer } from '../seam/clock.js';
+import type { Containers } from '../seam/containers.js';
+import { Transfer, type Arrived } from './transfer.js';
+
+export interface StagingWorld {
+  readonly clock: Clock;
+  readonly containers: Containers;
+  /** Keeps a container from the sweep of every replica until the result is called. */
+  hold(digest: string): () => void;
+}
+
+const transfersMax = 64;
+/** Milliseconds that a broken or unclaimed transfer is kept. */
+const keptMs = 10 * 60 * 1000;
+/** Milliseconds that a mutation waits for the tail of a transfer that it names. */
+const arrivalMs = 30_000;
+
+interface Staged {
+  readonly transfer: Transfer;
+  expiry: Timer;
+  release: (() => void) | undefined;
+}
+
+export class Staging {
+  readonly #world: StagingWorld;
+  /** By peer, by transfer id. */
+  readonly #peers = new Map<string, Map<string, Staged>>();
+
+  constructor(world: StagingWorld) {
+    this.#world = world;
+  }
+
+  /** Bytes that are staged now. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const ofPeer of this.#peers.values()) {
+      for (const { transfer } of ofPeer.values()) bytes += transfer.length;
+    }
+    return bytes;
+  }
+
+  /**
+   * Takes an upload of `peer`; resolves when all of it is a flushed container.
+   * @throws Failure invalid (transfer id, or other bytes are here than `start` says), busy, no-space
+   */
+  async receive(peer: string, id: string, start: number, source: AsyncIterable<Uint8Array>): Promise<void> {
+    const staged = this.#staged(peer, id);
+    try {
+      if ((await this.#world.containers.space()) <= 0) {
+        throw new Failure('no-space', 'vice.upload', 'the disk of this server is full');
+      }
+      await staged.transfer.receive(start, source);
+      const { arrived } = staged.transfer;
+      staged.release?.();
+      const kept = arrived !== undefined && this.#peers.get(peer)?.get(id) === staged;
+      staged.release = kept ? this.#world.hold(arrived.digest) : undefined;
+    } catch (error) {
+      // Waiting helps nobody, and the bytes take the room that others need.
+      if (isFailure(error, 'no-space')) this.#forget(peer, id, error);
+      throw error;
+    } finally {
+      this.#keep(peer, id, staged);
+    }
+  }
+
+  /**
+   * The container that transfer `id` has become; waits for its tail.
+   * @throws Failure busy (it did not come in time: send it again), no-space
+   */
+  arrived(peer: string, id: string): Promise<Arrived> {
+    const { transfer } = this.#staged(peer, id);
+    if (transfer.arrived !== undefined) return Promise.resolve(transfer.arrived);
+    return new Promise((resolve, reject) => {
+      const late = this.#world.clock.after(arrivalMs, () => {
+        takeBack();
+        const message = `transfer ${id} has not arrived in time: send its contents again`;
+        reject(new Failure('busy', 'vice.mutate', message));
+      });
+      const takeBack = transfer.wait((outcome) => {
+        late.cancel();
+        if ('arrived' in outcome) resolve(outcome.arrived);
+        else reject(outcome.failure);
+      });
+    });
+  }
+
+  /** A mutation has claimed the contents (or refused them for good). */
+  claimed(peer: string, id: string): void {
+    this.#forget(peer, id, new Failure('cancelled', 'vice.upload', 'the transfer was claimed'));
+  }
+
+  /** Forgets everything. */
+  close(): void {
+    for (const [peer, staged] of this.#peers) {
+      for (const id of [...staged.keys()]) {
+        this.#forget(peer, id, new Failure('unreachable', 'vice.upload', 'the server closes'));
+      }
+    }
+  }
+
+  #staged(peer: string, id: string): Staged {
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) throw new Failure('invalid', 'vice.upload', 'no transfer id');
+    let ofPeer = this.#peers.get(peer);
+    if (ofPeer === undefined) this.#peers.set(peer, (ofPeer = new Map<string, Staged>()));
+    const known = ofPeer.get(id);
+    if (known !== undefined) return known;
+    if (ofPeer.size >= transfersMax) {
+      const message = `${peer} has ${transfersMax} transfers here: finish some first`;
+      throw new Failure('busy', 'vice.upload', message);
+    }
+    const transfer = new Transfer(this.#world.containers);
+    const staged: Staged = { transfer, expiry: this.#expiry(peer, id), release: undefined };
+    ofPeer.set(id, staged);
+    return staged;
+  }
+
+  #keep(peer: string, id: string, staged: Staged): void {
+    staged.expiry.cancel();
+    if (this.#peers.get(peer)?.get(id) === staged) staged.expiry = this.#expiry(peer, id);
+  }
+
+  #expiry(peer: string, id: string): Timer {
+    return this.#world.clock.after(keptMs, () => {
+      this.#forget(peer, id, new Failure('timeout', 'vice.upload', 'the transfer was not finished in time'));
+    });
+  }
+
+  #forget(peer: string, id: string, reason: Failure): void {
+    const ofPeer = this.#peers.get(peer);
+    const staged = ofPeer?.get(id);
+    if (ofPeer === undefined || staged === undefined) return;
+    ofPeer.delete(id);
+    if (ofPeer.size === 0) this.#peers.delete(peer);
+    staged.expiry.cancel();
+    staged.release?.();
+    void staged.transfer.abort(reason);
+  }
+}

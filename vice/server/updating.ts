@@ -1,0 +1,123 @@
+/** Calls that change a replica: `mutate` (COP1) and `cop2`. */
+import {
+  emptyDigest,
+  Failure,
+  fidsOf,
+  limits,
+  volumeOf,
+  type Argument,
+  type Mutation,
+  type VolumeId,
+} from '../interface/index.js';
+import { checkRecord } from '../protection/session-rights.js';
+import type { Containers } from '../seam/containers.js';
+import type { Session } from '../seam/network.js';
+import type { Replica } from '../volume/replica.js';
+import type { Handlers, ServerContext } from './context.js';
+import { takeCop2 } from './reading.js';
+
+const operation = 'vice.mutate';
+
+export const updating: Handlers<'mutate' | 'cop2'> = {
+  async mutate(context, session, argument) {
+    const replica = context.volumes.required(argument.volume);
+    checkBatch(session, argument);
+    const releases: (() => void)[] = [];
+    try {
+      await bringContents(context, session, replica, argument, releases);
+      const { records, watermark, cop2 } = argument;
+      // The COP2 messages of earlier updates share a flush with this one.
+      const [mutated] = await Promise.all([
+        replica.mutate({ records, watermark }, { session: session.id }),
+        takeCop2(context, replica, cop2),
+      ]);
+      for (const id of Object.values(argument.transfers)) context.staging.claimed(session.peer.name, id);
+      if (mutated.outcome === 'applied') logStores(context, replica, records);
+      return mutated;
+    } finally {
+      for (const release of releases) release();
+    }
+  },
+
+  async cop2(context, _session, { volume, cop2 }) {
+    await takeCop2(context, context.volumes.required(volume), cop2);
+    return {};
+  },
+};
+
+/** @throws Failure access-denied, invalid */
+function checkBatch(session: Session, argument: Argument<'mutate'>): void {
+  const named = new Set<string>();
+  for (const record of argument.records) {
+    checkRecord(session.peer, record);
+    checkVolume(record, argument.volume);
+    if (record.op === 'store') named.add(record.digest);
+  }
+  for (const digest of [...Object.keys(argument.inline), ...Object.keys(argument.transfers)]) {
+    if (named.has(digest)) continue;
+    throw new Failure('invalid', operation, `no record stores the contents ${digest}`);
+  }
+}
+
+function checkVolume(record: Mutation, volume: VolumeId): void {
+  for (const fid of fidsOf(record)) {
+    if (volumeOf(fid) === volume) continue;
+    throw new Failure('cross-volume', operation, `the object is not in volume ${volume}`, { fid });
+  }
+}
+
+/**
+ * Makes sure that contents which came with the call or before it are containers, and holds them until
+ * `releases`.
+ * @throws Failure invalid (other contents than the digest says), too-large, busy, no-space
+ */
+async function bringContents(
+  context: ServerContext,
+  session: Session,
+  replica: Replica,
+  argument: Argument<'mutate'>,
+  releases: (() => void)[],
+): Promise<void> {
+  const { containers } = context.world;
+  for (const record of argument.records) {
+    if (record.op === 'store') releases.push(replica.hold(record.digest));
+  }
+  const inline = Object.entries(argument.inline).map(([digest, bytes]) => {
+    return spoolInline(containers, digest, bytes);
+  });
+  const staged = Object.entries(argument.transfers).map(async ([digest, id]) => {
+    if (await containers.has(digest)) return;
+    mustBe(digest, (await context.staging.arrived(session.peer.name, id)).digest);
+  });
+  // All of them end before anything is released.
+  for (const outcome of await Promise.allSettled([...inline, ...staged])) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+  }
+}
+
+async function spoolInline(containers: Containers, digest: string, bytes: Uint8Array): Promise<void> {
+  if (bytes.length > limits.inlineBytes) {
+    throw new Failure('too-large', operation, `contents over ${limits.inlineBytes} bytes travel by upload`);
+  }
+  if (digest === emptyDigest || (await containers.has(digest))) return;
+  const spool = await containers.spool();
+  try {
+    await spool.write(bytes);
+    mustBe(digest, (await spool.commit()).digest);
+  } finally {
+    await spool.abort();
+  }
+}
+
+function mustBe(promised: string, found: string): void {
+  if (promised === found) return;
+  throw new Failure('invalid', operation, `the contents sent as ${promised} have the digest ${found}`);
+}
+
+function logStores(context: ServerContext, replica: Replica, records: readonly Mutation[]): void {
+  for (const record of records) {
+    if (record.op !== 'store') continue;
+    const { fid, storeId, author, length } = record;
+    context.world.log.info('store', { fid, storeId, user: author, bytes: length, replica: replica.id });
+  }
+}

@@ -1,0 +1,208 @@
+/** What gateways are promised by a server, how contents arrive, and what a server does by itself. */
+import t from 'tap';
+import { mutation, realmOf } from '../../conformance/bare-realm/gateway.js';
+import {
+  digestOf,
+  document,
+  kindOf,
+  names,
+  root,
+  volume,
+} from '../../conformance/bare-realm/realm.js';
+import {
+  makeFid,
+  protocolVersion,
+  signCredential,
+  type Argument,
+  type Fid,
+  type Mutation,
+} from '../interface/index.js';
+import { blockBytes } from '../seam/containers.js';
+
+t.test('a watcher hears of a change before its maker is answered; the maker does not', async (t) => {
+  const { realm, ann } = await realmOf('s1');
+  const maker = await ann.client('s1');
+  const watcher = await realm.dial('s1', 'gateway/bob');
+  const before = await watcher.call('watch', { volume, since: null, incarnation: null });
+  await maker.call('watch', { volume, since: null, incarnation: null });
+  t.equal(before.changed, null, 'nothing is known of what it had before');
+
+  const fid = makeFid(volume, 9, ann.venus);
+  const record = ann.record({ op: 'create', parent: root, name: 'x', fid, mode: 0o644 }, 's1');
+  let heardAtReply = -1;
+  const reply = maker.link.call('mutate', mutation(record, {}));
+  await realm.run(reply.then(() => (heardAtReply = watcher.pushes.length)));
+  t.equal(heardAtReply, 1);
+  t.match(watcher.pushes[0], { push: 'break', volume, stamp: before.stamp + 1 });
+  t.same(new Set((watcher.pushes[0] as { fids: Fid[] }).fids), new Set([root, fid]));
+  t.same(maker.pushes, []);
+
+  watcher.link.close();
+  await ann.make('create', root, 'y');
+  const again = await realm.dial('s1', 'gateway/bob');
+  const { incarnation } = before;
+  const since = await again.call('watch', { volume, since: before.stamp, incarnation });
+  t.equal(since.changed?.length, 3, 'one call says what was missed');
+  const other = await again.call('watch', { volume, since: before.stamp, incarnation: 'f'.repeat(16) });
+  t.equal(other.changed, null, 'of another history nothing can be said');
+});
+
+t.test('the gate: roles, arguments, unknown calls', async (t) => {
+  const { realm } = await realmOf('s1', 's2');
+  const gateway = await realm.dial('s1', 'gateway/bob');
+  const server = await realm.dial('s1', 'host2', 'server');
+  const operator = await realm.dial('s1', 'op', 'operator');
+  const watch = { volume, since: null, incarnation: null };
+  t.equal(await server.refusal('watch', watch), 'access-denied');
+  t.equal(await operator.refusal('watch', watch), 'access-denied');
+  const changes = { volume, since: 0, incarnation: null, limit: 1 };
+  t.equal(await gateway.refusal('changes', changes), 'access-denied');
+  t.equal(await gateway.refusal('report', {}), 'access-denied');
+  t.equal(await gateway.refusal('watch', { ...watch, since: -1 }), 'invalid');
+  t.equal(await gateway.refusal('watch', { volume: 'x' }), 'invalid');
+  t.equal(await gateway.refusal('watch', undefined), 'invalid');
+  t.equal(await gateway.refusal('list', { volume, fid: '../etc/passwd', full: true, cop2: [] }), 'invalid');
+  t.equal(await gateway.refusal('frobnicate', {}), 'incompatible');
+  t.equal(await gateway.refusal('toString', {}), 'incompatible');
+  t.equal(await gateway.refusal('space', { volume: '7f0000ff' }), 'stale');
+  t.equal(await server.upload('staging/x', 0, 'x'), 'access-denied');
+  t.equal(await gateway.upload('elsewhere/x', 0, 'x'), 'invalid');
+  t.equal(await gateway.upload('staging/..', 0, 'x'), 'invalid');
+  t.equal(await kindOf(operator.download(`container/${'0'.repeat(64)}`)), 'access-denied');
+  t.equal(await kindOf(gateway.download(`container/${'0'.repeat(64)}`)), 'not-found');
+  t.equal(await kindOf(gateway.download('staging/x')), 'not-found');
+  const credential = signCredential(new Uint8Array(32), 'office', { role: 'gateway', name: 'x' }, 1e15);
+  const dial = realm.network.host('x').dial('ws://s1:1', { credential, onPush() {} });
+  t.equal(await kindOf(realm.run(dial)), 'not-authenticated');
+  t.same(gateway.link.hello, { protocol: protocolVersion, server: 's1', realm: 'office' });
+  t.same((await gateway.call('locate', {})).volumes, document.volumes);
+});
+
+t.test('contents travel beside the mutation, resume, and are what they were promised to be', async (t) => {
+  const { realm, ann } = await realmOf('s1');
+  const client = await ann.client('s1');
+  const fid = await ann.make('create', root, 'file');
+  const text = 'the whole contents';
+  const store = (digest: string, length: number): Mutation =>
+    ann.record({ op: 'store', fid, length, digest, modified: 1 }, 's1');
+  const claim = (record: Mutation, transfers: Record<string, string>): Argument<'mutate'> => ({
+    ...mutation(record, {}),
+    transfers,
+  });
+
+  t.equal(await client.upload('staging/t-1', 0, 'the whole '), 'answered');
+  t.equal(await client.upload('staging/t-1', 4, 'xx'), 'invalid', 'other bytes are there');
+  t.equal(await client.upload('staging/t-1', 0, text), 'answered', 'from the beginning is always right');
+  const record = store(digestOf(text), text.length);
+  const reply = await client.call('mutate', claim(record, { [digestOf(text)]: 't-1' }));
+  t.equal(reply.outcome, 'applied');
+  t.equal(await client.download(`container/${digestOf(text)}`), text);
+  t.equal(await client.download(`container/${digestOf(text)}`, 4), text.slice(4));
+
+  const lie = store(digestOf('promised'), 8);
+  t.equal(await client.upload('staging/t-2', 0, 'deceived'), 'answered');
+  t.equal(await client.refusal('mutate', claim(lie, { [digestOf('promised')]: 't-2' })), 'invalid');
+  const deceived = mutation(lie, { [digestOf('promised')]: Buffer.from('deceived') });
+  t.equal(await client.refusal('mutate', deceived), 'invalid');
+  const extra = mutation(record, { [digestOf('extra')]: Buffer.from('extra') });
+  t.equal(await client.refusal('mutate', extra), 'invalid');
+  t.equal(realm.status('s1', fid)?.data?.storeId, record.storeId, 'nothing of it was taken');
+
+  const late = 'the tail is on its way';
+  const storeLate = store(digestOf(late), late.length);
+  const slow = client.link.call('mutate', claim(storeLate, { [digestOf(late)]: 't-3' }));
+  await realm.clock.advance(1_000);
+  t.equal(await client.upload('staging/t-3', 0, late), 'answered');
+  t.match(await realm.run(slow), { outcome: 'applied' });
+  const never = claim(store(digestOf('never'), 5), { [digestOf('never')]: 't-4' });
+  t.equal(await kindOf(realm.run(client.link.call('mutate', never, { timeoutMs: 60_000 }))), 'busy');
+});
+
+t.test('staging is bounded and forgets what nobody claims', async (t) => {
+  const { realm, ann } = await realmOf('s1');
+  const client = await ann.client('s1');
+  const broken = async function* (): AsyncIterable<Uint8Array> {
+    yield Buffer.from('half of ');
+    throw new Error('the client broke off');
+  };
+  await t.rejects(realm.run(client.link.upload('staging/broken', 0, broken())));
+  await realm.clock.advance(10_000);
+  t.equal(await client.upload('staging/broken', 8, 'the contents'), 'answered', 'goes on where it broke');
+  for (let index = 0; index < 63; index += 1) {
+    await client.upload(`staging/more-${index}`, 0, `contents ${index}`);
+  }
+  t.equal(await client.upload('staging/one-more', 0, 'x'), 'busy');
+  const other = await realm.dial('s1', 'gateway/bob');
+  t.equal(await other.upload('staging/broken', 0, 'mine'), 'answered', 'another peer has its own');
+  const { containers } = realm.disk('s1');
+  t.ok(await containers.has(digestOf('half of the contents')));
+  const operator = await realm.dial('s1', 'op', 'operator');
+  t.ok(Number((await operator.call('report', {}))['stagedBytes']) > 500);
+  await realm.clock.advance(11 * 60_000);
+  t.notOk(await containers.has(digestOf('half of the contents')), 'unclaimed contents go');
+});
+
+t.test('a damaged or missing container is fetched from a peer and served', async (t) => {
+  const { realm, ann } = await realmOf(...names);
+  const text = 'precious '.repeat(50_000);
+  const client = await ann.client('s1');
+  const fid = await ann.make('create', root, 'file');
+  for (const server of names) await (await ann.client(server)).upload('staging/p', 0, text);
+  const draft = { op: 'store', fid, length: text.length, digest: digestOf(text), modified: 1 } as const;
+  const record = ann.record(draft, 's1');
+  for (const server of names) {
+    const claim = { ...mutation(record, {}), transfers: { [digestOf(text)]: 'p' } };
+    t.match(await (await ann.client(server)).call('mutate', claim), { outcome: 'applied' });
+  }
+  // In the second block: the first one has gone out when the damage is found.
+  realm.disk('s1').containers.damage(digestOf(text), blockBytes + 5);
+  t.equal(await client.download(`container/${digestOf(text)}`), text);
+  t.equal(realm.downloads('s1').length, 1);
+  await realm.disk('s1').containers.remove(digestOf(text));
+  t.equal(await client.download(`container/${digestOf(text)}`, 10), text.slice(10));
+  t.ok(await realm.disk('s1').containers.has(digestOf(text)));
+});
+
+t.test('a new realm document reaches every server and gateway; a new replica fills itself', async (t) => {
+  const { realm, ann } = await realmOf('s1', 's2');
+  const two = document.volumes.map((entry) => ({ ...entry, replicas: entry.replicas.slice(0, 2) }));
+  const { location } = realm.server('s1');
+  t.equal(await realm.run(location.adopt({ ...document, version: 2, volumes: two })), true);
+  await realm.clock.advance(1_000);
+  t.equal(realm.server('s2').location.current.version, 2, 'pushed and fetched');
+  await realm.start('s3');
+  t.equal(realm.server('s3').location.current.version, 2, 'fetched at link-up');
+  t.equal(realm.server('s3').replica(volume), undefined);
+
+  const docs = await ann.make('mkdir', root, 'docs');
+  const inner = await ann.make('mkdir', docs, 'inner');
+  await ann.file(inner, 'file', 'contents');
+  const gateway = await ann.client('s2');
+  const before = gateway.pushes.length;
+  await realm.run(location.adopt({ ...document, version: 3 }));
+  await realm.clock.advance(5_000);
+  t.match(gateway.pushes[before], { push: 'realm', version: 3 });
+  await realm.isSame(t, 'grown');
+  t.equal(await realm.run(location.adopt({ ...document, version: 1 })), false, 'never back');
+  const foreign = location.adopt({ ...document, realm: 'other', version: 9 });
+  t.equal(await kindOf(realm.run(foreign)), 'invalid');
+  realm.kill('s3');
+  await realm.start('s3');
+  t.equal(realm.server('s3').location.current.version, 3, 'kept over a restart');
+});
+
+t.test('a server closes, with work under way', async (t) => {
+  const { realm, ann } = await realmOf(...names);
+  const fid = await ann.file(root, 'file', 'x');
+  const client = await ann.client('s1');
+  const stuck = { next: () => new Promise<IteratorResult<Uint8Array>>(() => undefined) };
+  void kindOf(client.link.upload('staging/x', 0, { [Symbol.asyncIterator]: () => stuck }));
+  const record = ann.record({ op: 'store', fid, length: 5, digest: digestOf('never'), modified: 1 }, 's1');
+  const claim = { ...mutation(record, {}), transfers: { [digestOf('never')]: 'x' } };
+  const waiting = kindOf(client.link.call('mutate', claim, { timeoutMs: 60_000 }));
+  await realm.clock.advance(100);
+  for (const name of names) await realm.run(realm.server(name).close());
+  t.equal(await realm.run(waiting), 'unreachable');
+  await realm.clock.advance(120_000);
+  t.equal(realm.clock.pending, 0, 'no server has left a timer');
+});

@@ -1,0 +1,156 @@
+/** A Vice server: one process of the realm that holds volume replicas. */
+import {
+  calls,
+  isFailure,
+  type Fid,
+  type Push,
+  type RealmDocument,
+  type VolumeId,
+} from '../interface/index.js';
+import { openLocation, type Location } from '../location/location.js';
+import { ask } from '../resolution/ask.js';
+import { ServerLinks } from '../resolution/links.js';
+import { Resolver } from '../resolution/resolver.js';
+import type { Link, Session } from '../seam/network.js';
+import type { Replica } from '../volume/replica.js';
+import { CallbackPromises } from './callback-promises.js';
+import type { ServerContext, ServerWorld } from './context.js';
+import { serverMetrics } from './metrics.js';
+import { viceService } from './service.js';
+import { Staging } from './staging.js';
+import { Volumes } from './volumes.js';
+
+export interface ServerConfig {
+  /** As the realm document names it. */
+  readonly name: string;
+  /** The document to start from; a newer one in the store wins. */
+  readonly realm: RealmDocument;
+  /** 32 bytes that every server and gateway of the realm holds. */
+  readonly realmKey: Uint8Array;
+  /** `ws://host:port`, port 0 for any. */
+  readonly listen: string;
+}
+
+export interface ViceServer {
+  /** With the real port. */
+  readonly address: string;
+  readonly location: Location;
+  replica(volume: VolumeId): Replica | undefined;
+  /** Brings `fids` (null: all) of a volume up to date from the peers that are linked. */
+  resolve(volume: VolumeId, fids: readonly Fid[] | null): Promise<{ readonly pulled: number }>;
+  /** Hangs up, finishes what is under way. The store and the containers stay open: they are the caller's. */
+  close(): Promise<void>;
+}
+
+/** Serves when it resolves. @throws Failure invalid (address, realm of another data folder), damaged */
+export async function startServer(config: ServerConfig, world: ServerWorld): Promise<ViceServer> {
+  const { name, realmKey } = config;
+  const location = await openLocation(world.store, config.realm);
+  const sessions = new Map<number, Session>();
+  const promises = new CallbackPromises((count) => metrics.breaksPushed(count));
+  const volumes = new Volumes(name, world, (replica, change) => promises.break(replica.volume, change));
+  const staging = new Staging({ ...world, hold: (digest) => holdEverywhere(volumes, digest) });
+  const metrics = serverMetrics({
+    sessions: () => countRoles(sessions),
+    stagedBytes: () => staging.bytes,
+    volumes: () => Promise.all(volumes.all().map((replica) => readVolume(replica, resolver))),
+  });
+  const links = new ServerLinks(name, realmKey, world, {
+    up(server, link) {
+      resolver.linkUp(server);
+      void adoptFrom(location, link, world);
+    },
+    realmVersion(link, version) {
+      if (version > location.current.version) void adoptFrom(location, link, world);
+    },
+  });
+  const resolver: Resolver = new Resolver({
+    ...world,
+    links,
+    meter: metrics,
+    realm: () => location.current,
+    replica: (volume) => volumes.get(volume),
+    replicas: () => volumes.all(),
+  });
+  const context: ServerContext = {
+    name,
+    world,
+    location,
+    volumes,
+    promises,
+    staging,
+    links,
+    resolver,
+    metrics,
+    sessions,
+  };
+
+  await volumes.follow(location.current);
+  location.onAdoption(async (realm) => {
+    world.log.info('realm document adopted', { version: realm.version });
+    await volumes.follow(realm);
+    links.follow(realm);
+    for (const server of links.all().keys()) resolver.linkUp(server);
+    for (const session of sessions.values()) pushRealm(session, realm);
+  });
+  const listener = await world.network.listen(config.listen, viceService(context, realmKey, sessions));
+  links.follow(location.current);
+  resolver.start();
+  world.log.info('serving', { address: listener.address, volumes: volumes.all().length });
+
+  return {
+    address: listener.address,
+    location,
+    replica: (volume) => volumes.get(volume),
+    resolve: (volume, fids) => resolver.resolve(volumes.required(volume), fids),
+    async close() {
+      const resolved = resolver.close();
+      await links.close();
+      await listener.close();
+      await resolved;
+      staging.close();
+    },
+  };
+}
+
+/**
+ * Fetches the realm document of a peer and takes it if it is newer. A peer of another realm is left alone.
+ */
+async function adoptFrom(location: Location, link: Link, world: ServerWorld): Promise<void> {
+  try {
+    await location.adopt(await ask(link, 'locate', {}));
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    world.log.warn('realm document not fetched', { server: link.hello.server, reason: error.message });
+  }
+}
+
+function pushRealm(session: Session, realm: RealmDocument): void {
+  const roles: readonly string[] = calls.locate.roles;
+  if (roles.includes(session.peer.role)) {
+    session.push({ push: 'realm', version: realm.version } satisfies Push);
+  }
+}
+
+/** Contents that are not claimed yet belong to no volume: every replica keeps them from its sweep. */
+function holdEverywhere(volumes: Volumes, digest: string): () => void {
+  const releases = volumes.all().map((replica) => replica.hold(digest));
+  return () => {
+    for (const release of releases) release();
+  };
+}
+
+function countRoles(sessions: ReadonlyMap<number, Session>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { peer } of sessions.values()) counts.set(peer.role, (counts.get(peer.role) ?? 0) + 1);
+  return counts;
+}
+
+async function readVolume(
+  replica: Replica,
+  resolver: Resolver,
+): Promise<{ volume: string; stamp: number; usedBytes: number; inconsistent: number }> {
+  const { used } = await replica.space();
+  const inconsistent = resolver.inconsistent(replica.volume).length;
+  return { volume: replica.volume, stamp: replica.stamp, usedBytes: used, inconsistent };
+}

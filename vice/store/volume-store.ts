@@ -1,0 +1,262 @@
+/**
+ * Where a volume replica's records are in the server's store, and what they hold. Every value is sealed; every key
+ * begins with its volume, so that one store (one flush, one backup) serves all volumes of a server.
+ *
+ *   V/meta                      incarnation, last stamp, bytes used
+ *   V/object/FID                status of a living object, or its tombstone; where its name is
+ *   V/entry/DIRECTORY/NAME      one name, so that a directory has no size limit
+ *   V/children/DIRECTORY        children digest (children-digest.ts)
+ *   V/stamp/STAMP/FID           the object's last change: one row per object
+ *   V/applied/VENUS/COUNTER     records applied at or above the Venus' watermark
+ *   V/watermark/VENUS           no counter below will come again
+ *   V/cop2/STOREID              objects of an update whose COP2 has not come
+ *   V/peer/REPLICA              how far this replica has caught up with a peer
+ *   container/DIGEST/V          how many files of V hold these contents
+ */
+import {
+  Failure,
+  isFailure,
+  nameFault,
+  unseal,
+  type DirectoryEntry,
+  type Fid,
+  type StoreId,
+  type VnodeKind,
+  type VnodeStatus,
+  type VolumeId,
+} from '../interface/index.js';
+import { endOf, type StoreReader } from '../seam/store.js';
+import { childDigest, digestText, noChildren, toggled } from './children-digest.js';
+
+export interface MetaRow {
+  readonly incarnation: string;
+  /** Of the last change. */
+  readonly stamp: number;
+  /** Bytes of all files' contents. */
+  readonly used: number;
+}
+
+export interface ObjectRow {
+  readonly status: VnodeStatus;
+  /** A tombstone: `status` is how the object was when it was removed, that update included. */
+  readonly removed: boolean;
+  /** Of the object's last change; 0 before the first. */
+  readonly stamp: number;
+  /** Replica stamp when resolution last set the object's counts; COP2s of earlier updates are void (cop2.ts). */
+  readonly forced: number;
+  /** Its only name; null for the root, a tombstone, and a stray that resolution brought before its directory. */
+  readonly bound: Binding | null;
+}
+
+export interface Binding {
+  readonly directory: Fid;
+  readonly name: string;
+}
+
+export interface EntryRow {
+  readonly fid: Fid;
+  readonly kind: VnodeKind;
+}
+
+export interface Cop2Row {
+  /** That the update took here. */
+  readonly stamp: number;
+  readonly fids: readonly Fid[];
+}
+
+export interface PeerRow {
+  readonly incarnation: string;
+  readonly stamp: number;
+}
+
+/** The keys of one volume. */
+export class VolumeKeys {
+  readonly volume: VolumeId;
+  readonly meta: string;
+
+  constructor(volume: VolumeId) {
+    this.volume = volume;
+    this.meta = `${volume}/meta`;
+  }
+
+  object(fid: Fid): string {
+    return `${this.volume}/object/${fid}`;
+  }
+
+  entry(directory: Fid, name: string): string {
+    return `${this.volume}/entry/${directory}/${name}`;
+  }
+
+  children(directory: Fid): string {
+    return `${this.volume}/children/${directory}`;
+  }
+
+  stamp(stamp: number, fid: Fid): string {
+    return `${this.volume}/stamp/${padded(stamp)}/${fid}`;
+  }
+
+  /** All stamp rows after `since`. */
+  stampsAfter(since: number): { readonly start: string; readonly end: string } {
+    return { start: `${this.volume}/stamp/${padded(since + 1)}`, end: endOf(`${this.volume}/stamp/`) };
+  }
+
+  applied(venus: string, counter: number): string {
+    return `${this.volume}/applied/${venus}/${padded(counter)}`;
+  }
+
+  watermark(venus: string): string {
+    return `${this.volume}/watermark/${venus}`;
+  }
+
+  cop2(storeId: StoreId): string {
+    return `${this.cop2Prefix}${storeId}`;
+  }
+
+  get cop2Prefix(): string {
+    return `${this.volume}/cop2/`;
+  }
+
+  peer(replica: string): string {
+    return `${this.volume}/peer/${replica}`;
+  }
+}
+
+/** Numbers as keys, so that they sort: every safe integer has at most 16 digits. */
+function padded(count: number): string {
+  return String(count).padStart(16, '0');
+}
+
+/** Reads one volume's records, from the store or inside a transaction. */
+export class VolumeReader {
+  readonly keys: VolumeKeys;
+  readonly #reader: StoreReader;
+
+  constructor(reader: StoreReader, keys: VolumeKeys) {
+    this.#reader = reader;
+    this.keys = keys;
+  }
+
+  /** @throws Failure damaged */
+  meta(): MetaRow | undefined {
+    return this.#read<MetaRow>(this.keys.meta, undefined);
+  }
+
+  /** The living object or its tombstone. @throws Failure damaged */
+  object(fid: Fid): ObjectRow | undefined {
+    return this.#read<ObjectRow>(this.keys.object(fid), fid);
+  }
+
+  /** @throws Failure damaged */
+  entry(directory: Fid, name: string): DirectoryEntry | undefined {
+    // A key would take what no name may have (a lone surrogate becomes U+FFFD) for another name.
+    if (nameFault(name) !== undefined) return undefined;
+    const row = this.#read<EntryRow>(this.keys.entry(directory, name), directory);
+    return row === undefined ? undefined : { name, fid: row.fid, kind: row.kind };
+  }
+
+  isEmpty(directory: Fid): boolean {
+    for (const _ of this.#reader.range({ ...this.#entryRange(directory), limit: 1 })) return false;
+    return true;
+  }
+
+  /**
+   * The names of `directory`, in the order of their UTF-8 bytes; undefined in place of a damaged entry.
+   * Lazy: a directory of any size is never in memory as a whole.
+   */
+  *entries(directory: Fid): Generator<{ readonly name: string; readonly entry: DirectoryEntry | undefined }> {
+    const range = this.#entryRange(directory);
+    for (const { key, value } of this.#reader.range(range)) {
+      const name = key.slice(range.start.length);
+      const row = readable<EntryRow>(value);
+      yield { name, entry: row === undefined ? undefined : { name, fid: row.fid, kind: row.kind } };
+    }
+  }
+
+  /** Updates whose COP2 has not come. */
+  *awaitingCop2(): Generator<StoreId> {
+    const start = this.keys.cop2Prefix;
+    for (const { key } of this.#reader.range({ start, end: endOf(start) })) yield key.slice(start.length) as StoreId;
+  }
+
+  /** Objects changed after `since`, oldest change first. */
+  *changedAfter(since: number): Generator<{ readonly stamp: number; readonly fid: Fid }> {
+    for (const { key } of this.#reader.range(this.keys.stampsAfter(since))) {
+      const [, , stamp, fid] = key.split('/');
+      yield { stamp: Number(stamp), fid: fid as Fid };
+    }
+  }
+
+  isMarkedApplied(venus: string, counter: number): boolean {
+    return this.#reader.get(this.keys.applied(venus, counter)) !== undefined;
+  }
+
+  /** Sixteen hexadecimal digits (children-digest.ts). @throws Failure damaged */
+  childrenDigest(directory: Fid): string {
+    return this.#read<string>(this.keys.children(directory), directory) ?? digestText(noChildren);
+  }
+
+  /** The same, worked out from the children; those that cannot be read are left out. */
+  recountedDigest(directory: Fid): string {
+    let digest = noChildren;
+    for (const { entry } of this.entries(directory)) {
+      const row = entry === undefined ? undefined : this.readableObject(entry.fid);
+      if (row !== undefined) digest = toggled(digest, childDigest(row.status.fid, row.status.storeId));
+    }
+    return digestText(digest);
+  }
+
+  /** `object`, but undefined also when it is damaged. */
+  readableObject(fid: Fid): ObjectRow | undefined {
+    return this.#forgettable<ObjectRow>(this.keys.object(fid));
+  }
+
+  // What follows may be forgotten at the price of some work: damaged is as good as absent.
+
+  watermark(venus: string): number {
+    return this.#forgettable<number>(this.keys.watermark(venus)) ?? 0;
+  }
+
+  cop2(storeId: StoreId): Cop2Row | undefined {
+    return this.#forgettable<Cop2Row>(this.keys.cop2(storeId));
+  }
+
+  peer(replica: string): PeerRow | undefined {
+    return this.#forgettable<PeerRow>(this.keys.peer(replica));
+  }
+
+  #entryRange(directory: Fid): { readonly start: string; readonly end: string } {
+    // '0' is the character after '/': names may begin with any character that is left, U+10FFFF included.
+    const prefix = `${this.keys.volume}/entry/${directory}`;
+    return { start: `${prefix}/`, end: `${prefix}0` };
+  }
+
+  #forgettable<Row>(key: string): Row | undefined {
+    const value = this.#reader.get(key);
+    return value === undefined ? undefined : readable<Row>(value);
+  }
+
+  #read<Row>(key: string, fid: Fid | undefined): Row | undefined {
+    const value = this.#reader.get(key);
+    if (value === undefined) return undefined;
+    try {
+      // What the checksum vouches for is what this house wrote.
+      return unseal(value) as Row;
+    } catch (cause) {
+      throw damaged(key, fid, cause);
+    }
+  }
+}
+
+function readable<Row>(value: Uint8Array): Row | undefined {
+  try {
+    return unseal(value) as Row;
+  } catch (cause) {
+    if (!isFailure(cause, 'damaged')) throw cause;
+    return undefined;
+  }
+}
+
+function damaged(key: string, fid: Fid | undefined, cause: unknown): Failure {
+  const message = `record ${key} does not match its checksum; it must be fetched again from another replica`;
+  return new Failure('damaged', 'vice.read', message, { fid, cause });
+}

@@ -1,0 +1,188 @@
+/** The pure decisions: one test per row of certify's table, replays, and what resolution may install. */
+import t from 'tap';
+import {
+  makeStoreId,
+  makeFid,
+  emptyDigest,
+  type Fid,
+  type Mutation,
+  type StoreIdVector,
+  type VenusId,
+  type VnodeStatus,
+  type VolumeId,
+} from '../interface/index.js';
+import { alreadyApplied, certify, isAhead, type Held, type Look } from './certify.js';
+import { judge } from './force-step.js';
+
+const volume = '7f000001' as VolumeId;
+const anna = 'aaaaaaaaaaaaaaaa' as VenusId;
+const ben = 'bbbbbbbbbbbbbbbb' as VenusId;
+const directory = makeFid(volume, 2, anna);
+const other = makeFid(volume, 3, anna);
+const file = makeFid(volume, 4, anna);
+
+function status(fid: Fid, known: StoreIdVector, changes: Partial<VnodeStatus> = {}): VnodeStatus {
+  const last = Object.entries(known).at(-1);
+  const kind = fid === file ? 'file' : 'directory';
+  const created = makeStoreId(anna, 1);
+  return {
+    fid,
+    kind,
+    parent: directory,
+    vv: { a: 1 },
+    storeId: last === undefined ? null : (`${last[0]}:${last[1]}` as VnodeStatus['storeId']),
+    known,
+    data: kind === 'file' ? { storeId: created, length: 0, digest: emptyDigest } : null,
+    target: null,
+    created: 0,
+    modified: 0,
+    mode: 0o644,
+    owner: 'anna',
+    author: 'anna',
+    properties: {},
+    ...changes,
+  };
+}
+
+function world(...held: readonly (VnodeStatus | Held)[]): Look {
+  const objects = held.map((each) => ('removed' in each ? each : { status: each, removed: false }));
+  return (fid) => objects.find((each) => each.status.fid === fid);
+}
+
+const seen = { [anna]: 1 };
+const newer = { [anna]: 1, [ben]: 9 };
+const common = { storeId: makeStoreId(anna, 5), time: 0, author: 'anna' };
+const base = { [directory]: seen, [other]: seen, [file]: seen };
+const made = makeFid(volume, 5, anna);
+const at = { parent: directory, name: 'x', fid: file };
+const records = {
+  create: { op: 'create', ...common, base: { [directory]: seen }, ...at, fid: made, mode: 0o644 },
+  mkdir: { op: 'mkdir', ...common, base: { [directory]: seen }, ...at, fid: made, mode: 0o755 },
+  symlink: { op: 'symlink', ...common, base: { [directory]: seen }, ...at, fid: made, target: 'y' },
+  remove: { op: 'remove', ...common, base, ...at },
+  rmdir: { op: 'rmdir', ...common, base, ...at, fid: other },
+  rename: {
+    op: 'rename',
+    ...common,
+    base,
+    fromParent: directory,
+    fromName: 'x',
+    toParent: other,
+    toName: 'y',
+    fid: file,
+  },
+  store: { op: 'store', ...common, base, fid: file, length: 0, digest: emptyDigest, modified: 0 },
+  utimes: { op: 'utimes', ...common, base, fid: file, modified: 1 },
+  chmod: { op: 'chmod', ...common, base, fid: file, mode: 0o600 },
+  chown: { op: 'chown', ...common, base, fid: file, owner: 'ben' },
+  setprops: { op: 'setprops', ...common, base, fid: file, set: {}, remove: [] },
+} as const satisfies Record<string, Mutation>;
+const all: readonly Mutation[] = Object.values(records);
+const ordinary = world(status(directory, seen), status(other, seen), status(file, seen));
+
+t.test('what the author has seen last is accepted, whatever the record', async (t) => {
+  for (const record of all) t.equal(certify(record, ordinary), undefined, record.op);
+});
+
+t.test('a replica that lacks what the author has seen is stale, and no judge', async (t) => {
+  for (const record of all) {
+    const fids = Object.keys(record.base) as Fid[];
+    for (const fid of fids.filter((each) => record.op === 'rename' || each !== other || record.op === 'rmdir')) {
+      if (!('parent' in record) && !('toParent' in record) && fid !== file) continue;
+      if (record.op === 'rmdir' && fid === file) continue;
+      const ahead = { ...record, base: { ...record.base, [fid]: { [anna]: 1, [ben]: 3 } } };
+      t.equal(certify(ahead, ordinary)?.kind, 'stale', `${record.op}: an older version is here`);
+      t.equal(certify(record, (each) => (each === fid ? undefined : ordinary(each)))?.kind, 'stale', 'or nothing');
+      const tombstone = { status: status(fid, seen), removed: true };
+      const lookGone: Look = (each) => (each === fid ? tombstone : ordinary(each));
+      t.equal(certify(ahead, lookGone)?.kind, 'stale', 'or a tombstone that does not know either');
+    }
+  }
+});
+
+t.test('what the author never claimed to have seen is for applyRecord to miss', async (t) => {
+  t.equal(certify({ ...records.store, base: {} }, world()), undefined);
+  t.equal(certify({ ...records.store, base: { [file]: {} } }, world())?.kind, 'stale', 'but it was somewhere');
+});
+
+t.test('row by row: unseen updates of the object', async (t) => {
+  const everywhere = world(status(directory, newer), status(other, newer), status(file, newer));
+  for (const record of all) t.equal(certify(record, everywhere), undefined, `${record.op}: attributes and names`);
+
+  const contents = { storeId: makeStoreId(ben, 9), length: 3, digest: 'ab' };
+  const stored = world(status(directory, newer), status(other, newer), status(file, newer, { data: contents }));
+  for (const record of all) {
+    const expected = record.op === 'store' || record.op === 'remove' ? 'conflict' : undefined;
+    t.equal(certify(record, stored)?.kind, expected, `${record.op}: contents`);
+  }
+  const link = status(file, newer, { kind: 'symlink', data: null, target: 'z' });
+  const linked = world(status(directory, newer), link);
+  t.equal(certify(records.remove, linked), undefined, 'remove of a symbolic link');
+});
+
+t.test('row by row: the object, or a directory of it, was removed', async (t) => {
+  for (const gone of [directory, other, file]) {
+    const look: Look = (fid) => (fid === gone ? { status: status(gone, newer), removed: true } : ordinary(fid));
+    const fids = (record: Mutation): readonly unknown[] => Object.values(record);
+    for (const record of all) {
+      const expected = fids(record).includes(gone) ? 'not-found' : undefined;
+      t.equal(certify(record, look)?.kind, expected, `${record.op} without ${gone}`);
+    }
+  }
+});
+
+t.test('a Fid is never used again', async (t) => {
+  const used = world(status(directory, seen), { status: status(made, seen), removed: true });
+  for (const record of [records.create, records.mkdir, records.symlink]) {
+    t.equal(certify(record, used)?.kind, 'exists', record.op);
+  }
+});
+
+t.test('replay: applied when object and directories know the update, or the names say so', async (t) => {
+  const free = (): undefined => undefined;
+  const after = { [anna]: 5 };
+  const both = world(status(directory, after), status(other, after), status(file, after), status(made, after));
+  for (const record of all) {
+    t.equal(alreadyApplied(record, ordinary, free), 'no', `${record.op}: nobody knows`);
+    t.equal(alreadyApplied(record, both, free), 'yes', `${record.op}: all know`);
+  }
+  const brought = world(status(directory, seen), status(made, after));
+  t.equal(alreadyApplied(records.create, brought, free), 'partly', 'an object brought before its directory');
+  const unborn = world(status(directory, after));
+  t.equal(alreadyApplied(records.create, unborn, free), 'no', 'the directory alone may have been passed');
+  const parents = world(status(directory, after), status(other, after), status(file, seen));
+  const bound = (): { name: string; fid: Fid; kind: 'file' } => ({ name: 'x', fid: file, kind: 'file' });
+  t.equal(alreadyApplied(records.remove, parents, free), 'yes', 'the name is gone, the tombstone comes');
+  t.equal(alreadyApplied(records.remove, parents, bound), 'no');
+  t.equal(alreadyApplied(records.rename, parents, bound), 'yes', 'the new name is there');
+  t.equal(alreadyApplied(records.rename, parents, free), 'no');
+  const tombstones = [directory, file].map((fid) => ({ status: status(fid, after), removed: true }));
+  t.equal(alreadyApplied(records.remove, world(...tombstones), free), 'yes', 'all of it is gone');
+});
+
+t.test('ahead: updates of others that the author had not seen; its own it has', async (t) => {
+  const held = (known: StoreIdVector): Held => ({ status: status(file, known), removed: false });
+  t.equal(isAhead(records.store, held(seen)), false);
+  t.equal(isAhead(records.store, held({ [anna]: 7 })), false);
+  t.equal(isAhead(records.store, held(newer)), true);
+});
+
+t.test('judge: what resolution may install over what is here', async (t) => {
+  const here = { status: status(file, newer, { vv: { a: 2, b: 1 } }), removed: false };
+  const decided = (known: StoreIdVector, changes: Partial<VnodeStatus> = {}): VnodeStatus =>
+    status(file, known, changes);
+  t.equal(judge(undefined, decided(seen)), 'install', 'missing');
+  t.equal(judge(here, decided({ ...newer, [ben]: 10 })), 'install', 'knows more');
+  t.equal(judge(here, decided(seen)), 'keep', 'knows less');
+  t.equal(judge(here, decided({ ...seen, [ben]: 8, cccccccccccccccc: 1 })), 'keep', 'an update here is unknown to it');
+  t.equal(judge(here, here.status), 'keep', 'equal');
+  t.equal(judge(here, decided(newer, { vv: { a: 2, b: 2 } })), 'counts', 'weakly equal');
+  t.equal(judge(here, decided(newer, { vv: { a: 1, b: 1 } })), 'keep', 'weakly equal, with nothing to add');
+  const crossed = { storeId: makeStoreId(anna, 1), vv: { a: 3, b: 1 } };
+  t.equal(judge(here, decided(newer, crossed)), 'keep', 'crossed updates: the smaller StoreId');
+  t.equal(judge({ ...here, status: decided(newer, crossed) }, here.status), 'install', 'the greater StoreId');
+  const gone = { status: status(file, newer), removed: true };
+  t.equal(judge(gone, decided(newer)), 'keep', 'removed by somebody who knew all of it');
+  t.equal(judge(gone, decided({ ...seen, cccccccccccccccc: 1 })), 'keep', 'removal unknown to the decision');
+  t.equal(judge(gone, decided({ ...newer, cccccccccccccccc: 1 })), 'install', 'an update survived the removal');
+});

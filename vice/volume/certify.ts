@@ -1,0 +1,117 @@
+/**
+ * Whether a record may be applied here, given what its author had seen (`base`) and what this replica has known. Pure.
+ * Names, kinds and emptiness are not decided here but by applyRecord (vice/interface/semantics.ts).
+ *
+ * First, and for every object the record touches: this replica must have known all that the author had seen, else it
+ * is `stale` and no judge of anything. Then (Coda: codaproc2.cc; reference 3, rows 12-14):
+ *
+ *   record                      object here has updates unseen by the author      object was removed here
+ *   create mkdir symlink        parent: names decide                              parent: not-found
+ *   rename                      names decide; contents may have changed           either: not-found
+ *   remove (file)               contents: conflict. attributes, name: applied     either: not-found
+ *   remove (symlink), rmdir     names decide (rmdir: not-empty)                   either: not-found
+ *   store                       contents: conflict. attributes, name: applied     not-found
+ *   utimes chmod chown          applied: the last one wins, for this attribute    not-found
+ *   setprops                    applied: the last one wins, for each property     not-found
+ *
+ * Only contents against contents is a conflict of a file: whoever had seen the latest close may replace or remove
+ * it, in whatever order the attributes of others arrive. Coda compares the StoreId of the last update of any kind
+ * and so makes a chmod the enemy of a store; with several replicas the outcome would depend on which came first.
+ */
+import {
+  Failure,
+  fidsOf,
+  isCreation,
+  isWithin,
+  knows,
+  type DirectoryEntry,
+  type FailureKind,
+  type Fid,
+  type Mutation,
+  type StoreIdVector,
+  type VnodeStatus,
+} from '../interface/index.js';
+
+/** An object as this replica holds it: alive, or remembered as removed. */
+export interface Held {
+  readonly status: VnodeStatus;
+  readonly removed: boolean;
+}
+
+export type Look = (fid: Fid) => Held | undefined;
+
+/** Why `record` may not be applied, or undefined when it may (as far as versions go). */
+export function certify(record: Mutation, look: Look): Failure | undefined {
+  const touched = fidsOf(record).filter((fid) => !isCreation(record) || fid !== record.fid);
+  for (const fid of touched) {
+    const base = record.base[fid];
+    if (base !== undefined && !isWithin(base, look(fid)?.status.known ?? nothing)) {
+      return refusal('stale', fid, 'this replica lacks updates that the author has seen');
+    }
+    // Named as seen although nothing of it is known: still it must have been somewhere.
+    if (base !== undefined && look(fid) === undefined) {
+      return refusal('stale', fid, 'this replica does not have the object yet');
+    }
+  }
+  for (const fid of touched) {
+    if (look(fid)?.removed === true) return refusal('not-found', fid, 'the object has been removed meanwhile');
+  }
+  const held = look(record.fid);
+  if (isCreation(record) && held?.removed === true) {
+    return refusal('exists', record.fid, 'the Fid has been used before; a new object needs a new one');
+  }
+  const data = replacesContents(record) ? held?.status.data : undefined;
+  if (data !== undefined && data !== null && !knows(record.base[record.fid] ?? nothing, data.storeId)) {
+    return refusal('conflict', record.fid, 'the contents have been changed meanwhile by somebody else');
+  }
+  return undefined;
+}
+
+/**
+ * Whether the effect of `record` is here already, by an earlier call or by resolution.
+ *
+ * `partly`: resolution has brought the object but not yet all of its directories; ask again after it.
+ * A directory alone proves nothing: updates of one Venus to different names in it may arrive in any order. So a Venus
+ * must give a record that it sends again after a refusal a new StoreId once later records of its own have passed.
+ */
+export function alreadyApplied(
+  record: Mutation,
+  look: Look,
+  entry: (directory: Fid, name: string) => DirectoryEntry | undefined,
+): 'yes' | 'no' | 'partly' {
+  const directories = fidsOf(record).filter((fid) => fid !== record.fid);
+  const hasIt = (fid: Fid): boolean => knows(look(fid)?.status.known ?? nothing, record.storeId);
+  if (hasIt(record.fid)) {
+    return directories.every((fid) => hasIt(fid) || look(fid)?.removed === true) ? 'yes' : 'partly';
+  }
+  if (directories.length === 0 || !directories.every(hasIt)) return 'no';
+  switch (record.op) {
+    case 'remove':
+    case 'rmdir':
+      return entry(record.parent, record.name)?.fid === record.fid ? 'no' : 'yes';
+    case 'rename':
+      return entry(record.toParent, record.toName)?.fid === record.fid ? 'yes' : 'no';
+    default:
+      return 'no';
+  }
+}
+
+/** Whether the object held here has updates that the author of `record` had not seen (its own ones it has). */
+export function isAhead(record: Mutation, held: Held): boolean {
+  const base = record.base[held.status.fid] ?? nothing;
+  const author = record.storeId.slice(0, 16);
+  for (const [venus, counter] of Object.entries(held.status.known)) {
+    if (venus !== author && counter > (base[venus] ?? 0)) return true;
+  }
+  return false;
+}
+
+const nothing: StoreIdVector = {};
+
+function replacesContents(record: Mutation): boolean {
+  return record.op === 'store' || record.op === 'remove';
+}
+
+function refusal(kind: FailureKind, fid: Fid, message: string): Failure {
+  return new Failure(kind, 'vice.mutate', message, { fid });
+}

@@ -1,0 +1,350 @@
+/** The volume replica over a store and containers. What it means is in replica.ts; the decisions are elsewhere. */
+import {
+  emptyDigest,
+  Failure,
+  isFailure,
+  rootFid,
+  seal,
+  type Fid,
+  type Result,
+  type UpdateSet,
+  type VnodeStatus,
+  type VolumeId,
+} from '../interface/index.js';
+import type { Clock } from '../seam/clock.js';
+import type { Containers } from '../seam/containers.js';
+import type { Log } from '../seam/log.js';
+import { randomHex, type Random } from '../seam/random.js';
+import { type Store } from '../seam/store.js';
+import { ContainerReferences } from '../store/container-references.js';
+import { propertySize, RowCache } from '../store/row-cache.js';
+import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store/volume-store.js';
+import { bytesOf, VolumeTransaction, type Finished } from '../store/volume-transaction.js';
+import { applyBatch, BatchRefused, type AppliedBatch } from './apply-batch.js';
+import { applyCop2, PendingUpdates } from './cop2.js';
+import { applyForceStep } from './force-step.js';
+import type { Change, ForceStep, Listing, MutateArgument, Mutated, Replica, Speaker } from './replica.js';
+
+/** More changed objects than this are not worth naming: the caller looks at everything. */
+const changedMost = 10_000;
+/** One page of changes for a peer: objects, and characters of their properties (a frame has 16 MiB). */
+const page = { objects: 1000, properties: 2 * 1024 * 1024 } as const;
+
+export interface ReplicaOptions {
+  readonly volume: VolumeId;
+  /** Slot in version vectors. */
+  readonly id: string;
+  readonly group: readonly string[];
+  /** Of the server: all its volumes share it. */
+  readonly store: Store;
+  readonly containers: Containers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Opens the replica, or makes an empty one (with its root directory) when the store does not have it. */
+export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+  const { store, volume, random, log } = options;
+  const keys = new VolumeKeys(volume);
+  const reader = new VolumeReader(store, keys);
+  let meta: MetaRow | undefined;
+  try {
+    meta = reader.meta();
+  } catch (error) {
+    if (!isFailure(error, 'damaged')) throw error;
+    log.error('volume record damaged: peers and clients must look at everything again', { volume });
+    meta = await writeMeta(store, keys, { ...recovered(reader), incarnation: randomHex(random, 8) });
+  }
+  meta ??= await writeMeta(store, keys, { stamp: 0, used: 0, incarnation: randomHex(random, 8) });
+  return new StoredReplica(options, keys, meta.incarnation);
+}
+
+class StoredReplica implements Replica {
+  readonly volume: VolumeId;
+  readonly id: string;
+  readonly incarnation: string;
+  group: readonly string[];
+  readonly #store: Store;
+  readonly #containers: Containers;
+  readonly #clock: Clock;
+  readonly #keys: VolumeKeys;
+  readonly #reader: VolumeReader;
+  readonly #references: ContainerReferences;
+  readonly #cache = new RowCache();
+  readonly #pending = new PendingUpdates();
+  readonly #listeners: ((change: Change) => void)[] = [];
+  /** Changes that are not yet flushed, in stamp order. */
+  #unannounced: Change[] = [];
+
+  constructor(options: ReplicaOptions, keys: VolumeKeys, incarnation: string) {
+    this.volume = options.volume;
+    this.id = options.id;
+    this.group = options.group;
+    this.incarnation = incarnation;
+    this.#store = options.store;
+    this.#containers = options.containers;
+    this.#clock = options.clock;
+    this.#keys = keys;
+    this.#reader = new VolumeReader(options.store, keys);
+    this.#references = ContainerReferences.of(options);
+    for (const storeId of this.#reader.awaitingCop2()) this.#pending.add(storeId, options.clock.monotonic());
+  }
+
+  get stamp(): number {
+    return this.#meta().stamp;
+  }
+
+  status(fid: Fid): VnodeStatus | undefined {
+    const row = this.#object(fid);
+    return row?.removed === false ? row.status : undefined;
+  }
+
+  list(fid: Fid): Listing | undefined {
+    const status = this.status(fid);
+    if (status?.kind !== 'directory') return undefined;
+    return { status, digest: this.#childrenDigest(fid), entries: this.#entries(fid) };
+  }
+
+  async mutate(argument: MutateArgument, speaker: Speaker): Promise<Mutated> {
+    const digests = argument.records.flatMap((record) => (record.op === 'store' ? [record.digest] : []));
+    const releases = digests.map((digest) => this.#references.hold(digest));
+    try {
+      const lengths = await this.#lengths(digests);
+      const context = { volume: this.volume, replica: this.id, lengths };
+      const { result, stamp } = await this.#change(speaker, (transaction) => {
+        const applied = applyBatch(transaction, argument, context);
+        for (const storeId of this.#expired(applied)) transaction.forgetCop2(storeId);
+        return applied;
+      });
+      for (const storeId of result.storeIds) this.#pending.add(storeId, this.#clock.monotonic());
+      const { versions, ahead } = result;
+      return { outcome: 'applied', replica: this.id, stamp, versions, ahead };
+    } catch (error) {
+      if (!(error instanceof BatchRefused)) throw error;
+      const { kind, message, fid } = error.failure;
+      return { outcome: 'refused', index: error.index, failure: { kind, message, fid: fid ?? null } };
+    } finally {
+      for (const release of releases) release();
+    }
+  }
+
+  async cop2(updates: readonly UpdateSet[]): Promise<void> {
+    const pending = updates.filter(({ storeId }) => this.#reader.cop2(storeId) !== undefined);
+    if (pending.length === 0) return;
+    await this.#change(undefined, (transaction) => {
+      for (const update of pending) applyCop2(transaction, update, this.id, this.group);
+    });
+    for (const { storeId } of pending) this.#pending.delete(storeId);
+  }
+
+  changedSince(since: number, incarnation: string | null): readonly Fid[] | null {
+    if (incarnation !== this.incarnation || since > this.stamp) return null;
+    const fids: Fid[] = [];
+    for (const { fid } of this.#reader.changedAfter(since)) {
+      if (fids.push(fid) > changedMost) return null;
+    }
+    return fids;
+  }
+
+  changes(since: number, limit: number): Omit<Result<'changes'>, 'replica' | 'incarnation'> {
+    const changes: Result<'changes'>['changes'] = [];
+    const most = Math.min(Math.max(limit, 1), page.objects);
+    const last = this.stamp;
+    let upTo = 0;
+    let properties = 0;
+    for (const { stamp, fid } of this.#reader.changedAfter(since)) {
+      // Objects of one record share a stamp; a page never ends between them.
+      const full = changes.length >= most || properties >= page.properties;
+      if (full && stamp > upTo) return { changes, upTo, more: true };
+      upTo = stamp;
+      const row = this.#readable(fid);
+      if (row === undefined || row.stamp !== stamp) continue;
+      properties += propertySize(row);
+      changes.push({ stamp, status: row.status, removed: row.removed });
+    }
+    return { changes, upTo: Math.max(upTo, last), more: false };
+  }
+
+  async force(step: ForceStep): Promise<{ readonly installed: readonly Fid[]; readonly skipped: readonly Fid[] }> {
+    const contents = step.objects.flatMap(({ status: { data } }) => (data === null ? [] : [data]));
+    const releases = contents.map(({ digest }) => this.#references.hold(digest));
+    try {
+      const lengths = await this.#lengths(contents.map(({ digest }) => digest));
+      const missing = contents.find(({ digest, length }) => lengths.get(digest) !== length);
+      if (missing !== undefined) {
+        const message = `contents ${missing.digest} (${missing.length} bytes) are not at this server; fetch them first`;
+        throw new Failure('not-found', 'vice.force', message);
+      }
+      const force = (transaction: VolumeTransaction): ReturnType<typeof applyForceStep> =>
+        applyForceStep(transaction, step, this.volume);
+      return (await this.#change(undefined, force)).result;
+    } finally {
+      for (const release of releases) release();
+    }
+  }
+
+  caughtUp(peer: string): { readonly incarnation: string; readonly stamp: number } | undefined {
+    return this.#reader.peer(peer);
+  }
+
+  async setCaughtUp(peer: string, mark: { readonly incarnation: string; readonly stamp: number }): Promise<void> {
+    const row = seal({ incarnation: mark.incarnation, stamp: mark.stamp });
+    await this.#store.transact((transaction) => transaction.put(this.#keys.peer(peer), row));
+  }
+
+  names(digest: string): boolean {
+    return digest === emptyDigest || this.#references.isNamedBy(this.volume, digest);
+  }
+
+  hold(digest: string): () => void {
+    return this.#references.hold(digest);
+  }
+
+  async space(): Promise<Result<'space'>> {
+    return { used: this.#meta().used, available: await this.#containers.space() };
+  }
+
+  onChange(listener: (change: Change) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * Runs `work` in a transaction and resolves once it is flushed, listeners have heard of it, and what it made
+   * useless is on its way out.
+   */
+  async #change<T>(
+    speaker: Speaker | undefined,
+    work: (transaction: VolumeTransaction) => T,
+  ): Promise<{ readonly result: T; readonly stamp: number }> {
+    let finished: Finished | undefined;
+    let change: Change | undefined;
+    try {
+      const result = await this.#store.transact((transaction) => {
+        const volume = new VolumeTransaction(transaction, this.#keys, this.#cache);
+        const value = work(volume);
+        finished = volume.finish();
+        const { stamp, changed } = finished;
+        // Readers see the transaction from here on, flushed or not (ST-3).
+        this.#cache.update(finished.rows);
+        if (changed.length > 0) this.#unannounced.push((change = { stamp, fids: changed, speaker }));
+        return { result: value, stamp };
+      });
+      if (change !== undefined) this.#announce(change);
+      this.#references.collect(finished?.unnamed ?? []);
+      return result;
+    } catch (error) {
+      // The store may have taken back what the cache shows already.
+      if (finished !== undefined) this.#cache.clear();
+      this.#unannounced = this.#unannounced.filter((other) => other !== change);
+      throw error;
+    }
+  }
+
+  /** With `last` all changes before it are flushed too (ST-2), whether their callers have been resumed or not. */
+  #announce(last: Change): void {
+    const flushed = this.#unannounced.filter(({ stamp }) => stamp <= last.stamp);
+    this.#unannounced = this.#unannounced.filter(({ stamp }) => stamp > last.stamp);
+    for (const change of flushed) for (const listener of this.#listeners) listener(change);
+  }
+
+  async #lengths(digests: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const lengths = new Map<string, number>();
+    for (const digest of digests) {
+      const length = await this.#references.lengthOf(digest);
+      if (length !== undefined) lengths.set(digest, length);
+    }
+    return lengths;
+  }
+
+  #expired({ storeIds }: AppliedBatch): ReturnType<PendingUpdates['takeExpired']> {
+    return this.#pending.takeExpired(this.#clock.monotonic(), 2 * storeIds.length);
+  }
+
+  #meta(): MetaRow {
+    const meta = this.#reader.meta();
+    if (meta === undefined) throw new Error(`volume ${this.volume} has no meta record`);
+    return meta;
+  }
+
+  #object(fid: Fid): ObjectRow | undefined {
+    const cached = this.#cache.get(fid);
+    if (cached !== undefined) return cached;
+    const row = this.#reader.object(fid);
+    if (row !== undefined) this.#cache.add(row);
+    return row;
+  }
+
+  /** A damaged object is left out: resolution finds that this replica cannot show it. */
+  #readable(fid: Fid): ObjectRow | undefined {
+    try {
+      return this.#object(fid);
+    } catch (error) {
+      if (!isFailure(error, 'damaged')) throw error;
+      return undefined;
+    }
+  }
+
+  #childrenDigest(directory: Fid): string {
+    try {
+      return this.#reader.childrenDigest(directory);
+    } catch (error) {
+      if (!isFailure(error, 'damaged')) throw error;
+      return this.#reader.recountedDigest(directory);
+    }
+  }
+
+  /** Lazy, and past the cache: a long listing shall not push out what is in use. */
+  *#entries(directory: Fid): Generator<{ readonly name: string; readonly status: VnodeStatus }> {
+    for (const { name, entry } of this.#reader.entries(directory)) {
+      if (entry === undefined) {
+        const message = `an entry of ${directory} is damaged; it must be fetched again from another replica`;
+        throw new Failure('damaged', 'vice.list', message, { fid: directory });
+      }
+      const row = this.#cache.get(entry.fid) ?? this.#reader.object(entry.fid);
+      // Renamed or removed since the listing began: a change that its reader hears of.
+      if (row?.bound?.directory === directory && row.bound.name === name) yield { name, status: row.status };
+    }
+  }
+}
+
+async function writeMeta(store: Store, keys: VolumeKeys, meta: MetaRow): Promise<MetaRow> {
+  const root = rootFid(keys.volume);
+  await store.transact((transaction) => {
+    transaction.put(keys.meta, seal(meta));
+    const row: ObjectRow = { status: emptyRoot(root), removed: false, stamp: 0, forced: 0, bound: null };
+    if (transaction.get(keys.object(root)) === undefined) transaction.put(keys.object(root), seal(row));
+  });
+  return meta;
+}
+
+/** A runt: it knows nothing, so whatever a peer has of it comes in its place. */
+function emptyRoot(fid: Fid): VnodeStatus {
+  return {
+    fid,
+    kind: 'directory',
+    parent: null,
+    vv: {},
+    storeId: null,
+    known: {},
+    data: null,
+    target: null,
+    created: 0,
+    modified: 0,
+    mode: 0o755,
+    owner: 'System:Administrators',
+    author: 'System:Administrators',
+    properties: {},
+  };
+}
+
+/** What the objects themselves still say of a volume whose meta record is lost. */
+function recovered(reader: VolumeReader): Pick<MetaRow, 'stamp' | 'used'> {
+  let stamp = 0;
+  let used = 0;
+  for (const change of reader.changedAfter(0)) {
+    stamp = change.stamp;
+    used += bytesOf(reader.readableObject(change.fid));
+  }
+  return { stamp, used };
+}
