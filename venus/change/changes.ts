@@ -31,11 +31,11 @@ import type { Transfer } from '../reintegration/staging.js';
 import type { Identity } from '../store/identity.js';
 import type { Fetcher } from '../volume/fetch.js';
 import type { Volume } from '../volume/volume.js';
-import { Latches, type LatchRequest } from './latches.js';
+import { attempts, changed, crossVolume, exists, expect, isDirectory, retrying } from './expectation.js';
+import { inside, Latches, named, whole, type LatchRequest } from './latches.js';
 import { checkName, findEntry } from './namespace.js';
 import { subtreeRecords } from './subtree.js';
 
-const attempts = 5;
 /** A tree up to this many objects is replaced in one entry of the log, so in one transaction. */
 const atomicObjects = 90;
 const removalsAtOnce = 64;
@@ -375,52 +375,3 @@ export class Changes {
 }
 
 type Common = Pick<Mutation, 'storeId' | 'time' | 'author' | 'base'>;
-
-/** Refusals that say: the cache was not up to date. The reintegrator has marked what was touched. */
-const outdated = ['conflict', 'stale', 'exists', 'not-found', 'not-empty', 'not-directory', 'loop'] as const;
-
-async function retrying<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      const again = isFailure(error, ...outdated) && error.operation === 'vice.mutate';
-      if (!again || attempt >= attempts) throw error;
-    }
-  }
-}
-
-/** @throws Failure changed */
-function expect(expectation: Expectation | undefined, found: CachedObject | undefined): void {
-  if (expectation?.version === undefined) return;
-  const version = found === undefined ? null : (found.view.version ?? undefined);
-  if (version !== expectation.version) throw changed(found?.status.fid);
-}
-
-function inside(directory: Fid): LatchRequest {
-  return { key: `d/${directory}`, mode: 'shared' };
-}
-
-function whole(directory: Fid): LatchRequest {
-  return { key: `d/${directory}`, mode: 'exclusive' };
-}
-
-function named({ parent, name }: Name): LatchRequest {
-  return { key: `n/${parent}/${name.normalize('NFC')}`, mode: 'exclusive' };
-}
-
-function changed(fid: Fid | undefined): Failure {
-  return new Failure('changed', 'venus.change', 'somebody else has changed it meanwhile', { fid });
-}
-
-function exists({ parent, name }: Name): Failure {
-  return new Failure('exists', 'venus.change', `${name} exists`, { fid: parent });
-}
-
-function isDirectory(fid: Fid): Failure {
-  return new Failure('is-directory', 'venus.store', 'a directory bears this name', { fid });
-}
-
-function crossVolume(fid: Fid): Failure {
-  return new Failure('cross-volume', 'venus.rename', 'both names must be in one volume', { fid });
-}

@@ -2,6 +2,9 @@
  * Who may go on with what: changes of one gateway that touch the same name or object wait for each other, in the
  * order of their arrival; others do not. Keys are taken in sorted order, so two changes cannot wait in a circle.
  */
+import type { Fid } from '../../vice/interface/index.js';
+import type { Name } from '../interface.js';
+
 export interface LatchRequest {
   readonly key: string;
   /** Shared: I need this to stay (a directory that I put a name into). Exclusive: I change it. */
@@ -70,4 +73,19 @@ function strongest(requests: readonly LatchRequest[]): readonly LatchRequest[] {
   const modes = new Map<string, 'shared' | 'exclusive'>();
   for (const { key, mode } of requests) if (modes.get(key) !== 'exclusive') modes.set(key, mode);
   return [...modes].map(([key, mode]) => ({ key, mode })).sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** To put a name into a directory that must stay meanwhile. */
+export function inside(directory: Fid): LatchRequest {
+  return { key: `d/${directory}`, mode: 'shared' };
+}
+
+/** To remove or replace a directory. */
+export function whole(directory: Fid): LatchRequest {
+  return { key: `d/${directory}`, mode: 'exclusive' };
+}
+
+/** To change what bears a name, under either Unicode normal form. */
+export function named({ parent, name }: Name): LatchRequest {
+  return { key: `n/${parent}/${name.normalize('NFC')}`, mode: 'exclusive' };
 }

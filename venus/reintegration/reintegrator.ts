@@ -5,9 +5,7 @@
  */
 import PQueue from 'p-queue';
 import {
-  applyRecord,
   Failure,
-  isCreation,
   isFailure,
   limits,
   fidsOf,
@@ -15,12 +13,11 @@ import {
   type Mutation,
   type StoreId,
   type UpdateSet,
-  type VersionVector,
   type VolumeId,
 } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
-import { randomHex, type Random } from '../../vice/seam/random.js';
+import type { Random } from '../../vice/seam/random.js';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { logBound, type LogEntry, type ModifyLog } from '../log/modify-log.js';
@@ -28,7 +25,8 @@ import type { Identity } from '../store/identity.js';
 import { collateUpdate, type CollatedUpdate, type UpdateReply } from '../volume/collate.js';
 import type { Member, Volume } from '../volume/volume.js';
 import { nextBatch, threaded } from './batch.js';
-import { Transfer } from './staging.js';
+import { BatchSender, type Transfers } from './batch-sender.js';
+import { applyToCache } from './cache-update.js';
 
 /** How long a change waits for a server to come back before its author is told that nobody answers. */
 const patienceMs = 2000;
@@ -37,7 +35,6 @@ const staleAttempts = 3;
 const deferMs = 2000;
 /** COP2 messages that found no call to ride on are sent alone after this time. */
 const cop2Ms = 500;
-const callMs = { plain: 10_000, withTransfer: 60_000 };
 
 export interface Submission {
   /**
@@ -46,7 +43,7 @@ export interface Submission {
    */
   readonly records: (newStoreId: () => StoreId) => readonly Mutation[];
   /** Bodies under way, by digest. */
-  readonly transfers?: ReadonlyMap<string, readonly Transfer[]>;
+  readonly transfers?: Transfers;
 }
 
 export interface Committed {
@@ -65,7 +62,7 @@ export interface ReintegratorWorld {
 }
 
 interface Waiter {
-  readonly transfers: ReadonlyMap<string, readonly Transfer[]>;
+  readonly transfers: Transfers;
   readonly resolve: (committed: Committed) => void;
   readonly reject: (failure: Failure) => void;
   /** Monotonic time at which it gives up; set when nobody answers. */
@@ -75,6 +72,7 @@ interface Waiter {
 
 export class Reintegrator {
   readonly #world: ReintegratorWorld;
+  readonly #sender: BatchSender;
   readonly #waiters = new Map<number, Waiter>();
   /** One queue per volume: batches of a volume never overlap (ML-2). */
   readonly #queues = new Map<VolumeId, PQueue>();
@@ -84,6 +82,7 @@ export class Reintegrator {
 
   constructor(world: ReintegratorWorld) {
     this.#world = world;
+    this.#sender = new BatchSender(world);
   }
 
   /**
@@ -119,7 +118,7 @@ export class Reintegrator {
     for (const entry of [...modifyLog.of(volume.id)]) {
       if (entry.acknowledged) continue;
       const records = threaded([entry], identity.venus, (fid) => cache.status(fid)?.known);
-      this.#applyToCache(volume, records, new Map());
+      applyToCache(cache, volume, records, new Map());
       modifyLog.note({ ...entry, records }, entry.appliedBy, true);
     }
   }
@@ -155,7 +154,11 @@ export class Reintegrator {
         return;
       }
       const records = threaded(batch, this.#world.identity.venus, (fid) => this.#world.cache.status(fid)?.known);
-      const replies = await Promise.all(targets.map((member) => this.#send(volume, member, batch, records)));
+      const watermark = this.#watermark();
+      const transfers = (entry: LogEntry): Transfers | undefined => this.#waiters.get(entry.sequence)?.transfers;
+      const replies = await Promise.all(
+        targets.map((member) => this.#sender.send({ volume, member, batch, records, watermark, transfers })),
+      );
       const collated = collateUpdate(replies);
       if (!(await this.#settle(volume, batch, records, replies, collated))) return;
     }
@@ -177,63 +180,6 @@ export class Reintegrator {
       if (chosen.length >= limits.batchRecords) break;
     }
     return { batch: nextBatch(chosen), targets };
-  }
-
-  async #send(
-    volume: Volume,
-    member: Member,
-    batch: readonly LogEntry[],
-    records: readonly Mutation[],
-  ): Promise<UpdateReply<Member>> {
-    const cop2 = volume.takeCop2(member);
-    try {
-      const { inline, transfers } = await this.#contents(member, batch);
-      const timeoutMs = Object.keys(transfers).length > 0 ? callMs.withTransfer : callMs.plain;
-      const reply = await member.server.call(
-        'mutate',
-        { volume: volume.id, records: [...records], inline, transfers, watermark: this.#watermark(), cop2 },
-        { timeoutMs },
-      );
-      return { member, reply };
-    } catch (error) {
-      if (!isFailure(error)) throw error;
-      volume.addCop2(member, cop2);
-      const { kind, message } = error;
-      this.#world.log.warn('update failed', { server: member.server.name, kind, message });
-      return { member, failure: error };
-    }
-  }
-
-  /** Contents that the batch names: small ones inside the call, others by the id of their transfer to `member`. */
-  async #contents(
-    member: Member,
-    batch: readonly LogEntry[],
-  ): Promise<{ inline: Record<string, Uint8Array>; transfers: Record<string, string> }> {
-    const { containers } = this.#world;
-    const inline: Record<string, Uint8Array> = {};
-    const transfers: Record<string, string> = {};
-    for (const entry of batch) {
-      for (const record of entry.records) {
-        if (record.op !== 'store' || record.length === 0 || !containers.has(record.digest)) continue;
-        if (record.length <= limits.inlineBytes) {
-          const body = await containers.small(record.digest, record.length);
-          if (body !== undefined) inline[record.digest] = body;
-          continue;
-        }
-        const underWay = this.#waiters.get(entry.sequence)?.transfers.get(record.digest);
-        const mine = underWay?.find((transfer) => transfer.member === member);
-        transfers[record.digest] = mine?.id ?? (await this.#upload(member, record.digest, record.length));
-      }
-    }
-    return { inline, transfers };
-  }
-
-  /** Sends a cached container to a member that has not seen its body (it joined later, or its transfer broke). */
-  async #upload(member: Member, digest: string, length: number): Promise<string> {
-    const { containers, random } = this.#world;
-    const id = randomHex(random, 16);
-    await member.server.upload(`staging/${id}`, containers.read(digest, 0, length));
-    return id;
   }
 
   /** Carries out what the replies mean. Resolves with whether the drain shall go on. */
@@ -273,7 +219,7 @@ export class Reintegrator {
     for (const entry of batch) {
       const sent = records.slice(index, (index += entry.records.length));
       const appliedBy = [...new Set([...entry.appliedBy, ...by.map(({ replica }) => replica)])];
-      if (!entry.acknowledged) this.#applyToCache(volume, sent, vectors);
+      if (!entry.acknowledged) applyToCache(this.#world.cache, volume, sent, vectors);
       this.#deferred.delete(entry.sequence);
       if (appliedBy.length >= Math.min(2, volume.members.length)) modifyLog.remove(entry);
       else modifyLog.note({ ...entry, records: sent }, appliedBy, true);
@@ -290,40 +236,6 @@ export class Reintegrator {
     if (behind.length > 0) {
       const fids = [...new Set(records.flatMap(fidsOf))];
       void this.#resolve(volume, behind, fids);
-    }
-  }
-
-  /** The cached view takes the batch over, exactly as the servers did. */
-  #applyToCache(
-    volume: Volume,
-    records: readonly Mutation[],
-    vectors: ReadonlyMap<Fid, VersionVector>,
-  ): void {
-    const { cache } = this.#world;
-    for (const record of records) {
-      try {
-        const effect = applyRecord(cache, record);
-        for (const { directory, name } of effect.unbound) {
-          if (cache.get(directory)?.complete === true) cache.unbind(directory, name);
-        }
-        for (const { directory, entry } of effect.bound) {
-          if (cache.get(directory)?.complete === true) cache.bind(directory, entry);
-        }
-        for (const status of effect.changed) {
-          const before = cache.get(status.fid);
-          const object = cache.putStatus(
-            { ...status, vv: vectors.get(status.fid) ?? status.vv },
-            before?.epoch ?? volume.epoch,
-            before?.complete ?? (isCreation(record) && record.op === 'mkdir'),
-          );
-          if (before?.suspect === true) cache.put({ ...object, suspect: true });
-        }
-        for (const { fid } of effect.removed) cache.drop(fid);
-      } catch (error) {
-        if (!isFailure(error)) throw error;
-        // The cache has been fetched again meanwhile, or evicted: it will be asked for.
-        for (const fid of fidsOf(record)) volume.doubt(fid);
-      }
     }
   }
 

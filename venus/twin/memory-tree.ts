@@ -68,7 +68,8 @@ export class MemoryTree implements Tree {
   apply(author: string, time: number, changes: readonly Change[]): void {
     const undo: (() => void)[] = [];
     try {
-      for (const change of changes) this.#applyOne({ ...change, ...this.#stamp(author, time) } as Mutation, undo);
+      for (const change of changes)
+        this.#applyOne({ ...change, ...this.#stamp(author, time) } as Mutation, undo);
     } catch (error) {
       for (const step of undo.toReversed()) step();
       throw error;

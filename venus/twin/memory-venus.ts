@@ -1,14 +1,19 @@
 /**
- * Venus in memory for the tests of gateways: one volume, no servers, every word of venus/interface.ts. Fails and
- * waits on demand, so that a test can bring about any failure and any interleaving.
+ * Venus in memory for the tests of gateways: one volume, no servers, every word of venus/interface.ts. Fails
+ * and waits on demand, so that a test can bring about any failure and any interleaving. /
  */
 import { createHash } from 'node:crypto';
-import { emptyDigest, Failure, nameFault, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
+import {
+  emptyDigest,
+  Failure,
+  nameFault,
+  type DirectoryEntry,
+  type Fid,
+} from '../../vice/interface/index.js';
 import type {
   Caller,
   Entry,
   Expectation,
-  Lease,
   Leases,
   Name,
   ObjectStatus,
@@ -23,18 +28,17 @@ import type {
   Writer,
   WriteTarget,
 } from '../interface.js';
+import { MemoryLeases } from './memory-leases.js';
 import { MemoryTree, viewOf, type Change } from './memory-tree.js';
+import { MemoryWriter } from './memory-writer.js';
 
-/** What can be made to fail or to wait. `read` and the two of the Writer are not operations of Venus itself. */
-export type Operation =
-  | Exclude<keyof Venus, 'leases' | 'state'>
-  | 'read'
-  | 'writer.write'
-  | 'writer.close';
+/**
+ * What can be made to fail or to wait. `read` and the two of the Writer are not operations of Venus itself.
+ */
+export type Operation = Exclude<keyof Venus, 'leases' | 'state'> | 'read' | 'writer.write' | 'writer.close';
 
 const batchEntries = 100;
 const chunkBytes = 64 * 1024;
-const maxLeases = 10_000;
 const unbounded = 2 ** 40;
 
 export interface MemoryVenusOptions {
@@ -239,7 +243,12 @@ export class MemoryVenus implements Venus {
   }
 
   state(): VenusState {
-    return { venus: this.#tree.venus, servers: [], volumes: [], cache: { objects: 0, containers: 0, bytes: 0 } };
+    return {
+      venus: this.#tree.venus,
+      servers: [],
+      volumes: [],
+      cache: { objects: 0, containers: 0, bytes: 0 },
+    };
   }
 
   async close(): Promise<void> {
@@ -254,7 +263,8 @@ export class MemoryVenus implements Venus {
     const fid = existing?.fid ?? this.#tree.newFid();
     const digest = contents.length === 0 ? emptyDigest : createHash('sha256').update(contents).digest('hex');
     const modified = target.modified ?? this.#wall();
-    const creation: Change[] = existing === undefined ? [{ op: 'create', parent, name, fid, mode: 0o644 }] : [];
+    const creation: Change[] =
+      existing === undefined ? [{ op: 'create', parent, name, fid, mode: 0o644 }] : [];
     this.#apply(caller, [...creation, { op: 'store', fid, length: contents.length, digest, modified }]);
     this.#contents.set(fid, contents);
     return { created: existing === undefined, status: this.#view(fid, 'close') };
@@ -324,73 +334,6 @@ export class MemoryVenus implements Venus {
     const failing = this.#failures.get(operation);
     this.#failures.delete(operation);
     if (failing !== undefined) throw failing;
-  }
-}
-
-interface WriterOptions {
-  write(): Promise<void>;
-  available(): number;
-  close(target: WriteTarget, contents: Uint8Array): Promise<WriteOutcome>;
-  gone(): void;
-}
-
-class MemoryWriter implements Writer {
-  length = 0;
-  readonly #chunks: Uint8Array[] = [];
-  readonly #options: WriterOptions;
-  #state: 'open' | 'writing' | 'done' = 'open';
-
-  constructor(options: WriterOptions) {
-    this.#options = options;
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    if (this.#state !== 'open') throw new Error(`write while the writer is ${this.#state}`);
-    this.#state = 'writing';
-    try {
-      await this.#options.write();
-      if (this.length + chunk.length > this.#options.available()) {
-        throw failure('no-space', 'writer.write', 'the disk is full');
-      }
-      this.#chunks.push(Uint8Array.from(chunk));
-      this.length += chunk.length;
-    } finally {
-      this.#state = 'open';
-    }
-  }
-
-  async close(target: WriteTarget): Promise<WriteOutcome> {
-    if (this.#state !== 'open') throw new Error(`close while the writer is ${this.#state}`);
-    this.#end();
-    return this.#options.close(target, Buffer.concat(this.#chunks));
-  }
-
-  async abort(): Promise<void> {
-    if (this.#state !== 'done') this.#end();
-  }
-
-  #end(): void {
-    this.#state = 'done';
-    this.#options.gone();
-  }
-}
-
-class MemoryLeases implements Leases {
-  readonly #leases = new Map<string, Lease>();
-
-  all(): readonly Lease[] {
-    return [...this.#leases.values()];
-  }
-
-  async put(lease: Lease): Promise<void> {
-    if (this.#leases.size >= maxLeases && !this.#leases.has(lease.token)) {
-      throw failure('busy', 'leases.put', 'there are too many leases');
-    }
-    this.#leases.set(lease.token, lease);
-  }
-
-  async remove(token: string): Promise<void> {
-    this.#leases.delete(token);
   }
 }
 

@@ -1,0 +1,44 @@
+/** When a change may go on, and the failures that tell its author why not. */
+import { Failure, isFailure, type Fid } from '../../vice/interface/index.js';
+import type { CachedObject } from '../cache/cached-object.js';
+import type { Expectation, Name } from '../interface.js';
+
+export const attempts = 5;
+
+/** Refusals that say: the cache was not up to date. The reintegrator has marked what was touched. */
+const outdated = ['conflict', 'stale', 'exists', 'not-found', 'not-empty', 'not-directory', 'loop'] as const;
+
+/** Runs `work` again where the servers refused what the cache had allowed. */
+export async function retrying<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const again = isFailure(error, ...outdated) && error.operation === 'vice.mutate';
+      if (!again || attempt >= attempts) throw error;
+    }
+  }
+}
+
+/** @throws Failure changed */
+export function expect(expectation: Expectation | undefined, found: CachedObject | undefined): void {
+  if (expectation?.version === undefined) return;
+  const version = found === undefined ? null : (found.view.version ?? undefined);
+  if (version !== expectation.version) throw changed(found?.status.fid);
+}
+
+export function changed(fid: Fid | undefined): Failure {
+  return new Failure('changed', 'venus.change', 'somebody else has changed it meanwhile', { fid });
+}
+
+export function exists({ parent, name }: Name): Failure {
+  return new Failure('exists', 'venus.change', `${name} exists`, { fid: parent });
+}
+
+export function isDirectory(fid: Fid): Failure {
+  return new Failure('is-directory', 'venus.store', 'a directory bears this name', { fid });
+}
+
+export function crossVolume(fid: Fid): Failure {
+  return new Failure('cross-volume', 'venus.rename', 'both names must be in one volume', { fid });
+}
