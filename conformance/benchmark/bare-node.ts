@@ -35,7 +35,8 @@ async function propfind(path: string, url: string, response: ServerResponse): Pr
     const answers = names.slice(start, start + 64).map(async (name) => {
       const { size, mtime, mtimeMs } = await stat(join(path, name));
       return (
-        `<D:response><D:href>${url}${encodeURIComponent(name)}</D:href><D:propstat><D:prop><D:resourcetype/>` +
+        `<D:response><D:href>${url}${encodeURIComponent(name)}</D:href>` +
+        '<D:propstat><D:prop><D:resourcetype/>' +
         `<D:getcontentlength>${size}</D:getcontentlength><D:getetag>"${size}-${mtimeMs}"</D:getetag>` +
         `<D:getlastmodified>${mtime.toUTCString()}</D:getlastmodified></D:prop>` +
         '<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>'

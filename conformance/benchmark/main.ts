@@ -10,7 +10,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Realm } from '../realm.js';
 import { apache, bareNode, lacks, nginx, rclone, type Peer, type Running } from './peers.js';
-import { full, quick, replicated, workloads, type Scale, type Workload } from './workloads.js';
+import { full, quick, replicated, titleAt, workloads, type Scale, type Workload } from './workloads.js';
 
 interface Column {
   readonly name: string;
@@ -83,8 +83,9 @@ async function measure(list: readonly Workload[], columns: readonly Column[], sc
       }
     }
     const figures = Object.fromEntries(columns.map(({ name }) => [name, median(rounds.get(name) ?? [])]));
-    rows.push({ workload: workload.name, unit: workload.unit, figures });
-    say(`${workload.name}: ${columns.map(({ name }) => `${name} ${shown(figures[name])}`).join(', ')}`);
+    rows.push({ workload: titleAt(workload, scale), unit: workload.unit, figures });
+    const shownFigures = columns.map(({ name }) => `${name} ${shown(figures[name])}`).join(', ');
+    say(`${titleAt(workload, scale)}: ${shownFigures}`);
   }
   return rows;
 }
@@ -171,8 +172,8 @@ async function main(): Promise<void> {
 function asText({ date, machine, scale, notes, peers, replicas }: Report): string {
   const columns = Object.keys(peers[0]?.figures ?? {});
   const parts = [
-    `${date}, ${machine}, ${scale.name} run: medians of ${scale.rounds} interleaved rounds; more is better; in brackets ` +
-      'the ratio to Apache.',
+    `${date}, ${machine}, ${scale.name} run: medians of ${scale.rounds} interleaved rounds; ` +
+      'more is better; in brackets the ratio to Apache.',
     ...notes,
     table(peers, columns, 'apache'),
   ];

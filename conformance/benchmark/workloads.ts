@@ -174,5 +174,13 @@ export const workloads: readonly Workload[] = [
   deleteFiles,
 ];
 
+/** The workload's name with the sizes of `scale`. */
+export function titleAt({ name }: Workload, { largeBytes, manyNames, files }: Scale): string {
+  return name
+    .replace('100 MiB', `${largeBytes / 2 ** 20} MiB`)
+    .replace('10,000 names', `${manyNames.toLocaleString('en')} names`)
+    .replace('1,000 files', `${files.toLocaleString('en')} files`);
+}
+
 /** What is compared between 1, 2 and 3 replicas. */
 export const replicated: readonly Workload[] = [putSmall, putLarge];

@@ -22,9 +22,8 @@ export function judge(folder: Folder, got: World | undefined): string[] {
   });
   if (verdicts.some((faults) => faults.length === 0)) return [];
   if (verdicts.length === 1) return verdicts[0] ?? [];
-  return [
-    `is none of its ${verdicts.length} possible worlds: ${verdicts.map((faults) => faults[0]).join(' | or ')}`,
-  ];
+  const nearest = verdicts.map((faults) => faults[0]).join(' | or ');
+  return [`is none of its ${verdicts.length} possible worlds: ${nearest}`];
 }
 
 const patienceMs = 15_000;

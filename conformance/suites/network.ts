@@ -188,6 +188,26 @@ function longReplies(suite: Test, make: MakeNetwork): void {
     t.same(await call('list'), { digest: 'd0', entries: Array.from({ length: 40 }, (_, entry) => entry) });
   });
 
+  suite.test('a reply in parts may take its time, but not stop', async (t) => {
+    const { net, service, link } = await linked(t, make);
+    const steps: (() => void)[] = [];
+    service.handlers['slow'] = async function* () {
+      for (let part = 0; part < 4; part += 1) {
+        yield { entries: [part] };
+        await new Promise<void>((resolve) => steps.push(resolve));
+      }
+    };
+    const slow = link.call('slow', null, { timeoutMs: 700 });
+    for (let part = 0; part < 4; part += 1) {
+      await net.pass(500);
+      steps[part]?.();
+    }
+    t.same(await net.settle(slow), { entries: [0, 1, 2, 3] });
+    const stopped = failsWith(t, link.call('slow', null, { timeoutMs: 700 }), 'timeout', 'the call');
+    await net.pass(800);
+    await stopped;
+  });
+
   suite.test('a reply in parts may fail in the middle', async (t) => {
     const { service, call } = await linked(t, make);
     service.handlers['list'] = async function* () {

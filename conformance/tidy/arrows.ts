@@ -71,6 +71,12 @@ export const zones: readonly Zone[] = [
     why: 'the door for gateways speaks the vocabulary only',
   },
   {
+    name: 'venus/twin',
+    files: /^venus\/twin\//,
+    may: ['venus/interface', 'vice/interface', 'vice/seam'],
+    why: 'a Venus in memory, for tests of gateways, knows the door and the vocabulary',
+  },
+  {
     name: 'venus',
     files: /^venus\//,
     may: ['venus/interface', 'vice/interface', 'vice/seam'],

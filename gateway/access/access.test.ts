@@ -18,6 +18,16 @@ function basic(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 }
 
+/** How the work fails. */
+async function kindOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    return isFailure(error) ? error.kind : String(error);
+  }
+  return 'done';
+}
+
 t.test('a password is known only by its slow, salted hash', async (t) => {
   t.same(usualCost, { ln: 17, r: 8, p: 1 });
   const one = await hashPassword('sesame', quick);
@@ -26,8 +36,17 @@ t.test('a password is known only by its slow, salted hash', async (t) => {
   t.not(one, two, 'salted');
   t.equal(await verifyPassword('sesame', one), true);
   t.equal(await verifyPassword('Sesame', one), false);
-  t.equal(await verifyPassword('u\u0308', await hashPassword('\u00fc', quick)), true, 'as another keyboard types it');
-  for (const stored of ['', 'sesame', '$scrypt$ln=10,r=8,p=1$$', '$scrypt$ln=30,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAA']) {
+  t.equal(
+    await verifyPassword('u\u0308', await hashPassword('\u00fc', quick)),
+    true,
+    'as another keyboard types it',
+  );
+  for (const stored of [
+    '',
+    'sesame',
+    '$scrypt$ln=10,r=8,p=1$$',
+    '$scrypt$ln=30,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAA',
+  ]) {
     t.equal(isPasswordHash(stored), false, stored);
     t.equal(await verifyPassword('', stored), false);
   }
@@ -54,11 +73,11 @@ t.test('users outlive the process, and other processes see them', async (t) => {
   t.notMatch(await readFile(file, 'utf8'), /new|hunter2/);
   t.match(await readFile(`${file}.previous`, 'utf8'), /bob/, 'the file before the last change is kept');
   t.same((await readdir(join(file, '..'))).sort(), ['users', 'users.previous']);
-  await t.rejects(users.add('alice', 'x'), { kind: 'exists' });
-  await t.rejects(users.setPassword('bob', 'x'), { kind: 'not-found' });
-  await t.rejects(users.setPassword('alice', ''), { kind: 'invalid' });
+  t.equal(await kindOf(users.add('alice', 'x')), 'exists');
+  t.equal(await kindOf(users.setPassword('bob', 'x')), 'not-found');
+  t.equal(await kindOf(users.setPassword('alice', '')), 'invalid');
   for (const name of ['', 'a:b', 'a\\b', 'a/b', ' a', 'a\nb', 'a'.repeat(65)]) {
-    await t.rejects(users.add(name, 'x'), { kind: 'invalid' }, JSON.stringify(name));
+    t.equal(await kindOf(users.add(name, 'x')), 'invalid', JSON.stringify(name));
   }
   await users.add('J\u00f6rg M', 'x');
   t.equal(await users.verify('Jo\u0308rg M', 'x'), true);
@@ -73,8 +92,8 @@ t.test('a damaged file lets nobody in by chance and is not made worse', async (t
   t.not(flipped, good);
   for (const bad of [flipped, good.slice(0, -9), `${good}garbage\n`, `${good}{"_id":"eve","hash":""}\n`]) {
     await writeFile(file, bad);
-    await t.rejects(openUsers(file, quick), { kind: 'damaged', message: /previous/ });
-    await t.rejects(users.add('carol', 'x'), { kind: 'damaged' });
+    t.equal(await kindOf(openUsers(file, quick)), 'damaged');
+    t.equal(await kindOf(users.add('carol', 'x')), 'damaged');
     t.equal(await readFile(file, 'utf8'), bad, 'what is left of it stays');
   }
   t.equal(await users.verify('bob', 'sesame'), true, 'who was known stays known');
@@ -131,10 +150,17 @@ t.test('who has logged in is remembered for a minute, and no longer than the pas
   const { login, users, clock, hashes } = await gate(t);
   const right = basic('alice', 'p:\u00e4ss');
   const many = await Promise.all(Array.from({ length: 16 }, () => login(right, '10.0.0.1')));
-  t.same(many, Array.from({ length: 16 }, () => ({ user: 'alice' })));
+  t.same(
+    many,
+    Array.from({ length: 16 }, () => ({ user: 'alice' })),
+  );
   t.equal(hashes(), 1, 'one hash for all connections of a mount');
   t.same(await login(right, '10.0.0.2'), { user: 'alice' });
-  t.same(await login(basic('PC\\alice', 'p:\u00e4ss'), '10.0.0.1'), { user: 'alice' }, 'as Windows writes it');
+  t.same(
+    await login(basic('PC\\alice', 'p:\u00e4ss'), '10.0.0.1'),
+    { user: 'alice' },
+    'as Windows writes it',
+  );
   t.equal(hashes(), 1);
   await clock.advance(61_000);
   await login(right, '10.0.0.1');
@@ -178,7 +204,9 @@ t.test('guessing is slowed down for one user at one address, not for an office',
 
 t.test('a crowd is told to come back', async (t) => {
   const { login } = await gate(t);
-  const crowd = Array.from({ length: 50 }, (_, index) => login(basic(`user${index}`, 'x'), `10.0.0.${index}`));
+  const crowd = Array.from({ length: 50 }, (_, index) =>
+    login(basic(`user${index}`, 'x'), `10.0.0.${index}`),
+  );
   const statuses = (await Promise.all(crowd)).map(statusOf);
   t.equal(statuses.filter((status) => status === 401).length, 34, 'two at once and 32 waiting');
   t.equal(statuses.filter((status) => status === 503).length, 16);
@@ -197,7 +225,17 @@ t.test('any password fits into Basic, and nothing else does', async (t) => {
     password: '\u00e4',
   });
   t.same(parseBasic('basic  YTpi'), { user: 'a', password: 'b' });
-  for (const header of [undefined, '', 'Bearer', 'Bearer abc', 'Basic', 'Basic ', 'Basic !', 'Basic YQ==', 'Basic OmI=']) {
+  for (const header of [
+    undefined,
+    '',
+    'Bearer',
+    'Bearer abc',
+    'Basic',
+    'Basic ',
+    'Basic !',
+    'Basic YQ==',
+    'Basic OmI=',
+  ]) {
     t.equal(parseBasic(header), undefined, String(header));
   }
 });

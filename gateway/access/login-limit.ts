@@ -44,7 +44,8 @@ export class LoginLimit {
 
   #live(key: string): Failures | undefined {
     const failures = this.#failures.get(key);
-    if (failures === undefined || failures.since + loginLimit.windowMs > this.#clock.monotonic()) return failures;
+    if (failures === undefined || failures.since + loginLimit.windowMs > this.#clock.monotonic())
+      return failures;
     this.#failures.delete(key);
     return undefined;
   }

@@ -1,12 +1,14 @@
 /**
- * The users' file: a small nedb database that every gateway of a machine reads and an operator's command changes.
+ * The users' file: a small nedb database that every gateway of a machine reads and an operator's command
+ * changes.
  *
  * nedb writes no checksum, does not flush an append and rewrites a file even when it only loads it. So:
  *
- * UF-1  nedb works on FILE.next, under FILE.lock; compacted and flushed, that is renamed to FILE. FILE.previous is
- *       what was there before.
+ * UF-1  nedb works on FILE.next, under FILE.lock; compacted and flushed, that is renamed to FILE.
+ *       FILE.previous is what was there before.
  * UF-2  Readers read FILE itself: they see a change whole or not at all, and write nothing.
  * UF-3  Each line is behind its checksum; a file with one bad line is refused whole, never partly believed.
+ * /
  */
 import { createHash } from 'node:crypto';
 import { copyFile, open, readFile, rename, rm, stat } from 'node:fs/promises';
@@ -151,8 +153,8 @@ function checksumOf(text: string): string {
 }
 
 function damaged(file: string): Failure {
-  const advice = `the users' file ${file} is damaged; compare it with ${file}.previous and put that in its place`;
-  return new Failure('damaged', 'users.read', advice);
+  const advice = `compare it with ${file}.previous and put that in its place`;
+  return new Failure('damaged', 'users.read', `the users' file ${file} is damaged; ${advice}`);
 }
 
 function isMissing(error: unknown): boolean {

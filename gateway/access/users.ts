@@ -58,7 +58,8 @@ class FileUsers implements Users {
   async add(name: string, password: string): Promise<void> {
     const normal = checkedName(name);
     await this.refresh();
-    if (this.#users.has(normal)) throw new Failure('exists', 'users.add', `there is a user ${normal} already`);
+    if (this.#users.has(normal))
+      throw new Failure('exists', 'users.add', `there is a user ${normal} already`);
     await this.#change(normal, await this.#hash(password));
   }
 
@@ -77,7 +78,8 @@ class FileUsers implements Users {
   async #existing(name: string): Promise<string> {
     await this.refresh();
     const normal = name.normalize('NFC');
-    if (!this.#users.has(normal)) throw new Failure('not-found', 'users.change', `there is no user ${normal}`);
+    if (!this.#users.has(normal))
+      throw new Failure('not-found', 'users.change', `there is no user ${normal}`);
     return normal;
   }
 
@@ -88,7 +90,8 @@ class FileUsers implements Users {
 
   async #hash(password: string): Promise<string> {
     if (password === '') throw new Failure('invalid', 'users.change', 'a password must not be empty');
-    if (password.length > 1024) throw new Failure('invalid', 'users.change', 'a password has at most 1024 characters');
+    if (password.length > 1024)
+      throw new Failure('invalid', 'users.change', 'a password has at most 1024 characters');
     return hashPassword(password, this.#cost);
   }
 }
@@ -97,6 +100,7 @@ class FileUsers implements Users {
 function checkedName(name: string): string {
   const normal = name.normalize('NFC');
   if (/^[^\s:\\/\p{C}](?:[^:\\/\p{C}]{0,62}[^\s:\\/\p{C}])?$/u.test(normal)) return normal;
-  const rule = 'a user name has 1 to 64 characters, none of them a colon, slash, backslash or control character';
+  const rule =
+    'a user name has 1 to 64 characters, none of them a colon, slash, backslash or control character';
   throw new Failure('invalid', 'users.add', rule);
 }

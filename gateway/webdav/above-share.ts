@@ -1,6 +1,6 @@
 /**
- * Requests above a share that is mounted under a prefix: Windows and gvfs look at every folder on the way down
- * and give up at a 404 or 405 (OPTIONS and PROPFIND of `/` before `/share`).
+ * Requests above a share that is mounted under a prefix: Windows and gvfs look at every folder on the way
+ * down and give up at a 404 or 405 (OPTIONS and PROPFIND of `/` before `/share`). /
  */
 import { DavError, type Answer } from './exchange.js';
 import { hrefOf } from './href.js';
@@ -8,7 +8,9 @@ import { optionsAnswer } from './options.js';
 import { parsePath } from './path.js';
 import { multistatusEnd, multistatusStart, propstat, xmlContentType } from './xml-writer.js';
 
-/** `path` is where the request points, not below `prefix`; `depth` its Depth header. @throws DavError 404, 405 */
+/**
+ * `path` is where the request points, not below `prefix`; `depth` its Depth header. @throws DavError 404, 405
+ */
 export function answerAbove(
   prefix: string,
   method: string,
@@ -20,7 +22,11 @@ export function answerAbove(
   const isOnTheWay = path.length < mount.length && path.every((name, index) => name === mount[index]);
   if (!isOnTheWay) throw new DavError(404, 'There is no share here');
   if (method === 'GET' || method === 'HEAD') {
-    return { status: 200, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body: `The share is at ${prefix}/\n` };
+    return {
+      status: 200,
+      headers: { 'Content-Type': 'text/plain; charset=utf-8' },
+      body: `The share is at ${prefix}/\n`,
+    };
   }
   if (method !== 'PROPFIND') throw new DavError(405, `The share is at ${prefix}/`);
   const folders = [path, ...(depth === '0' ? [] : [mount.slice(0, path.length + 1)])];

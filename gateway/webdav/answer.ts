@@ -1,4 +1,6 @@
-/** Writes an Answer to the wire: with its length where it is known, with back-pressure where it is streamed. */
+/**
+ * Writes an Answer to the wire: with its length where it is known, with back-pressure where it is streamed.
+ */
 import type { ServerResponse } from 'node:http';
 import type { Answer } from './exchange.js';
 import { reasonPhrase } from './status.js';
@@ -10,9 +12,11 @@ type Chunk = string | Uint8Array;
  *
  * The first chunk of a streamed body is awaited before the head is sent, so that what fails at once is still
  * answered with its own status. What fails later cuts the connection: a short body must not look whole.
- * `beforeEnd` is awaited when a short answer is whole for the client, but before the connection may be closed.
+ * `beforeEnd` is awaited when a short answer is whole for the client, but before the connection may be
+ * closed.
  * @throws what the body's iterable throws, before anything was sent (then the caller answers) or after (the
  *         connection is closed then, `response.headersSent` tells)
+ * /
  */
 export async function sendAnswer(
   response: ServerResponse,

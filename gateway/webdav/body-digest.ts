@@ -1,4 +1,7 @@
-/** What a client says its body is: checksums and lengths, compared with what has arrived (RFC 1864, RFC 9530, OwnCloud). */
+/**
+ * What a client says its body is: checksums and lengths, compared with what has arrived (RFC 1864, RFC 9530,
+ * OwnCloud).
+ */
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { DavError } from './exchange.js';
@@ -30,7 +33,10 @@ export function bodyCheckOf(headers: IncomingHttpHeaders): BodyCheck {
     verify: (length) => {
       for (const expected of announced) {
         if (expected !== length) {
-          throw new DavError(400, `${length} bytes came of the ${expected} that were announced; nothing is changed`);
+          throw new DavError(
+            400,
+            `${length} bytes came of the ${expected} that were announced; nothing is changed`,
+          );
         }
       }
       for (const check of checks) {
@@ -47,7 +53,9 @@ export function announcedLength(headers: IncomingHttpHeaders): number {
   return Math.max(0, ...announcedLengths(headers));
 }
 
-/** Finder announces a chunked body in a header of its own, Nextcloud's clients the length of the whole file. */
+/**
+ * Finder announces a chunked body in a header of its own, Nextcloud's clients the length of the whole file.
+ */
 function announcedLengths(headers: IncomingHttpHeaders): readonly number[] {
   return ['content-length', 'x-expected-entity-length', 'oc-total-length'].flatMap((name) => {
     const value = headers[name];

@@ -3,7 +3,10 @@ import type { Client } from './exchange.js';
 
 const patterns: readonly (readonly [Client['kind'], RegExp])[] = [
   ['windows', /^Microsoft-WebDAV-MiniRedir\//],
-  ['office', /^(Microsoft (Office|Data Access)|MSOffice|Mozilla\/[\d.]+ \(compatible; (MSIE [\d.]+; .*)?MS ?Office)/i],
+  [
+    'office',
+    /^(Microsoft (Office|Data Access)|MSOffice|Mozilla\/[\d.]+ \(compatible; (MSIE [\d.]+; .*)?MS ?Office)/i,
+  ],
   ['macos', /^WebDAV(FS|Lib)\//],
   ['gvfs', /\bgvfs\//],
   ['davfs2', /^davfs2\//],

@@ -1,4 +1,7 @@
-/** Preconditions of HTTP (RFC 7232), decided from headers and the object as it is now. WebDAV's If: if-header.ts. */
+/**
+ * Preconditions of HTTP (RFC 7232), decided from headers and the object as it is now. WebDAV's If:
+ * if-header.ts.
+ */
 import type { IncomingHttpHeaders } from 'node:http';
 import { parseHttpDate } from './http-date.js';
 
@@ -57,8 +60,8 @@ function isModifiedSince(header: string | undefined, current: Current): boolean 
 }
 
 /**
- * Exactly the date that was sent with the contents. A client may set a file's time back (X-OC-Mtime), so an earlier
- * date does not say that its contents are the older ones; to send them once more is always right.
+ * Exactly the date that was sent with the contents. A client may set a file's time back (X-OC-Mtime), so an
+ * earlier date does not say that its contents are the older ones; to send them once more is always right. /
  */
 function isUnmodifiedSince(header: string | undefined, current: Current): boolean {
   const since = header === undefined ? undefined : parseHttpDate(header);

@@ -1,8 +1,9 @@
 /**
  * COPY: a file in one step, a directory by a walk (RFC 4918 section 9.8).
  *
- * A directory that shall replace something is first copied beside it and then renamed over it: until everything is
- * there the old tree stands, whatever fails. (A crash in the middle leaves the unfinished copy under its own name.)
+ * A directory that shall replace something is first copied beside it and then renamed over it: until
+ * everything is there the old tree stands, whatever fails. (A crash in the middle leaves the unfinished copy
+ * under its own name.) /
  */
 import { isFailure, type Fid, type Name, type ObjectStatus } from '../../venus/interface.js';
 import { DavError, type Answer, type Exchange } from './exchange.js';
@@ -21,7 +22,8 @@ export async function copy(exchange: Exchange): Promise<Answer> {
   const { share, caller } = exchange;
   const transfer = await transferOf(exchange);
   const { source, target, targetPath } = transfer;
-  const isTree = source.object.kind === 'directory' && depthOf(exchange, ['0', 'infinity'], 'infinity') === 'infinity';
+  const isTree =
+    source.object.kind === 'directory' && depthOf(exchange, ['0', 'infinity'], 'infinity') === 'infinity';
   await share.locks.guard(exchange, [
     { place: target, path: targetPath, kind: transfer.replaces ? 'tree' : 'membership' },
   ]);
@@ -86,7 +88,8 @@ async function copyMembers(exchange: Exchange, first: Step): Promise<readonly Me
     const copyMember = async (name: string, status: ObjectStatus): Promise<void> => {
       const at = [...path, name];
       const fid = await attempt(exchange, status.fid, { parent: into, name }, at, failures);
-      if (fid !== undefined && status.kind === 'directory') open.push({ from: status.fid, into: fid, path: at });
+      if (fid !== undefined && status.kind === 'directory')
+        open.push({ from: status.fid, into: fid, path: at });
     };
     try {
       for await (const batch of exchange.share.venus.list(exchange.caller, from)) {
@@ -124,7 +127,10 @@ function memberFailure(error: unknown, path: readonly string[], isDirectory: boo
   return { path, isDirectory, status, error };
 }
 
-/** 207, but webdavfs reads the members of a 207 as one more collection: to it, the first failure stands for all. */
+/**
+ * 207, but webdavfs reads the members of a 207 as one more collection: to it, the first failure stands for
+ * all.
+ */
 function partialAnswer(exchange: Exchange, failures: readonly MemberFailure[]): Answer {
   const [first] = failures;
   if (first === undefined) throw new Error('nothing has failed');

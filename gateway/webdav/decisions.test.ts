@@ -201,7 +201,9 @@ t.test('a range selects what the bytes of it are', async (t) => {
   const of = (range: string, ifRange?: string): unknown => {
     const headers = { range, ...(ifRange === undefined ? {} : { 'if-range': ifRange }) };
     const selection = selectRange(headers, version);
-    return selection.kind === 'ranges' ? selection.ranges.map(({ start, end }) => [start, end]) : selection.kind;
+    return selection.kind === 'ranges'
+      ? selection.ranges.map(({ start, end }) => [start, end])
+      : selection.kind;
   };
   const cases: readonly (readonly [string, unknown])[] = [
     ['bytes=0-0', [[0, 1]]],
@@ -210,8 +212,20 @@ t.test('a range selects what the bytes of it are', async (t) => {
     ['bytes=7-99', [[7, 10]]],
     ['bytes=-3', [[7, 10]]],
     ['bytes=-99', [[0, 10]]],
-    ['bytes=0-1,4-5', [[0, 2], [4, 6]]],
-    ['bytes=4-5, 0-1', [[0, 2], [4, 6]]],
+    [
+      'bytes=0-1,4-5',
+      [
+        [0, 2],
+        [4, 6],
+      ],
+    ],
+    [
+      'bytes=4-5, 0-1',
+      [
+        [0, 2],
+        [4, 6],
+      ],
+    ],
     ['bytes=0-3,2-5,6-6', [[0, 7]]],
     ['bytes=0-1,20-30', [[0, 2]]],
     ['bytes=10-', 'unsatisfiable'],
@@ -237,7 +251,8 @@ t.test('a range selects what the bytes of it are', async (t) => {
       const selection = selectRange({ range: `bytes=${specs.join(',')}` }, { ...version, length: 20 });
       const asked = new Set(pairs.flatMap(([a, b]) => span(Math.min(a, b), Math.max(a, b) + 1)));
       const wanted = span(0, 20).filter((byte) => asked.has(byte));
-      const sent = selection.kind === 'ranges' ? selection.ranges.flatMap(({ start, end }) => span(start, end)) : [];
+      const sent =
+        selection.kind === 'ranges' ? selection.ranges.flatMap(({ start, end }) => span(start, end)) : [];
       return JSON.stringify(sent) === JSON.stringify(wanted);
     }),
   );
@@ -260,7 +275,8 @@ t.test('each failure has one status, but for the clients that would misread it',
   t.equal(away.headers?.['Retry-After'], '30');
   t.match(reasonPhrase(away), /unreachable.*not cached/);
   const macos = clientOf('WebDAVFS/3.0.0 (03008000) Darwin/21.6.0 (x86_64)');
-  for (const method of ['GET', 'HEAD', 'LOCK', 'PUT']) t.equal(statusOf('unreachable', method, macos), 423, method);
+  for (const method of ['GET', 'HEAD', 'LOCK', 'PUT'])
+    t.equal(statusOf('unreachable', method, macos), 423, method);
   t.equal(statusOf('unreachable', 'PROPFIND', macos), 503);
 
   const locked = new DavError(423, 'locked', 'lock-token-submitted', ['/a&b']);
@@ -326,11 +342,13 @@ t.test('what a client says of its body is checked against the body', async (t) =
   }
   t.equal(modificationTimeOf({ 'x-oc-mtime': '1700000000' }), 1_700_000_000_000);
   t.equal(modificationTimeOf({ 'x-oc-mtime': '1700000000.25' }), 1_700_000_000_250);
-  for (const text of ['-1', 'soon', '0x10', '']) t.equal(modificationTimeOf({ 'x-oc-mtime': text }), undefined, text);
+  for (const text of ['-1', 'soon', '0x10', ''])
+    t.equal(modificationTimeOf({ 'x-oc-mtime': text }), undefined, text);
 });
 
 t.test('types are known by endings, and by own ones only', async (t) => {
   t.equal(mediaTypeOf('a.TXT'), 'text/plain');
-  for (const name of ['a', 'a.', 'a.constructor', 'a.unknown']) t.equal(mediaTypeOf(name), 'application/octet-stream');
+  for (const name of ['a', 'a.', 'a.constructor', 'a.unknown'])
+    t.equal(mediaTypeOf(name), 'application/octet-stream');
   t.ok(isFailure(new Failure('busy', 'x', 'y'), 'busy'));
 });

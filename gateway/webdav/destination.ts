@@ -6,9 +6,11 @@ import { belowPrefix, parsePath, withoutQuery } from './path.js';
 const schemes = new Set(['http', 'https', 'dav', 'davs', 'webdav', 'webdavs']);
 
 /**
- * The names below the share that `url` means: an absolute URI of this gateway, or an absolute path. `requestHost`
- * is the Host header of the request: behind a proxy it is the name by which clients know this gateway.
+ * The names below the share that `url` means: an absolute URI of this gateway, or an absolute path.
+ * `requestHost` is the Host header of the request: behind a proxy it is the name by which clients know this
+ * gateway.
  * @throws DavError 400 (malformed), 414, 502 (another server, or outside the share)
+ * /
  */
 export function parseOwnUrl(share: Share, url: string, requestHost?: string): string[] {
   const below = belowPrefix(share.prefix, parsePath(ownRawPath(share, url, requestHost)));
@@ -28,9 +30,10 @@ export function destinationOf(exchange: Exchange): string[] {
 /**
  * The path of `url` as it is written, without its query.
  *
- * Nothing is normalised: WHATWG's URL would resolve dot segments and turn backslashes before they can be seen.
- * User name, password and port are left behind.
+ * Nothing is normalised: WHATWG's URL would resolve dot segments and turn backslashes before they can be
+ * seen. User name, password and port are left behind.
  * @throws DavError 400 (neither an absolute URI nor an absolute path), 502 (another server)
+ * /
  */
 export function ownRawPath(share: Share, url: string, requestHost = ''): string {
   const text = url.trim();
@@ -41,7 +44,8 @@ export function ownRawPath(share: Share, url: string, requestHost = ''): string 
   const host = hostOf(authority.slice(authority.lastIndexOf('@') + 1));
   if (host === '') throw new DavError(400, 'The URI has no host');
   const isOwn = host === hostOf(requestHost) || share.isOwnHost(host);
-  if (!isOwn || !schemes.has(scheme.toLowerCase())) throw new DavError(502, 'The URI is one of another server');
+  if (!isOwn || !schemes.has(scheme.toLowerCase()))
+    throw new DavError(502, 'The URI is one of another server');
   return path;
 }
 

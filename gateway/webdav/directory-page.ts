@@ -1,4 +1,6 @@
-/** GET on a directory: a plain page for browsers. LibreOffice and Office only ask whether there is one (2xx). */
+/**
+ * GET on a directory: a plain page for browsers. LibreOffice and Office only ask whether there is one (2xx).
+ */
 import type { Entry, ObjectStatus } from '../../venus/interface.js';
 import { checkConditions } from './conditional.js';
 import type { Answer, Exchange } from './exchange.js';
@@ -30,10 +32,13 @@ export function directoryPage(exchange: Exchange, directory: ObjectStatus): Answ
 async function* page(exchange: Exchange, directory: ObjectStatus): AsyncIterable<string> {
   const { share, path, caller } = exchange;
   const title = escapeXml(`/${path.join('/')}`);
-  const head = `<!DOCTYPE html><html><head><meta charset="utf-8"><title>${title}</title></head><body><h1>${title}</h1><ul>\n`;
-  const up = path.length === 0 ? '' : `<li><a href="${hrefOf(share.prefix, path.slice(0, -1), true)}">..</a></li>\n`;
+  const meta = `<meta charset="utf-8"><title>${title}</title>`;
+  const head = `<!DOCTYPE html><html><head>${meta}</head><body><h1>${title}</h1><ul>\n`;
+  const up =
+    path.length === 0 ? '' : `<li><a href="${hrefOf(share.prefix, path.slice(0, -1), true)}">..</a></li>\n`;
   let before = head + up;
-  // Nothing is sent before the first names are there: a listing that fails must not look like an empty directory.
+  // Nothing is sent before the first names are there: a listing that fails must not look like an empty
+  // directory.
   for await (const batch of share.venus.list(caller, directory.fid)) {
     yield before + batch.map((entry) => line(exchange, entry)).join('');
     before = '';

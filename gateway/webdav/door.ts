@@ -1,10 +1,12 @@
 /**
- * One HTTP request from socket to socket: who asks, for what, the method, the answer, and the rest of the body.
+ * One HTTP request from socket to socket: who asks, for what, the method, the answer, and the rest of the
+ * body.
  *
  * DO-1  Nothing but an Answer or a closed connection leaves here: no error of a request reaches the host.
  * DO-2  `100 Continue` is sent when a method first reads the body, so after everything it refuses without it.
  * DO-3  What is left of a body is read and thrown away, up to `maxDrained` bytes: KIO and LibreOffice read an
  *       answer only after they have sent everything; a reset in between loses it.
+ * /
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
@@ -108,7 +110,11 @@ function refusal(status: 401 | 429 | 503, headers: Readonly<Record<string, strin
 }
 
 /** The body of a request that waits for permission to send it. */
-function continuing(request: IncomingMessage, response: ServerResponse, state: { continued: boolean }): Readable {
+function continuing(
+  request: IncomingMessage,
+  response: ServerResponse,
+  state: { continued: boolean },
+): Readable {
   async function* body(): AsyncIterable<Buffer> {
     state.continued = true;
     response.writeContinue();
@@ -121,16 +127,25 @@ function continuing(request: IncomingMessage, response: ServerResponse, state: {
 function explained(share: Share, error: unknown, method: string, client: Client): Answer {
   const status = statusOf(error);
   if (status === undefined) {
-    share.log.error('request failed', { method, error: error instanceof Error ? error.stack : String(error) });
+    share.log.error('request failed', {
+      method,
+      error: error instanceof Error ? error.stack : String(error),
+    });
   } else if (status >= 500 && error instanceof Error) {
     share.log.warn('request refused', { method, status, reason: error.message });
   }
   return failureAnswer(error, method, client);
 }
 
-async function send(share: Share, { request, response }: Arrival, answer: Answer, continued: boolean): Promise<void> {
+async function send(
+  share: Share,
+  { request, response }: Arrival,
+  answer: Answer,
+  continued: boolean,
+): Promise<void> {
   if (continued) return sendAnswer(response, answer);
-  // RFC 7231 section 5.1.1: the client may send the body or not, so where the next request begins is not known.
+  // RFC 7231 section 5.1.1: the client may send the body or not, so where the next request begins is not
+  // known.
   response.shouldKeepAlive = false;
   await sendAnswer(response, answer, () => lingering(share, request));
 }

@@ -1,4 +1,6 @@
-/** GET and HEAD: a file from the version that was opened, whatever happens meanwhile; a directory as a page. */
+/**
+ * GET and HEAD: a file from the version that was opened, whatever happens meanwhile; a directory as a page.
+ */
 import type { ObjectStatus, OpenFile } from '../../venus/interface.js';
 import { checkConditions } from './conditional.js';
 import { directoryPage } from './directory-page.js';
@@ -17,12 +19,16 @@ export async function get(exchange: Exchange): Promise<Answer> {
   const answered = conditionAnswer(exchange, object);
   if (answered !== undefined) return answered;
   if (exchange.method === 'HEAD') {
-    return { status: 200, headers: { ...contentHeaders(object, name), 'Content-Length': String(object.length) } };
+    return {
+      status: 200,
+      headers: { ...contentHeaders(object, name), 'Content-Length': String(object.length) },
+    };
   }
   const file = await exchange.share.venus.open(exchange.caller, object.fid);
   try {
     // Another version may have been opened than was looked up.
-    const outdated = file.status.version === object.version ? undefined : conditionAnswer(exchange, file.status);
+    const outdated =
+      file.status.version === object.version ? undefined : conditionAnswer(exchange, file.status);
     if (outdated === undefined) return contentAnswer(exchange, file, name);
     await file.close();
     return outdated;
@@ -44,7 +50,11 @@ function contentAnswer(exchange: Exchange, file: OpenFile, name: string): Answer
   const headers = contentHeaders(file.status, name);
   const selection = selectRange(exchange.headers, { etag: etagOf(file.status), modified, length });
   if (selection.kind === 'unsatisfiable') {
-    return { status: 416, headers: { ...headers, 'Content-Range': `bytes */${length}` }, body: closing(file) };
+    return {
+      status: 416,
+      headers: { ...headers, 'Content-Range': `bytes */${length}` },
+      body: closing(file),
+    };
   }
   const ranges = selection.kind === 'whole' ? [{ start: 0, end: length }] : selection.ranges;
   const [first, ...others] = ranges;
@@ -52,7 +62,11 @@ function contentAnswer(exchange: Exchange, file: OpenFile, name: string): Answer
   if (others.length > 0) return multipartAnswer(exchange, file, ranges, headers);
   const one = { ...headers, 'Content-Length': String(first.end - first.start) };
   if (selection.kind === 'whole') return { status: 200, headers: one, body: reading(file, first) };
-  return { status: 206, headers: { ...one, 'Content-Range': contentRange(first, length) }, body: reading(file, first) };
+  return {
+    status: 206,
+    headers: { ...one, 'Content-Range': contentRange(first, length) },
+    body: reading(file, first),
+  };
 }
 
 /** RFC 7233 appendix A. */
@@ -64,10 +78,15 @@ function multipartAnswer(
 ): Answer {
   const boundary = Buffer.from(exchange.share.random.bytes(12)).toString('hex');
   const type = headers['Content-Type'] ?? 'application/octet-stream';
-  const head = (range: ByteRange): string =>
-    `\r\n--${boundary}\r\nContent-Type: ${type}\r\nContent-Range: ${contentRange(range, file.status.length)}\r\n\r\n`;
+  const head = (range: ByteRange): string => {
+    const place = contentRange(range, file.status.length);
+    return `\r\n--${boundary}\r\nContent-Type: ${type}\r\nContent-Range: ${place}\r\n\r\n`;
+  };
   const tail = `\r\n--${boundary}--\r\n`;
-  const bytes = ranges.reduce((sum, range) => sum + head(range).length + range.end - range.start, tail.length);
+  const bytes = ranges.reduce(
+    (sum, range) => sum + head(range).length + range.end - range.start,
+    tail.length,
+  );
   async function* body(): AsyncIterable<string | Uint8Array> {
     try {
       for (const range of ranges) {
@@ -79,7 +98,10 @@ function multipartAnswer(
       await file.close();
     }
   }
-  const multipart = { 'Content-Type': `multipart/byteranges; boundary=${boundary}`, 'Content-Length': String(bytes) };
+  const multipart = {
+    'Content-Type': `multipart/byteranges; boundary=${boundary}`,
+    'Content-Length': String(bytes),
+  };
   return { status: 206, headers: { ...headers, ...multipart }, body: body() };
 }
 
@@ -122,5 +144,8 @@ function contentHeaders(object: ObjectStatus, name: string): Record<string, stri
 
 /** What a browser would run in the name of the share. */
 function isActive(type: string): boolean {
-  return /html|svg|xml|javascript|ecmascript|x-shockwave|x-java|wasm/i.test(type) && !type.includes('officedocument');
+  return (
+    /html|svg|xml|javascript|ecmascript|x-shockwave|x-java|wasm/i.test(type) &&
+    !type.includes('officedocument')
+  );
 }

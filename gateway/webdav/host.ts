@@ -1,8 +1,9 @@
 /**
  * The HTTP host of the WebDAV door: node's server with its limits, Koa on it, the share behind Koa.
  *
- * Koa hands a DAV request over whole (`ctx.respond = false`); it answers the operator's pages itself. Those are at
- * /metrics and /healthz only where no file of the share can have these names, and always below /.coda/.
+ * Koa hands a DAV request over whole (`ctx.respond = false`); it answers the operator's pages itself. Those
+ * are at /metrics and /healthz only where no file of the share can have these names, and always below
+ * /.coda/. /
  */
 import http from 'node:http';
 import https from 'node:https';
@@ -20,7 +21,7 @@ import { methods } from './methods.js';
 import { createShell } from './shell.js';
 
 /** Milliseconds. A request as a whole has no limit: uploads take as long as they take. */
-const idleMs = 120_000;
+const usualIdleMs = 120_000;
 const headerMs = 60_000;
 const maxHeaderBytes = 16 * 1024;
 /** Milliseconds that requests under way have to end when the host closes. */
@@ -30,6 +31,8 @@ export interface WebdavAppOptions {
   readonly share: Share;
   readonly authenticate: Authenticate;
   readonly registry?: Registry;
+  /** Milliseconds after which a connection on which nothing moves is cut. */
+  readonly idleMs?: number;
   /** Further pages, asked before the share. */
   readonly middleware?: readonly Koa.Middleware[];
 }
@@ -43,6 +46,8 @@ export interface WebdavOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly registry?: Registry;
+  /** See WebdavAppOptions. */
+  readonly idleMs?: number;
   readonly middleware?: readonly Koa.Middleware[];
 }
 
@@ -64,10 +69,11 @@ export interface WebdavApp {
 
 export function createWebdavApp(options: WebdavAppOptions): WebdavApp {
   const { share, authenticate, registry = new Registry() } = options;
-  const working = new WeakSet<Socket>();
+  const { idleMs = usualIdleMs } = options;
+  const working = new WeakMap<Socket, http.IncomingMessage>();
   const awaitingContinue = new WeakSet<http.IncomingMessage>();
   const onWork = (request: http.IncomingMessage, isWorking: boolean): void => {
-    if (isWorking) working.add(request.socket);
+    if (isWorking) working.set(request.socket, request);
     else working.delete(request.socket);
   };
   const dispatch = createShell(methods);
@@ -90,8 +96,10 @@ export function createWebdavApp(options: WebdavAppOptions): WebdavApp {
       void onRequest(request, response);
     },
     onTimeout: (socket) => {
-      // Where a method works, for example on a large COPY, it is not the client that is idle.
-      if (working.has(socket)) socket.setTimeout(idleMs);
+      const request = working.get(socket);
+      // While a method works on what has come, a large COPY for example, it is not the client that is idle.
+      const isOurs = request !== undefined && (request.complete || request.readableLength > 0);
+      if (isOurs) socket.setTimeout(idleMs);
       else socket.destroy();
     },
   };
@@ -99,10 +107,15 @@ export function createWebdavApp(options: WebdavAppOptions): WebdavApp {
 
 /** @throws Error of node's server when the address cannot be used */
 export async function startWebdav(options: WebdavOptions): Promise<RunningWebdav> {
-  const { listen, tls, share, users, log, clock } = options;
+  const { listen, tls, share, users, log, clock, idleMs = usualIdleMs } = options;
   const authenticate = basicAuthentication({ users, clock, random: share.random, log });
   const app = createWebdavApp({ ...options, authenticate });
-  const limits = { requestTimeout: 0, headersTimeout: headerMs, keepAliveTimeout: idleMs, maxHeaderSize: maxHeaderBytes };
+  const limits = {
+    requestTimeout: 0,
+    headersTimeout: headerMs,
+    keepAliveTimeout: idleMs,
+    maxHeaderSize: maxHeaderBytes,
+  };
   const server =
     tls === undefined
       ? http.createServer({ ...limits, noDelay: true })
@@ -143,7 +156,8 @@ function operatorPages(share: Share, registry: Registry): Koa.Middleware {
   }
   const pages = router.routes();
   // The router's matching costs more than the rest of Koa: only what can be a page goes through it.
-  return (ctx, next) => (/^\/[^?#]*(healthz|metrics)(\?|$)/.test(ctx.req.url ?? '') ? pages(ctx as never, next) : next());
+  return (ctx, next) =>
+    /^\/[^?#]*(healthz|metrics)(\?|$)/.test(ctx.req.url ?? '') ? pages(ctx as never, next) : next();
 }
 
 function measured(registry: Registry): (method: string, status: number, seconds: number) => void {

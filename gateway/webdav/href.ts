@@ -1,6 +1,11 @@
-/** Names to the one form in which this gateway writes an href: absolute path, upper-case escapes (RFC 4918 8.3). */
+/**
+ * Names to the one form in which this gateway writes an href: absolute path, upper-case escapes (RFC 4918
+ * 8.3).
+ */
 
-/** `prefix` is the share's mount point, '' or '/share'. Collections end in a slash; so does the root, always. */
+/**
+ * `prefix` is the share's mount point, '' or '/share'. Collections end in a slash; so does the root, always.
+ */
 export function hrefOf(prefix: string, path: readonly string[], isCollection: boolean): string {
   let href = prefix;
   for (const name of path) href += `/${encodeName(name)}`;

@@ -1,4 +1,7 @@
-/** Media types by the ending of a name: those that browsers and office programs act on; everything else is bytes. */
+/**
+ * Media types by the ending of a name: those that browsers and office programs act on; everything else is
+ * bytes.
+ */
 
 const types: Readonly<Record<string, string>> = {
   '7z': 'application/x-7z-compressed',

@@ -15,7 +15,8 @@ export async function mkcol(exchange: Exchange): Promise<Answer> {
     await share.venus.makeDirectory(caller, parent, name);
   } catch (error) {
     if (isFailure(error, 'exists')) throw taken();
-    if (isFailure(error, 'not-found', 'not-directory')) throw new DavError(409, 'The folder for it does not exist');
+    if (isFailure(error, 'not-found', 'not-directory'))
+      throw new DavError(409, 'The folder for it does not exist');
     throw error;
   }
   return { status: 201 };

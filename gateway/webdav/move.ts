@@ -21,7 +21,10 @@ export async function move(exchange: Exchange): Promise<Answer> {
   const from = { parent: source.parent, name: source.name };
   const replaced = await rename(exchange, from, to, overwrite);
   // RFC 4918 section 7.7: a lock does not move with its object.
-  const gone = [source.object.fid, ...(transfer.replaces && target.object !== null ? [target.object.fid] : [])];
+  const gone = [
+    source.object.fid,
+    ...(transfer.replaces && target.object !== null ? [target.object.fid] : []),
+  ];
   await share.locks.dropAll(gone);
   const modified = modificationTimeOf(exchange.headers);
   if (modified !== undefined) await share.venus.setModified(caller, source.object.fid, modified);

@@ -1,4 +1,7 @@
-/** OPTIONS: what the share can do. Every client decides by this answer whether it may write (webdavfs, gvfs, Office). */
+/**
+ * OPTIONS: what the share can do. Every client decides by this answer whether it may write (webdavfs, gvfs,
+ * Office).
+ */
 import type { Answer, Exchange } from './exchange.js';
 
 export const methodNames = [

@@ -1,8 +1,9 @@
 /**
- * A raw request path to names. Request targets, Destination and the URLs of an If header all come through here, so
- * that nothing is checked in one spelling and used in another (CVE-2026-27654, GHSA-chxv-mvjv-f92j).
+ * A raw request path to names. Request targets, Destination and the URLs of an If header all come through
+ * here, so that nothing is checked in one spelling and used in another (CVE-2026-27654, GHSA-chxv-mvjv-f92j).
  *
  * The order matters: split on '/', then decode each segment once, then check the decoded name.
+ * /
  */
 import { DavError } from './exchange.js';
 
@@ -35,8 +36,8 @@ export function withoutQuery(rawUrl: string): string {
 }
 
 /**
- * `parsed` below the mount point `prefix` ('' or '/share'), or undefined if it is elsewhere. Compares whole names:
- * '/share_evil' is not below '/share' (CVE-2026-48099).
+ * `parsed` below the mount point `prefix` ('' or '/share'), or undefined if it is elsewhere. Compares whole
+ * names: '/share_evil' is not below '/share' (CVE-2026-48099). /
  */
 export function belowPrefix(prefix: string, parsed: ParsedPath): ParsedPath | undefined {
   if (prefix === '') return parsed;
@@ -60,7 +61,9 @@ function parseName(segment: string): string {
   return name;
 }
 
-/** Node hands over header bytes as Latin-1: a character above 7F is one byte that the client did not escape. */
+/**
+ * Node hands over header bytes as Latin-1: a character above 7F is one byte that the client did not escape.
+ */
 function decodeSegment(segment: string): string {
   if (/^[\u0020-\u007e]*$/.test(segment) && !segment.includes('%')) return segment;
   if (/%(?![0-9a-fA-F]{2})/.test(segment)) throw new DavError(400, 'the path has a malformed percent escape');

@@ -1,11 +1,19 @@
 /**
- * PUT: new contents of a file, spooled outside the volume and stored whole by one close (design.md section 2).
+ * PUT: new contents of a file, spooled outside the volume and stored whole by one close (design.md section
+ * 2).
  *
- * PUT-1  Until the last byte has arrived and matched, the old contents stand; a refused or cut-off body leaves nothing.
- * PUT-2  Everything that can be refused is refused before the first byte of the body is asked for: the host sends
- *        `100 Continue` when the body is first read.
+ * PUT-1  Until the last byte has arrived and matched, the old contents stand; a refused or cut-off body
+ *        leaves nothing.
+ * PUT-2  Everything that can be refused is refused before the first byte of the body is asked for: the host
+ *        sends `100 Continue` when the body is first read. /
  */
-import { isFailure, type Expectation, type Place, type WriteOutcome, type Writer } from '../../venus/interface.js';
+import {
+  isFailure,
+  type Expectation,
+  type Place,
+  type WriteOutcome,
+  type Writer,
+} from '../../venus/interface.js';
 import { announcedLength, bodyCheckOf, type BodyCheck } from './body-digest.js';
 import { hasCondition } from './conditional.js';
 import { etagOf } from './etag.js';
@@ -16,7 +24,9 @@ import { nameOf, preconditionFailed, requireConditions, writableTarget } from '.
 
 /** Chunks of a body are gathered to about this many bytes for each write of the spool. */
 const gatherBytes = 256 * 1024;
-/** Smaller bodies are cheaper to send than the room for them is to ask for; their close is refused in time. */
+/**
+ * Smaller bodies are cheaper to send than the room for them is to ask for; their close is refused in time.
+ */
 const worthAsking = 64 * 1024;
 
 export async function put(exchange: Exchange): Promise<Answer> {
@@ -71,7 +81,11 @@ function expectationOf(exchange: Exchange, place: Place): Expectation | undefine
   }
   if (object === null && exchange.trailingSlash) throw new DavError(409, 'A file has no slash at its end');
   // gvfs asks so for a file that must be new.
-  if (String(exchange.headers['overwrite'] ?? 'T').trim().toUpperCase() === 'F') {
+  if (
+    String(exchange.headers['overwrite'] ?? 'T')
+      .trim()
+      .toUpperCase() === 'F'
+  ) {
     if (object !== null) throw preconditionFailed();
     return { version: null };
   }

@@ -30,7 +30,10 @@ const whole: Selection = { kind: 'whole' };
 export function selectRange(headers: IncomingHttpHeaders, version: Selected): Selection {
   const set = /^bytes=(.*)$/i.exec(headers.range?.trim() ?? '')?.[1];
   if (set === undefined || !ifRangeHolds(headers['if-range'], version)) return whole;
-  const specs = set.split(',').map((spec) => spec.trim()).filter((spec) => spec !== '');
+  const specs = set
+    .split(',')
+    .map((spec) => spec.trim())
+    .filter((spec) => spec !== '');
   if (specs.length === 0 || specs.length > maxRanges) return whole;
   const ranges: ByteRange[] = [];
   for (const spec of specs) {

@@ -1,13 +1,15 @@
 /**
- * The outer shell: webdav-server's registry of methods and its request context. This file alone knows its types.
+ * The outer shell: webdav-server's registry of methods and its request context. This file alone knows its
+ * types.
  *
- * As shipped, webdav-server dies of requests (undecodable URLs, an If header, a missing Depth, Content-Length), so
- * no byte of a client reaches it: it is given a stand-in for the request that has only the method, and one for the
- * response that keeps nothing. What it does for us is to find the method and run it.
+ * As shipped, webdav-server dies of requests (undecodable URLs, an If header, a missing Depth,
+ * Content-Length), so no byte of a client reaches it: it is given a stand-in for the request that has only
+ * the method, and one for the response that keeps nothing. What it does for us is to find the method and run
+ * it.
  *
  * SH-1  Every method is ours; its own are gone.
- * SH-2  Its constructor of contexts cannot throw: URL and headers of the stand-in are constants. (`depth` among them:
- *       it throws and catches an exception for every request without one.)
+ * SH-2  Its constructor of contexts cannot throw: URL and headers of the stand-in are constants. (`depth`
+ *       among them: it throws and catches an exception for every request without one.) /
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import webdavServer from 'webdav-server';
@@ -15,7 +17,8 @@ import type { v2 } from 'webdav-server';
 import { allow } from './options.js';
 import type { Answer, Exchange, Method } from './exchange.js';
 
-const { WebDAVServer, FileSystem, ResourceType, LocalLockManager, LocalPropertyManager, Errors } = webdavServer.v2;
+const { WebDAVServer, FileSystem, ResourceType, LocalLockManager, LocalPropertyManager, Errors } =
+  webdavServer.v2;
 
 /** One request on its way through the shell. */
 class StandIn {
@@ -48,7 +51,11 @@ class NoFileSystem extends FileSystem {
     super({ uid: () => 'none', serialize: (_, done) => done(), unserialize: (_, done) => done() });
   }
 
-  protected override _type(_path: v2.Path, _context: v2.TypeInfo, done: v2.ReturnCallback<v2.ResourceType>): void {
+  protected override _type(
+    _path: v2.Path,
+    _context: v2.TypeInfo,
+    done: v2.ReturnCallback<v2.ResourceType>,
+  ): void {
     done(undefined, ResourceType.NoResource);
   }
 
@@ -100,9 +107,13 @@ function registered(method: Method): v2.HTTPMethod {
   };
 }
 
-/** RFC 7231 section 6.5.5 and 6.6.2: those of other WebDAV documents are known but not allowed; no other is known. */
+/**
+ * RFC 7231 section 6.5.5 and 6.6.2: those of other WebDAV documents are known but not allowed; no other is
+ * known.
+ */
 async function unknownMethod({ method }: Exchange): Promise<Answer> {
-  const known = /^(POST|PATCH|TRACE|REPORT|SEARCH|ACL|BIND|REBIND|UNBIND|CHECKOUT|MERGE|MKACTIVITY|MKCALENDAR)$/;
+  const known =
+    /^(POST|PATCH|TRACE|REPORT|SEARCH|ACL|BIND|REBIND|UNBIND|CHECKOUT|MERGE|MKACTIVITY|MKCALENDAR)$/;
   return {
     status: known.test(method) ? 405 : 501,
     headers: { Allow: allow, 'Content-Type': 'text/plain; charset=utf-8' },

@@ -1,6 +1,6 @@
 /**
- * Failures to HTTP answers: the one table, and what particular clients must be told instead
- * (each quirk is a row of the clients' own sources: webdavfs' errno map, KIO's listDir, gvfs' reason phrases).
+ * Failures to HTTP answers: the one table, and what particular clients must be told instead (each quirk is a
+ * row of the clients' own sources: webdavfs' errno map, KIO's listDir, gvfs' reason phrases). /
  */
 import { isFailure, type FailureKind } from '../../venus/interface.js';
 import { DavError, type Answer, type Client } from './exchange.js';
@@ -33,7 +33,9 @@ const statusOfKind: Readonly<Record<FailureKind, number>> = {
   cancelled: 503,
 };
 
-/** What a person reads where Venus' own words would not help; gvfs shows the reason phrase, others the body. */
+/**
+ * What a person reads where Venus' own words would not help; gvfs shows the reason phrase, others the body.
+ */
 const sentences: Partial<Record<FailureKind, string>> = {
   unreachable: 'File server unreachable and the file is not cached; try again later',
   timeout: 'The file server did not answer in time; try again',
@@ -86,8 +88,8 @@ export function reasonPhrase({ status, headers, body }: Answer): string | undefi
 }
 
 /**
- * macOS turns every 5xx but 507 into "no such file" and forgets the file; 423 is the only other status that it takes
- * for what it is, a file that cannot be used now (webdavfs, webdav_network.c).
+ * macOS turns every 5xx but 507 into "no such file" and forgets the file; 423 is the only other status that
+ * it takes for what it is, a file that cannot be used now (webdavfs, webdav_network.c). /
  */
 function quirkOf(status: number, method: string, client: Client): number {
   const onOneFile = method === 'GET' || method === 'HEAD' || method === 'LOCK' || method === 'PUT';

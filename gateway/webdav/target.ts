@@ -1,4 +1,6 @@
-/** What a request is about: the object at its path, or the free name there, and what the client expects of it. */
+/**
+ * What a request is about: the object at its path, or the free name there, and what the client expects of it.
+ */
 import { isFailure, type Expectation, type ObjectStatus, type Place } from '../../venus/interface.js';
 import { checkConditions, hasCondition, type Current } from './conditional.js';
 import { etagOf } from './etag.js';
@@ -34,7 +36,10 @@ export async function writableTarget(exchange: Exchange, path: readonly string[]
 }
 
 /** The directory and the name of a place that is not the root. */
-export function nameOf(place: Place): { readonly parent: NonNullable<Place['parent']>; readonly name: string } {
+export function nameOf(place: Place): {
+  readonly parent: NonNullable<Place['parent']>;
+  readonly name: string;
+} {
   if (place.parent === null) throw new DavError(403, 'The root of the share stays where it is');
   return { parent: place.parent, name: place.name };
 }
@@ -46,9 +51,10 @@ export function currentOf(object: ObjectStatus | null): Current {
 }
 
 /**
- * Checks the preconditions of a change. Where the client sent one, the result is what Venus must find again at the
- * moment of the change.
+ * Checks the preconditions of a change. Where the client sent one, the result is what Venus must find again
+ * at the moment of the change.
  * @throws DavError 412
+ * /
  */
 export function requireConditions(exchange: Exchange, object: ObjectStatus | null): Expectation | undefined {
   const { headers, method } = exchange;
@@ -68,7 +74,8 @@ export function preconditionFailed(): DavError {
  */
 export function refuseBody({ headers, method }: Exchange): void {
   const length = headers['content-length'];
-  const announced = headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0);
+  const announced =
+    headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0);
   if (announced) throw new DavError(415, `${method} takes no body`);
 }
 

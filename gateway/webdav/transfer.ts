@@ -1,4 +1,6 @@
-/** What COPY and MOVE have in common: source, destination, and everything that is refused (RFC 4918 9.8, 9.9). */
+/**
+ * What COPY and MOVE have in common: source, destination, and everything that is refused (RFC 4918 9.8, 9.9).
+ */
 import type { Fid, Place } from '../../venus/interface.js';
 import { destinationOf } from './destination.js';
 import { DavError, type Exchange } from './exchange.js';
@@ -22,14 +24,17 @@ export async function transferOf(exchange: Exchange): Promise<Transfer> {
   const targetPath = destinationOf(exchange);
   const source = await existingTarget(exchange);
   const asked = targetPath.at(-1);
-  if (source.parent === null || asked === undefined) throw new DavError(403, 'The root of the share stays where it is');
+  if (source.parent === null || asked === undefined)
+    throw new DavError(403, 'The root of the share stays where it is');
   const target = await writableTarget(exchange, targetPath);
   if (target.parent === null) throw new Error('a name has no directory');
   const isSame = target.object?.fid === source.object.fid;
   // The same name in the other Unicode form finds the object itself: to MOVE, a change of its spelling.
-  const respells = isSame && exchange.method === 'MOVE' && (asked !== source.name || target.parent !== source.parent);
+  const respells =
+    isSame && exchange.method === 'MOVE' && (asked !== source.name || target.parent !== source.parent);
   if (isSame && !respells) throw new DavError(403, 'Source and destination are the same');
-  if (target.ancestors.includes(source.object.fid)) throw new DavError(403, 'A folder cannot be put into itself');
+  if (target.ancestors.includes(source.object.fid))
+    throw new DavError(403, 'A folder cannot be put into itself');
   if (target.object !== null && source.ancestors.includes(target.object.fid)) {
     throw new DavError(403, 'A folder cannot be replaced by what is in it');
   }
@@ -46,7 +51,9 @@ export function occupied(): DavError {
 
 /** RFC 4918 section 10.6: missing means T; webdavfs renames without it. */
 function overwriteOf({ headers }: Exchange): boolean {
-  const value = String(headers['overwrite'] ?? 'T').trim().toUpperCase();
+  const value = String(headers['overwrite'] ?? 'T')
+    .trim()
+    .toUpperCase();
   if (value !== 'T' && value !== 'F') throw new DavError(400, 'Overwrite is T or F');
   return value === 'T';
 }

@@ -10,6 +10,7 @@ import {
   makeFid,
   makeStoreId,
   mutationSchema,
+  nameFault,
   rootFid,
   statusSchema,
   type DirectoryEntry,
@@ -308,6 +309,39 @@ void t.test('what a record cannot do', async (t) => {
     const effect = applyRecord(new Forest(), { ...setProperties, set: { constructor: '<y/>' } });
     t.same(effect.changed[0]?.properties, { constructor: '<y/>' });
   });
+});
+
+void t.test('names', async (t) => {
+  const good = [
+    'a',
+    'Ünïcödé',
+    '…',
+    'a b',
+    '.hidden',
+    '...',
+    'con',
+    'a\\b',
+    'x'.repeat(255),
+    '\u{1f600}'.repeat(63),
+    'é'.normalize('NFD'),
+  ];
+  for (const name of good) t.equal(nameFault(name), undefined, JSON.stringify(name));
+  const wrong: readonly [string, RegExp][] = [
+    ['', /reserved/],
+    ['.', /reserved/],
+    ['..', /reserved/],
+    ['a/b', /slash/],
+    ['a\u0000', /control/],
+    ['a\nb', /control/],
+    ['\u007f', /control/],
+    ['\ud800', /Unicode/],
+    ['x'.repeat(256), /longer/],
+    ['ü'.repeat(128), /longer/],
+    ['a\uffff', /character/],
+    ['a\ufffe', /character/],
+  ];
+  for (const [name, fault] of wrong)
+    t.match(nameFault(name) ?? 'no fault', fault, JSON.stringify(name.slice(0, 10)));
 });
 
 /** Every object that an effect changes or removes. */

@@ -73,6 +73,12 @@ t.test('two sides of a partition that changed different things end the same', as
   t.same(resolved.inconsistent, [both], 'and what is left for a merge is told');
   const report = await operator.call('report', {});
   t.match(report, { server: 's3', volumes: { [volume]: { inconsistent: [both] } } });
+
+  realm.kill('s3');
+  await realm.start('s3');
+  const later = await realm.dial('s3', 'op', 'operator');
+  const found = await later.call('report', {});
+  t.match(found, { volumes: { [volume]: { inconsistent: [both] } } }, 'not forgotten over a restart');
 });
 
 t.test('a lost COP2 is healed without moving data', async (t) => {
@@ -103,6 +109,28 @@ t.test('an incomplete COP2 has the missing server pull, and resolve waits until 
   await ann.remove('remove', root, 'second', second);
   await bob.call('resolve', { volume, fids: [second] });
   t.equal(realm.status('s3', second), undefined, 'a removal is heard of, too');
+});
+
+t.test('resolving one object brings what belongs to it, and looks at nothing else', async (t) => {
+  const { realm, ann } = await realmOf(...names);
+  const from = await ann.make('mkdir', root, 'from');
+  const to = await ann.make('mkdir', root, 'to');
+  const one = await ann.file(from, 'one', '1');
+  const two = await ann.file(from, 'two', '2');
+  await realm.clock.advance(120_000);
+  ann.reach = ['s1', 's2'];
+  ann.sendsCop2 = false;
+  const asked = realm.asked.get('s3')?.changesSince ?? [];
+  const bob = await realm.dial('s3', 'gateway/bob');
+  asked.length = 0;
+
+  await ann.rename(one, from, 'one', to, 'uno');
+  await bob.call('resolve', { volume, fids: [one] });
+  t.equal((await realm.dump('s3')).get('/to/uno')?.fid, one, 'both directories of a rename, by its object');
+  await ann.rename(two, from, 'two', to, 'due');
+  await bob.call('resolve', { volume, fids: [to] });
+  t.equal((await realm.dump('s3')).get('/to/due')?.fid, two, 'and by one of them');
+  t.same(asked, [], 'no changes were read');
 });
 
 t.test('a broken transfer between servers is resumed where it broke', async (t) => {

@@ -1,4 +1,13 @@
-import { closeSync, openSync, readdirSync, readSync, truncateSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  openSync,
+  readdirSync,
+  readSync,
+  truncateSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { containersContract, fullDiskContract } from '../../conformance/suites/containers.js';
@@ -83,6 +92,20 @@ void t.test('the containers folder', async (t) => {
     const digest = await store(again, contents);
     t.equal(await drain(again, digest), contents.length);
     await again.close();
+  });
+
+  await t.test('notices that a file is another whole container', async (t) => {
+    const folder = t.testdir();
+    const containers = await openFileContainers(folder);
+    for (const length of [10, 3 * blockBytes]) {
+      const digest = await store(containers, Buffer.alloc(length, 'a'));
+      const other = await store(containers, Buffer.alloc(length, 'b'));
+      copyFileSync(join(folder, other.slice(0, 2), other), join(folder, digest.slice(0, 2), digest));
+      const [outcome] = await Promise.allSettled([drain(containers, digest)]);
+      t.ok(outcome.status === 'rejected' && isFailure(outcome.reason, 'damaged'));
+      t.equal(await drain(containers, other), length);
+    }
+    await containers.close();
   });
 
   await t.test('does not insist on a container that vanished behind our back', async (t) => {

@@ -22,7 +22,8 @@ export interface Containers {
   has(digest: string): Promise<boolean>;
   /**
    * Bytes from `start` (0) up to but not including `end` (the length), in chunks of at most 256 KiB.
-   * An open read goes on when the container is removed meanwhile.
+   * An open read goes on when the container is removed meanwhile. Whoever calls this iterates the result, or
+   * calls `return` on its iterator: a long container stays open until then.
    * @throws Failure not-found (at once), damaged (while reading)
    */
   read(digest: string, start?: number, end?: number): Promise<AsyncIterable<Uint8Array>>;
@@ -41,12 +42,13 @@ export interface Spool {
   /** Bytes written so far. */
   readonly length: number;
   /**
-   * Appends; calls do not overlap. The spool owns `chunk` until the promise resolves. @throws Failure
-   * no-space
+   * Appends; calls do not overlap. The spool owns `chunk` until the promise resolves. After a failure the
+   * spool is closed and its bytes are gone.
+   * @throws Failure no-space
    */
   write(chunk: Uint8Array): Promise<void>;
   /** Flushes the contents, names them by their digest, flushes the name. The spool is closed then. */
   commit(): Promise<{ readonly digest: string; readonly length: number }>;
-  /** Forgets everything. Idempotent, also after commit. */
+  /** Forgets everything. Idempotent; after `commit` it takes nothing back, during it waits. */
   abort(): Promise<void>;
 }

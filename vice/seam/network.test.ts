@@ -118,6 +118,7 @@ t.test('memory: a killed process is dead, its peers learn it, a new one takes it
   await clock.advance(20);
   await call;
   test.equal(service.open.size, 1, 'the dead process was told nothing');
+  test.equal(service.calls, 0, 'not even what was on its way');
   await test.rejects(clock.until(network.host('g1').dial(address, dialOptions)), unreachable);
   await test.rejects(dead.listen(address, service), /was killed/);
 

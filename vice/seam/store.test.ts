@@ -242,11 +242,18 @@ void t.test(
   },
 );
 
-void t.test('an ordered map with many leaves', async (t) => {
+void t.test('an ordered map with many leaves, of which some become empty', async (t) => {
   const map = new OrderedMap<number>();
   const random = seededRandom(3);
   const model = new Map<string, number>();
-  for (let step = 0; step < 20_000; step += 1) {
+  for (let step = 0; step < 30_000; step += 1) {
+    if (step === 20_000) {
+      const emptied = [...model.keys()].filter((key) => /^[3-6]/.test(key));
+      for (const key of emptied) {
+        map.delete(key);
+        model.delete(key);
+      }
+    }
     const key = `${Math.floor(random.fraction() * 8000)}`;
     if (random.fraction() < 0.35) {
       map.delete(key);

@@ -12,8 +12,9 @@
 export interface Store extends StoreReader {
   /**
    * Runs `work` in a transaction and resolves with its result once flushed. When `work` throws, nothing is
-   * changed and the promise rejects with what it threw.
-   * @throws Failure no-space, damaged
+   * changed and the promise rejects with what it threw. When a flush fails, the transactions that it was for
+   * and all that have run since are undone and rejected together; the store goes on from there.
+   * @throws Failure no-space, damaged (the disk fails: nothing is stored until a restart)
    */
   transact<T>(work: (transaction: StoreTransaction) => T): Promise<T>;
   /** Waits for running transactions, flushes, releases the folder. */
@@ -21,11 +22,11 @@ export interface Store extends StoreReader {
 }
 
 export interface StoreReader {
-  /** A copy of the value, or undefined. */
+  /** A copy of the value, or undefined. @throws Error when the store is closed */
   get(key: string): Uint8Array | undefined;
   /**
    * Keys with `start` <= key < `end` in order (or in reverse order), at most `limit`. The result is a
-   * snapshot.
+   * snapshot, read at once: walk what may be long in pages.
    */
   range(options: RangeOptions): Iterable<{ readonly key: string; readonly value: Uint8Array }>;
 }

@@ -142,6 +142,9 @@ export class Staging {
     if (ofPeer.size === 0) this.#peers.delete(peer);
     staged.expiry.cancel();
     staged.release?.();
-    void staged.transfer.abort(reason);
+    void staged.transfer.abort(reason).catch((error: unknown) => {
+      // A spool that the disk does not let go of is swept at the next start.
+      if (!isFailure(error)) throw error;
+    });
   }
 }

@@ -191,6 +191,23 @@ t.test('a new realm document reaches every server and gateway; a new replica fil
   t.equal(realm.server('s3').location.current.version, 3, 'kept over a restart');
 });
 
+t.test('a listener that is not the server it should be is hung up on', async (t) => {
+  const { realm } = await realmOf('s3');
+  const [s1, , s3] = document.servers;
+  const servers = [s1, { name: 's2', address: 'ws://s3:1' }, s3].filter((server) => server !== undefined);
+  realm.realm = { ...document, servers };
+  await realm.start('s1');
+  const operator = await realm.dial('s1', 'op', 'operator');
+  const { links } = (await operator.call('report', {})) as { links: { name: string; linked: boolean }[] };
+  t.same(
+    links.map(({ name, linked }) => [name, linked]),
+    [
+      ['s2', false],
+      ['s3', true],
+    ],
+  );
+});
+
 t.test('a server closes, with work under way', async (t) => {
   const { realm, ann } = await realmOf(...names);
   const fid = await ann.file(root, 'file', 'x');

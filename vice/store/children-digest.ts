@@ -1,7 +1,8 @@
 /**
- * The digest of a directory's children: clients compare it between replicas instead of listing them all. It changes
- * with every child, so it must be cheap to keep: the exclusive or over the children of the first 8 bytes of
- * SHA-256(Fid|StoreId), which a child enters and leaves alike. No secret and no defence: replicas trust each other.
+ * The digest of a directory's children: clients compare it between replicas instead of listing them all. It
+ * changes with every child, so it must be cheap to keep: the exclusive or over the children of the first 8
+ * bytes of SHA-256(Fid|StoreId), which a child enters and leaves alike. No secret and no defence: replicas
+ * trust each other.
  */
 import { hash } from 'node:crypto';
 import type { Fid, StoreId } from '../interface/index.js';

@@ -1,10 +1,11 @@
 /**
- * Which containers of a server are still needed: those that a file of any of its volumes names (rows in the store,
- * changed in the transaction that changes the file), and those held because they will be named soon.
+ * Which containers of a server are still needed: those that a file of any of its volumes names (rows in the
+ * store, changed in the transaction that changes the file), and those held because they will be named soon.
  *
  * CR-1  A container that a committed row names is never removed.
  * CR-2  A holder that has taken its hold and then been told `has` keeps the container until the release.
- * CR-3  A container that nothing needs is removed once that is durable; one left by a crash by the next sweep.
+ * CR-3  A container that nothing needs is removed once that is durable; one left by a crash by the next
+ *       sweep.
  */
 import { emptyDigest, isFailure, seal, unseal, type VolumeId } from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
@@ -111,8 +112,8 @@ export class ContainerReferences {
   }
 
   /**
-   * Removes what a crash has left: unneeded when first seen and still after a while. The while is for a spool whose
-   * name is on the disk already but whose writer has not been told, so that it could not hold it yet.
+   * Removes what a crash has left: unneeded when first seen and still after a while. The while is for a spool
+   * whose name is on the disk already but whose writer has not been told, so that it could not hold it yet.
    */
   async #sweep(clock: Clock): Promise<void> {
     for (;;) {
@@ -134,7 +135,10 @@ export class ContainerReferences {
   }
 }
 
-/** Counts `change` more (or fewer) files of `volume` with these contents. True when none is left of this volume. */
+/**
+ * Counts `change` more (or fewer) files of `volume` with these contents. True when none is left of this
+ * volume.
+ */
 export function countReferences(
   transaction: StoreTransaction,
   volume: VolumeId,
@@ -149,7 +153,9 @@ export function countReferences(
   return count <= 0;
 }
 
-/** A damaged count stands for more than can ever be taken away: better a container too many than one too few. */
+/**
+ * A damaged count stands for more than can ever be taken away: better a container too many than one too few.
+ */
 function countOf(stored: Uint8Array): number {
   try {
     return unseal(stored) as number;

@@ -1,31 +1,40 @@
-/** Decoded rows of the objects in use, least recently used out first. Never older than the store: see `update`. */
+/**
+ * Decoded rows of the objects in use; what has not been used for long goes first. Never older than the store:
+ * every transaction updates it (`update`), and one that was taken back clears it.
+ *
+ * Two generations instead of an exact order of use: a Map that is reordered at every hit pays for its holes.
+ */
 import type { Fid } from '../interface/index.js';
 import type { ObjectRow } from './volume-store.js';
 
-const most = 10_000;
+/** Rows of one generation. */
+const generation = 5000;
 /** Objects with more properties (characters) than this are decoded anew each time. */
 const propertiesMost = 4096;
 
 export class RowCache {
-  readonly #rows = new Map<Fid, ObjectRow>();
+  #young = new Map<Fid, ObjectRow>();
+  #old = new Map<Fid, ObjectRow>();
 
   get(fid: Fid): ObjectRow | undefined {
-    const row = this.#rows.get(fid);
-    if (row === undefined) return undefined;
-    this.#rows.delete(fid);
-    this.#rows.set(fid, row);
-    return row;
+    const young = this.#young.get(fid);
+    if (young !== undefined) return young;
+    const old = this.#old.get(fid);
+    if (old !== undefined) this.add(old);
+    return old;
   }
 
   add(row: ObjectRow): void {
     const { fid } = row.status;
-    this.#rows.delete(fid);
-    if (propertySize(row) > propertiesMost) return;
-    this.#rows.set(fid, row);
-    for (const oldest of this.#rows.keys()) {
-      if (this.#rows.size <= most) break;
-      this.#rows.delete(oldest);
+    if (propertySize(row) > propertiesMost) {
+      this.#young.delete(fid);
+      this.#old.delete(fid);
+      return;
     }
+    this.#young.set(fid, row);
+    if (this.#young.size < generation) return;
+    this.#old = this.#young;
+    this.#young = new Map();
   }
 
   /** What a transaction has written; to be called while it is the last one that ran. */
@@ -34,7 +43,8 @@ export class RowCache {
   }
 
   clear(): void {
-    this.#rows.clear();
+    this.#young.clear();
+    this.#old.clear();
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Where a volume replica's records are in the server's store, and what they hold. Every value is sealed; every key
- * begins with its volume, so that one store (one flush, one backup) serves all volumes of a server.
+ * Where a volume replica's records are in the server's store, and what they hold. Every value is sealed;
+ * every key begins with its volume, so that one store (one flush, one backup) serves all volumes of a server.
  *
  *   V/meta                      incarnation, last stamp, bytes used
  *   V/object/FID                status of a living object, or its tombstone; where its name is
@@ -42,9 +42,13 @@ export interface ObjectRow {
   readonly removed: boolean;
   /** Of the object's last change; 0 before the first. */
   readonly stamp: number;
-  /** Replica stamp when resolution last set the object's counts; COP2s of earlier updates are void (cop2.ts). */
+  /**
+   * Replica stamp when resolution last set the object's counts; COP2s of earlier updates are void (cop2.ts).
+   */
   readonly forced: number;
-  /** Its only name; null for the root, a tombstone, and a stray that resolution brought before its directory. */
+  /**
+   * Its only name; null for the root, a tombstone, and a stray that resolution brought before its directory.
+   */
   readonly bound: Binding | null;
 }
 
@@ -175,7 +179,9 @@ export class VolumeReader {
   /** Updates whose COP2 has not come. */
   *awaitingCop2(): Generator<StoreId> {
     const start = this.keys.cop2Prefix;
-    for (const { key } of this.#reader.range({ start, end: endOf(start) })) yield key.slice(start.length) as StoreId;
+    for (const { key } of this.#reader.range({ start, end: endOf(start) })) {
+      yield key.slice(start.length) as StoreId;
+    }
   }
 
   /** Objects changed after `since`, oldest change first. */

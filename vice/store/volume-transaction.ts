@@ -1,7 +1,7 @@
 /**
- * One volume replica inside one transaction: reads see the transaction's own writes, each object is decoded at most
- * once and written at most once, and whatever follows from the objects (stamp rows, children digests, container
- * counts, bytes used) is worked out once at the end, from how each object was before and is after.
+ * One volume replica inside one transaction: reads see the transaction's own writes, each object is decoded
+ * at most once and written at most once, and whatever follows from the objects (stamp rows, children digests,
+ * container counts, bytes used) is worked out once at the end, from how each object was before and is after.
  */
 import {
   counterOf,
@@ -85,8 +85,8 @@ export class VolumeTransaction implements Tree {
   }
 
   /**
-   * `object`, but a damaged row counts as missing: for whoever brings a good one. What the lost row said of the
-   * object's name is found again in `directory`.
+   * `object`, but a damaged row counts as missing: for whoever brings a good one. What the lost row said of
+   * the object's name is found again in `directory`.
    */
   objectToReplace(fid: Fid, directory: Fid | null): ObjectRow | undefined {
     try {
@@ -150,8 +150,9 @@ export class VolumeTransaction implements Tree {
     const row = this.object(entry.fid);
     if (row === undefined || row.removed) throw new Error(`a name for ${entry.fid}, which is not here`);
     if (row.bound !== null) throw new Error(`a second name for ${entry.fid}`);
-    this.#transaction.put(this.#keys.entry(directory, entry.name), seal({ fid: entry.fid, kind: entry.kind }));
-    this.#set({ ...row, bound: { directory, name: entry.name } });
+    const { name, fid, kind } = entry;
+    this.#transaction.put(this.#keys.entry(directory, name), seal({ fid, kind }));
+    this.#set({ ...row, bound: { directory, name } });
   }
 
   unbind(fid: Fid): void {
@@ -168,9 +169,10 @@ export class VolumeTransaction implements Tree {
   }
 
   /**
-   * Forgets a tombstone for good. Nobody calls this yet: it is right only once every replica of the group has caught
-   * up with this one past the tombstone's stamp (their marks, not ours, and again after each growth of the group),
-   * and no log can still hold a record on the object. A peer that missed the removal would bring the object back.
+   * Forgets a tombstone for good. Nobody calls this yet: it is right only once every replica of the group has
+   * caught up with this one past the tombstone's stamp (their marks, not ours, and again after each growth of
+   * the group), and no log can still hold a record on the object. A peer that missed the removal would bring
+   * the object back.
    */
   forgetTombstone(row: ObjectRow): void {
     if (!row.removed) throw new Error(`${row.status.fid} is alive`);
@@ -193,7 +195,8 @@ export class VolumeTransaction implements Tree {
     this.#transaction.put(this.#keys.watermark(venus), seal(watermark));
     const range = { start: this.#keys.applied(venus, 0), end: this.#keys.applied(venus, watermark) };
     // Bounded: what is left over goes with the next raise.
-    for (const { key } of [...this.#transaction.range({ ...range, limit: 1000 })]) this.#transaction.remove(key);
+    const rows = [...this.#transaction.range({ ...range, limit: 1000 })];
+    for (const { key } of rows) this.#transaction.remove(key);
   }
 
   cop2(storeId: StoreId): ReturnType<VolumeReader['cop2']> {
@@ -222,7 +225,8 @@ export class VolumeTransaction implements Tree {
       for (const row of [before, after]) {
         if (row !== undefined && row.bound !== null) toggle(digests, row.bound, row.status);
       }
-      if (after.removed && after.status.kind === 'directory') this.#transaction.remove(this.#keys.children(fid));
+      const { kind } = after.status;
+      if (after.removed && kind === 'directory') this.#transaction.remove(this.#keys.children(fid));
       used += bytesOf(after) - bytesOf(before);
       count(references, before, -1);
       count(references, after, 1);
@@ -251,7 +255,8 @@ export class VolumeTransaction implements Tree {
 
   #moveStamp(fid: Fid, before: ObjectRow | undefined, after: ObjectRow): void {
     if (before?.stamp === after.stamp) return;
-    if (before !== undefined && before.stamp > 0) this.#transaction.remove(this.#keys.stamp(before.stamp, fid));
+    const { stamp } = before ?? { stamp: 0 };
+    if (stamp > 0) this.#transaction.remove(this.#keys.stamp(stamp, fid));
     this.#transaction.put(this.#keys.stamp(after.stamp, fid), present);
   }
 

@@ -96,8 +96,8 @@ function mustCertify(record: Mutation, look: Look): void {
 }
 
 /**
- * While resolution has moved a directory but not yet its name (VR-3), parents and names are two different trees; a
- * rename that is checked against one could make a loop of the other.
+ * While resolution has moved a directory but not yet its name (VR-3), parents and names are two different
+ * trees; a rename that is checked against one could make a loop of the other.
  */
 function mustHaveSettledPath(transaction: VolumeTransaction, directory: Fid): void {
   let next: Fid | null = directory;

@@ -1,9 +1,10 @@
 /**
- * Whether a record may be applied here, given what its author had seen (`base`) and what this replica has known. Pure.
- * Names, kinds and emptiness are not decided here but by applyRecord (vice/interface/semantics.ts).
+ * Whether a record may be applied here, given what its author had seen (`base`) and what this replica has
+ * known. Pure. Names, kinds and emptiness are not decided here but by applyRecord
+ * (vice/interface/semantics.ts).
  *
- * First, and for every object the record touches: this replica must have known all that the author had seen, else it
- * is `stale` and no judge of anything. Then (Coda: codaproc2.cc; reference 3, rows 12-14):
+ * First, and for every object the record touches: this replica must have known all that the author had seen,
+ * else it is `stale` and no judge of anything. Then (Coda: codaproc2.cc):
  *
  *   record                      object here has updates unseen by the author      object was removed here
  *   create mkdir symlink        parent: names decide                              parent: not-found
@@ -14,9 +15,10 @@
  *   utimes chmod chown          applied: the last one wins, for this attribute    not-found
  *   setprops                    applied: the last one wins, for each property     not-found
  *
- * Only contents against contents is a conflict of a file: whoever had seen the latest close may replace or remove
- * it, in whatever order the attributes of others arrive. Coda compares the StoreId of the last update of any kind
- * and so makes a chmod the enemy of a store; with several replicas the outcome would depend on which came first.
+ * Only contents against contents is a conflict of a file: whoever had seen the latest close may replace or
+ * remove it, in whatever order the attributes of others arrive. Coda compares the StoreId of the last update
+ * of any kind and so makes a chmod the enemy of a store; with several replicas the outcome would depend on
+ * which came first.
  */
 import {
   Failure,
@@ -54,7 +56,8 @@ export function certify(record: Mutation, look: Look): Failure | undefined {
     }
   }
   for (const fid of touched) {
-    if (look(fid)?.removed === true) return refusal('not-found', fid, 'the object has been removed meanwhile');
+    if (look(fid)?.removed !== true) continue;
+    return refusal('not-found', fid, 'the object has been removed meanwhile');
   }
   const held = look(record.fid);
   if (isCreation(record) && held?.removed === true) {
@@ -70,9 +73,10 @@ export function certify(record: Mutation, look: Look): Failure | undefined {
 /**
  * Whether the effect of `record` is here already, by an earlier call or by resolution.
  *
- * `partly`: resolution has brought the object but not yet all of its directories; ask again after it.
- * A directory alone proves nothing: updates of one Venus to different names in it may arrive in any order. So a Venus
- * must give a record that it sends again after a refusal a new StoreId once later records of its own have passed.
+ * `partly`: resolution has brought the object but not yet all of its directories; ask again after it. A
+ * directory alone proves nothing: updates of one Venus to different names in it may arrive in any order. So a
+ * Venus must give a record that it sends again after a refusal a new StoreId once later records of its own
+ * have passed.
  */
 export function alreadyApplied(
   record: Mutation,
@@ -96,7 +100,9 @@ export function alreadyApplied(
   }
 }
 
-/** Whether the object held here has updates that the author of `record` had not seen (its own ones it has). */
+/**
+ * Whether the object held here has updates that the author of `record` had not seen (its own ones it has).
+ */
 export function isAhead(record: Mutation, held: Held): boolean {
   const base = record.base[held.status.fid] ?? nothing;
   const author = record.storeId.slice(0, 16);

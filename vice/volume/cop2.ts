@@ -1,13 +1,16 @@
 /**
- * COP2: which replicas have applied an update. Each counts the others' slots then, so that equal replicas have equal
- * vectors. It is a hint that saves work: a lost one leaves the replicas weakly equal, healed without moving data.
+ * COP2: which replicas have applied an update. Each counts the others' slots then, so that equal replicas
+ * have equal vectors. It is a hint that saves work: a lost one leaves the replicas weakly equal, healed
+ * without moving data.
  *
- * It takes no stamp, breaks no callback and is no change to peers: nothing that a client shows or a peer would fetch
- * is different, and every update would else be heard of twice. A peer reads the counts with the next real change.
+ * It takes no stamp, breaks no callback and is no change to peers: nothing that a client shows or a peer
+ * would fetch is different, and every update would else be heard of twice. A peer reads the counts with the
+ * next real change.
  *
- * An update is pending until its COP2, for at most `pendingMs`, and only until resolution sets the object's counts:
- * those have the update in them already. Counting it twice would be worse than not at all, for a slot that is too
- * high can hide a later update of that replica (equal vectors, different contents); one that is too low cannot.
+ * An update is pending until its COP2, for at most `pendingMs`, and only until resolution sets the object's
+ * counts: those have the update in them already. Counting it twice would be worse than not at all, for a slot
+ * that is too high can hide a later update of that replica (equal vectors, different contents); one that is
+ * too low cannot.
  */
 import { increment, type StoreId, type UpdateSet } from '../interface/index.js';
 import type { VolumeTransaction } from '../store/volume-transaction.js';

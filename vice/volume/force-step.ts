@@ -1,10 +1,13 @@
 /**
- * Installs what resolution has decided, inside one transaction (Coda: ForceFile, ForceVV, ForceDir in resforce.cc).
- * Resolution decided on what it had read; here, under the transaction, every object is compared again.
+ * Installs what resolution has decided, inside one transaction (Coda: ForceFile, ForceVV, ForceDir in
+ * resforce.cc). Resolution decided on what it had read; here, under the transaction, every object is compared
+ * again.
  *
  * FS-1  An update that is here and that the decision did not know of is never overwritten.
- * FS-2  No object becomes unreachable: a name goes only with its object, or when another directory names that now.
- * FS-3  Every object has at most one name, and no directory is its own ancestor, whatever the steps and their order.
+ * FS-2  No object becomes unreachable: a name goes only with its object, or when another directory names that
+ *       now.
+ * FS-3  Every object has at most one name, and no directory is its own ancestor, whatever the steps and their
+ *       order.
  * FS-4  Counts never decrease (VV-1).
  */
 import {
@@ -30,8 +33,8 @@ import type { ForcedObject, ForceStep } from './replica.js';
 /**
  * What to do with a decided object: `install` it, take only its `counts`, or `keep` what is here.
  *
- * Of objects that have known the same updates in another order (two gateways' updates crossed) the greater StoreId
- * wins, so that all replicas end with the same one.
+ * Of objects that have known the same updates in another order (two gateways' updates crossed) the greater
+ * StoreId wins, so that all replicas end with the same one.
  */
 export function judge(here: Held | undefined, decided: VnodeStatus): 'install' | 'counts' | 'keep' {
   if (here === undefined) return 'install';
@@ -81,7 +84,6 @@ export function applyForceStep(
 /** What may change here, taken by itself; whether it may together with the rest, AfterStep finds out. */
 interface Installable {
   readonly fid: Fid;
-  readonly here: ObjectRow | undefined;
   readonly status: VnodeStatus;
   readonly removed: boolean;
   /** Names that go and come with it; an unreadable name has no entry. */
@@ -98,19 +100,22 @@ function considerObject(
 ): 'counted' | undefined {
   const { fid } = status;
   const here = transaction.objectToReplace(fid, status.parent);
-  if (here !== undefined && here.status.kind !== status.kind) throw invalid(fid, 'an object never changes its kind');
+  if (here !== undefined && here.status.kind !== status.kind) {
+    throw invalid(fid, 'an object never changes its kind');
+  }
   const verdict = judge(here, status);
   if (verdict === 'keep') return undefined;
   if (verdict === 'counts' && here !== undefined) {
     transaction.putCounts(here, maximum(here.status.vv, status.vv), true);
     return 'counted';
   }
-  const plain = { fid, here, status: merged(here, status), removed: false, gone: [], come: [], entries: null };
+  const next = merged(here, status);
+  const plain = { fid, status: next, removed: false, gone: [], come: [], entries: null };
   if (status.kind !== 'directory') after.add(plain);
   else if (entries !== null) after.add({ ...plain, ...namesChanged(transaction, fid, entries), entries });
-  // A directory without its names must not be said to know what they are the outcome of (VR-4). As a runt its own
-  // parent can name it, and a later step fill it.
-  else if (here === undefined) after.add({ ...plain, status: { ...status, vv: {}, storeId: null, known: {} } });
+  // A directory without its names must not be said to know what they are the outcome of (VR-4). As a runt its
+  // own parent can name it, and a later step fill it.
+  else if (here === undefined) after.add({ ...plain, status: { ...next, vv: {}, storeId: null, known: {} } });
   return undefined;
 }
 
@@ -120,7 +125,7 @@ function considerTombstone(transaction: VolumeTransaction, after: AfterStep, sta
   if (here !== undefined && here.removed && isWithin(status.known, here.status.known)) return;
   if (here !== undefined && !isWithin(here.status.known, status.known)) return;
   const { gone, come } = namesChanged(transaction, fid, []);
-  after.add({ fid, here, status: merged(here, status), removed: true, gone, come, entries: [] });
+  after.add({ fid, status: merged(here, status), removed: true, gone, come, entries: [] });
 }
 
 /** Compared, not rewritten: of a large directory only what differs is touched. */
@@ -139,8 +144,9 @@ function namesChanged(
 }
 
 /**
- * How the tree will be after the step. Starts from everything that may change and takes out what does not fit, until
- * the rest fits together: so objects that need each other (two directories that change places) come together.
+ * How the tree will be after the step. Starts from everything that may change and takes out what does not
+ * fit, until the rest fits together: so objects that need each other (two directories that change places)
+ * come together.
  */
 class AfterStep {
   readonly installable = new Map<Fid, Installable>();
@@ -160,7 +166,9 @@ class AfterStep {
   settle(): void {
     for (let before = Infinity; this.installable.size < before; ) {
       before = this.installable.size;
-      for (const object of [...this.installable.values()]) if (!this.#fits(object)) this.installable.delete(object.fid);
+      for (const object of [...this.installable.values()]) {
+        if (!this.#fits(object)) this.installable.delete(object.fid);
+      }
     }
   }
 
@@ -217,7 +225,9 @@ class AfterStep {
   }
 }
 
-/** Objects first, then the names that go, tombstones, and the names that come: nothing ever has two (FS-3). */
+/**
+ * Objects first, then the names that go, tombstones, and the names that come: nothing ever has two (FS-3).
+ */
 function install(transaction: VolumeTransaction, objects: readonly Installable[]): void {
   for (const { status, removed } of objects) {
     if (removed) continue;
@@ -263,7 +273,8 @@ function mustBeSound({ objects, removed }: ForceStep, volume: VolumeId): void {
     }
     const names = new Set(entries.map(({ name }) => name));
     const fids = new Set(entries.map((entry) => entry.fid));
-    if (names.size < entries.length || fids.size < entries.length) throw invalid(fid, 'a name or object is doubled');
+    if (names.size < entries.length) throw invalid(fid, 'a name is there twice');
+    if (fids.size < entries.length) throw invalid(fid, 'an object has two names');
   }
   if (removed.some(({ fid }) => fid === root)) throw invalid(root, 'the root cannot be removed');
 }

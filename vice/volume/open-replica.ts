@@ -1,4 +1,7 @@
-/** The volume replica over a store and containers. What it means is in replica.ts; the decisions are elsewhere. */
+/**
+ * The volume replica over a store and containers. What it means is in replica.ts; the decisions are
+ * elsewhere.
+ */
 import {
   emptyDigest,
   Failure,
@@ -23,7 +26,17 @@ import { bytesOf, VolumeTransaction, type Finished } from '../store/volume-trans
 import { applyBatch, BatchRefused, type AppliedBatch } from './apply-batch.js';
 import { applyCop2, PendingUpdates } from './cop2.js';
 import { applyForceStep } from './force-step.js';
-import type { Change, ForceStep, Listing, MutateArgument, Mutated, Replica, Speaker } from './replica.js';
+import type {
+  Change,
+  Forced,
+  ForceStep,
+  Listing,
+  Mark,
+  MutateArgument,
+  Mutated,
+  Replica,
+  Speaker,
+} from './replica.js';
 
 /** More changed objects than this are not worth naming: the caller looks at everything. */
 const changedMost = 10_000;
@@ -166,14 +179,14 @@ class StoredReplica implements Replica {
     return { changes, upTo: Math.max(upTo, last), more: false };
   }
 
-  async force(step: ForceStep): Promise<{ readonly installed: readonly Fid[]; readonly skipped: readonly Fid[] }> {
+  async force(step: ForceStep): Promise<Forced> {
     const contents = step.objects.flatMap(({ status: { data } }) => (data === null ? [] : [data]));
     const releases = contents.map(({ digest }) => this.#references.hold(digest));
     try {
       const lengths = await this.#lengths(contents.map(({ digest }) => digest));
       const missing = contents.find(({ digest, length }) => lengths.get(digest) !== length);
       if (missing !== undefined) {
-        const message = `contents ${missing.digest} (${missing.length} bytes) are not at this server; fetch them first`;
+        const message = `${missing.length} bytes of contents ${missing.digest} must be fetched first`;
         throw new Failure('not-found', 'vice.force', message);
       }
       const force = (transaction: VolumeTransaction): ReturnType<typeof applyForceStep> =>
@@ -184,11 +197,11 @@ class StoredReplica implements Replica {
     }
   }
 
-  caughtUp(peer: string): { readonly incarnation: string; readonly stamp: number } | undefined {
+  caughtUp(peer: string): Mark | undefined {
     return this.#reader.peer(peer);
   }
 
-  async setCaughtUp(peer: string, mark: { readonly incarnation: string; readonly stamp: number }): Promise<void> {
+  async setCaughtUp(peer: string, mark: Mark): Promise<void> {
     const row = seal({ incarnation: mark.incarnation, stamp: mark.stamp });
     await this.#store.transact((transaction) => transaction.put(this.#keys.peer(peer), row));
   }
@@ -210,8 +223,8 @@ class StoredReplica implements Replica {
   }
 
   /**
-   * Runs `work` in a transaction and resolves once it is flushed, listeners have heard of it, and what it made
-   * useless is on its way out.
+   * Runs `work` in a transaction and resolves once it is flushed, listeners have heard of it, and what it
+   * made useless is on its way out.
    */
   async #change<T>(
     speaker: Speaker | undefined,
@@ -241,7 +254,9 @@ class StoredReplica implements Replica {
     }
   }
 
-  /** With `last` all changes before it are flushed too (ST-2), whether their callers have been resumed or not. */
+  /**
+   * With `last` all changes before it are flushed too (ST-2), whether their callers have been resumed or not.
+   */
   #announce(last: Change): void {
     const flushed = this.#unannounced.filter(({ stamp }) => stamp <= last.stamp);
     this.#unannounced = this.#unannounced.filter(({ stamp }) => stamp > last.stamp);
@@ -258,7 +273,8 @@ class StoredReplica implements Replica {
   }
 
   #expired({ storeIds }: AppliedBatch): ReturnType<PendingUpdates['takeExpired']> {
-    return this.#pending.takeExpired(this.#clock.monotonic(), 2 * storeIds.length);
+    // More than come in, so that a backlog ends; few, so that no caller pays for it all.
+    return this.#pending.takeExpired(this.#clock.monotonic(), storeIds.length + 20);
   }
 
   #meta(): MetaRow {

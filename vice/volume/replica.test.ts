@@ -4,6 +4,7 @@ import t from 'tap';
 import {
   compare,
   emptyDigest,
+  fidsOf,
   isFailure,
   isWithin,
   makeFid,
@@ -16,6 +17,7 @@ import {
   type StoreId,
   type StoreIdVector,
   type VenusId,
+  type VersionVector,
   type VnodeKind,
   type VnodeStatus,
   type VolumeId,
@@ -51,8 +53,10 @@ function server(store = new MemoryStore({}), containers = new MemoryContainers({
     store,
     containers,
     clock,
-    open: (options = {}) =>
-      openReplica({ volume, id: 'a', group, store, containers, clock, random: seededRandom(1), log: silentLog, ...options }),
+    open: (options = {}) => {
+      const world = { store, containers, clock, random: seededRandom(1), log: silentLog };
+      return openReplica({ volume, id: 'a', group, ...world, ...options });
+    },
     upload: async (text) => {
       const spool = await containers.spool();
       await spool.write(Buffer.from(text));
@@ -60,6 +64,8 @@ function server(store = new MemoryStore({}), containers = new MemoryContainers({
     },
   };
 }
+
+type Creation = Extract<Mutation, { op: 'create' | 'mkdir' }>;
 
 /** A client: makes records, with what it has last seen at `replica` as their base. */
 class Venus {
@@ -83,7 +89,7 @@ class Venus {
     return { storeId: makeStoreId(this.id, (this.counter += 1)), time: 1000, author: this.id, base };
   }
 
-  make(replica: Replica, op: 'create' | 'mkdir', parent: Fid, name: string): Extract<Mutation, { op: typeof op }> {
+  make(replica: Replica, op: 'create' | 'mkdir', parent: Fid, name: string): Creation {
     const fid = this.newFid();
     return { op, ...this.common(replica, parent), parent, name, fid, mode: 0o644 };
   }
@@ -99,7 +105,8 @@ class Venus {
   rename(replica: Replica, fid: Fid, from: readonly [Fid, string], to: readonly [Fid, string]): Mutation {
     const [fromParent, fromName] = from;
     const [toParent, toName] = to;
-    return { op: 'rename', ...this.common(replica, fid, fromParent, toParent), fid, fromParent, fromName, toParent, toName };
+    const common = this.common(replica, fid, fromParent, toParent);
+    return { op: 'rename', ...common, fid, fromParent, fromName, toParent, toName };
   }
 
   chmod(replica: Replica, fid: Fid, mode: number): Mutation {
@@ -139,8 +146,8 @@ function names(replica: Replica, directory: Fid = root): readonly string[] {
 }
 
 /**
- * What must hold after any history: one name each, digests, and, unless resolution is halfway (strays have no name yet,
- * moved objects still the old one): parents, bytes used. @throws Error
+ * What must hold after any history: one name each, digests, and, unless resolution is halfway (strays have no
+ * name yet, moved objects still the old one): parents, bytes used. @throws Error
  */
 async function check(replica: Replica, halfway = false): Promise<void> {
   const seen = new Set<Fid>();
@@ -151,7 +158,7 @@ async function check(replica: Replica, halfway = false): Promise<void> {
       digest = toggled(digest, childDigest(status.fid, status.storeId));
       if (seen.has(status.fid)) throw new Error(`${status.fid} has two names`);
       seen.add(status.fid);
-      if (!halfway && status.parent !== directory) throw new Error(`${status.fid} is not where its parent says`);
+      if (!halfway && status.parent !== directory) throw new Error(`${status.fid} is not in ${directory}`);
       used += status.data?.length ?? 0;
       if (status.kind === 'directory') walk(status.fid);
     }
@@ -199,7 +206,8 @@ t.test('the life of a file: made, written, renamed, removed', async (t) => {
     { fid: docs.fid, vv: { a: 1 }, storeId: docs.storeId },
   ]);
   const create = venus.make(replica, 'create', docs.fid, 'Ω');
-  await apply(replica, create, venus.make(replica, 'create', docs.fid, 'z'), venus.make(replica, 'mkdir', docs.fid, 'A'));
+  await apply(replica, create, venus.make(replica, 'create', docs.fid, 'z'));
+  await apply(replica, venus.make(replica, 'mkdir', docs.fid, 'A'));
   t.same(names(replica, docs.fid), ['A', 'z', 'Ω'], 'in the order of their bytes');
 
   const digest = await upload('hello');
@@ -217,7 +225,8 @@ t.test('the life of a file: made, written, renamed, removed', async (t) => {
   t.equal(begun?.next().value?.name, 'docs');
   const remove = venus.remove(replica, 'remove', root, 'final', create.fid);
   const gone = await apply(replica, remove);
-  t.equal(gone.versions.find(({ fid }) => fid === create.fid)?.storeId, remove.storeId, 'a tombstone has a version');
+  const version = gone.versions.find(({ fid }) => fid === create.fid);
+  t.equal(version?.storeId, remove.storeId, 'a tombstone has a version');
   t.equal(replica.status(create.fid), undefined);
   t.equal(begun?.next().done, true, 'a listing that goes on shows nothing that is gone');
   t.equal((await replica.space()).used, 0);
@@ -240,17 +249,19 @@ t.test('a refused record takes its whole batch with it', async (t) => {
 
   const good = venus.make(replica, 'create', root, 'good');
   t.equal(await refusal(replica, good, venus.make(replica, 'create', root, 'file')), '1 exists');
-  t.equal(await refusal(replica, good, venus.remove(replica, 'rmdir', root, 'file', file.fid)), '1 not-directory');
+  const rmdir = venus.remove(replica, 'rmdir', root, 'file', file.fid);
+  t.equal(await refusal(replica, good, rmdir), '1 not-directory');
   const elsewhere = makeFid('7f000002' as VolumeId, 9, venus.id);
   t.equal(await refusal(replica, { ...good, fid: elsewhere }), '0 cross-volume');
   const digest = await upload('abc');
-  t.equal(await refusal(replica, good, venus.store(replica, file.fid, digest, 4)), '1 invalid', 'a false length');
+  const longer = venus.store(replica, file.fid, digest, 4);
+  t.equal(await refusal(replica, good, longer), '1 invalid', 'a false length');
   const missing = { ...venus.store(replica, file.fid, 'f'.repeat(64), 4) };
-  t.equal(await failureOf(apply(replica, good, missing)), 'not-found', 'no word on the record: contents first');
+  t.equal(await failureOf(apply(replica, good, missing)), 'not-found', 'contents first');
   const other = new Venus('b').make(replica, 'create', root, 'other');
   t.equal(await failureOf(apply(replica, good, other)), 'invalid', 'a watermark is one client\'s own');
 
-  t.same([tree(replica), replica.stamp, changes], [before, stamp, []], 'nothing has changed, nobody was told');
+  t.same([tree(replica), replica.stamp, changes], [before, stamp, []], 'no change, nobody was told');
   t.equal(await refusal(replica, good), 'applied', 'and the record is as good as before');
 });
 
@@ -288,10 +299,7 @@ t.test('exactly once: replays, lost replies, the watermark', async (t) => {
   const venus = new Venus('a');
   const digest = await upload('text');
   const file = venus.make(replica, 'create', root, 'file');
-  const batch: Mutation[] = [file, { ...venus.store(replica, file.fid, digest, 4), base: { [file.fid]: { [venus.id]: venus.counter } } }];
   await apply(replica, file);
-  const [, write] = batch;
-  if (write === undefined) throw new Error('two records');
   await apply(replica, venus.store(replica, file.fid, digest, 4));
   const before = tree(replica);
   await apply(replica, file);
@@ -302,10 +310,10 @@ t.test('exactly once: replays, lost replies, the watermark', async (t) => {
   await apply(replica, next);
   await new Promise(setImmediate);
   const stamp = replica.stamp;
-  t.equal((await replica.mutate({ records: [next], watermark: venus.counter + 1 }, speaker)).outcome, 'applied');
-  t.equal((await replica.mutate({ records: [file], watermark: 0 }, speaker)).outcome, 'applied', 'below the watermark');
+  await replica.mutate({ records: [next], watermark: venus.counter + 1 }, speaker);
+  t.equal(await refusal(replica, file), 'applied', 'below the watermark');
   const late = { ...venus.make(replica, 'mkdir', root, 'late'), storeId: makeStoreId(venus.id, 1) };
-  t.equal((await replica.mutate({ records: [late], watermark: 0 }, speaker)).outcome, 'applied', 'nothing can come there');
+  t.equal(await refusal(replica, late), 'applied', 'nothing new can come there');
   t.equal(replica.stamp, stamp);
   const rows = [...store.range({ start: `${volume}/applied/`, end: endOf(`${volume}/applied/`) })];
   t.same(rows, [], 'below the watermark nothing is remembered singly');
@@ -365,10 +373,12 @@ t.test('changes for peers: in stamp order, whole records, tombstones, pages', as
   const page = replica.changes(0, 1);
   t.same([page.changes.map(({ status }) => status.fid), page.upTo, page.more], [[x], 1, true]);
   const rest = replica.changes(page.upTo, 2);
-  t.same([rest.changes.map(({ status }) => status.fid).sort(), rest.more], [[y, root, z].sort(), false], 'a record whole');
+  t.same(rest.changes.map(({ status }) => status.fid).sort(), [y, root, z].sort(), 'a record whole');
+  t.equal(rest.more, false);
   await apply(replica, venus.remove(replica, 'remove', root, 'x', x));
   const { changes, upTo } = replica.changes(rest.upTo, 100);
-  t.same(changes.map(({ status, removed }) => [status.fid, removed]).sort(), [[root, false], [x, true]].sort());
+  const heard = changes.map(({ status, removed }) => [status.fid, removed]);
+  t.same(heard.sort(), [[root, false], [x, true]].sort());
   t.equal(upTo, replica.stamp);
   t.same(replica.changedSince(3, replica.incarnation)?.toSorted(), [root, x].sort());
   await replica.setCaughtUp('b', { incarnation: 'i', stamp: 7 });
@@ -380,8 +390,11 @@ function objects(replica: Replica, ...fids: readonly Fid[]): ForcedObject[] {
     const status = replica.status(fid);
     if (status === undefined) throw new Error(`${fid} is not there`);
     const listing = replica.list(fid);
-    const entries = listing && [...listing.entries].map(({ name, status: { fid, kind } }): DirectoryEntry => ({ name, fid, kind }));
-    return { status, entries: entries ?? null };
+    const entries: DirectoryEntry[] = [];
+    for (const { name, status: child } of listing?.entries ?? []) {
+      entries.push({ name, fid: child.fid, kind: child.kind });
+    }
+    return { status, entries: listing === undefined ? null : entries };
   });
 }
 
@@ -407,7 +420,7 @@ t.test('force: a replica is brought up to date, in any order, losing nothing', a
   t.equal(await failureOf(b.force(whole)), 'not-found', 'contents first');
   await two.upload('text');
   const { installed, skipped } = await b.force(whole);
-  t.same([installed.toSorted(), skipped], [[root, dir.fid, file.fid].sort(), []], 'parents before children or not');
+  t.same([installed.toSorted(), skipped], [[root, dir.fid, file.fid].sort(), []]);
   t.same(tree(b), tree(a));
   t.equal(changes.length, 1, 'one break for the step');
   t.equal(changes[0]?.stamp, b.stamp);
@@ -460,7 +473,7 @@ t.test('force: moves, swaps and loops keep the tree a tree', async (t) => {
   t.same(tree(b), tree(a));
 
   await apply(a, anna.rename(a, file.fid, [x.fid, 'file'], [y.fid, 'moved']));
-  t.same((await b.force({ objects: objects(a, y.fid), removed: [] })).skipped, [y.fid], 'its parent is still x');
+  t.same((await b.force({ objects: objects(a, y.fid), removed: [] })).skipped, [y.fid], 'it is still in x');
   t.same((await b.force({ objects: objects(a, file.fid, y.fid), removed: [] })).skipped, []);
   t.same([names(b, x.fid), names(b, y.fid)], [[], ['moved']], 'never under two names');
   t.same((await b.force({ objects: objects(a, x.fid), removed: [] })).skipped, []);
@@ -487,7 +500,8 @@ t.test('force: moves, swaps and loops keep the tree a tree', async (t) => {
   await g.force({ objects: objects(e, root, p.fid, q.fid), removed: [] });
   await g.force({ objects: objects(d, q.fid), removed: [] });
   t.same(names(g, p.fid), ['q'], 'moved, but root does not name it yet');
-  t.equal(await refusal(g, anna.rename(g, p.fid, [root, 'p'], [q.fid, 'p'])), '0 stale', 'names would make a loop');
+  const looping = anna.rename(g, p.fid, [root, 'p'], [q.fid, 'p']);
+  t.equal(await refusal(g, looping), '0 stale', 'the names would make a loop');
   await apply(d, anna.rename(d, p.fid, [root, 'p'], [q.fid, 'p']));
   t.same((await e.force({ objects: objects(d, p.fid), removed: [] })).installed, [], 'q would have no name');
   const mad = objects(d, p.fid, q.fid).map(({ status, entries }) =>
@@ -495,28 +509,25 @@ t.test('force: moves, swaps and loops keep the tree a tree', async (t) => {
       ? { status: { ...status, parent: p.fid }, entries }
       : { status, entries: [{ name: 'q', fid: q.fid, kind: 'directory' as const }] },
   );
-  t.same((await f.force({ objects: mad, removed: [] })).skipped, [q.fid], 'a loop is not installed, whoever says so');
+  t.same((await f.force({ objects: mad, removed: [] })).skipped, [q.fid], 'a loop, whoever says so');
   t.same([names(f), names(f, p.fid), names(f, q.fid)], [['p'], ['q'], []]);
   const [above, below] = [objects(d, root, p.fid, q.fid), objects(d, p.fid)];
-  const both = above.map((object) =>
-    object.status.fid === root
-      ? { ...object, entries: ['p', 'q'].map((name) => ({ name, fid: name === 'p' ? p.fid : q.fid, kind: 'directory' as const })) }
-      : object,
-  );
-  t.same((await e.force({ objects: both, removed: [] })).installed, [], 'nor a name where the object is not');
+  const pAndQ = [p, q].map(({ name, fid }) => ({ name, fid, kind: 'directory' as const }));
+  const both = above.map((object) => (object.status.fid === root ? { ...object, entries: pAndQ } : object));
+  t.same((await e.force({ objects: both, removed: [] })).installed, [], 'a name where its object is not');
   const nameless = below.map(({ status }) => ({ status, entries: null }));
-  t.same((await e.force({ objects: nameless, removed: [] })).installed, [], 'nor a directory without its names');
+  t.same((await e.force({ objects: nameless, removed: [] })).installed, [], 'a directory without its names');
   t.same((await e.force({ objects: objects(d, root, p.fid, q.fid), removed: [] })).skipped, []);
   t.same(tree(e), tree(d));
 
   t.comment('a directory without its names is a runt: nothing it could claim to know');
   const c = await server().open({ id: 'c' });
-  const bare = objects(a, y.fid, root).map(({ status, entries }) => ({ status, entries: status.fid === root ? entries : null }));
+  const bare = [...objects(a, y.fid).map(({ status }) => ({ status, entries: null })), ...objects(a, root)];
   t.same((await c.force({ objects: bare, removed: [] })).skipped, []);
   t.same(c.status(y.fid)?.known, {});
   t.same((await c.force({ objects: objects(a, x.fid, y.fid, file.fid), removed: [] })).skipped, []);
   t.same(tree(c), tree(a));
-  const rogue = objects(a, y.fid).map((object) => ({ ...object, status: { ...object.status, parent: null } }));
+  const rogue = objects(a, y.fid).map(({ status }) => ({ status: { ...status, parent: null }, entries: [] }));
   t.equal(await failureOf(c.force({ objects: rogue, removed: [] })), `invalid ${y.fid}`);
 });
 
@@ -551,10 +562,9 @@ t.test('damage is of one object, said so, and healed by what a peer brings', asy
   t.comment('an entry, a digest, the meta record');
   const again = await rot(`${volume}/entry/${root}/bad`);
   t.equal(await failureOf(() => names(again)), `damaged ${root}`);
-  await apply(b, venus.make(b, 'create', root, 'more'));
-  const [, more] = b.changes(0, 99).changes.map(({ status }) => status.fid).filter((fid) => fid !== root && fid !== good.fid);
-  if (more === undefined) throw new Error('more');
-  await again.force({ objects: objects(b, more, root), removed: [] });
+  const more = venus.make(b, 'create', root, 'more');
+  await apply(b, more);
+  await again.force({ objects: objects(b, more.fid, root), removed: [] });
   t.same(names(again), ['bad', 'good', 'more']);
   const recounted = await rot(`${volume}/children/${root}`);
   await check(recounted);
@@ -630,7 +640,7 @@ t.test('what a change costs', async (t) => {
   const { open, store } = server();
   const counts = { get: 0, range: 0, put: 0, remove: 0 };
   const counting: Store = {
-    get: (key) => store.get(key),
+    get: (key) => ((counts.get += 1), store.get(key)),
     range: (options) => store.range(options),
     close: () => store.close(),
     transact: (work) =>
@@ -661,13 +671,16 @@ t.test('what a change costs', async (t) => {
   const [batchReads = 0, batchWrites = 0] = await cost(...hundred);
   t.comment(`100 creates in one batch: ${batchReads} reads, ${batchWrites} writes`);
   t.ok(batchReads <= 800 && batchWrites <= 800, 'the directory itself is written once');
-  for (let batch = 0; batch < 99; batch += 1) {
-    await apply(replica, ...Array.from({ length: 100 }, (_, at) => venus.make(replica, 'create', root, `m${batch}.${at}`)));
+  for (let batch = 0; batch < 20; batch += 1) {
+    const names = Array.from({ length: 100 }, (_, at) => `m${batch}.${at}`);
+    await apply(replica, ...names.map((name) => venus.make(replica, 'create', root, name)));
   }
-  let decoded = 0;
-  for (const _ of replica.list(root)?.entries ?? []) if ((decoded += 1) === 10) break;
-  t.equal(decoded, 10, 'a listing of 10,000 names stops where its reader does');
   await check(replica);
+  const cold = await open({ store: counting });
+  counts.get = 0;
+  let listed = 0;
+  for (const _ of cold.list(root)?.entries ?? []) if ((listed += 1) === 10) break;
+  t.ok(counts.get <= 15, 'of a large directory only what its reader takes is read');
 });
 
 /** The dumb twin: the same tree as plain maps, written without looking at the real thing. */
@@ -702,7 +715,8 @@ class DumbTree {
     }
     if (record.op === 'rename') {
       const [from, to] = [names(record.fromParent), names(record.toParent)];
-      if (from?.get(record.fromName) !== record.fid || to === undefined || to.has(record.toName)) return 'refused';
+      if (from?.get(record.fromName) !== record.fid) return 'refused';
+      if (to === undefined || to.has(record.toName)) return 'refused';
       if (this.#within(record.toParent, record.fid)) return 'refused';
       from.delete(record.fromName);
       to.set(record.toName, record.fid);
@@ -733,7 +747,7 @@ function shape(replica: Replica, fid: Fid = root): unknown {
 }
 
 /** A fixed seed: the same histories in every run. */
-const runs = { numRuns: Number(process.env['RUNS'] ?? 40), seed: Number(process.env['SEED'] ?? 1) };
+const runs = { numRuns: Number(process.env['RUNS'] ?? 30), seed: Number(process.env['SEED'] ?? 1) };
 
 const step = fc.record({
   op: fc.constantFrom('create', 'mkdir', 'remove', 'rmdir', 'rename', 'store', 'chmod'),
@@ -796,12 +810,13 @@ t.test('property: agrees with the dumb twin; any replay at any time changes noth
         const before = tree(replica);
         const outcome = await refusal(replica, record);
         const expected = twin.apply(record);
-        if ((outcome === 'applied') !== (expected === 'applied')) fault(`${record.op}: ${outcome}, twin ${expected}`);
+        if ((outcome === 'applied') !== (expected === 'applied')) fault(`${record.op}: ${outcome}`);
         if (outcome === 'applied') applied.push(record);
         else if (!sameJson(tree(replica), before)) fault(`${record.op}: refused and changed`);
         const again = applied[(seed + index * 7) % Math.max(1, applied.length)];
         const after = tree(replica);
-        if (again !== undefined && (await refusal(replica, again)) !== 'applied') fault(`replay of ${again.op} refused`);
+        const replayed = again === undefined ? 'applied' : await refusal(replica, again);
+        if (replayed !== 'applied') fault(`replay of ${again?.op}: ${replayed}`);
         if (!sameJson(tree(replica), after)) fault(`replay of ${again?.op} changed something`);
       }
       if (!sameJson(shape(replica), twin.shape())) fault('another shape than the twin');
@@ -831,10 +846,10 @@ t.test('property: two replicas that are told the same end the same; vectors neve
         const update = [{ storeId: record.storeId, replicas: ['a', 'b'] }];
         await a.cop2(update);
         if (fate > 0) await b.cop2(update);
-        else if (outcomes[0] === 'applied') for (const { fid } of a.changes(a.stamp - 1, 9).changes.map(({ status }) => status)) lost.add(fid);
+        else if (outcomes[0] === 'applied') for (const fid of fidsOf(record)) lost.add(fid);
         for (const [fid, vv] of before) {
           const after = a.status(fid)?.vv;
-          if (after !== undefined && !['equal', 'dominant'].includes(compare(after, vv))) fault('a vector decreased');
+          if (after !== undefined && !notLess(after, vv)) fault('a vector decreased');
         }
       }
       for (const fid of chooser.fids) {
@@ -871,14 +886,15 @@ t.test('property: a replica filled by force, object by object in any order, ends
         for (let rounds = 0; todo.length > 0; rounds += 1) {
           if (rounds > 50) throw new Error('does not converge');
           // Directories that have changed places come only together.
-          if (rounds > 10) await b.force({ objects: objects(a, ...chooser.fids.filter((fid) => a.status(fid))), removed: [] });
+          const living = chooser.fids.filter((fid) => a.status(fid) !== undefined);
+          if (rounds > 10) await b.force({ objects: objects(a, ...living), removed: [] });
           const at = (seed * 31 + rounds * 7) % todo.length;
           for (const { status, removed } of [...todo.slice(at), ...todo.slice(0, at)]) {
-            const step = removed ? { objects: [], removed: [status] } : { objects: objects(a, status.fid), removed: [] };
-            await b.force(step);
+            const alive = removed ? [] : objects(a, status.fid);
+            await b.force({ objects: alive, removed: removed ? [status] : [] });
             await check(b, true);
           }
-          todo = todo.filter(({ status, removed }) => !removed && !sameJson(a.status(status.fid), b.status(status.fid)));
+          todo = todo.filter(({ status: { fid } }) => !sameJson([a.status(fid)], [b.status(fid)]));
         }
       };
       for (const [index, each] of steps.entries()) {
@@ -916,13 +932,13 @@ t.test('property: force on a replica that has gone its own way takes nothing fro
           return here === undefined || isWithin(here.known, decided.known) ? [] : [here];
         });
         await b.force({ objects: alive, removed });
-        for (const here of overtaken) if (!sameJson(b.status(here.fid), here)) fault(`${here.fid} was overwritten`);
+        for (const here of overtaken) if (!sameJson(b.status(here.fid), here)) fault('overwritten');
         await check(b, true);
         const after = heldBy(b);
         for (const [fid, status] of before) {
           const now = after.get(fid);
-          if (now === undefined || !isWithin(status.known, now.known)) fault(`${fid} has forgotten something`);
-          if (!['equal', 'dominant'].includes(compare(now.vv, status.vv))) fault(`the vector of ${fid} decreased`);
+          if (now === undefined || !isWithin(status.known, now.known)) fault(`${fid} forgot something`);
+          if (!notLess(now.vv, status.vv)) fault(`the vector of ${fid} decreased`);
         }
       }
       for (const release of releases) release();
@@ -940,6 +956,10 @@ function heldBy(replica: Replica): ReadonlyMap<Fid, VnodeStatus> {
 /** Inside a property an exception is what shrinks. */
 function fault(message: string): never {
   throw new Error(message);
+}
+
+function notLess(a: VersionVector, b: VersionVector): boolean {
+  return ['equal', 'dominant'].includes(compare(a, b));
 }
 
 function sameJson(a: unknown, b: unknown): boolean {

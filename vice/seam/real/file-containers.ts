@@ -26,6 +26,13 @@ const kind = { name: 'coda-containers', version: 1 };
 const prefixPattern = /^[0-9a-f]{2}$/;
 /** Lengths kept in memory, so that asking after a container that was just stored costs nothing. */
 const knownLengths = 20_000;
+/** Files looked at together while listing. */
+const looksAtOnce = 64;
+
+interface Listed {
+  readonly digest: string;
+  readonly length: number;
+}
 
 /**
  * The containers in `folder`, created if it is not there.
@@ -123,14 +130,22 @@ class FileContainers implements Containers {
     await this.#attempt('containers.remove', unlink(this.#path(digest)));
   }
 
-  async *list(): AsyncIterableIterator<{ readonly digest: string; readonly length: number }> {
+  async *list(): AsyncIterableIterator<Listed> {
     for (const prefix of await readdir(this.#folder)) {
       if (!prefixPattern.test(prefix)) continue;
       this.#mustBeOpen();
-      for (const digest of await readdir(join(this.#folder, prefix))) {
-        const length = digestPattern.test(digest) ? await this.#look(digest) : undefined;
-        if (length !== undefined) yield { digest, length };
-      }
+      const names = await readdir(join(this.#folder, prefix));
+      const digests = names.filter((name) => digestPattern.test(name));
+      for (let start = 0; start < digests.length; start += looksAtOnce) yield* this.#lookAt(digests, start);
+    }
+  }
+
+  async *#lookAt(digests: readonly string[], start: number): AsyncIterableIterator<Listed> {
+    const some = digests.slice(start, start + looksAtOnce);
+    const lengths = await Promise.all(some.map((digest) => this.#look(digest)));
+    for (const [index, digest] of some.entries()) {
+      const length = lengths[index];
+      if (length !== undefined) yield { digest, length };
     }
   }
 
@@ -192,8 +207,8 @@ class FileContainers implements Containers {
   }
 
   async #makeFolder(path: string): Promise<FolderSync> {
-    const made = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await this.#root.flush();
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await this.#root.flush();
     return new FolderSync(path);
   }
 
@@ -237,7 +252,7 @@ class FileContainers implements Containers {
     if (present !== undefined && present.ino === ino) {
       await this.#attempt('containers.quarantine', rename(path, join(this.#folder, 'quarantine', digest)));
     }
-    const message = `container ${digest} is damaged (${detail}): it must be fetched again from another replica`;
+    const message = `container ${digest} is damaged (${detail}): fetch it again from another replica`;
     return new Failure('damaged', 'containers.read', message);
   }
 

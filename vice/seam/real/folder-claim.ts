@@ -100,7 +100,7 @@ async function checkFormat(folder: string, kind: FolderKind): Promise<void> {
 async function markFormat(folder: string, path: string, kind: FolderKind): Promise<void> {
   const strangers = (await readdir(folder)).filter((name) => !ownFile.test(name) && name !== 'lost+found');
   if (strangers.length > 0) {
-    const message = `${folder} is neither empty nor a ${kind.name} folder (${strangers[0]}): give another folder`;
+    const message = `${folder} holds other files (${strangers[0]}): give an empty folder`;
     throw new Failure('incompatible', operation, message);
   }
   const temporary = `${path}.new`;

@@ -167,6 +167,6 @@ function openFailure(folder: string, error: unknown): unknown {
 }
 
 function unreadable(folder: string, fault: string): Failure {
-  const message = `the store in ${folder} cannot be read: ${fault}. Restore it, or start with an empty folder`;
+  const message = `the store in ${folder} is unreadable: ${fault}. Restore it, or start with an empty folder`;
   return new Failure('damaged', 'store.open', message);
 }

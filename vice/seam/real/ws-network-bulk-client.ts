@@ -12,7 +12,7 @@ import { IdleWatch } from './ws-network-idle.js';
 
 export const bulkBounds = {
   /** Connections of one link; further transfers wait for one. */
-  connections: 16,
+  connections: 64,
   /** Transfers under way or waiting; further ones fail with `busy`. */
   transfers: 256,
   /** Bytes of a refusal that are read. */
@@ -182,7 +182,7 @@ class Transfer {
   }
 
   end(): void {
-    this.idle.stop();
+    this.idle.end();
     this.#stopListening();
   }
 }

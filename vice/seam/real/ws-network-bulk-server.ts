@@ -31,6 +31,8 @@ interface BulkWorld {
   readonly clock: Clock;
   readonly log: Log;
   readonly service: Service;
+  /** As many transfers are under way as the server allows. */
+  readonly isFull: boolean;
 }
 
 /** Answers one request under /bulk/. Never rejects. */
@@ -42,6 +44,7 @@ export async function serveBulk(
   const operation = request.method === 'PUT' ? 'network.upload' : 'network.download';
   try {
     const peer = peerOf(request, operation, world.service);
+    if (world.isFull) throw new Failure('busy', operation, 'too many transfers are under way: try again');
     const target = parseBulkTarget(request.url ?? '');
     if (target === undefined) throw new Failure('invalid', operation, 'no path and start of a transfer');
     if (request.method === 'GET') return await sendBody(response, peer, target, world);

@@ -6,6 +6,7 @@ export class IdleWatch {
   readonly #clock: Clock;
   readonly #onIdle: () => void;
   #timer: Timer | undefined;
+  #hasEnded = false;
 
   constructor(clock: Clock, onIdle: () => void) {
     this.#clock = clock;
@@ -15,12 +16,18 @@ export class IdleWatch {
   /** From now on the peer is waited for. */
   waiting(limitMs: number = transferTiming.idleMs): void {
     this.#timer?.cancel();
-    this.#timer = this.#clock.after(limitMs, this.#onIdle);
+    if (!this.#hasEnded) this.#timer = this.#clock.after(limitMs, this.#onIdle);
   }
 
   /** The peer is not waited for (any more). */
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  /** The transfer is over: nothing is waited for any more, whatever of it still runs. */
+  end(): void {
+    this.stop();
+    this.#hasEnded = true;
   }
 }

@@ -11,7 +11,7 @@ import { bearerOf, bulkPath, linkPath, parseAddress } from './ws-network-address
 import { serveBulk } from './ws-network-bulk-server.js';
 import { socketOptions, WebSocketWire } from './ws-network-wire.js';
 
-const listenerBounds = { links: 4096, headersMs: 10_000, keepAliveMs: 65_000 } as const;
+const listenerBounds = { links: 4096, transfers: 1024, headersMs: 10_000, keepAliveMs: 65_000 } as const;
 
 /** @see Network.listen */
 export async function listenWebSocket(
@@ -42,6 +42,7 @@ class LinkServer {
   });
   readonly #links = new Map<ServerEnd, WebSocket>();
   #sessions = 0;
+  #transfers = 0;
 
   constructor(service: Service, world: ServerEndWorld) {
     this.#service = service;
@@ -113,7 +114,11 @@ class LinkServer {
     request.on('error', () => response.destroy());
     response.on('error', () => response.destroy());
     if (request.url?.startsWith(bulkPath) === true) {
-      return serveBulk(request, response, { ...this.#world, service: this.#service });
+      const isFull = this.#transfers >= listenerBounds.transfers;
+      this.#transfers += 1;
+      await serveBulk(request, response, { ...this.#world, service: this.#service, isFull });
+      this.#transfers -= 1;
+      return;
     }
     try {
       await this.#answerPage(request, response);

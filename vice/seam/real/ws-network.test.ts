@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 import { EchoService } from '../../../conformance/suites/echo-service.js';
 import { SocketsUnderTest } from '../../../conformance/suites/sockets-under-test.js';
 import { decode, encode, type FailureKind } from '../../interface/index.js';
-import { linkTiming, type DialOptions } from '../network.js';
+import { frameBytes, linkTiming, type DialOptions } from '../network.js';
 
 const dialOptions: DialOptions = { credential: 'good', onPush: () => undefined };
 
@@ -85,7 +85,7 @@ t.test('whatever a client sends, only its own session ends', async (test) => {
     'a call without an id': [encode({ ...call, id: 'x' })],
     'a call without a name': [encode({ ...call, name: 5 })],
     'two calls with one id': [encode(call), encode(call)],
-    'a frame that is too large': [Buffer.alloc(16 * 1024 * 1024 + 1)],
+    'a frame that is too large': [encode({ ...call, argument: new Uint8Array(frameBytes) })],
   };
   for (const [fault, messages] of Object.entries(faults)) {
     const { socket, closed } = await rawClient(place);
@@ -167,6 +167,24 @@ t.test('a client that says nothing gets beats, and after silenceMs its end', asy
   await net.clock.advance(linkTiming.beatMs);
   test.equal(service.open.size, 0);
   test.type(await closed, 'number');
+});
+
+t.test('a frame on its way is a sign of life', async (test) => {
+  const { net, service, place } = await socketServer(test);
+  const { socket } = await rawClient(place);
+  const call = encode({ frame: 'call', id: 1, name: 'echo', argument: new Uint8Array(1000) });
+  const reply = new Promise<Uint8Array>((resolve) => {
+    socket.on('message', (message: Buffer) => {
+      if ((decode(message) as { frame: string }).frame === 'reply') resolve(message);
+    });
+  });
+  for (let at = 0; at < call.length; at += 100) {
+    socket.send(call.subarray(at, at + 100), { binary: true, fin: at + 100 >= call.length });
+    await net.pass(1000);
+  }
+  test.match(decode(await reply), { frame: 'reply', id: 1 }, 'after 11 s');
+  test.equal(service.open.size, 1);
+  socket.terminate();
 });
 
 t.test('when the peer is killed, everything under way fails at once', async (test) => {

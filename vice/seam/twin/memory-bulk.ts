@@ -151,12 +151,11 @@ export async function serveBulk(wire: MemoryWire, request: BulkRequest, world: B
 /** Sends what `source` yields at the receiver's pace; false when the receiver has enough before the end. */
 async function sendAll(channel: Channel, source: AsyncIterable<Uint8Array>): Promise<boolean> {
   const iterator = source[Symbol.asyncIterator]();
-  // Also while the source is being waited for, a receiver that hangs up ends it.
   const stop = (): void => void iterator.return?.().catch(() => undefined);
-  channel.onFailure = stop;
   let ahead = 0;
   try {
     for (;;) {
+      // Also while the source is waited for, a receiver that hangs up ends it.
       const next = await channel.unlessFailed(iterator.next());
       if (next.done === true) return true;
       channel.send({ bulk: 'chunk', chunk: next.value });
@@ -185,8 +184,6 @@ async function* body(channel: Channel): AsyncGenerator<Uint8Array, void, undefin
 /** One end of a transfer's connection: messages to be waited for, with the idle timeout. */
 class Channel implements WireEnd {
   readonly operation: string;
-  /** Called when the connection breaks or fails. */
-  onFailure: () => void = () => undefined;
   readonly #wire: MemoryWire;
   readonly #clock: Clock;
   readonly #inbox: Message[] = [];
@@ -255,7 +252,6 @@ class Channel implements WireEnd {
     this.#failure = failure;
     this.#reject(failure);
     this.#wake();
-    this.onFailure();
   }
 
   #arrival(limitMs: number): Promise<void> {

@@ -136,7 +136,7 @@ export class MemoryContainers implements Containers {
 
   #quarantined(digest: string, file: MemoryFile): Failure {
     if (this.#files.get(digest) === file) this.#files.delete(digest);
-    const message = `container ${digest} is damaged: it must be fetched again from another replica`;
+    const message = `container ${digest} is damaged: fetch it again from another replica`;
     return new Failure('damaged', 'containers.read', message);
   }
 

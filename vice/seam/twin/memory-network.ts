@@ -1,7 +1,7 @@
 /**
  * The memory twin of the network: any number of hosts in one process, on one clock, and all that can go wrong
  * between them. Messages are encoded and decoded: nothing is shared. Order and delays depend only on the seed
- * and the clock. The ends of links are those of the real network (vice/seam/link-*): calls, beats, silence and
+ * and the clock. The ends of links are those of the real network (vice/seam/link-*): calls, beats, silence,
  * bounds are the same code.
  */
 import { Failure, type Peer } from '../../interface/index.js';
@@ -108,7 +108,7 @@ export class MemoryNetwork implements Network {
 
   /**
    * The process on `host` dies: its listeners are gone, its peers get a reset (if the way is whole), and its
-   * own code hears nothing more: no call settles, no session is reported closed. What it had sent may be lost.
+   * own code hears nothing more: no call settles, no session is told closed. What it had sent may be lost.
    */
   kill(host: string): void {
     const life = this.#lives.get(host);

@@ -1,7 +1,7 @@
 /**
  * The ways between the hosts of a memory network and what is wrong with them.
  *
- * A path is one direction of one connection. As over TCP, what is sent arrives in order and late by the latency;
+ * A path is one direction of one connection. As over TCP, what is sent arrives in order, late by the latency;
  * while the way is cut it waits (TCP retransmits until the way heals), and its sender notices nothing.
  */
 import type { Random } from '../random.js';
@@ -61,6 +61,7 @@ export class Ways {
 }
 
 interface InFlight {
+  /** Not before this time, and not before those ahead of it. */
   due: number;
   readonly arrive: () => void;
 }
@@ -80,9 +81,7 @@ export class Path {
 
   /** Calls `arrive` at the other host: after everything sent before, or never. */
   send(arrive: () => void): void {
-    const { clock } = this.#ways;
-    const last = this.#inFlight.at(-1)?.due ?? 0;
-    this.#inFlight.push({ due: Math.max(last, clock.monotonic() + this.#ways.latency()), arrive });
+    this.#inFlight.push({ due: this.#ways.clock.monotonic() + this.#ways.latency(), arrive });
     if (this.#inFlight.length === 1) this.#awaitFirst();
   }
 
