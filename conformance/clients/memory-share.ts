@@ -1,7 +1,7 @@
 /**
  * The WebDAV door alone, on a Venus in memory: `node dist/conformance/clients/memory-share.js [PREFIX]`
  * prints its URL, user and password as one JSON line and serves until it is told to end. For litmus and other
- * clients, to tell the door's faults from Venus'. /
+ * clients, to tell the door's faults from Venus'.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

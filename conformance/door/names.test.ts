@@ -139,7 +139,7 @@ story(
   },
 );
 
-story('a lock stands in the way of all but its owner', async (t, { ask, contents }) => {
+story('a lock stands in the way of all but its owner', async (t, { ask, contents, venus }) => {
   const bob = { authorization: `Basic ${Buffer.from('bob:sesame').toString('base64')}` };
   const info =
     '<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope>' +
@@ -170,6 +170,7 @@ story('a lock stands in the way of all but its owner', async (t, { ask, contents
   );
   const again = await lock('/moved');
   t.equal((await ask('DELETE', '/moved', { headers: { if: `(${again})` } })).status, 204);
+  t.same(venus.leases.all(), [], 'it ends with its object');
   t.equal((await ask('PUT', '/moved', { body: 'free', headers: bob })).status, 201, 'nor outlive its object');
   const folder = '/locked';
   await ask('MKCOL', folder);

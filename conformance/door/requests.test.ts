@@ -178,7 +178,7 @@ story(
 
 story(
   'what will be refused is refused before 100 Continue',
-  async (t, { rawUntilAnswered, ask, contents }) => {
+  async (t, { rawUntilAnswered, ask, contents, venus }) => {
     await ask('PUT', '/f', { body: 'old' });
     const put = (head: string, ...body: readonly string[]): Promise<string> => {
       const common = `Host: x\r\nAuthorization: ${authorization}\r\nExpect: 100-continue\r\n`;
@@ -204,8 +204,21 @@ story(
       t.equal((await ask('PUT', '/f', { headers, body: 'x' })).status, 507, name);
     }
     t.equal(await contents('f'), 'new');
+    for (const bytes of [800_000, 900_000]) {
+      const body = Buffer.alloc(bytes);
+      const { status } = await ask('PUT', '/large', { body });
+      t.ok(status < 300, `${status}: what a file frees is its own to use`);
+    }
+    t.equal((await ask('PUT', '/small', { body: Buffer.alloc(60_000) })).status, 201);
+    t.equal((await ask('PUT', '/large', { body: Buffer.alloc(950_000) })).status, 507);
+    venus.failNext('space', new Failure('unreachable', 'test', 'words'));
+    t.equal(
+      (await ask('PUT', '/g', { body: Buffer.alloc(70_000) })).status,
+      507,
+      'refused at the close then',
+    );
   },
-  { capacity: 1_000_000 },
+  { quota: 1_000_000 },
 );
 
 story(

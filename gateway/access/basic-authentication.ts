@@ -5,7 +5,6 @@
  * BA-1  A password is never kept: only its HMAC under a key of this process.
  * BA-2  What was verified holds only as long as the user's stored hash is the one it was verified against.
  * BA-3  At most `hashesAtOnce` hashes run and `maxWaiting` wait; further attempts are told to come back.
- * /
  */
 import { createHmac } from 'node:crypto';
 import PQueue from 'p-queue';

@@ -8,7 +8,6 @@
  *       FILE.previous is what was there before.
  * UF-2  Readers read FILE itself: they see a change whole or not at all, and write nothing.
  * UF-3  Each line is behind its checksum; a file with one bad line is refused whole, never partly believed.
- * /
  */
 import { createHash } from 'node:crypto';
 import { copyFile, open, readFile, rename, rm, stat } from 'node:fs/promises';

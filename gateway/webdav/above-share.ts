@@ -1,6 +1,6 @@
 /**
  * Requests above a share that is mounted under a prefix: Windows and gvfs look at every folder on the way
- * down and give up at a 404 or 405 (OPTIONS and PROPFIND of `/` before `/share`). /
+ * down and give up at a 404 or 405 (OPTIONS and PROPFIND of `/` before `/share`).
  */
 import { DavError, type Answer } from './exchange.js';
 import { hrefOf } from './href.js';

@@ -16,7 +16,6 @@ type Chunk = string | Uint8Array;
  * closed.
  * @throws what the body's iterable throws, before anything was sent (then the caller answers) or after (the
  *         connection is closed then, `response.headersSent` tells)
- * /
  */
 export async function sendAnswer(
   response: ServerResponse,

@@ -61,7 +61,7 @@ function isModifiedSince(header: string | undefined, current: Current): boolean 
 
 /**
  * Exactly the date that was sent with the contents. A client may set a file's time back (X-OC-Mtime), so an
- * earlier date does not say that its contents are the older ones; to send them once more is always right. /
+ * earlier date does not say that its contents are the older ones; to send them once more is always right.
  */
 function isUnmodifiedSince(header: string | undefined, current: Current): boolean {
   const since = header === undefined ? undefined : parseHttpDate(header);

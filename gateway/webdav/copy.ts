@@ -3,7 +3,7 @@
  *
  * A directory that shall replace something is first copied beside it and then renamed over it: until
  * everything is there the old tree stands, whatever fails. (A crash in the middle leaves the unfinished copy
- * under its own name.) /
+ * under its own name.)
  */
 import { isFailure, type Fid, type Name, type ObjectStatus } from '../../venus/interface.js';
 import { DavError, type Answer, type Exchange } from './exchange.js';

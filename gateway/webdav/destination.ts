@@ -10,7 +10,6 @@ const schemes = new Set(['http', 'https', 'dav', 'davs', 'webdav', 'webdavs']);
  * `requestHost` is the Host header of the request: behind a proxy it is the name by which clients know this
  * gateway.
  * @throws DavError 400 (malformed), 414, 502 (another server, or outside the share)
- * /
  */
 export function parseOwnUrl(share: Share, url: string, requestHost?: string): string[] {
   const below = belowPrefix(share.prefix, parsePath(ownRawPath(share, url, requestHost)));
@@ -33,7 +32,6 @@ export function destinationOf(exchange: Exchange): string[] {
  * Nothing is normalised: WHATWG's URL would resolve dot segments and turn backslashes before they can be
  * seen. User name, password and port are left behind.
  * @throws DavError 400 (neither an absolute URI nor an absolute path), 502 (another server)
- * /
  */
 export function ownRawPath(share: Share, url: string, requestHost = ''): string {
   const text = url.trim();

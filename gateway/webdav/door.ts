@@ -6,7 +6,6 @@
  * DO-2  `100 Continue` is sent when a method first reads the body, so after everything it refuses without it.
  * DO-3  What is left of a body is read and thrown away, up to `maxDrained` bytes: KIO and LibreOffice read an
  *       answer only after they have sent everything; a reset in between loses it.
- * /
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';

@@ -1,6 +1,6 @@
 /**
  * Entity tags. A file's tag is the StoreId of the close that made its contents: strong, the same on every
- * gateway, unchanged by renames, properties and reintegration (design.md section 6). /
+ * gateway, unchanged by renames, properties and reintegration (design.md section 6).
  */
 import type { ObjectStatus } from '../../venus/interface.js';
 

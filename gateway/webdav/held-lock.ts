@@ -1,6 +1,6 @@
 /** A lock as the lock table has it, and how those who decide by locks see the table. */
 import type { Caller, Fid, Place } from '../../venus/interface.js';
-import type { Lock } from './locks.js';
+import type { Lock } from './exchange.js';
 
 /** A lock with what is needed to find it. */
 export interface HeldLock extends Lock {

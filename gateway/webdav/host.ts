@@ -3,7 +3,7 @@
  *
  * Koa hands a DAV request over whole (`ctx.respond = false`); it answers the operator's pages itself. Those
  * are at /metrics and /healthz only where no file of the share can have these names, and always below
- * /.coda/. /
+ * /.coda/.
  */
 import http from 'node:http';
 import https from 'node:https';

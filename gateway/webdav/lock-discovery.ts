@@ -3,7 +3,7 @@ import type { Place } from '../../venus/interface.js';
 import type { Exchange } from './exchange.js';
 import { rootOf } from './held-lock.js';
 import { hrefOf } from './href.js';
-import type { Lock } from './locks.js';
+import type { Lock } from './exchange.js';
 import { escapeXml } from './xml-writer.js';
 
 /** Office 2000 to 2003 refuses a lock whose description has a lockroot. */

@@ -9,7 +9,7 @@ import { DavError, type Exchange } from './exchange.js';
 import { rootOf, type HeldLock, type HeldLocks, type Obstacle } from './held-lock.js';
 import { hrefOf } from './href.js';
 import { evaluateIf, parseIf, submittedTokens, type IfList, type ResourceState } from './if-header.js';
-import type { Intent } from './locks.js';
+import type { Intent } from './exchange.js';
 
 /** Each tag of an If header costs a lookup. */
 const maxTags = 64;

@@ -21,7 +21,7 @@ import { rootOf, type HeldLock, type HeldLocks, type Obstacle } from './held-loc
 import { hrefOf } from './href.js';
 import { guard } from './lock-guard.js';
 import { leaseOf, lockOf } from './lock-note.js';
-import type { Intent, Lock, Locks } from './locks.js';
+import type { Intent, Lock, Locks } from './exchange.js';
 
 const maxLocks = 100_000;
 const maxPerObject = 32;

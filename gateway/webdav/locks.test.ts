@@ -4,7 +4,7 @@ import { MemoryVenus } from '../../venus/twin/memory-venus.js';
 import { DavError } from './exchange.js';
 import { lockDiscovery } from './lock-discovery.js';
 import { lock, timeoutOf } from './lock.js';
-import type { Intent } from './locks.js';
+import type { Intent } from './exchange.js';
 import { Rehearsal, type RehearsedRequest, type Reply } from './rehearsal.js';
 import { unlock } from './unlock.js';
 

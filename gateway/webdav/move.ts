@@ -2,7 +2,7 @@
 import { isFailure } from '../../venus/interface.js';
 import type { Answer, Exchange } from './exchange.js';
 import { DavError } from './exchange.js';
-import type { Intent } from './locks.js';
+import type { Intent } from './exchange.js';
 import { modificationTimeOf } from './modification-time.js';
 import { depthOf } from './target.js';
 import { occupied, transferOf } from './transfer.js';

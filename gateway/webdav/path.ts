@@ -3,7 +3,6 @@
  * here, so that nothing is checked in one spelling and used in another (CVE-2026-27654, GHSA-chxv-mvjv-f92j).
  *
  * The order matters: split on '/', then decode each segment once, then check the decoded name.
- * /
  */
 import { DavError } from './exchange.js';
 
@@ -37,7 +36,7 @@ export function withoutQuery(rawUrl: string): string {
 
 /**
  * `parsed` below the mount point `prefix` ('' or '/share'), or undefined if it is elsewhere. Compares whole
- * names: '/share_evil' is not below '/share' (CVE-2026-48099). /
+ * names: '/share_evil' is not below '/share' (CVE-2026-48099).
  */
 export function belowPrefix(prefix: string, parsed: ParsedPath): ParsedPath | undefined {
   if (prefix === '') return parsed;

@@ -5,7 +5,7 @@
  * PUT-1  Until the last byte has arrived and matched, the old contents stand; a refused or cut-off body
  *        leaves nothing.
  * PUT-2  Everything that can be refused is refused before the first byte of the body is asked for: the host
- *        sends `100 Continue` when the body is first read. /
+ *        sends `100 Continue` when the body is first read.
  */
 import {
   isFailure,

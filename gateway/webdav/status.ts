@@ -1,6 +1,6 @@
 /**
  * Failures to HTTP answers: the one table, and what particular clients must be told instead (each quirk is a
- * row of the clients' own sources: webdavfs' errno map, KIO's listDir, gvfs' reason phrases). /
+ * row of the clients' own sources: webdavfs' errno map, KIO's listDir, gvfs' reason phrases).
  */
 import { isFailure, type FailureKind } from '../../venus/interface.js';
 import { DavError, type Answer, type Client } from './exchange.js';
@@ -89,7 +89,7 @@ export function reasonPhrase({ status, headers, body }: Answer): string | undefi
 
 /**
  * macOS turns every 5xx but 507 into "no such file" and forgets the file; 423 is the only other status that
- * it takes for what it is, a file that cannot be used now (webdavfs, webdav_network.c). /
+ * it takes for what it is, a file that cannot be used now (webdavfs, webdav_network.c).
  */
 function quirkOf(status: number, method: string, client: Client): number {
   const onOneFile = method === 'GET' || method === 'HEAD' || method === 'LOCK' || method === 'PUT';

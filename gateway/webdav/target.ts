@@ -54,7 +54,6 @@ export function currentOf(object: ObjectStatus | null): Current {
  * Checks the preconditions of a change. Where the client sent one, the result is what Venus must find again
  * at the moment of the change.
  * @throws DavError 412
- * /
  */
 export function requireConditions(exchange: Exchange, object: ObjectStatus | null): Expectation | undefined {
   const { headers, method } = exchange;

@@ -1,6 +1,6 @@
 /**
  * Venus in memory for the tests of gateways: one volume, no servers, every word of venus/interface.ts. Fails
- * and waits on demand, so that a test can bring about any failure and any interleaving. /
+ * and waits on demand, so that a test can bring about any failure and any interleaving.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -44,8 +44,9 @@ const unbounded = 2 ** 40;
 export interface MemoryVenusOptions {
   /** Milliseconds since 1970. Default: a clock that stands still. */
   readonly wall?: () => number;
-  /** Bytes that the volume may hold; counting them costs a walk, so only when given. */
+  /** Bytes that the disk may hold, and that the volume may; counting costs a walk, so only when given. */
   readonly capacity?: number;
+  readonly quota?: number;
 }
 
 export class MemoryVenus implements Venus {
@@ -57,12 +58,18 @@ export class MemoryVenus implements Venus {
   readonly #contents = new Map<Fid, Uint8Array>();
   readonly #wall: () => number;
   readonly #capacity: number;
+  readonly #quota: number;
   readonly #failures = new Map<Operation, Failure>();
   readonly #befores = new Map<Operation, () => Promise<void>>();
 
-  constructor({ wall = () => 1_700_000_000_000, capacity = unbounded }: MemoryVenusOptions = {}) {
+  constructor({
+    wall = () => 1_700_000_000_000,
+    capacity = unbounded,
+    quota = capacity,
+  }: MemoryVenusOptions = {}) {
     this.#wall = wall;
     this.#capacity = capacity;
+    this.#quota = quota;
     this.#tree = new MemoryTree(wall());
   }
 
@@ -239,7 +246,8 @@ export class MemoryVenus implements Venus {
 
   async space(): Promise<Space> {
     await this.#enter('space');
-    return { usedBytes: this.#capacity - this.#available(), availableBytes: this.#available() };
+    const usedBytes = this.#used();
+    return { usedBytes, availableBytes: Math.max(0, this.#quota - usedBytes) };
   }
 
   state(): VenusState {
@@ -261,6 +269,10 @@ export class MemoryVenus implements Venus {
     const existing = this.#find(parent, name);
     this.#expect(target.expect, existing, 'close');
     const fid = existing?.fid ?? this.#tree.newFid();
+    const growth = contents.length - (this.#contents.get(fid)?.length ?? 0);
+    if (this.#quota !== unbounded && this.#used() + growth > this.#quota) {
+      throw failure('quota', 'close', 'the quota of the volume is exceeded', fid);
+    }
     const digest = contents.length === 0 ? emptyDigest : createHash('sha256').update(contents).digest('hex');
     const modified = target.modified ?? this.#wall();
     const creation: Change[] =
@@ -318,13 +330,16 @@ export class MemoryVenus implements Venus {
   }
 
   #available(): number {
-    if (this.#capacity === unbounded) return unbounded;
+    return this.#capacity === unbounded ? unbounded : Math.max(0, this.#capacity - this.#used());
+  }
+
+  #used(): number {
     let used = 0;
     for (const [fid, contents] of this.#contents) {
       if (this.#tree.status(fid) === undefined) this.#contents.delete(fid);
       else used += contents.length;
     }
-    return Math.max(0, this.#capacity - used);
+    return used;
   }
 
   async #enter(operation: Operation): Promise<void> {

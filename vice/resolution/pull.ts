@@ -195,6 +195,9 @@ class Pull {
     const own = this.#own(fid);
     const verdict = decide(own, { status: listing.status, removed: false });
     if (verdict === 'inconsistent') this.#outcome.inconsistent.add(fid);
+    if (verdict === 'pull-vector' && own !== undefined) {
+      return this.#add({ status: healed(own.status, listing.status), entries: null });
+    }
     if (verdict !== 'pull') return;
     await this.#bringChildren(fid, listing);
     const entries = listing.entries.map(({ name, status }) => ({ name, fid: status.fid, kind: status.kind }));

@@ -1,6 +1,7 @@
 /** The call `watch`: a callback promise on a volume, and what has changed since the caller last had one. */
 import { Failure } from '../interface/index.js';
 import type { Handlers } from './context.js';
+import { flushed } from './reading.js';
 
 /** More changed objects are not named: looking at everything is cheaper then. */
 const changedMax = 100_000;
@@ -14,10 +15,12 @@ export const promising: Handlers<'watch'> = {
     // First the promise, then where the replica stands, in one turn of the event loop (CB-2).
     context.promises.promise(session, volume);
     const changed = since === null ? null : replica.changedSince(since, incarnation);
+    const { stamp } = replica;
+    await flushed(context);
     return {
       replica: replica.id,
       incarnation: replica.incarnation,
-      stamp: replica.stamp,
+      stamp,
       changed: changed === null || changed.length > changedMax ? null : [...changed],
     };
   },

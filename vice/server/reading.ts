@@ -27,6 +27,7 @@ export const reading: Handlers<'status' | 'list' | 'changes' | 'space'> = {
   async changes(context, _session, { volume, since, limit }) {
     const replica = context.volumes.required(volume);
     const page = replica.changes(since, Math.min(limit, changesMax));
+    if (page.upTo > since) await flushed(context);
     return { replica: replica.id, incarnation: replica.incarnation, ...page };
   },
 
@@ -34,6 +35,14 @@ export const reading: Handlers<'status' | 'list' | 'changes' | 'space'> = {
     return context.volumes.required(volume).space();
   },
 };
+
+/**
+ * Resolves when all that could be read up to now is on the disk (ST-2). Whoever remembers a stamp must wait
+ * for this: a crash would take an unflushed change back and give its stamp to another one.
+ */
+export async function flushed(context: ServerContext): Promise<void> {
+  await context.world.store.transact(() => undefined);
+}
 
 /** A damaged object is one that this replica does not have; it is fetched again from a peer meanwhile. */
 function readable(context: ServerContext, replica: Replica, fid: Fid): VnodeStatus | null {

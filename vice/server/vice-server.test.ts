@@ -1,7 +1,8 @@
 /** What gateways are promised by a server, how contents arrive, and what a server does by itself. */
 import t from 'tap';
-import { mutation, realmOf } from '../../conformance/bare-realm/gateway.js';
+import { BareGateway, mutation, realmOf } from '../../conformance/bare-realm/gateway.js';
 import {
+  BareRealm,
   digestOf,
   document,
   kindOf,
@@ -18,6 +19,8 @@ import {
   type Mutation,
 } from '../interface/index.js';
 import { blockBytes } from '../seam/containers.js';
+import { MemoryContainers } from '../seam/twin/memory-containers.js';
+import { MemoryStore } from '../seam/twin/memory-store.js';
 
 t.test('a watcher hears of a change before its maker is answered; the maker does not', async (t) => {
   const { realm, ann } = await realmOf('s1');
@@ -45,6 +48,29 @@ t.test('a watcher hears of a change before its maker is answered; the maker does
   t.equal(since.changed?.length, 3, 'one call says what was missed');
   const other = await again.call('watch', { volume, since: before.stamp, incarnation: 'f'.repeat(16) });
   t.equal(other.changed, null, 'of another history nothing can be said');
+});
+
+t.test('a stamp is told only when what it counts is on the disk', async (t) => {
+  const slow = new BareRealm();
+  const store = new MemoryStore({ clock: slow.clock, flushMs: 50 });
+  slow.disks.set('s1', { store, containers: new MemoryContainers({}) });
+  await slow.start('s1');
+  const gateway = new BareGateway(slow, 'a');
+  const client = await gateway.client('s1');
+  const peer = await slow.dial('s1', 's2', 'server');
+  const fid = makeFid(volume, 9, gateway.venus);
+  const record = gateway.record({ op: 'create', parent: root, name: 'x', fid, mode: 0o644 }, 's1');
+  const order: string[] = [];
+  const made = client.link.call('mutate', mutation(record, {})).then(() => order.push('made'));
+  await slow.clock.advance(10);
+  t.equal(slow.status('s1', fid)?.fid, fid, 'visible already');
+  const watch = { volume, since: null, incarnation: null };
+  const watched = client.link.call('watch', watch).then(() => order.push('watched'));
+  const changes = { volume, since: 0, incarnation: null, limit: 10 };
+  const read = peer.link.call('changes', changes).then(() => order.push('read'));
+  await slow.clock.advance(30);
+  t.same(order, [], 'a crash could still take it back');
+  await slow.run(Promise.all([made, watched, read]));
 });
 
 t.test('the gate: roles, arguments, unknown calls', async (t) => {
