@@ -74,7 +74,8 @@ export interface Writer {
   write(chunk: Uint8Array): Promise<void>;
   /**
    * The close: stores the contents whole, as one update of the file bound to `name` in `parent` (same Fid), or as a
-   * new file there. @throws Failure not-found (parent), is-directory, changed, no-space, quota, access-denied, unreachable
+   * new file there.
+   * @throws Failure not-found (parent), is-directory, changed, no-space, quota, access-denied, unreachable
    */
   close(target: WriteTarget): Promise<WriteOutcome>;
   /** Forgets everything. Idempotent, also after close. */
@@ -174,7 +175,12 @@ export interface Venus {
    * Moves a name, in one step; what bore the target name is removed in the same step (`replaced`).
    * @throws Failure not-found, exists (without `replace`), loop, cross-volume, changed, access-denied, unreachable
    */
-  rename(caller: Caller, from: Name, to: Name, options: ReplaceOptions): Promise<{ readonly replaced: boolean }>;
+  rename(
+    caller: Caller,
+    from: Name,
+    to: Name,
+    options: ReplaceOptions,
+  ): Promise<{ readonly replaced: boolean }>;
   /**
    * Copies a file with its properties under a new Fid without moving its bytes, or a directory (itself only:
    * members are the gateway's walk). @throws as rename

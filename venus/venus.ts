@@ -20,7 +20,17 @@ import { Changes } from './change/changes.js';
 import { Contents } from './change/contents.js';
 import { FileWriter } from './change/file-writer.js';
 import { walk } from './change/namespace.js';
-import type { Caller, Entry, ObjectStatus, OpenFile, Place, Space, Venus, VenusState, Writer } from './interface.js';
+import type {
+  Caller,
+  Entry,
+  ObjectStatus,
+  OpenFile,
+  Place,
+  Space,
+  Venus,
+  VenusState,
+  Writer,
+} from './interface.js';
 import { ModifyLog } from './log/modify-log.js';
 import { Reintegrator } from './reintegration/reintegrator.js';
 import { ServerLink } from './remote/server-link.js';
@@ -186,7 +196,11 @@ class CachingClient implements Venus {
       }
     }
     if (this.#space !== undefined) return this.#space.space;
-    throw new Failure('unreachable', 'venus.space', 'no server answers, and the space was never asked before');
+    throw new Failure(
+      'unreachable',
+      'venus.space',
+      'no server answers, and the space was never asked before',
+    );
   }
 
   state(): VenusState {
@@ -247,7 +261,10 @@ class CachingClient implements Venus {
             onDown: (link) => this.#forMembers(link, (volume, member) => volume.leave(member)),
             onPush: (link, push) => {
               if (push.push === 'realm') return log.info('realm changed', { version: push.version });
-              this.#forMembers(link, (volume, member) => volume.id === push.volume && volume.broken(member, push));
+              this.#forMembers(
+                link,
+                (volume, member) => volume.id === push.volume && volume.broken(member, push),
+              );
             },
           },
           this.#world,

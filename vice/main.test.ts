@@ -108,7 +108,10 @@ t.test('make, store, list and read, then all of it again after a restart', async
   const check = async (): Promise<void> => {
     const { status, entries } = await call(link, 'list', { volume, fid: docs, full: true, cop2: [] });
     t.equal(status?.fid, docs);
-    t.same(entries.map(({ name }) => name), ['large', 'small']);
+    t.same(
+      entries.map(({ name }) => name),
+      ['large', 'small'],
+    );
     t.match(entries[0]?.status.data, { digest, length: bytes.length });
     t.ok((await download(link, digest)).equals(bytes));
     t.ok((await download(link, digest, 1_000_000)).equals(bytes.subarray(1_000_000)));

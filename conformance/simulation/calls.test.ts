@@ -3,7 +3,9 @@ import t, { type Test } from 'tap';
 import { SimulatedRealm } from './simulated-realm.js';
 import { get, list, makeDirectory, put } from './share.js';
 
-async function realm(t: Test): Promise<{ realm: SimulatedRealm; traffic: () => Readonly<Record<string, number>> }> {
+async function realm(
+  t: Test,
+): Promise<{ realm: SimulatedRealm; traffic: () => Readonly<Record<string, number>> }> {
   const realm = new SimulatedRealm({ seed: 1 });
   for (const name of realm.serverNames) await realm.startServer(name);
   await realm.startGateway('g1');
@@ -58,7 +60,9 @@ t.test('a cold listing asks each server once, whatever the number of names', asy
   await world.finish(makeDirectory(g1, 'd'));
   const names = Array.from({ length: 1000 }, (_, index) => `f${index}`);
   for (let start = 0; start < names.length; start += 100) {
-    await world.finish(Promise.all(names.slice(start, start + 100).map((name) => put(g1, `d/${name}`, name))));
+    await world.finish(
+      Promise.all(names.slice(start, start + 100).map((name) => put(g1, `d/${name}`, name))),
+    );
   }
   await world.clock.advance(5000);
   await world.startGateway('g2');

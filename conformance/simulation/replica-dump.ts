@@ -43,7 +43,8 @@ export async function dumpReplica(options: DumpOptions): Promise<ReplicaDump> {
       vv: status.vv,
       storeId: status.storeId,
       known: status.known,
-      contents: status.data === null ? null : await text(options.containers, status.data.digest, status.data.length),
+      contents:
+        status.data === null ? null : await text(options.containers, status.data.digest, status.data.length),
       properties: status.properties,
       modified: status.modified,
     });

@@ -106,7 +106,9 @@ class SeededRun {
         [target, [...known][0]],
         [path, undefined],
       ];
-      return this.#attempt(`${gateway}: rename ${path} ${target}`, changes, () => rename(venus, path, target));
+      return this.#attempt(`${gateway}: rename ${path} ${target}`, changes, () =>
+        rename(venus, path, target),
+      );
     }
     return this.#read(gateway, path);
   }
@@ -118,7 +120,9 @@ class SeededRun {
   ): Promise<void> {
     const before = changes.map(([path]) => new Set(this.#believed.get(path) ?? [undefined]));
     // From the call on, until it is answered, old and new may be seen.
-    changes.forEach(([path, value], index) => this.#believed.set(path, new Set([...(before[index] ?? []), value])));
+    changes.forEach(([path, value], index) =>
+      this.#believed.set(path, new Set([...(before[index] ?? []), value])),
+    );
     try {
       await act();
       for (const [path, value] of changes) this.#believed.set(path, new Set([value]));
@@ -134,7 +138,8 @@ class SeededRun {
       this.#failed += 1;
       if (kind === 'not-found') {
         const [first] = what.includes('rename') ? [before[1]] : before;
-        if (first !== undefined && !first.has(undefined)) this.#violations.push(`${what}: an acknowledged file is gone`);
+        if (first !== undefined && !first.has(undefined))
+          this.#violations.push(`${what}: an acknowledged file is gone`);
         changes.forEach(([path], index) => this.#believed.set(path, before[index] ?? new Set()));
       } else if (!excusable.includes(kind)) {
         this.#violations.push(`${what}: ${kind} ${isFailure(error) ? error.message : ''}`);
@@ -148,7 +153,9 @@ class SeededRun {
       const contents = await get(reader, path);
       const allowed = this.#believed.get(path) ?? new Set([undefined]);
       if (!allowed.has(contents)) {
-        this.#violations.push(`${gateway} reads ${path}: ${brief(contents)} instead of ${[...allowed].map(brief).join(' or ')}`);
+        this.#violations.push(
+          `${gateway} reads ${path}: ${brief(contents)} instead of ${[...allowed].map(brief).join(' or ')}`,
+        );
       }
       this.#trace.push(`${gateway}: get ${path}: ${brief(contents)}`);
     } catch (error) {
@@ -188,7 +195,8 @@ class SeededRun {
     this.#trace.push('heal everything');
     const names = [...this.#realm.serverNames, 'g1', 'g2'];
     for (const a of names) for (const b of names) if (a !== b) this.#realm.network.heal(a, b);
-    for (const name of this.#realm.serverNames) if (!this.#realm.isUp(name)) await this.#realm.startServer(name);
+    for (const name of this.#realm.serverNames)
+      if (!this.#realm.isUp(name)) await this.#realm.startServer(name);
     for (const name of ['g1', 'g2']) if (!this.#realm.isUp(name)) await this.#realm.startGateway(name);
     await this.#realm.clock.advance(130_000);
   }
@@ -199,10 +207,13 @@ class SeededRun {
       for (const [path, allowed] of this.#believed) {
         const contents = await this.#realm.finish(get(venus, path));
         if (!allowed.has(contents)) {
-          this.#violations.push(`${gateway} finds ${path}: ${brief(contents)} instead of ${[...allowed].map(brief).join(' or ')}`);
+          this.#violations.push(
+            `${gateway} finds ${path}: ${brief(contents)} instead of ${[...allowed].map(brief).join(' or ')}`,
+          );
         }
       }
-      for (const directory of ['g1', 'g2', 'g1/sub', 'g2/sub']) await this.#realm.finish(list(venus, directory));
+      for (const directory of ['g1', 'g2', 'g1/sub', 'g2/sub'])
+        await this.#realm.finish(list(venus, directory));
       const pending = venus.state().volumes[0]?.pendingRecords;
       if (pending !== 0) this.#violations.push(`${gateway}: ${pending} records have not left the log`);
     }
@@ -235,7 +246,12 @@ class SeededRun {
 function withoutOrder(dump: ReplicaDump): readonly string[] {
   return dump
     .map(({ vv, known, contents, ...rest }) =>
-      JSON.stringify({ ...rest, vv: sorted(vv), known: sorted(known), contents: brief(contents ?? undefined) }),
+      JSON.stringify({
+        ...rest,
+        vv: sorted(vv),
+        known: sorted(known),
+        contents: brief(contents ?? undefined),
+      }),
     )
     .sort();
 }

@@ -24,7 +24,8 @@ export async function put(venus: Venus, path: string, contents: string): Promise
   const writer = await venus.write(caller);
   try {
     const bytes = Buffer.from(contents, 'latin1');
-    for (let start = 0; start < bytes.length; start += 65_536) await writer.write(bytes.subarray(start, start + 65_536));
+    for (let start = 0; start < bytes.length; start += 65_536)
+      await writer.write(bytes.subarray(start, start + 65_536));
     return (await writer.close({ parent, name })).status;
   } finally {
     await writer.abort();

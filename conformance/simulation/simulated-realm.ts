@@ -46,7 +46,11 @@ export class SimulatedRealm {
   constructor(options: SimulatedRealmOptions) {
     this.random = seededRandom(options.seed);
     this.#log = options.log ?? silentLog;
-    this.network = new MemoryNetwork({ clock: this.clock, random: seededRandom(options.seed + 1), latency: [0, 3] });
+    this.network = new MemoryNetwork({
+      clock: this.clock,
+      random: seededRandom(options.seed + 1),
+      latency: [0, 3],
+    });
     const names = Array.from({ length: options.servers ?? 3 }, (_, index) => `s${index + 1}`);
     this.document = {
       format: 1,
@@ -54,7 +58,9 @@ export class SimulatedRealm {
       realm: 'simulated',
       name: 'simulated',
       servers: names.map((name) => ({ name, address: `ws://${name}:1` })),
-      volumes: [{ id: rootVolume, name: 'root', replicas: names.map((name) => ({ id: name, server: name })) }],
+      volumes: [
+        { id: rootVolume, name: 'root', replicas: names.map((name) => ({ id: name, server: name })) },
+      ],
       rootVolume,
     };
   }
@@ -142,13 +148,23 @@ export class SimulatedRealm {
   /** Everything that a server's replica holds, read from its disk. */
   dump(name: string): Promise<ReplicaDump> {
     const { store, containers } = this.#disk(name);
-    return dumpReplica({ store, containers, clock: this.clock, random: this.random, volume: rootVolume, id: name });
+    return dumpReplica({
+      store,
+      containers,
+      clock: this.clock,
+      random: this.random,
+      volume: rootVolume,
+      id: name,
+    });
   }
 
   #disk(name: string): Disk {
     let disk = this.#disks.get(name);
     if (disk === undefined) {
-      disk = { store: new MemoryStore({ clock: this.clock, flushMs: 1 }), containers: new MemoryContainers({}) };
+      disk = {
+        store: new MemoryStore({ clock: this.clock, flushMs: 1 }),
+        containers: new MemoryContainers({}),
+      };
       this.#disks.set(name, disk);
     }
     return disk;

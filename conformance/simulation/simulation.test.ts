@@ -35,27 +35,30 @@ t.test('what one gateway closes, the other one opens', async (t) => {
   t.same(await realm.finish(list(g1, 'd')), []);
 });
 
-t.test('work goes on while a server, then two, are gone; whoever returns is brought up to date', async (t) => {
-  const realm = await started(2);
-  const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
-  await realm.finish(put(g1, 'a', 'three servers'));
-  realm.kill('s1');
-  await realm.finish(put(g1, 'a', 'two servers'));
-  t.equal(await realm.finish(get(g2, 'a')), 'two servers');
-  realm.kill('s2');
-  await realm.finish(put(g1, 'a', 'one server'));
-  await realm.finish(put(g1, 'b', 'made with one server'));
-  t.equal(await realm.finish(get(g2, 'a')), 'one server');
-  await realm.startServer('s1');
-  t.equal(await realm.finish(get(g2, 'a')), 'one server', 'who has slept is not believed');
-  await realm.startServer('s2');
-  await realm.clock.advance(60_000);
-  realm.kill('s3');
-  await realm.clock.advance(5000);
-  const g3 = await realm.startGateway('g3');
-  t.equal(await realm.finish(get(g3, 'a')), 'one server', 'the others have it by now');
-  t.equal(await realm.finish(get(g3, 'b')), 'made with one server');
-});
+t.test(
+  'work goes on while a server, then two, are gone; whoever returns is brought up to date',
+  async (t) => {
+    const realm = await started(2);
+    const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
+    await realm.finish(put(g1, 'a', 'three servers'));
+    realm.kill('s1');
+    await realm.finish(put(g1, 'a', 'two servers'));
+    t.equal(await realm.finish(get(g2, 'a')), 'two servers');
+    realm.kill('s2');
+    await realm.finish(put(g1, 'a', 'one server'));
+    await realm.finish(put(g1, 'b', 'made with one server'));
+    t.equal(await realm.finish(get(g2, 'a')), 'one server');
+    await realm.startServer('s1');
+    t.equal(await realm.finish(get(g2, 'a')), 'one server', 'who has slept is not believed');
+    await realm.startServer('s2');
+    await realm.clock.advance(60_000);
+    realm.kill('s3');
+    await realm.clock.advance(5000);
+    const g3 = await realm.startGateway('g3');
+    t.equal(await realm.finish(get(g3, 'a')), 'one server', 'the others have it by now');
+    t.equal(await realm.finish(get(g3, 'b')), 'made with one server');
+  },
+);
 
 t.test('with no server at all, what is cached stays readable', async (t) => {
   const realm = await started(3);
@@ -68,7 +71,11 @@ t.test('with no server at all, what is cached stays readable', async (t) => {
   await realm.clock.advance(3000);
   t.equal(await realm.finish(get(g1, 'a')), 'cached');
   t.equal(await failureOf(realm.finish(get(g1, 'b'))), 'unreachable', 'an honest answer');
-  t.equal(await failureOf(realm.finish(put(g1, 'a', 'x'))), 'unreachable', 'writing comes with the next issue');
+  t.equal(
+    await failureOf(realm.finish(put(g1, 'a', 'x'))),
+    'unreachable',
+    'writing comes with the next issue',
+  );
 });
 
 t.test('a silent server holds nobody up for longer than its silence', async (t) => {

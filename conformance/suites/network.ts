@@ -37,7 +37,10 @@ function opening(suite: Test, make: MakeNetwork): void {
   suite.test('a link opens with a hello and is a session of the proven peer', async (t) => {
     const { link, service } = await linked(t, make);
     t.same(link.hello, service.hello);
-    t.same(service.sessions.map((session) => session.peer), [peer]);
+    t.same(
+      service.sessions.map((session) => session.peer),
+      [peer],
+    );
   });
 
   suite.test('sessions have ids of their own', async (t) => {
@@ -117,7 +120,10 @@ function calling(suite: Test, make: MakeNetwork): void {
       const [push, reply] = [order.indexOf(`push ${id}`), order.indexOf(`reply ${id}`)];
       t.ok(push >= 0 && push < reply, `push ${id} before its reply`);
     }
-    t.same(order.filter((entry) => entry.startsWith('push')), ids.map((id) => `push ${id}`));
+    t.same(
+      order.filter((entry) => entry.startsWith('push')),
+      ids.map((id) => `push ${id}`),
+    );
     link.close();
   });
 

@@ -90,7 +90,10 @@ class Cable {
     if (this.#pulled) return;
     const far = connect({ port: this.#port, host: '127.0.0.1', noDelay: true });
     this.#sockets.add(far);
-    for (const [from, to] of [[near, far], [far, near]] as const) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       from.on('data', (bytes) => {
         if (this.#pulled || to.destroyed || to.write(bytes)) return;
         from.pause();

@@ -9,7 +9,7 @@ export const limits = {
   fileLines: 400,
   testFileLines: 1_000,
   functionLines: 70,
-  lineCharacters: 110,
+  lineCharacters: 120,
 } as const;
 
 /**

@@ -131,8 +131,14 @@ t.test('a realm from its first start to its third', async (t) => {
   t.equal(ready.user, 'ada');
   t.match(ready.password, /^[a-z2-9]{5}(-[a-z2-9]{5}){3}$/);
   t.equal(ready.data, data);
-  t.same(ready.servers.map(({ name }) => name), ['s1', 's2', 's3']);
-  t.same(ready.gateways.map(({ name, url }) => [name, url]), [['g1', ready.url]]);
+  t.same(
+    ready.servers.map(({ name }) => name),
+    ['s1', 's2', 's3'],
+  );
+  t.same(
+    ready.gateways.map(({ name, url }) => [name, url]),
+    [['g1', ready.url]],
+  );
   for (const secret of ['realm.key', 'login.json', 'control.json']) {
     t.equal(statSync(join(data, secret)).mode & 0o077, 0, `${secret} is for its owner only`);
   }
@@ -144,9 +150,10 @@ t.test('a realm from its first start to its third', async (t) => {
 
   await t.test('status and servers', async (t) => {
     const status = await statusOf(data);
-    t.same(status.servers.map(({ name, pid, state }) => ({ name, pid, state })), [
-      ...ready.servers.map(({ name, pid }) => ({ name, pid, state: 'running' })),
-    ]);
+    t.same(
+      status.servers.map(({ name, pid, state }) => ({ name, pid, state })),
+      [...ready.servers.map(({ name, pid }) => ({ name, pid, state: 'running' }))],
+    );
     t.match(status.gateways, [{ name: 'g1', state: 'running', url: ready.url }]);
     t.match(status.gateways[0]?.volumes, [{ name: 'root', vsg: ['s1', 's2', 's3'], pendingRecords: 0 }]);
     t.match((await coda('status', '--data', data)).stdout, /s1 +running/);
@@ -205,9 +212,16 @@ t.test('a realm from its first start to its third', async (t) => {
     const second = new Up(readyFile, ['--data', data, '--gateways', '2']);
     const again = await second.ready();
     t.same([again.user, again.password], [ready.user, ready.password]);
-    t.same(again.servers.map(({ url }) => url), ready.servers.map(({ url }) => url), 'ports are kept');
+    t.same(
+      again.servers.map(({ url }) => url),
+      ready.servers.map(({ url }) => url),
+      'ports are kept',
+    );
     t.equal(await get(again, 'letter.txt'), '200 third');
-    t.same(again.gateways.map(({ name }) => name), ['g1', 'g2']);
+    t.same(
+      again.gateways.map(({ name }) => name),
+      ['g1', 'g2'],
+    );
     const other = { ...again, url: again.gateways[1]?.url ?? '' };
     t.equal(await get(other, 'letter.txt'), '200 third', 'the same share at the second gateway');
 

@@ -88,17 +88,26 @@ t.test('every other fault is named with its place', async (t) => {
     [{ config: gateway, realm: { ...realm, servers: [] } }, /replica on "s1", which is not in "servers"/],
   ];
   for (const [contents, message] of faults) {
-    t.match(complaint(() => readGatewayConfig(configIn(t, contents))), message);
+    t.match(
+      complaint(() => readGatewayConfig(configIn(t, contents))),
+      message,
+    );
   }
   const stranger = complaint(() => readViceConfig(configIn(t, { config: { ...vice, name: 's9' } })));
   t.match(stranger, /lists no server "s9" \(it lists s1\)/);
-  t.match(complaint(() => readViceConfig('/nonexistent/config.json')), /does not exist/);
+  t.match(
+    complaint(() => readViceConfig('/nonexistent/config.json')),
+    /does not exist/,
+  );
 });
 
 t.test('passwords in the clear stay on loopback, unless told otherwise on purpose', async (t) => {
   const open = { ...gateway, listen: '0.0.0.0:8080' };
   const read = (config: object): string => readGatewayConfig(configIn(t, { config })).listen.host;
-  t.match(complaint(() => read(open)), /0\.0\.0\.0:8080 .* in the clear/);
+  t.match(
+    complaint(() => read(open)),
+    /0\.0\.0\.0:8080 .* in the clear/,
+  );
   t.equal(read({ ...open, allowPlainHttp: true }), '0.0.0.0');
   t.equal(read({ ...open, tls }), '0.0.0.0');
   for (const host of ['localhost', '127.0.0.1', '127.8.8.8', '::1']) t.ok(isLoopback(host), host);

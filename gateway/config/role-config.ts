@@ -41,7 +41,11 @@ const gatewayFile = z.strictObject({
   users: path,
   tls: z.strictObject({ key: path, cert: path }).optional(),
   allowPlainHttp: z.boolean().default(false),
-  cacheBytes: z.number().int().min(16 * 1024 * 1024).default(10 * 1024 * 1024 * 1024),
+  cacheBytes: z
+    .number()
+    .int()
+    .min(16 * 1024 * 1024)
+    .default(10 * 1024 * 1024 * 1024),
   prefix: z
     .string()
     .regex(/^(\/[A-Za-z0-9._~-]+)*$/, 'must be empty or a path as "/share", without a slash at its end')

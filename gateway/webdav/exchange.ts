@@ -70,7 +70,7 @@ export interface Locks {
   /** Every live lock on the object itself or, with depth infinity, on one of its ancestors. */
   covering(place: Place): readonly Lock[];
   /**
-   * Evaluates the If header (RFC 4918 10.4) and checks that for every lock in the way of `intents` its own principal has
+   * Evaluates the If header (RFC 4918 10.4) and checks that for every lock in the way of `intents` its principal has
    * submitted the token (If, or Lock-Token as Office sends it). Call after authentication, before the change.
    * @throws DavError 412 (If is false), 423 lock-token-submitted with hrefs, 400 (If is malformed)
    */

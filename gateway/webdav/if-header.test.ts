@@ -158,9 +158,7 @@ t.test('any header means what a plain reading of it means', async () => {
   };
   fc.assert(fc.property(tagged, space, truths, check), { numRuns: 300 });
   fc.assert(
-    fc.property(lists, space, truths, (inner, gap, truth) =>
-      check([{ tag: '', lists: inner }], gap, truth),
-    ),
+    fc.property(lists, space, truths, (inner, gap, truth) => check([{ tag: '', lists: inner }], gap, truth)),
   );
 });
 

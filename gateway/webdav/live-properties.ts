@@ -63,10 +63,7 @@ export const propnameNames: readonly string[] = [...allpropNames, '{DAV:}display
  * Properties in DAV: that PROPPATCH may set although RFC 4918 defines them: it asks that these two be not
  * protected, and a value that was set is kept as any dead property and shown instead of the live one.
  */
-export const settableNames: ReadonlySet<string> = new Set([
-  '{DAV:}displayname',
-  '{DAV:}getcontentlanguage',
-]);
+export const settableNames: ReadonlySet<string> = new Set(['{DAV:}displayname', '{DAV:}getcontentlanguage']);
 
 /** Live properties that clients cannot set. */
 export const protectedNames: ReadonlySet<string> = new Set(

@@ -16,11 +16,7 @@ const maxTags = 64;
 const stateless: ResourceState = { tokens: new Set(), etag: null };
 
 /** See Locks.guard. */
-export async function guard(
-  table: HeldLocks,
-  exchange: Exchange,
-  intents: readonly Intent[],
-): Promise<void> {
+export async function guard(table: HeldLocks, exchange: Exchange, intents: readonly Intent[]): Promise<void> {
   const lists = ifListsOf(exchange);
   const submitted = submittedTokens(lists);
   const bare = lockTokenOf(exchange);

@@ -117,13 +117,7 @@ export class LockTable implements Locks, HeldLocks {
       const cleared = new Set<string>();
       const unclear = (lock: HeldLock): boolean => conflicts(lock) && !cleared.has(lock.token);
       while (this.#below(object.fid, unclear).length > 0) {
-        const below = await this.obstaclesBelow(
-          exchange.caller,
-          object.fid,
-          exchange.path,
-          unclear,
-          cleared,
-        );
+        const below = await this.obstaclesBelow(exchange.caller, object.fid, exchange.path, unclear, cleared);
         if (below.length > 0) throw conflicting(exchange, below);
       }
     }

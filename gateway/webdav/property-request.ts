@@ -55,8 +55,7 @@ function request(
   forWindows: boolean,
 ): PropertyRequest {
   const distinct = [...new Set(asked)];
-  if (distinct.length > maxNames)
-    throw new DavError(400, `More than ${maxNames} properties were asked for`);
+  if (distinct.length > maxNames) throw new DavError(400, `More than ${maxNames} properties were asked for`);
   const names = distinct.filter((name) => !computedNames.has(name));
   const computed = distinct.filter((name) => computedNames.has(name));
   return { kind, names, computed, forWindows, key: [kind, forWindows, ...distinct].join('\n') };

@@ -40,8 +40,7 @@ export const propfind: Method = async (exchange) => {
   const body = await readXml(exchange.body);
   const request = cache.intern(propertyRequest(body, client.kind === 'windows'));
   const place = await existingTarget(exchange);
-  const wantsSpace =
-    request.kind !== 'names' && request.computed.some((name) => name !== lockDiscoveryName);
+  const wantsSpace = request.kind !== 'names' && request.computed.some((name) => name !== lockDiscoveryName);
   const space = wantsSpace ? await share.venus.space(caller) : undefined;
   const listing = { exchange, request, minimal: isMinimal(exchange), space };
   return answer(exchange, responses(listing, place, place.object, depth));

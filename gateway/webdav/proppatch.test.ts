@@ -46,10 +46,7 @@ t.test('dead properties come back as they were set', async (t) => {
   const [all] = await bench.listed('a');
   t.ok(all?.found.has('{urn:z}list') && all.found.has('{}none'), 'allprop has them');
 
-  await bench.patch(
-    'a',
-    set('<z:p>1</z:p>') + remove('<z:p/>') + set('<z:q>1</z:q>') + set('<z:q>2</z:q>'),
-  );
+  await bench.patch('a', set('<z:p>1</z:p>') + remove('<z:p/>') + set('<z:q>1</z:q>') + set('<z:q>2</z:q>'));
   const found = await bench.found('a', '<z:p/><z:q/>');
   t.equal(found.get('{urn:z}p'), undefined, 'set, then removed');
   t.equal(textOf(found.get('{urn:z}q') ?? parseXml('<a/>')), '2', 'document order');

@@ -172,8 +172,7 @@ t.test('what is written is read back', async (t) => {
 });
 
 t.test('no text makes it fail otherwise', async () => {
-  const seed =
-    '<?xml version="1.0"?><D:a xmlns:D="DAV:" b=\'c\'><![CDATA[x]]><!-- c -->&amp;&#9;<e/></D:a>';
+  const seed = '<?xml version="1.0"?><D:a xmlns:D="DAV:" b=\'c\'><![CDATA[x]]><!-- c -->&amp;&#9;<e/></D:a>';
   const cuts = fc.tuple(fc.nat(seed.length), fc.nat(20), fc.string({ unit: 'binary', maxLength: 5 }));
   await fc.assert(
     fc.asyncProperty(fc.array(cuts, { maxLength: 4 }), async (edits) => {

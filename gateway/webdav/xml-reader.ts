@@ -56,10 +56,7 @@ export interface Scope {
  * @throws DavError 400 (not well-formed, not UTF-8, too deep, too many nodes), 403 (has a DTD), 413 (too
  * long)
  */
-export async function readXml(
-  body: Readable,
-  limitBytes = defaultLimitBytes,
-): Promise<Element | undefined> {
+export async function readXml(body: Readable, limitBytes = defaultLimitBytes): Promise<Element | undefined> {
   const parser = new TreeParser();
   let head = Buffer.alloc(0);
   let decoder: TextDecoder | undefined;
@@ -154,8 +151,7 @@ class TreeParser {
 
   #count(): void {
     this.#nodes += 1;
-    if (this.#nodes > maxNodes)
-      throw new DavError(400, 'The XML body has too many elements and attributes');
+    if (this.#nodes > maxNodes) throw new DavError(400, 'The XML body has too many elements and attributes');
   }
 
   #enter(tag: SaxesTagNS): void {

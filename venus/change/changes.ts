@@ -11,7 +11,6 @@ import {
   type Mutation,
   type StoreId,
   type StoreIdVector,
-  type VnodeStatus,
 } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { CachedObject } from '../cache/cached-object.js';
@@ -31,6 +30,7 @@ import type { Transfer } from '../reintegration/staging.js';
 import type { Identity } from '../store/identity.js';
 import type { Fetcher } from '../volume/fetch.js';
 import type { Volume } from '../volume/volume.js';
+import { copyRecords, type Common, type MakeCommon } from './copying.js';
 import { attempts, changed, crossVolume, exists, expect, isDirectory, retrying } from './expectation.js';
 import { inside, Latches, named, whole, type LatchRequest } from './latches.js';
 import { checkName, findEntry } from './namespace.js';
@@ -106,11 +106,25 @@ export class Changes {
   }
 
   makeDirectory(caller: Caller, parent: Fid, name: string): Promise<ObjectStatus> {
-    return this.#make(caller, { parent, name }, (fid, common) => ({ op: 'mkdir', ...common, parent, name, fid, mode: 0o755 }));
+    return this.#make(caller, { parent, name }, (fid, common) => ({
+      op: 'mkdir',
+      ...common,
+      parent,
+      name,
+      fid,
+      mode: 0o755,
+    }));
   }
 
   makeSymlink(caller: Caller, parent: Fid, name: string, target: string): Promise<ObjectStatus> {
-    return this.#make(caller, { parent, name }, (fid, common) => ({ op: 'symlink', ...common, parent, name, fid, target }));
+    return this.#make(caller, { parent, name }, (fid, common) => ({
+      op: 'symlink',
+      ...common,
+      parent,
+      name,
+      fid,
+      target,
+    }));
   }
 
   /** @see Venus.remove */
@@ -131,7 +145,12 @@ export class Changes {
   }
 
   /** @see Venus.rename */
-  async rename(caller: Caller, from: Name, to: Name, options: ReplaceOptions): Promise<{ readonly replaced: boolean }> {
+  async rename(
+    caller: Caller,
+    from: Name,
+    to: Name,
+    options: ReplaceOptions,
+  ): Promise<{ readonly replaced: boolean }> {
     checkName(to.name);
     const source = await this.#existing(from);
     const target = (await this.#target(to)).existing;
@@ -175,7 +194,8 @@ export class Changes {
   /** @see Venus.copy */
   async copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
     checkName(to.name);
-    const { status } = await this.#world.fetcher.fresh(source);
+    const original = await this.#world.fetcher.fresh(source);
+    const { status } = original;
     const target = (await this.#target(to)).existing;
     if (target !== undefined && !options.replace) throw exists(to);
     const sameKind = target === undefined || (target.status.kind === 'file' && status.kind === 'file');
@@ -184,10 +204,16 @@ export class Changes {
     return this.#change([inside(to.parent), named(to)], async () => {
       const { existing, volume } = await this.#target(to);
       expect(expectation, existing);
+      await this.#world.fetcher.fresh(source);
       if (existing !== undefined && (!options.replace || existing.status.kind !== 'file')) throw exists(to);
       const fid = existing?.status.fid ?? this.#world.identity.newFid(volume.id);
       await this.#world.reintegrator.submit(volume, {
-        records: (newStoreId) => this.#copyRecords(caller, status, to, { fid, existing, newStoreId }),
+        records: (newStoreId) => {
+          const common = this.#common(caller);
+          const make: MakeCommon = (base) => common(newStoreId(), base);
+          const { status: from } = this.#world.cache.get(source) ?? original;
+          return copyRecords(from, { ...to, fid, existing }, this.#known(to.parent), make);
+        },
       });
       return { created: target === undefined, status: this.#view(fid) };
     });
@@ -203,7 +229,13 @@ export class Changes {
 
   setProperties(caller: Caller, fid: Fid, changes: PropertyChanges): Promise<ObjectStatus> {
     const { set, remove } = changes;
-    return this.#update(caller, fid, (common) => ({ op: 'setprops', ...common, fid, set, remove: [...remove] }));
+    return this.#update(caller, fid, (common) => ({
+      op: 'setprops',
+      ...common,
+      fid,
+      set,
+      remove: [...remove],
+    }));
   }
 
   /** Holds the latches; where the servers refuse what the cache allowed, looks again. */
@@ -211,11 +243,7 @@ export class Changes {
     return this.#latches.with(latches, () => retrying(work));
   }
 
-  #make(
-    caller: Caller,
-    where: Name,
-    record: (fid: Fid, common: Common) => Mutation,
-  ): Promise<ObjectStatus> {
+  #make(caller: Caller, where: Name, record: (fid: Fid, common: Common) => Mutation): Promise<ObjectStatus> {
     checkName(where.name);
     return this.#change([inside(where.parent), named(where)], async () => {
       const { existing, volume } = await this.#target(where);
@@ -264,7 +292,8 @@ export class Changes {
       if (found.status.fid !== fid) throw changed(found.status.fid);
       if (kind === 'directory') {
         await this.#world.fetcher.directory(fid);
-        if (!this.#world.cache.isEmpty(fid)) throw new Failure('not-empty', 'venus.remove', 'it is not empty', { fid });
+        if (!this.#world.cache.isEmpty(fid))
+          throw new Failure('not-empty', 'venus.remove', 'it is not empty', { fid });
       }
       const name = await this.#entryName(where);
       await this.#world.reintegrator.submit(this.#world.volume(where.parent), {
@@ -306,36 +335,10 @@ export class Changes {
     return this.#subtree(caller, where, target, options);
   }
 
-  #copyRecords(
-    caller: Caller,
-    source: VnodeStatus,
-    to: Name,
-    into: { readonly fid: Fid; readonly existing: CachedObject | undefined; readonly newStoreId: () => StoreId },
-  ): readonly Mutation[] {
-    const { fid, existing, newStoreId } = into;
-    const common = this.#common(caller);
-    const records: Mutation[] = [];
-    const place = { parent: to.parent, name: to.name, fid };
-    if (existing === undefined) {
-      const made = common(newStoreId(), this.#known(to.parent));
-      if (source.kind === 'symlink') return [{ op: 'symlink', ...made, ...place, target: source.target ?? '' }];
-      records.push({ op: source.kind === 'directory' ? 'mkdir' : 'create', ...made, ...place, mode: source.mode });
-    }
-    const base = { [fid]: existing?.status.known ?? {} };
-    if (source.data !== null) {
-      const { length, digest } = source.data;
-      const { modified } = source;
-      records.push({ op: 'store', ...common(newStoreId(), base), fid, length, digest, modified });
-    }
-    const remove = Object.keys(existing?.status.properties ?? {});
-    if (remove.length > 0 || Object.keys(source.properties).length > 0) {
-      records.push({ op: 'setprops', ...common(newStoreId(), base), fid, set: source.properties, remove });
-    }
-    return records;
-  }
-
   /** What bears a name now. @throws Failure not-found, not-directory, unreachable (the parent) */
-  async #target(where: Name): Promise<{ readonly existing: CachedObject | undefined; readonly volume: Volume }> {
+  async #target(
+    where: Name,
+  ): Promise<{ readonly existing: CachedObject | undefined; readonly volume: Volume }> {
     await this.#world.fetcher.directory(where.parent);
     const names = this.#world.cache.names(where.parent);
     const entry = names === undefined ? undefined : findEntry(names, where.name);
@@ -369,9 +372,8 @@ export class Changes {
 
   #view(fid: Fid): ObjectStatus {
     const object = this.#world.cache.get(fid);
-    if (object === undefined) throw new Failure('not-found', 'venus.status', 'somebody removed it meanwhile', { fid });
+    if (object === undefined)
+      throw new Failure('not-found', 'venus.status', 'somebody removed it meanwhile', { fid });
     return object.view;
   }
 }
-
-type Common = Pick<Mutation, 'storeId' | 'time' | 'author' | 'base'>;

@@ -1,11 +1,5 @@
 /** Gets the contents of a file into the cache, and reads them (seed 004: "transfer the whole file"). */
-import {
-  emptyDigest,
-  Failure,
-  isFailure,
-  type FileData,
-  type Fid,
-} from '../../vice/interface/index.js';
+import { emptyDigest, Failure, isFailure, type FileData, type Fid } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ContainerCache } from '../cache/container-cache.js';
@@ -32,7 +26,8 @@ export class Contents {
     const release = this.#containers.pin(data.digest);
     return {
       status: object.view,
-      read: (start = 0, end = data.length) => this.#read(volume, fid, data, start, Math.min(end, data.length)),
+      read: (start = 0, end = data.length) =>
+        this.#read(volume, fid, data, start, Math.min(end, data.length)),
       close: () => {
         release();
         return Promise.resolve();
@@ -60,7 +55,8 @@ export class Contents {
           yield chunk;
           position += chunk.length;
         }
-        if (position < end) throw new Failure('damaged', 'venus.read', 'the cached file is too short', { fid });
+        if (position < end)
+          throw new Failure('damaged', 'venus.read', 'the cached file is too short', { fid });
       } catch (error) {
         if (attempt >= 2 || !isFailure(error, 'damaged', 'not-found')) throw error;
         await this.#ensure(volume, fid, data);

@@ -37,7 +37,11 @@ export class FileWriter implements Writer {
   }
 
   /** @throws Failure no-space, unreachable (at once, before the client sends its body) */
-  static async open(world: FileWriterWorld, caller: Caller, announced: number | undefined): Promise<FileWriter> {
+  static async open(
+    world: FileWriterWorld,
+    caller: Caller,
+    announced: number | undefined,
+  ): Promise<FileWriter> {
     if (world.volume.avsg.length === 0) {
       throw new Failure('unreachable', 'venus.write', 'no server answers; changes cannot be stored now');
     }
@@ -75,7 +79,13 @@ export class FileWriter implements Writer {
           transfers: this.#transfers,
         });
         const { servers } = committed;
-        log.info('close', { fid: status.fid, version: status.version, user: this.#caller.user, bytes: length, servers });
+        log.info('close', {
+          fid: status.fid,
+          version: status.version,
+          user: this.#caller.user,
+          bytes: length,
+          servers,
+        });
         return { created, status };
       } finally {
         release();

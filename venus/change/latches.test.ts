@@ -23,7 +23,10 @@ t.test('changes of the same name run one after the other, in order; others side 
 t.test('a failing change lets the next one go', async (t) => {
   const latches = new Latches();
   const request: LatchRequest[] = [{ key: 'k', mode: 'exclusive' }];
-  await t.rejects(latches.with(request, () => Promise.reject(new Error('no'))), { message: 'no' });
+  await t.rejects(
+    latches.with(request, () => Promise.reject(new Error('no'))),
+    { message: 'no' },
+  );
   t.equal(await latches.with(request, () => Promise.resolve(1)), 1);
 });
 
@@ -45,7 +48,8 @@ t.test('any mix of requests ends, and an exclusive holder is alone', async (t) =
               const held = holders.get(key) ?? { shared: 0, exclusive: 0 };
               held[mode] += 1;
               holders.set(key, held);
-              if (held.exclusive > 1 || (held.exclusive === 1 && held.shared > 0)) throw new Error(`not alone: ${key}`);
+              if (held.exclusive > 1 || (held.exclusive === 1 && held.shared > 0))
+                throw new Error(`not alone: ${key}`);
             }
             await Promise.resolve();
             for (const [key, mode] of modes) {

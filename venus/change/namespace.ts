@@ -51,7 +51,11 @@ export async function walk(
     const entry = names === undefined ? undefined : findEntry(names, name);
     if (depth === path.length - 1) return lastPlace(cache, fetcher, directory, name, entry, ancestors);
     if (entry === undefined) {
-      throw new Failure('not-found', 'venus.lookup', `there is no directory ${path.slice(0, depth + 1).join('/')}`);
+      throw new Failure(
+        'not-found',
+        'venus.lookup',
+        `there is no directory ${path.slice(0, depth + 1).join('/')}`,
+      );
     }
     if (entry.kind !== 'directory') {
       throw new Failure('not-directory', 'venus.lookup', `${name} is no directory`, { fid: entry.fid });

@@ -37,7 +37,14 @@ export class BatchSender {
     this.#world = world;
   }
 
-  async send({ volume, member, batch, records, watermark, transfers: underWay }: Sending): Promise<UpdateReply<Member>> {
+  async send({
+    volume,
+    member,
+    batch,
+    records,
+    watermark,
+    transfers: underWay,
+  }: Sending): Promise<UpdateReply<Member>> {
     const cop2 = volume.takeCop2(member);
     try {
       const { inline, transfers } = await this.#contents(member, batch, underWay);
@@ -70,7 +77,9 @@ export class BatchSender {
           if (body !== undefined) inline[record.digest] = body;
           continue;
         }
-        const mine = underWay(entry)?.get(record.digest)?.find((transfer) => transfer.member === member);
+        const mine = underWay(entry)
+          ?.get(record.digest)
+          ?.find((transfer) => transfer.member === member);
         transfers[record.digest] = mine?.id ?? (await this.#upload(member, record.digest, record.length));
       }
     }

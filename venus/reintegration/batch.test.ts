@@ -47,14 +47,23 @@ t.test('our own earlier updates count as seen, whoever had seen them when the re
 t.test('a record that is sent again keeps the base it was sent with', (t) => {
   const record = create(10, { [venus]: 7 });
   const [again] = threaded([entry(1, [record], true)], venus, () => ({ [venus]: 12 }));
-  t.same(again?.base[root], { [venus]: 7 }, 'a replica that has not got it must not be asked for what came later');
+  t.same(
+    again?.base[root],
+    { [venus]: 7 },
+    'a replica that has not got it must not be asked for what came later',
+  );
   t.end();
 });
 
 t.test('a batch is bounded in records and in bytes, and never empty', (t) => {
-  const many = Array.from({ length: 60 }, (_, index) => entry(index, [create(2 * index + 1, {}), create(2 * index + 2, {})]));
+  const many = Array.from({ length: 60 }, (_, index) =>
+    entry(index, [create(2 * index + 1, {}), create(2 * index + 2, {})]),
+  );
   t.equal(nextBatch(many).length, 50);
-  const huge = entry(1, Array.from({ length: 200 }, (_, index) => create(index + 1, {})));
+  const huge = entry(
+    1,
+    Array.from({ length: 200 }, (_, index) => create(index + 1, {})),
+  );
   t.equal(nextBatch([huge, ...many]).length, 1);
   const store: Mutation = {
     op: 'store',

@@ -92,7 +92,8 @@ export class Reintegrator {
   async submit(volume: Volume, submission: Submission): Promise<Committed> {
     const { modifyLog } = this.#world;
     if (volume.avsg.length === 0) throw nobodyAnswers(volume);
-    if (modifyLog.size >= logBound) throw new Failure('busy', 'venus.log', 'too many changes wait for servers');
+    if (modifyLog.size >= logBound)
+      throw new Failure('busy', 'venus.log', 'too many changes wait for servers');
     const records = submission.records(() => this.#world.identity.newStoreId());
     const { entry, durable } = modifyLog.append(volume.id, records);
     const committed = new Promise<Committed>((resolve, reject) => {
@@ -153,9 +154,14 @@ export class Reintegrator {
         this.#giveUpLate(volume);
         return;
       }
-      const records = threaded(batch, this.#world.identity.venus, (fid) => this.#world.cache.status(fid)?.known);
+      const records = threaded(
+        batch,
+        this.#world.identity.venus,
+        (fid) => this.#world.cache.status(fid)?.known,
+      );
       const watermark = this.#watermark();
-      const transfers = (entry: LogEntry): Transfers | undefined => this.#waiters.get(entry.sequence)?.transfers;
+      const transfers = (entry: LogEntry): Transfers | undefined =>
+        this.#waiters.get(entry.sequence)?.transfers;
       const replies = await Promise.all(
         targets.map((member) => this.#sender.send({ volume, member, batch, records, watermark, transfers })),
       );
@@ -175,7 +181,8 @@ export class Reintegrator {
       const lacking = avsg.filter(({ replica }) => !entry.appliedBy.includes(replica));
       if (entry.acknowledged && lacking.length === 0) continue;
       if (chosen.length === 0) targets = lacking;
-      else if (lacking.length !== targets.length || lacking.some((member) => !targets.includes(member))) break;
+      else if (lacking.length !== targets.length || lacking.some((member) => !targets.includes(member)))
+        break;
       chosen.push(entry);
       if (chosen.length >= limits.batchRecords) break;
     }
@@ -193,7 +200,8 @@ export class Reintegrator {
     switch (collated.outcome) {
       case 'applied':
         for (const item of replies) {
-          if ('reply' in item && item.reply.outcome === 'applied') volume.updated(item.member, item.reply.stamp);
+          if ('reply' in item && item.reply.outcome === 'applied')
+            volume.updated(item.member, item.reply.stamp);
         }
         this.#applied(volume, batch, records, collated);
         return true;
@@ -250,7 +258,12 @@ export class Reintegrator {
     for (const record of entry.records) for (const touched of fidsOf(record)) volume.doubt(touched);
     if (entry.acknowledged) {
       // One replica has it, this one does not want it: divergence, which resolution settles, not the log.
-      this.#world.log.error('replica refuses an acknowledged change', { volume: volume.name, kind, message, fid });
+      this.#world.log.error('replica refuses an acknowledged change', {
+        volume: volume.name,
+        kind,
+        message,
+        fid,
+      });
     }
     this.#deferred.delete(entry.sequence);
     this.#world.modifyLog.remove(entry);
@@ -258,7 +271,9 @@ export class Reintegrator {
   }
 
   async #stale(volume: Volume, batch: readonly LogEntry[], behind: readonly Member[]): Promise<boolean> {
-    await this.#resolve(volume, behind, [...new Set(batch.flatMap(({ records }) => records.flatMap(fidsOf)))]);
+    await this.#resolve(volume, behind, [
+      ...new Set(batch.flatMap(({ records }) => records.flatMap(fidsOf))),
+    ]);
     this.#defer(volume, batch);
     for (const entry of batch) {
       const waiter = this.#waiters.get(entry.sequence);
@@ -282,7 +297,9 @@ export class Reintegrator {
 
   /** Nobody answered: an entry whose author waits is tried again for a while, then dropped and its author told. */
   #unreachable(volume: Volume, batch: readonly LogEntry[], replies: readonly UpdateReply<Member>[]): boolean {
-    const lasting = replies.find((item) => 'failure' in item && !isFailure(item.failure, 'unreachable', 'timeout'));
+    const lasting = replies.find(
+      (item) => 'failure' in item && !isFailure(item.failure, 'unreachable', 'timeout'),
+    );
     if (lasting !== undefined && 'failure' in lasting) {
       // It answered, with a failure of the call itself: the batch as a whole makes no sense to it.
       for (const entry of batch) {

@@ -73,11 +73,7 @@ export class ServerLink {
   }
 
   /** @throws Failure unreachable, timeout, incompatible (a malformed reply), or what the server answered */
-  async call<C extends CallName>(
-    name: C,
-    argument: Argument<C>,
-    options?: CallOptions,
-  ): Promise<Result<C>> {
+  async call<C extends CallName>(name: C, argument: Argument<C>, options?: CallOptions): Promise<Result<C>> {
     const reply = await this.#required(name).call(name, argument, options);
     const parsed = (calls[name].result as unknown as z.ZodType<Result<C>>).safeParse(reply);
     if (parsed.success) return parsed.data;

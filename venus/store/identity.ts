@@ -65,7 +65,11 @@ export class Identity {
 
   #take(): number {
     if (this.#next > this.#limit) {
-      throw new Failure('busy', 'venus.identity', 'the disk is too slow to reserve new identifiers; try again');
+      throw new Failure(
+        'busy',
+        'venus.identity',
+        'the disk is too slow to reserve new identifiers; try again',
+      );
     }
     if (this.#limit - this.#next < block / 2) void this.#extend().catch(() => undefined);
     return this.#next++;

@@ -34,7 +34,8 @@ export class LeaseTable implements Leases {
       throw new Failure('busy', 'venus.leases', `there are ${bound} leases already`);
     }
     const checked = row.safeParse(lease);
-    if (!checked.success) throw new Failure('too-large', 'venus.leases', 'the lease is malformed or its note too long');
+    if (!checked.success)
+      throw new Failure('too-large', 'venus.leases', 'the lease is malformed or its note too long');
     this.#leases.set(lease.token, checked.data);
     this.#buffer.put(`x/${lease.token}`, seal(checked.data));
     await this.#buffer.flush();

@@ -1,9 +1,16 @@
 import t from 'tap';
-import { Failure, type Fid, type Result, type StoreId, type VnodeStatus } from '../../vice/interface/index.js';
+import {
+  Failure,
+  type Fid,
+  type Result,
+  type StoreId,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
 import { collateStatus, collateUpdate } from './collate.js';
 
 const fid = '7f000001.2.00000000000000aa' as Fid;
-const update = (venus: string, counter: number): StoreId => `${venus.padStart(16, '0')}:${counter}` as StoreId;
+const update = (venus: string, counter: number): StoreId =>
+  `${venus.padStart(16, '0')}:${counter}` as StoreId;
 
 function version(vv: Record<string, number>, known: Record<string, number>, storeId: StoreId): VnodeStatus {
   return {
@@ -12,7 +19,9 @@ function version(vv: Record<string, number>, known: Record<string, number>, stor
     parent: null,
     vv,
     storeId,
-    known: Object.fromEntries(Object.entries(known).map(([venus, count]) => [venus.padStart(16, '0'), count])),
+    known: Object.fromEntries(
+      Object.entries(known).map(([venus, count]) => [venus.padStart(16, '0'), count]),
+    ),
     data: { storeId, length: 1, digest: 'd' },
     target: null,
     created: 0,

@@ -52,7 +52,7 @@ export class Fetcher {
     return this.#found(fid);
   }
 
-  /** As `fresh`, for many objects of one volume in few calls; afterwards those that still exist are cached and valid. */
+  /** As `fresh`, for many objects of one volume in few calls; those that still exist are cached and valid then. */
   async freshen(fids: readonly Fid[]): Promise<void> {
     const [first] = fids;
     if (first === undefined) return;
@@ -128,7 +128,10 @@ export class Fetcher {
       }
       const behind = new Set<Fid>();
       fids.forEach((fid, index) => {
-        const statuses = replies.map(({ member, reply }) => ({ member, status: reply.statuses[index] ?? null }));
+        const statuses = replies.map(({ member, reply }) => ({
+          member,
+          status: reply.statuses[index] ?? null,
+        }));
         const collated = this.#collate(volume, fid, statuses);
         if (collated.behind.length > 0 && collated.status !== null) behind.add(fid);
         this.#install(volume, fid, collated.status, fetch.wasBroken(fid));
@@ -162,7 +165,8 @@ export class Fetcher {
     }
     if (cached !== undefined && !isWithin(cached.status.known, status.known)) {
       // Ours is newer: valid as it is once servers have it, to be asked again if it was not only newer.
-      if (isWithin(status.known, cached.status.known)) cache.putStatus(cached.status, volume.epoch, cached.complete);
+      if (isWithin(status.known, cached.status.known))
+        cache.putStatus(cached.status, volume.epoch, cached.complete);
       return;
     }
     // What a directory has known determines its names.
@@ -255,7 +259,10 @@ export class Fetcher {
         names.set(name, { name, fid: child.fid, kind: child.kind });
         const known = children.get(child.fid);
         const replies = [known ?? null, child].map((item) => ({ member: undefined, status: item }));
-        children.set(child.fid, known === undefined ? child : (collateStatus(replies, undefined).status ?? child));
+        children.set(
+          child.fid,
+          known === undefined ? child : (collateStatus(replies, undefined).status ?? child),
+        );
       }
     }
     let turn = 0;
@@ -272,7 +279,8 @@ export class Fetcher {
     cache.setNames(fid, names);
     const object = cache.putStatus(status, volume.epoch, true);
     if (wasBroken(fid)) cache.put({ ...object, suspect: true });
-    for (const [name, entry] of before ?? []) if (!names.has(name)) this.#world.volume(entry.fid).doubt(entry.fid);
+    for (const [name, entry] of before ?? [])
+      if (!names.has(name)) this.#world.volume(entry.fid).doubt(entry.fid);
   }
 
   /** The replies of those AVSG members that answered. */
@@ -286,7 +294,11 @@ export class Fetcher {
           (reply) => ({ member, reply }),
           (error: unknown) => {
             if (!isFailure(error)) throw error;
-            this.#world.log.warn('call failed', { server: member.server.name, kind: error.kind, message: error.message });
+            this.#world.log.warn('call failed', {
+              server: member.server.name,
+              kind: error.kind,
+              message: error.message,
+            });
             return undefined;
           },
         ),

@@ -76,7 +76,10 @@ export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
   properties: z.record(z.string(), z.string()),
 });
 
-const updateSet: z.ZodType<UpdateSet> = z.strictObject({ storeId, replicas: z.array(z.string().max(64)).max(64) });
+const updateSet: z.ZodType<UpdateSet> = z.strictObject({
+  storeId,
+  replicas: z.array(z.string().max(64)).max(64),
+});
 /** COP2 messages that ride on another call, so that a connected update costs one round. */
 const cop2 = z.array(updateSet).max(1000);
 

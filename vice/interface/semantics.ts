@@ -60,7 +60,8 @@ export function applyRecord(tree: Tree, record: Mutation): Effect {
       return applyRename(tree, record);
     case 'store': {
       const file = existing(tree, record.fid);
-      if (file.kind !== 'file') throw failure(file.kind === 'directory' ? 'is-directory' : 'invalid', file.fid);
+      if (file.kind !== 'file')
+        throw failure(file.kind === 'directory' ? 'is-directory' : 'invalid', file.fid);
       const data = { storeId: record.storeId, length: record.length, digest: record.digest };
       return changedOnly({ ...touched(file, record), data, modified: record.modified });
     }

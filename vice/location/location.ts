@@ -4,13 +4,7 @@
  * LO-1  The version held never decreases, also over a restart.
  * LO-2  A document is on the disk before anybody is told of it.
  */
-import {
-  Failure,
-  realmDocumentSchema,
-  seal,
-  unseal,
-  type RealmDocument,
-} from '../interface/index.js';
+import { Failure, realmDocumentSchema, seal, unseal, type RealmDocument } from '../interface/index.js';
 import type { Store } from '../seam/store.js';
 
 export interface Location {

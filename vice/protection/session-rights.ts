@@ -5,14 +5,7 @@
  * lists per directory (rlidwka) will be asked in `checkRecord`, which is why it is called for every record
  * of every batch.
  */
-import {
-  calls,
-  Failure,
-  type CallName,
-  type Mutation,
-  type Peer,
-  type Role,
-} from '../interface/index.js';
+import { calls, Failure, type CallName, type Mutation, type Peer, type Role } from '../interface/index.js';
 
 /** @throws Failure access-denied when a peer of this role may not make this call. */
 export function checkCall(peer: Peer, name: CallName): void {

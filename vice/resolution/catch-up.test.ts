@@ -38,7 +38,10 @@ t.test('a server that was away catches up with everything, byte for byte', async
   if (asked !== undefined) asked.changesSince.length = 0;
   realm.kill('s3');
   await realm.start('s3');
-  t.ok(realm.asked.get('s3')?.changesSince.every((since) => since > 200), 'a restart goes on where it was');
+  t.ok(
+    realm.asked.get('s3')?.changesSince.every((since) => since > 200),
+    'a restart goes on where it was',
+  );
   await realm.isSame(t, 'restarted');
 });
 
@@ -148,4 +151,3 @@ t.test('a broken transfer between servers is resumed where it broke', async (t) 
   t.ok((realm.downloads('s3')[1]?.start ?? 0) > 0);
   await realm.isSame(t, 'after');
 });
-

@@ -5,14 +5,7 @@
  */
 import t from 'tap';
 import { mutation } from '../../conformance/bare-realm/gateway.js';
-import {
-  BareRealm,
-  digestOf,
-  names,
-  root,
-  volume,
-  type Client,
-} from '../../conformance/bare-realm/realm.js';
+import { BareRealm, digestOf, names, root, volume, type Client } from '../../conformance/bare-realm/realm.js';
 import {
   fidsOf,
   isFailure,

@@ -244,6 +244,9 @@ t.test('independent changes go on beside a blocked one, in bounded steps', async
   }
   const { steps, blocked } = plan(tree, candidates(tree, wanted));
   t.same(blocked, [fidOf(3)], 'its child is not here');
-  t.equal(steps.reduce((count, step) => count + step.objects.length, 0), 251);
+  t.equal(
+    steps.reduce((count, step) => count + step.objects.length, 0),
+    251,
+  );
   t.ok(steps.every((step) => step.objects.length <= stepObjects));
 });

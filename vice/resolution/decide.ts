@@ -7,15 +7,7 @@
  * RS-1  `pull` and `remove` lose nothing: the peer has incorporated every update that this replica has.
  * RS-2  Symmetric: if one side pulls, the other keeps; both call the same pairs inconsistent.
  */
-import {
-  isRunt,
-  isWithin,
-  maximum,
-  relate,
-  unionOf,
-  compare,
-  type VnodeStatus,
-} from '../interface/index.js';
+import { isRunt, isWithin, maximum, relate, unionOf, compare, type VnodeStatus } from '../interface/index.js';
 
 /** An object as a replica holds it: alive, or remembered as removed. */
 export interface Held {

@@ -44,7 +44,7 @@ export function plan(tree: OwnTree, candidates: ReadonlyMap<Fid, Candidate>): Pl
   const after = new Afterwards(tree, candidates);
   const blocked: Fid[] = [];
   // Blocking one can only block more, so this ends.
-  for (let before = -1; before !== blocked.length; ) {
+  for (let before = -1; before !== blocked.length;) {
     before = blocked.length;
     for (const candidate of after.active.values()) {
       if (!isBlocked(tree, after, candidate)) continue;

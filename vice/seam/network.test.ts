@@ -127,7 +127,10 @@ t.test('memory: a killed process is dead, its peers learn it, a new one takes it
   const gateway = network.host('g1');
   const second = await clock.until(gateway.dial(address, dialOptions));
   let settled = false;
-  second.call('never', null).finally(() => (settled = true)).catch(() => undefined);
+  second
+    .call('never', null)
+    .finally(() => (settled = true))
+    .catch(() => undefined);
   await clock.advance(20);
   test.equal(reborn.calls, 1);
   network.kill('g1');

@@ -1,9 +1,5 @@
 /** The replicas that this server holds, as the realm document assigns them. */
-import {
-  Failure,
-  type RealmDocument,
-  type VolumeId,
-} from '../interface/index.js';
+import { Failure, type RealmDocument, type VolumeId } from '../interface/index.js';
 import type { Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import type { Log } from '../seam/log.js';

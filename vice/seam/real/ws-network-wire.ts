@@ -47,7 +47,13 @@ export class WebSocketWire implements Wire {
     // Before the handshake there is nobody to be polite to.
     if (this.#socket.readyState === WebSocket.CONNECTING) return this.#socket.terminate();
     this.#uncork();
-    this.#socket.close(1000, Buffer.from(reason).subarray(0, 100).toString('latin1').replace(/[^ -~]/g, '?'));
+    this.#socket.close(
+      1000,
+      Buffer.from(reason)
+        .subarray(0, 100)
+        .toString('latin1')
+        .replace(/[^ -~]/g, '?'),
+    );
     const timer = this.#clock.after(closeMs, () => this.#socket.terminate());
     this.#socket.once('close', () => timer.cancel());
   }

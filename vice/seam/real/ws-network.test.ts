@@ -270,4 +270,3 @@ t.test('a transfer that stands still is given up, a long one is not', async (tes
   await upload;
   link.close();
 });
-

@@ -10,7 +10,11 @@ export class MemoryConnection {
   constructor(ways: Ways, clientHost: string, serverHost: string, isLost: (message: Uint8Array) => boolean) {
     const there = new Path(ways, clientHost, serverHost);
     const back = new Path(ways, serverHost, clientHost);
-    this.client = new MemoryWire(there, () => this.server, () => false);
+    this.client = new MemoryWire(
+      there,
+      () => this.server,
+      () => false,
+    );
     this.server = new MemoryWire(back, () => this.client, isLost);
   }
 
