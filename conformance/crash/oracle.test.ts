@@ -3,12 +3,17 @@ import t from 'tap';
 import { nextStep } from './generator.js';
 import { Seeded } from './seeded.js';
 import { judge } from './verdict.js';
+import type { Folder } from './writer.js';
 import { apply, compare, emptyWorld, subtree, type Change, type Item, type World } from './world.js';
 
 const put = (path: string, digest: string): Change => ({ kind: 'put', path, digest, length: 1 });
 
 function make(...changes: readonly Change[]): World {
   return changes.reduce(apply, emptyWorld);
+}
+
+function folder(worlds: Folder['worlds']): Folder {
+  return { path: '/w', worlds, unanswered: [] };
 }
 
 t.test('changes make the worlds that WebDAV makes', async (t) => {
@@ -37,16 +42,12 @@ t.test('the judge finds what must not be', async (t) => {
     ['a lost mark', apply(after, { kind: 'proppatch', path: 'f', mark: 'x' }), 'property'],
   ];
   for (const [name, got, says] of cases) {
-    t.match(judge({ path: '/w', worlds: [before, after] }, got)[0], says, name);
-    t.match(judge({ path: '/w', worlds: [after] }, got)[0], says, `${name}, when all was acknowledged`);
+    t.match(judge(folder([before, after]), got)[0], says, name);
+    t.match(judge(folder([after]), got)[0], says, `${name}, when all was acknowledged`);
   }
-  for (const world of [before, after]) t.same(judge({ path: '/w', worlds: [before, after] }, world), []);
-  t.match(
-    judge({ path: '/w', worlds: [after] }, before)[0],
-    'other bytes',
-    'an acknowledged change that is undone',
-  );
-  t.match(judge({ path: '/w', worlds: [undefined] }, before)[0], 'should not exist');
+  for (const world of [before, after]) t.same(judge(folder([before, after]), world), []);
+  t.match(judge(folder([after]), before)[0], 'other bytes', 'an acknowledged change that is undone');
+  t.match(judge(folder([undefined]), before)[0], 'should not exist');
 });
 
 t.test('the generator repeats itself, and draws only possible changes of every kind', async (t) => {

@@ -12,7 +12,11 @@ export async function judgeFolder(client: WebdavClient, folder: Folder): Promise
   } catch (error) {
     return [`${folder.path} cannot be read: ${error instanceof Error ? error.message : String(error)}`];
   }
-  return judge(folder, got).map((fault) => `${folder.path}: ${fault}`);
+  return judge(folder, got).map((fault) => `${folder.path}: ${fault}${story(folder)}`);
+}
+
+function story({ unanswered }: Folder): string {
+  return unanswered.length === 0 ? '' : ` (without an answer: ${unanswered.slice(-3).join(', ')})`;
 }
 
 export function judge(folder: Folder, got: World | undefined): string[] {

@@ -18,6 +18,8 @@ export interface Folder {
   readonly path: string;
   /** What it may hold; undefined: that it does not exist. */
   worlds: readonly (World | undefined)[];
+  /** The changes that had no answer, for the report. */
+  readonly unanswered: string[];
 }
 
 type Outcome =
@@ -54,7 +56,11 @@ export class Writer {
   /** Works until `stop`. */
   async run(): Promise<void> {
     while (!this.#stopping) {
-      const folder: Folder = { path: `/${this.#name}-${this.folders.length}`, worlds: [undefined] };
+      const folder: Folder = {
+        path: `/${this.#name}-${this.folders.length}`,
+        worlds: [undefined],
+        unanswered: [],
+      };
       this.folders.push(folder);
       await this.#workIn(folder);
     }
@@ -99,6 +105,7 @@ export class Writer {
       return false;
     }
     this.unknown += 1;
+    folder.unanswered.push(describe(folder, step.change));
     folder.worlds = [...folder.worlds, after];
     await pause(pauseMs);
     return false;

@@ -26,7 +26,11 @@ export function launchRole(
   report: (report: ChildReport) => void,
 ): Launched {
   // The channel is the life line: it breaks when this process ends in whatever way; the child then ends too.
-  const child = fork(command, [role, '--config', configFile], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  const child = fork(command, [role, '--config', configFile], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // Flushes wait in libuv's threads: the default of four would make uploads, commits and reads wait for each other.
+    env: { UV_THREADPOOL_SIZE: '16', ...process.env },
+  });
   child.stdout?.on('data', (chunk: Buffer) => log.write(chunk));
   child.stderr?.on('data', (chunk: Buffer) => log.write(chunk));
   child.on('message', (message) => {

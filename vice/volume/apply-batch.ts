@@ -64,7 +64,11 @@ export function applyBatch(
         const held = look(fid);
         if (held !== undefined && isAhead(record, held)) ahead.add(fid);
       }
-      if (isDone(transaction, record, look)) continue;
+      if (transaction.isMarkedApplied(record.storeId)) continue;
+      if (isHere(record, look, transaction)) {
+        countOnce(transaction, record, context.replica);
+        continue;
+      }
       mustCertify(record, look);
       if (record.op === 'store') mustHaveContents(record, context.lengths);
       if (record.op === 'rename') mustHaveSettledPath(transaction, record.toParent);
@@ -80,14 +84,31 @@ export function applyBatch(
   return { storeIds, versions: versionsOf(transaction, touched), ahead: [...ahead] };
 }
 
-function isDone(transaction: VolumeTransaction, record: Mutation, look: Look): boolean {
-  if (transaction.isMarkedApplied(record.storeId)) return true;
+/** Whether resolution has brought the update before its record came. */
+function isHere(record: Mutation, look: Look, transaction: VolumeTransaction): boolean {
   const already = alreadyApplied(record, look, (directory, name) => transaction.entry(directory, name));
   if (already === 'partly') {
     const message = 'this replica is in the middle of resolving this update; ask again after resolution';
     throw new Failure('stale', 'vice.mutate', message, { fid: record.fid });
   }
   return already === 'yes';
+}
+
+/**
+ * An update that came by resolution: the caller will tell all replicas that this one has applied it, and they count
+ * it (COP2), so this one has to as well. Nobody must know of more updates here than there are. It is a change
+ * with a stamp, as every other count of one's own: that is how peers hear what they have missed.
+ */
+function countOnce(transaction: VolumeTransaction, record: Mutation, replica: string): void {
+  transaction.nextStamp();
+  for (const fid of fidsOf(record)) {
+    const row = transaction.object(fid);
+    if (row === undefined) continue;
+    const status = { ...row.status, vv: increment(row.status.vv, [replica]) };
+    if (row.removed) transaction.putTombstone(status);
+    else transaction.put(status);
+  }
+  transaction.markApplied(record.storeId);
 }
 
 function mustCertify(record: Mutation, look: Look): void {

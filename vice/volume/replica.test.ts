@@ -353,6 +353,20 @@ t.test('COP2: equal vectors; lost, late, doubled and foreign ones do no harm', a
   await b.cop2([{ storeId: silent.storeId, replicas: ['a', 'b'] }]);
   t.same(b.status(silent.fid)?.vv, { a: 2, b: 1 });
 
+  t.comment('b has an update by resolution before its record comes');
+  const brought = venus.chmod(a, silent.fid, 0o711);
+  await apply(a, brought);
+  await b.force({ objects: objects(a, silent.fid), removed: [] });
+  const stamps = [b.stamp];
+  for (const _ of ['the record', 'its replay']) {
+    await apply(b, brought);
+    stamps.push(b.stamp);
+  }
+  t.same(b.status(silent.fid)?.vv, { a: 3, b: 2 }, 'counted, and once');
+  t.same(stamps.map((stamp) => stamp - b.stamp), [-1, 0, 0], 'peers hear of it');
+  await a.cop2([{ storeId: brought.storeId, replicas: ['a', 'b'] }]);
+  t.same(a.status(silent.fid)?.vv, { a: 3, b: 1 }, 'nobody counts more than there are');
+
   const late = venus.make(a, 'create', root, 'late');
   await apply(a, late);
   await one.clock.advance(pendingMs);

@@ -1,0 +1,141 @@
+/** What Venus keeps on the gateway's disk, over failures and crashes. */
+import t from 'tap';
+import { counterOf, Failure, venusOf, volumeId, type Mutation } from '../../vice/interface/index.js';
+import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
+import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
+import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
+import { ModifyLog } from '../log/modify-log.js';
+import { Identity } from './identity.js';
+import { LeaseTable } from './lease-table.js';
+import { WriteBuffer } from './write-buffer.js';
+
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+const text = (value: Uint8Array | undefined): string | undefined =>
+  value === undefined ? undefined : Buffer.from(value).toString();
+const volume = volumeId('7f000001');
+if (volume === undefined) throw new Error('bad volume id');
+
+t.test('writes are read back at once, and are one transaction per turn', async (t) => {
+  const store = new MemoryStore({});
+  const buffer = new WriteBuffer(store);
+  buffer.put('a/1', bytes('one'));
+  buffer.put('a/2', bytes('two'));
+  buffer.put('b', bytes('other'));
+  t.equal(text(buffer.get('a/1')), 'one', 'before the flush');
+  buffer.remove('a/1');
+  t.equal(buffer.get('a/1'), undefined);
+  t.same(
+    [...buffer.scan('a/')].map(({ key }) => key),
+    ['a/2'],
+  );
+  await buffer.flush();
+  t.equal(store.get('a/1'), undefined);
+  t.equal(text(store.get('a/2')), 'two');
+  buffer.put('a/0', bytes('zero'));
+  t.same(
+    [...buffer.scan('a/')].map(({ key, value }) => `${key}=${text(value)}`),
+    ['a/0=zero', 'a/2=two'],
+    'stored and buffered rows in order',
+  );
+  t.same(
+    [...buffer.scan('a/', 1)].map(({ key }) => key),
+    ['a/0'],
+  );
+});
+
+t.test(
+  'a full disk is told to who waits for the flush; the writes are tried again with the next ones',
+  async (t) => {
+    const store = new MemoryStore({});
+    const buffer = new WriteBuffer(store);
+    store.failNext('no-space');
+    buffer.put('a', bytes('one'));
+    await t.rejects(buffer.flush(), { kind: 'no-space' } as unknown as Error);
+    t.equal(text(buffer.get('a')), 'one');
+    buffer.put('b', bytes('two'));
+    await buffer.flush();
+    t.equal(text(store.get('a')), 'one', 'nothing was forgotten');
+    t.equal(text(store.get('b')), 'two');
+  },
+);
+
+t.test('no identifier is made twice, over a crash at any point', async (t) => {
+  const clock = new SimulatedClock();
+  let store = new MemoryStore({ clock, flushMs: 5 });
+  const seen = new Set<number>();
+  let venus: string | undefined;
+  for (let life = 0; life < 5; life += 1) {
+    const opening = Identity.open(new WriteBuffer(store), seededRandom(life));
+    await clock.advance(20);
+    const identity = await opening;
+    venus ??= identity.venus;
+    t.equal(identity.venus, venus, 'the same Venus as before');
+    for (let made = 0; made < 1000; made += 1) {
+      const id = made % 2 === 0 ? identity.newStoreId() : undefined;
+      if (id === undefined) identity.newFid(volume);
+      else {
+        if (seen.has(counterOf(id))) t.fail(`${id} was made before`);
+        seen.add(counterOf(id));
+        if (venusOf(id) !== venus) t.fail(`${id} is not ours`);
+      }
+    }
+    store = store.crash();
+  }
+  t.equal(seen.size, 2500);
+});
+
+t.test('the log after a crash is what was flushed, in order, and knows what contents it needs', async (t) => {
+  const clock = new SimulatedClock();
+  const store = new MemoryStore({ clock, flushMs: 5 });
+  const buffer = new WriteBuffer(store);
+  const log = new ModifyLog(buffer);
+  const record = (counter: number): Mutation => ({
+    op: 'store',
+    storeId: `00000000000000aa:${counter}` as Mutation['storeId'],
+    time: 0,
+    author: 'ann',
+    base: {},
+    fid: '7f000001.2.aa' as Extract<Mutation, { op: 'store' }>['fid'],
+    length: 1,
+    digest: counter.toString(16).padStart(64, '0'),
+    modified: 0,
+  });
+  const first = log.append(volume, [record(1)]);
+  const second = log.append(volume, [record(2)]);
+  await clock.advance(20);
+  await Promise.all([first.durable, second.durable]);
+  log.remove(first.entry);
+  t.notOk(log.needs(record(1).op === 'store' ? '1'.padStart(64, '0') : ''), 'its contents may go');
+  await clock.advance(20);
+  log.append(volume, [record(3)]);
+  const after = new ModifyLog(new WriteBuffer(store.crash()));
+  t.same(
+    [...after.of(volume)].map(({ records }) => records[0]?.storeId),
+    ['00000000000000aa:2'],
+    'the first was removed, the third not yet flushed',
+  );
+  t.ok(after.needs('2'.padStart(64, '0')));
+  t.equal(after.oldestCounter(), 2);
+  const { entry } = after.append(volume, [record(4)]);
+  t.ok(entry.sequence > second.entry.sequence, 'sequence numbers go on');
+});
+
+t.test('leases survive a restart; malformed ones are refused', async (t) => {
+  const store = new MemoryStore({});
+  const leases = new LeaseTable(new WriteBuffer(store));
+  const lease = {
+    token: 'urn:uuid:1',
+    fid: '7f000001.2.aa' as Extract<Mutation, { op: 'store' }>['fid'],
+    holder: 'ann',
+    expires: 5,
+    note: 'x',
+  };
+  await leases.put(lease);
+  await leases.put({ ...lease, token: 'urn:uuid:2' });
+  await leases.remove('urn:uuid:2');
+  await leases.remove('never there');
+  t.same(new LeaseTable(new WriteBuffer(store)).all(), [lease]);
+  const tooLong = leases.put({ ...lease, note: 'x'.repeat(9000) });
+  const failure = await tooLong.catch((error: unknown) => error);
+  t.ok(failure instanceof Failure && failure.kind === 'too-large');
+});
