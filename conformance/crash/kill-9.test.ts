@@ -19,7 +19,7 @@ const kills = Number(process.env['CODA_CRASH_KILLS'] ?? 210);
 const seed = Number(process.env['CODA_CRASH_SEED'] ?? 20_260_101);
 const writerCount = 6;
 
-t.setTimeout(20 * 60_000);
+t.setTimeout(30 * 60_000);
 
 t.test(`kill -9, ${kills} times under load (seed ${seed})`, async (t) => {
   const data = await mkdtemp(join(tmpdir(), 'coda-crash-'));

@@ -10,7 +10,7 @@ import t from 'tap';
 import { z } from 'zod';
 import { statusSchema, type Status } from '../realm/status.js';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const command = fileURLToPath(new URL('main.js', import.meta.url));
 
@@ -35,6 +35,7 @@ interface Ended {
 /** Runs `coda` to its end. */
 async function coda(...options: string[]): Promise<Ended> {
   const child = spawn(process.execPath, [command, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.teardown(() => child.kill('SIGKILL'));
   const text = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (text.stderr += chunk.toString()));
