@@ -31,7 +31,16 @@ import type { Identity } from '../store/identity.js';
 import type { Fetcher } from '../volume/fetch.js';
 import type { Volume } from '../volume/volume.js';
 import { copyRecords, type Common, type MakeCommon } from './copying.js';
-import { attempts, changed, crossVolume, exists, expect, isDirectory, retrying } from './expectation.js';
+import {
+  attempts,
+  changed,
+  crossVolume,
+  exists,
+  expect,
+  isDirectory,
+  isOutdated,
+  retrying,
+} from './expectation.js';
 import { inside, Latches, named, whole, type LatchRequest } from './latches.js';
 import { checkName, findEntry } from './namespace.js';
 import { subtreeRecords } from './subtree.js';
@@ -135,11 +144,10 @@ export class Changes {
       expect(expectation, found);
       if (found.status.kind !== 'directory') return this.#removeObject(caller, where, found, expectation);
       try {
-        await this.#removeMembers(caller, found.status.fid);
-        return await this.#removeObject(caller, where, found, expectation);
+        return await this.#removeTree(caller, where, found);
       } catch (error) {
-        // Somebody put something into it meanwhile.
-        if (attempt >= attempts || !isFailure(error, 'not-empty')) throw error;
+        // Somebody put something into it meanwhile, or took something out.
+        if (attempt >= attempts || !isOutdated(error)) throw error;
       }
     }
   }
@@ -155,7 +163,8 @@ export class Changes {
     const source = await this.#existing(from);
     const target = (await this.#target(to)).existing;
     const isReplaced = target !== undefined && target.status.fid !== source.status.fid;
-    const tree = isReplaced ? await this.#subtree(caller, to, target, options) : undefined;
+    const stored = { parent: to.parent, name: await this.#entryName(to) };
+    const tree = isReplaced ? await this.#subtree(caller, stored, target, options) : undefined;
     const latches = [inside(from.parent), inside(to.parent), named(from), named(to)];
     if (source.status.kind === 'directory') latches.push({ key: 'a/rename', mode: 'exclusive' });
     if (isReplaced && target.status.kind === 'directory') latches.push(whole(target.status.fid));
@@ -281,25 +290,18 @@ export class Changes {
     }
   }
 
-  /** Removes one file, link or empty directory that bears `where`. */
+  /** Removes one file or link that bears `where`. */
   #removeObject(caller: Caller, where: Name, seen: CachedObject, expectation?: Expectation): Promise<void> {
-    const { fid, kind } = seen.status;
-    const latches = [inside(where.parent), named(where)];
-    if (kind === 'directory') latches.push(whole(fid));
-    return this.#change(latches, async () => {
+    const { fid } = seen.status;
+    return this.#change([inside(where.parent), named(where)], async () => {
       const found = await this.#existing(where);
       expect(expectation, found);
       if (found.status.fid !== fid) throw changed(found.status.fid);
-      if (kind === 'directory') {
-        await this.#world.fetcher.directory(fid);
-        if (!this.#world.cache.isEmpty(fid))
-          throw new Failure('not-empty', 'venus.remove', 'it is not empty', { fid });
-      }
       const name = await this.#entryName(where);
       await this.#world.reintegrator.submit(this.#world.volume(where.parent), {
         records: (newStoreId) => [
           {
-            op: kind === 'directory' ? 'rmdir' : 'remove',
+            op: 'remove',
             ...this.#common(caller)(newStoreId(), { ...this.#known(where.parent), ...this.#known(fid) }),
             parent: where.parent,
             name,
@@ -310,7 +312,19 @@ export class Changes {
     });
   }
 
-  /** Makes the removal of what a rename replaces: all of it in the rename's own entry where it is small enough. */
+  /** Removes a directory with all that is below it: in one entry, so whole or not at all, if it is small enough. */
+  async #removeTree(caller: Caller, where: Name, seen: CachedObject): Promise<void> {
+    const { fid } = seen.status;
+    const stored = { parent: where.parent, name: await this.#entryName(where) };
+    const removals = await this.#subtree(caller, stored, seen, { replace: true });
+    await this.#latches.with([inside(where.parent), named(where), whole(fid)], async () => {
+      const found = await this.#existing(where);
+      if (found.status.fid !== fid) throw changed(found.status.fid);
+      await this.#world.reintegrator.submit(this.#world.volume(where.parent), { records: removals });
+    });
+  }
+
+  /** Makes the removal of what goes or is replaced: all of it in the rename's own entry where it is small enough. */
   async #subtree(
     caller: Caller,
     where: Name,

@@ -8,14 +8,18 @@ export const attempts = 5;
 /** Refusals that say: the cache was not up to date. The reintegrator has marked what was touched. */
 const outdated = ['conflict', 'stale', 'exists', 'not-found', 'not-empty', 'not-directory', 'loop'] as const;
 
+/** Whether `error` is a refusal that says: the cache was not up to date. */
+export function isOutdated(error: unknown): boolean {
+  return isFailure(error, ...outdated) && error.operation === 'vice.mutate';
+}
+
 /** Runs `work` again where the servers refused what the cache had allowed. */
 export async function retrying<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work();
     } catch (error) {
-      const again = isFailure(error, ...outdated) && error.operation === 'vice.mutate';
-      if (!again || attempt >= attempts) throw error;
+      if (!isOutdated(error) || attempt >= attempts) throw error;
     }
   }
 }

@@ -7,7 +7,7 @@ import type { Log } from '../../vice/seam/log.js';
 import type { Member } from '../volume/volume.js';
 
 /** Bytes that may wait for one slow server before the writer waits for it. */
-const aheadBytes = 1024 * 1024;
+const aheadBytes = 256 * 1024;
 
 /** One body on its way to one member. */
 export class Transfer {

@@ -6,6 +6,7 @@ import {
   fidsOf,
   increment,
   isFailure,
+  knows,
   limits,
   venusOf,
   type Effect,
@@ -148,6 +149,10 @@ function mustHaveContents(record: StoreRecord, lengths: ReadonlyMap<string, numb
 }
 
 function install(transaction: VolumeTransaction, record: Mutation, effect: Effect, replica: string): void {
+  // Where resolution has brought the update already, its counts at the other replicas came with it.
+  const uncounted = fidsOf(record).filter((fid) => {
+    return !knows(transaction.object(fid)?.status.known ?? {}, record.storeId);
+  });
   transaction.nextStamp();
   const counted = (status: VnodeStatus): VnodeStatus => ({ ...status, vv: increment(status.vv, [replica]) });
   // A name has to go before its object, and an object has to be there before its name.
@@ -159,7 +164,7 @@ function install(transaction: VolumeTransaction, record: Mutation, effect: Effec
   for (const status of effect.changed) transaction.put(counted(status));
   for (const { directory, entry } of effect.bound) transaction.bind(directory, entry);
   transaction.markApplied(record.storeId);
-  transaction.awaitCop2(record.storeId, fidsOf(record));
+  transaction.awaitCop2(record.storeId, uncounted);
 }
 
 function versionsOf(transaction: VolumeTransaction, fids: ReadonlySet<Fid>): AppliedBatch['versions'] {

@@ -164,7 +164,7 @@ class AfterStep {
   }
 
   settle(): void {
-    for (let before = Infinity; this.installable.size < before; ) {
+    for (let before = Infinity; this.installable.size < before;) {
       before = this.installable.size;
       for (const object of [...this.installable.values()]) {
         if (!this.#fits(object)) this.installable.delete(object.fid);

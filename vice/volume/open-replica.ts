@@ -43,6 +43,13 @@ const changedMost = 10_000;
 /** One page of changes for a peer: objects, and characters of their properties (a frame has 16 MiB). */
 const page = { objects: 1000, properties: 2 * 1024 * 1024 } as const;
 
+/**
+ * Stamps left out before the first change after an opening. Before a crash somebody may have been told of stamps
+ * that were not flushed yet; were they given out again, for other changes, he would never hear of those (VR-2).
+ * More than what waits for a flush at any time.
+ */
+const restartGap = 1_000_000;
+
 export interface ReplicaOptions {
   readonly volume: VolumeId;
   /** Slot in version vectors. */
@@ -69,8 +76,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     log.error('volume record damaged: peers and clients must look at everything again', { volume });
     meta = await writeMeta(store, keys, { ...recovered(reader), incarnation: randomHex(random, 8) });
   }
+  const isNew = meta === undefined;
   meta ??= await writeMeta(store, keys, { stamp: 0, used: 0, incarnation: randomHex(random, 8) });
-  return new StoredReplica(options, keys, meta.incarnation);
+  return new StoredReplica(options, keys, meta.incarnation, isNew);
 }
 
 class StoredReplica implements Replica {
@@ -87,10 +95,12 @@ class StoredReplica implements Replica {
   readonly #cache = new RowCache();
   readonly #pending = new PendingUpdates();
   readonly #listeners: ((change: Change) => void)[] = [];
+  /** Settled once stamps may be given out; undefined before the first change. */
+  #stamps: Promise<void> | undefined;
   /** Changes that are not yet flushed, in stamp order. */
   #unannounced: Change[] = [];
 
-  constructor(options: ReplicaOptions, keys: VolumeKeys, incarnation: string) {
+  constructor(options: ReplicaOptions, keys: VolumeKeys, incarnation: string, isNew: boolean) {
     this.volume = options.volume;
     this.id = options.id;
     this.group = options.group;
@@ -101,6 +111,7 @@ class StoredReplica implements Replica {
     this.#keys = keys;
     this.#reader = new VolumeReader(options.store, keys);
     this.#references = ContainerReferences.of(options);
+    if (isNew) this.#stamps = Promise.resolve();
     for (const storeId of this.#reader.awaitingCop2()) this.#pending.add(storeId, options.clock.monotonic());
   }
 
@@ -230,6 +241,7 @@ class StoredReplica implements Replica {
     speaker: Speaker | undefined,
     work: (transaction: VolumeTransaction) => T,
   ): Promise<{ readonly result: T; readonly stamp: number }> {
+    await (this.#stamps ??= this.#leaveRestartGap());
     let finished: Finished | undefined;
     let change: Change | undefined;
     try {
@@ -250,6 +262,18 @@ class StoredReplica implements Replica {
       // The store may have taken back what the cache shows already.
       if (finished !== undefined) this.#cache.clear();
       this.#unannounced = this.#unannounced.filter((other) => other !== change);
+      throw error;
+    }
+  }
+
+  async #leaveRestartGap(): Promise<void> {
+    try {
+      await this.#store.transact((transaction) => {
+        const meta = this.#meta();
+        transaction.put(this.#keys.meta, seal({ ...meta, stamp: meta.stamp + restartGap }));
+      });
+    } catch (error) {
+      this.#stamps = undefined;
       throw error;
     }
   }

@@ -190,6 +190,8 @@ t.test('a new volume has a root that knows nothing, and keeps its incarnation', 
   t.same([replica.stamp, names(replica)], [0, []]);
   const again = await open({ store: store.reopen() });
   t.equal(again.incarnation, replica.incarnation);
+  await apply(again, new Venus('a').make(again, 'create', root, 'file'));
+  t.ok(again.stamp > 1000, 'what a crash has swallowed has no stamp that comes again');
   t.same(replica.changedSince(0, replica.incarnation), []);
   t.equal(replica.changedSince(0, 'another'), null, 'of another history nothing can be told');
   t.equal(replica.changedSince(1, replica.incarnation), null, 'nor of the future');
@@ -218,7 +220,13 @@ t.test('the life of a file: made, written, renamed, removed', async (t) => {
   await check(replica);
 
   await apply(replica, venus.rename(replica, create.fid, [docs.fid, 'Ω'], [root, 'final']));
-  t.same([names(replica), names(replica, docs.fid)], [['docs', 'final'], ['A', 'z']]);
+  t.same(
+    [names(replica), names(replica, docs.fid)],
+    [
+      ['docs', 'final'],
+      ['A', 'z'],
+    ],
+  );
   await check(replica);
 
   const begun = replica.list(root)?.entries[Symbol.iterator]();
@@ -259,7 +267,7 @@ t.test('a refused record takes its whole batch with it', async (t) => {
   const missing = { ...venus.store(replica, file.fid, 'f'.repeat(64), 4) };
   t.equal(await failureOf(apply(replica, good, missing)), 'not-found', 'contents first');
   const other = new Venus('b').make(replica, 'create', root, 'other');
-  t.equal(await failureOf(apply(replica, good, other)), 'invalid', 'a watermark is one client\'s own');
+  t.equal(await failureOf(apply(replica, good, other)), 'invalid', "a watermark is one client's own");
 
   t.same([tree(replica), replica.stamp, changes], [before, stamp, []], 'no change, nobody was told');
   t.equal(await refusal(replica, good), 'applied', 'and the record is as good as before');
@@ -363,9 +371,23 @@ t.test('COP2: equal vectors; lost, late, doubled and foreign ones do no harm', a
     stamps.push(b.stamp);
   }
   t.same(b.status(silent.fid)?.vv, { a: 3, b: 2 }, 'counted, and once');
-  t.same(stamps.map((stamp) => stamp - b.stamp), [-1, 0, 0], 'peers hear of it');
+  t.same(
+    stamps.map((stamp) => stamp - b.stamp),
+    [-1, 0, 0],
+    'peers hear of it',
+  );
   await a.cop2([{ storeId: brought.storeId, replicas: ['a', 'b'] }]);
   t.same(a.status(silent.fid)?.vv, { a: 3, b: 1 }, 'nobody counts more than there are');
+
+  t.comment('b has the directory of an update, but not yet its object');
+  const half = venus.make(a, 'create', silent.fid, 'half');
+  await apply(a, half);
+  await apply(a, venus.remove(a, 'remove', silent.fid, 'half', half.fid));
+  await b.force({ objects: objects(a, silent.fid), removed: [] });
+  await apply(b, half);
+  await b.cop2([{ storeId: half.storeId, replicas: ['a', 'b'] }]);
+  t.same(b.status(silent.fid)?.vv, { a: 5, b: 3 }, 'what a has counted there came with the directory');
+  t.same(b.status(half.fid)?.vv, { a: 1, b: 1 });
 
   const late = venus.make(a, 'create', root, 'late');
   await apply(a, late);
@@ -392,7 +414,13 @@ t.test('changes for peers: in stamp order, whole records, tombstones, pages', as
   await apply(replica, venus.remove(replica, 'remove', root, 'x', x));
   const { changes, upTo } = replica.changes(rest.upTo, 100);
   const heard = changes.map(({ status, removed }) => [status.fid, removed]);
-  t.same(heard.sort(), [[root, false], [x, true]].sort());
+  t.same(
+    heard.sort(),
+    [
+      [root, false],
+      [x, true],
+    ].sort(),
+  );
   t.equal(upTo, replica.stamp);
   t.same(replica.changedSince(3, replica.incarnation)?.toSorted(), [root, x].sort());
   await replica.setCaughtUp('b', { incarnation: 'i', stamp: 7 });
@@ -558,7 +586,10 @@ t.test('damage is of one object, said so, and healed by what a peer brings', asy
     await store.transact((transaction) => {
       const value = transaction.get(key);
       if (value === undefined) throw new Error(key);
-      transaction.put(key, value.map((byte, index) => (index === 9 ? byte ^ 1 : byte)));
+      transaction.put(
+        key,
+        value.map((byte, index) => (index === 9 ? byte ^ 1 : byte)),
+      );
     });
     const random = seededRandom(2);
     return openReplica({ volume, id: 'a', group, containers, clock, log: silentLog, store, random });
@@ -614,7 +645,10 @@ t.test('containers: shared by volumes, held, swept', async (t) => {
   const make = { ...venus.make(neighbour, 'create', foreign, 'file'), fid: other };
   await apply(neighbour, make);
   await apply(neighbour, venus.store(neighbour, other, held, 10));
-  for (const [name, { fid }] of [['file', file], ['copy', copy]] as const) {
+  for (const [name, { fid }] of [
+    ['file', file],
+    ['copy', copy],
+  ] as const) {
     await apply(replica, venus.remove(replica, 'remove', root, name, fid));
     await new Promise(setImmediate);
     t.ok(await containers.has(held), 'something still names it');
@@ -646,7 +680,10 @@ t.test('a full disk: the change is taken back whole, and the next one works', as
   await Promise.all(['a', 'b', 'c'].map((name) => apply(replica, venus.make(replica, 'create', root, name))));
   await apply(replica, second);
   t.same(names(replica), ['a', 'b', 'c', 'first', 'second']);
-  t.same(changes, changes.toSorted((x, y) => x - y));
+  t.same(
+    changes,
+    changes.toSorted((x, y) => x - y),
+  );
   t.equal(changes.at(-1), replica.stamp);
 });
 
