@@ -199,11 +199,13 @@ async function launch(
     user,
     password,
     async stop() {
-      const ended = new Promise<void>((done) => child.once('exit', () => done()));
-      const force = setTimeout(kill, 5_000);
-      child.kill('SIGTERM');
-      await ended;
-      clearTimeout(force);
+      if (child.exitCode === null && child.signalCode === null) {
+        const ended = new Promise<void>((done) => child.once('exit', () => done()));
+        const force = setTimeout(kill, 5_000);
+        child.kill('SIGTERM');
+        await ended;
+        clearTimeout(force);
+      }
       process.off('exit', kill);
       await rm(folder, { recursive: true, force: true });
     },

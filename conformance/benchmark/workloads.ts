@@ -60,6 +60,7 @@ async function drive(target: Running, job: Partial<Job> & Pick<Job, 'method' | '
     input: JSON.stringify(whole),
     timeoutMs: 900_000,
   });
+  if (code === null) throw new Error(`the load generator was killed during ${job.method} at ${url}`);
   if (code !== 0) throw new Error(`${job.method} at ${url} failed:\n${output}`);
   return measuredSchema.parse(JSON.parse(stdout));
 }

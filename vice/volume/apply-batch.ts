@@ -96,9 +96,9 @@ function isHere(record: Mutation, look: Look, transaction: VolumeTransaction): b
 }
 
 /**
- * An update that came by resolution: the caller will tell all replicas that this one has applied it, and they count
- * it (COP2), so this one has to as well. Nobody must know of more updates here than there are. It is a change
- * with a stamp, as every other count of one's own: that is how peers hear what they have missed.
+ * An update that came by resolution: the caller will tell all replicas that this one has applied it, and they
+ * count it (COP2), so this one has to as well. Nobody must know of more updates here than there are. It is a
+ * change with a stamp, as every other count of one's own: that is how peers hear what they have missed.
  */
 function countOnce(transaction: VolumeTransaction, record: Mutation, replica: string): void {
   transaction.nextStamp();

@@ -44,9 +44,9 @@ const changedMost = 10_000;
 const page = { objects: 1000, properties: 2 * 1024 * 1024 } as const;
 
 /**
- * Stamps left out before the first change after an opening. Before a crash somebody may have been told of stamps
- * that were not flushed yet; were they given out again, for other changes, he would never hear of those (VR-2).
- * More than what waits for a flush at any time.
+ * Stamps left out before the first change after an opening. Before a crash somebody may have been told of
+ * stamps that were not flushed yet; were they given out again, for other changes, he would never hear of
+ * those (VR-2). More than what waits for a flush at any time.
  */
 const restartGap = 1_000_000;
 
