@@ -36,6 +36,37 @@ t.test('what one gateway closes, the other one opens', async (t) => {
 });
 
 t.test(
+  'a server that restarts under a body gets it again; the close does not wait for what was lost',
+  async (t) => {
+    const realm = await started(5);
+    const g1 = realm.gateway('g1');
+    const root = await realm.finish(g1.lookup({ user: 'ann' }, []));
+    if (root.object === null) throw new Error('no root');
+    const target = { parent: root.object.fid, name: 'large' };
+    const writer = await realm.finish(g1.write({ user: 'ann' }));
+    const half = Buffer.alloc(300_000, 'h');
+    await realm.finish(writer.write(half));
+    await realm.clock.advance(100);
+    realm.kill('s2');
+    await realm.startServer('s2');
+    await realm.clock.advance(5000);
+    t.equal(g1.state().volumes[0]?.avsg.length, 3, 's2 is back before the body ends');
+    await realm.finish(writer.write(half));
+    const before = realm.clock.monotonic();
+    await realm.finish(writer.close(target));
+    t.ok(realm.clock.monotonic() - before < 1000, 'the close is a matter of milliseconds');
+    await realm.clock.advance(5000);
+    t.equal((await realm.finish(get(g1, 'large')))?.length, 600_000);
+    const bodies = await Promise.all(
+      realm.serverNames.map(async (name) =>
+        (await realm.dump(name)).map(({ path, contents }) => [path, contents]),
+      ),
+    );
+    t.same(bodies[1], bodies[0], 'and s2 has it too');
+  },
+);
+
+t.test(
   'work goes on while a server, then two, are gone; whoever returns is brought up to date',
   async (t) => {
     const realm = await started(2);

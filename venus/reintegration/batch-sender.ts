@@ -1,5 +1,5 @@
 /** One batch to one server: its records, and the contents that they name. */
-import { isFailure, limits, type Mutation } from '../../vice/interface/index.js';
+import { isFailure, limits, type Argument, type Mutation, type Result } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
 import { randomHex, type Random } from '../../vice/seam/random.js';
 import type { ContainerCache } from '../cache/container-cache.js';
@@ -13,6 +13,15 @@ const callMs = { plain: 10_000, withTransfer: 60_000 };
 
 /** Bodies under way, by digest. */
 export type Transfers = ReadonlyMap<string, readonly Transfer[]>;
+
+interface Contents {
+  /** By digest: the bodies that travel inside the call. */
+  readonly inline: Record<string, Uint8Array>;
+  /** By digest: the ids of the others. */
+  readonly transfers: Record<string, string>;
+  /** The transfers among them whose end the server may still wait for. */
+  readonly tails: readonly Transfer[];
+}
 
 export interface BatchSenderWorld {
   readonly containers: ContainerCache;
@@ -47,10 +56,12 @@ export class BatchSender {
   }: Sending): Promise<UpdateReply<Member>> {
     const cop2 = volume.takeCop2(member);
     try {
-      const { inline, transfers } = await this.#contents(member, batch, underWay);
-      const timeoutMs = Object.keys(transfers).length > 0 ? callMs.withTransfer : callMs.plain;
-      const argument = { volume: volume.id, records: [...records], inline, transfers, watermark, cop2 };
-      return { member, reply: await member.server.call('mutate', argument, { timeoutMs }) };
+      for (;;) {
+        const { inline, transfers, tails } = await this.#contents(member, batch, underWay);
+        const argument = { volume: volume.id, records: [...records], inline, transfers, watermark, cop2 };
+        const reply = await this.#mutate(member, argument, tails);
+        if (reply !== undefined) return { member, reply };
+      }
     } catch (error) {
       if (!isFailure(error)) throw error;
       volume.addCop2(member, cop2);
@@ -60,13 +71,39 @@ export class BatchSender {
     }
   }
 
+  /**
+   * The server's reply; undefined when one of the `tails`, whose end the server waits for, broke meanwhile: what
+   * it names is then sent anew.
+   */
+  async #mutate(
+    member: Member,
+    argument: Argument<'mutate'>,
+    tails: readonly Transfer[],
+  ): Promise<Result<'mutate'> | undefined> {
+    const given = new AbortController();
+    for (const tail of tails) {
+      void tail.done.then((failure) => {
+        if (failure !== undefined) given.abort(failure);
+      });
+    }
+    const named = Object.keys(argument.transfers).length > 0;
+    const timeoutMs = named ? callMs.withTransfer : callMs.plain;
+    try {
+      return await member.server.call('mutate', argument, { timeoutMs, signal: given.signal });
+    } catch (error) {
+      if (tails.some(({ broken }) => broken)) return undefined;
+      throw error;
+    }
+  }
+
   /** Small contents travel inside the call; others are named by the id of their transfer to `member`. */
   async #contents(
     member: Member,
     batch: readonly LogEntry[],
     underWay: Sending['transfers'],
-  ): Promise<{ inline: Record<string, Uint8Array>; transfers: Record<string, string> }> {
+  ): Promise<Contents> {
     const { containers } = this.#world;
+    const tails: Transfer[] = [];
     const inline: Record<string, Uint8Array> = {};
     const transfers: Record<string, string> = {};
     for (const entry of batch) {
@@ -79,11 +116,12 @@ export class BatchSender {
         }
         const mine = underWay(entry)
           ?.get(record.digest)
-          ?.find((transfer) => transfer.member === member);
+          ?.find((transfer) => transfer.member === member && !transfer.broken);
+        if (mine !== undefined) tails.push(mine);
         transfers[record.digest] = mine?.id ?? (await this.#upload(member, record.digest, record.length));
       }
     }
-    return { inline, transfers };
+    return { inline, transfers, tails };
   }
 
   /** Sends a cached container to a member that has not seen its body (it joined later, or its transfer broke). */

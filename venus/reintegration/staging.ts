@@ -20,6 +20,7 @@ export class Transfer {
   #waitingBytes = 0;
   #ended = false;
   #dead = false;
+  #failure: Failure | undefined;
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
@@ -31,7 +32,7 @@ export class Transfer {
       (error: unknown) => {
         if (!isFailure(error)) throw error;
         log.debug('upload broke', { server: member.server.name, kind: error.kind, message: error.message });
-        return error;
+        return (this.#failure = error);
       },
     );
     void this.done.finally(() => {
@@ -39,6 +40,11 @@ export class Transfer {
       this.#chunks.length = 0;
       this.#wakeWriter?.();
     });
+  }
+
+  /** Whether the server will never have all of it: it must be sent anew, under another id. */
+  get broken(): boolean {
+    return this.#failure !== undefined;
   }
 
   /** Adds bytes; resolves when the server keeps up (or is gone). */

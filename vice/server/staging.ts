@@ -21,8 +21,8 @@ export interface StagingWorld {
 const transfersMax = 64;
 /** Milliseconds that a broken or unclaimed transfer is kept. */
 const keptMs = 10 * 60 * 1000;
-/** Milliseconds that a mutation waits for the tail of a transfer that it names. */
-const arrivalMs = 30_000;
+/** Milliseconds that a mutation waits for the tail of a transfer that it names, and while no upload brings it. */
+const arrivalMs = { most: 60_000, silent: 2000 } as const;
 
 interface Staged {
   readonly transfer: Transfer;
@@ -79,12 +79,22 @@ export class Staging {
   arrived(peer: string, id: string): Promise<Arrived> {
     const { transfer } = this.#staged(peer, id);
     if (transfer.arrived !== undefined) return Promise.resolve(transfer.arrived);
+    const { clock } = this.#world;
+    const deadline = clock.monotonic() + arrivalMs.most;
     return new Promise((resolve, reject) => {
-      const late = this.#world.clock.after(arrivalMs, () => {
-        takeBack();
-        const message = `transfer ${id} has not arrived in time: send its contents again`;
-        reject(new Failure('busy', 'vice.mutate', message));
-      });
+      // A transfer that nobody sends (this server was restarted, say) must not hold up the whole batch.
+      const look = (): Timer => {
+        return clock.after(arrivalMs.silent, () => {
+          if (transfer.receiving && clock.monotonic() < deadline) {
+            late = look();
+            return;
+          }
+          takeBack();
+          const message = `transfer ${id} has not arrived in time: send its contents again`;
+          reject(new Failure('busy', 'vice.mutate', message));
+        });
+      };
+      let late = look();
       const takeBack = transfer.wait((outcome) => {
         late.cancel();
         if ('arrived' in outcome) resolve(outcome.arrived);

@@ -30,6 +30,11 @@ export class Transfer {
     return this.#arrived?.length ?? this.#spool?.length ?? 0;
   }
 
+  /** Whether an upload brings bytes now. */
+  get receiving(): boolean {
+    return this.#upload !== undefined;
+  }
+
   get arrived(): Arrived | undefined {
     return this.#arrived;
   }
