@@ -126,6 +126,22 @@ export interface ServerState {
   readonly reachable: boolean;
   /** Milliseconds since it was last heard; null if never. */
   readonly silence: number | null;
+  /** Disconnected on purpose (`disconnect`): not dialled until `reconnect`. */
+  readonly planned: boolean;
+}
+
+/** How changes are acknowledged while servers are accessible: by them, or by the log on the gateway's own disk. */
+export type VolumeMode = 'write-through' | 'write-disconnected';
+
+/** How far the replay of the log has come. */
+export interface Replay {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly doneRecords: number;
+  readonly doneBytes: number;
+  /** Of the last seconds. */
+  readonly recordsPerSecond: number;
+  readonly bytesPerSecond: number;
 }
 
 export interface VolumeState {
@@ -139,6 +155,75 @@ export interface VolumeState {
   readonly preferred: string | null;
   readonly pendingRecords: number;
   readonly pendingBytes: number;
+  /** At these bounds new contents are refused (`no-space`); removing goes on. */
+  readonly limitRecords: number;
+  readonly limitBytes: number;
+  /** When the oldest pending change was made, milliseconds since 1970; null: none is pending. */
+  readonly oldestPending: number | null;
+  /** Changes that the servers refused for good: kept with their contents until a person decides. */
+  readonly keptRecords: number;
+  readonly mode: VolumeMode;
+  /** The links to the servers were measured to be slow. */
+  readonly weak: boolean;
+  /** While the log is replayed. */
+  readonly replay: Replay | null;
+  /** The last thing that went wrong with the log, in words; null: nothing did since it was last empty. */
+  readonly lastError: string | null;
+}
+
+/** One record of a pending change, for people to read. */
+export interface PendingRecord {
+  readonly op: string;
+  readonly fid: Fid;
+  readonly version: StoreId;
+  /** Of the object, as this gateway shows it, from the realm's root; null: it cannot be named any more. */
+  readonly path: string | null;
+  /** Of new contents; else null. */
+  readonly length: number | null;
+  readonly digest: string | null;
+}
+
+/** One operation of a user that is not yet safe on enough servers. */
+export interface PendingChange {
+  readonly sequence: number;
+  /** Name of the volume. */
+  readonly volume: string;
+  readonly author: string;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  /** `pending`: on this gateway only; `sent`: on too few servers yet; `kept`: refused for good. */
+  readonly state: 'pending' | 'sent' | 'kept';
+  /** Why it was refused; null unless kept. */
+  readonly reason: string | null;
+  readonly records: readonly PendingRecord[];
+}
+
+/** What a restored archive came to. */
+export interface Restored {
+  /** Changes made anew. */
+  readonly restored: number;
+  /** Changes that were in the share already. */
+  readonly present: number;
+  /** Where contents went that would have replaced somebody's newer ones, and what could not be done, in words. */
+  readonly notes: readonly string[];
+}
+
+/** The client modify log as people handle it (Coda: cfs listlocal, checkpointml, discardlocal). */
+export interface PendingLog {
+  /** In order. */
+  changes(): readonly PendingChange[];
+  /** A portable archive of the changes (all, or those named) with their contents. @throws Failure not-found, damaged */
+  checkpoint(sequences?: readonly number[]): AsyncIterable<Uint8Array>;
+  /**
+   * Makes the changes of an archive anew, in the names of their authors; never overwrites what the archive's author
+   * had not seen. @throws Failure invalid (no such archive, torn), no-space
+   */
+  restore(archive: AsyncIterable<Uint8Array>): Promise<Restored>;
+  /**
+   * Gives changes up, and with them all that build on them; the servers' state shows again where they can be asked.
+   * Resolves with the sequence numbers given up. @throws Failure not-found, busy (under way to a server)
+   */
+  discard(sequences: readonly number[]): Promise<readonly number[]>;
 }
 
 export interface VenusState {
@@ -192,6 +277,13 @@ export interface Venus {
   setProperties(caller: Caller, fid: Fid, changes: PropertyChanges): Promise<ObjectStatus>;
   space(caller: Caller): Promise<Space>;
   readonly leases: Leases;
+  readonly log: PendingLog;
+  /** Planned disconnection from the named servers (none named: all), kept over restarts. @throws Failure not-found */
+  disconnect(servers: readonly string[]): Promise<void>;
+  /** @throws Failure not-found */
+  reconnect(servers: readonly string[]): Promise<void>;
+  /** Of the named volume, or of all; kept over restarts. @throws Failure not-found */
+  setVolumeMode(volume: string | null, mode: VolumeMode): Promise<void>;
   state(): VenusState;
   /** Finishes what is under way, flushes, closes. */
   close(): Promise<void>;

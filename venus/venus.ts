@@ -5,6 +5,7 @@ import {
   realmRoot,
   volumeOf,
   type Fid,
+  type Push,
   type RealmDocument,
   type VolumeId,
 } from '../vice/interface/index.js';
@@ -14,6 +15,7 @@ import type { Log } from '../vice/seam/log.js';
 import type { Network } from '../vice/seam/network.js';
 import type { Random } from '../vice/seam/random.js';
 import type { Store } from '../vice/seam/store.js';
+import { restoreTargetOf } from './archive/restore-venus.js';
 import { ContainerCache } from './cache/container-cache.js';
 import { ObjectCache } from './cache/object-cache.js';
 import { Changes } from './change/changes.js';
@@ -25,15 +27,22 @@ import type {
   Entry,
   ObjectStatus,
   OpenFile,
+  PendingLog,
   Place,
   Space,
   Venus,
   VenusState,
+  VolumeMode,
+  VolumeState,
   Writer,
 } from './interface.js';
-import { ModifyLog } from './log/modify-log.js';
+import { ModifyLog, type LogEntry } from './log/modify-log.js';
+import { HandledLog } from './log/handled-log.js';
+import { LogBounds } from './reintegration/log-bounds.js';
 import { Reintegrator } from './reintegration/reintegrator.js';
-import { ServerLink } from './remote/server-link.js';
+import { TrickleGate } from './reintegration/trickle-gate.js';
+import type { ServerLink } from './remote/server-link.js';
+import { Servers } from './remote/servers.js';
 import { Identity } from './store/identity.js';
 import { LeaseTable } from './store/lease-table.js';
 import { WriteBuffer } from './store/write-buffer.js';
@@ -63,6 +72,10 @@ const startMs = 3000;
 /** Names in one batch of a listing. */
 const listBatch = 500;
 const spaceAgeMs = 5000;
+/** Changes that may wait in one volume's log. */
+const logRecords = 100_000;
+/** Part of the cache that contents waiting for servers may take. */
+const logShare = 0.75;
 
 /**
  * Opens the cache and log in `world.store` and `world.containers` and connects to the realm's servers.
@@ -92,6 +105,7 @@ interface Parts {
 
 class CachingClient implements Venus {
   readonly leases: LeaseTable;
+  readonly log: PendingLog;
   readonly #config: VenusConfig;
   readonly #world: VenusWorld;
   readonly #parts: Parts;
@@ -100,9 +114,10 @@ class CachingClient implements Venus {
   readonly #changes: Changes;
   readonly #contents: Contents;
   readonly #reintegrator: Reintegrator;
-  readonly #servers = new Map<string, ServerLink>();
+  readonly #servers: Servers;
   readonly #volumes = new Map<VolumeId, Volume>();
   readonly #joining = new Set<Promise<void>>();
+  readonly #bounds: LogBounds;
   readonly #root: Fid;
   #space: { readonly space: Space; readonly at: number } | undefined;
 
@@ -112,12 +127,27 @@ class CachingClient implements Venus {
     this.#parts = parts;
     const { buffer, identity, modifyLog, containers } = parts;
     const { clock, random, log } = world;
+    this.#bounds = new LogBounds(
+      { records: logRecords, bytes: Math.floor(config.cacheBytes * logShare) },
+      modifyLog,
+    );
     this.leases = new LeaseTable(buffer);
     this.#cache = new ObjectCache(buffer);
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#volumeOf(fid);
-    this.#fetcher = new Fetcher({ cache, log, volume, pause: () => sleep(clock, 0) });
-    this.#reintegrator = new Reintegrator({ modifyLog, cache, containers, identity, clock, random, log });
+    const gate = new TrickleGate(clock);
+    this.#fetcher = new Fetcher({ cache, modifyLog, gate, log, volume, pause: () => sleep(clock, 0) });
+    this.#reintegrator = new Reintegrator({
+      modifyLog,
+      cache,
+      containers,
+      identity,
+      bounds: this.#bounds,
+      gate,
+      clock,
+      random,
+      log,
+    });
     this.#changes = new Changes({
       cache,
       fetcher: this.#fetcher,
@@ -126,14 +156,31 @@ class CachingClient implements Venus {
       clock,
       volume,
     });
-    this.#contents = new Contents(containers, log);
+    this.#contents = new Contents(containers, gate, log);
+    this.log = new HandledLog({
+      modifyLog,
+      cache,
+      root: realmRoot(config.realm),
+      volumeName: (id) => this.#volumes.get(id)?.name ?? id,
+      discard: (id, entries) => this.#discard(id, entries),
+      target: restoreTargetOf(this, {
+        realm: config.realm.realm,
+        known: async (fid) => (await this.#fetcher.fresh(fid)).status.known,
+        pause: () => sleep(clock, 0),
+      }),
+      contents: (digest, length) => containers.read(digest, 0, length),
+      realm: config.realm.realm,
+      gateway: config.name,
+      clock,
+    });
     this.#root = realmRoot(config.realm);
-    this.#connect();
+    this.#servers = this.#connect();
+    this.#openVolumes();
   }
 
   /** Waits until every server has been asked once, but not long for one that does not answer. */
   async started(): Promise<void> {
-    const asked = Promise.all([...this.#servers.values()].map(({ tried }) => tried)).then(() =>
+    const asked = Promise.all(this.#servers.all.map(({ tried }) => tried)).then(() =>
       Promise.all(this.#joining),
     );
     await Promise.race([asked, sleep(this.#world.clock, startMs)]);
@@ -155,7 +202,10 @@ class CachingClient implements Venus {
       await this.#fetcher.freshen(batch.map(({ fid }) => fid));
       yield batch.flatMap(({ name, fid }) => {
         const object = this.#cache.get(fid);
-        return object === undefined ? [] : [{ name, status: object.view }];
+        if (object !== undefined) return [{ name, status: object.view }];
+        // Gone meanwhile, if servers can be asked; else a listing is whole or none.
+        if (this.#volumeOf(fid).avsg.length > 0) return [];
+        throw new Failure('unreachable', 'venus.list', 'not all of this directory is in the cache', { fid });
       });
       await sleep(this.#world.clock, 0);
     }
@@ -170,7 +220,11 @@ class CachingClient implements Venus {
     const { containers } = this.#parts;
     const { random, log } = this.#world;
     const volume = this.#volumeOf(this.#root);
-    return FileWriter.open({ containers, changes: this.#changes, random, log, volume }, caller, announced);
+    return FileWriter.open(
+      { containers, changes: this.#changes, random, log, volume, bounds: this.#bounds },
+      caller,
+      announced,
+    );
   }
 
   makeDirectory: Venus['makeDirectory'] = (...args) => this.#changes.makeDirectory(...args);
@@ -204,38 +258,73 @@ class CachingClient implements Venus {
   }
 
   state(): VenusState {
-    const { identity, modifyLog, containers } = this.#parts;
+    const { identity, containers } = this.#parts;
     return {
       venus: identity.venus,
-      servers: [...this.#servers.values()].map((server) => ({
-        name: server.name,
-        address: server.address,
-        reachable: server.reachable,
-        silence: server.silence(),
-      })),
-      volumes: [...this.#volumes.values()].map((volume) => {
-        const pending = [...modifyLog.of(volume.id)].flatMap(({ records }) => records);
-        const bytes = pending.reduce((sum, record) => sum + (record.op === 'store' ? record.length : 0), 0);
-        return {
-          id: volume.id,
-          name: volume.name,
-          state: volume.avsg.length === 0 ? 'emulating' : 'hoarding',
-          vsg: volume.members.map(({ server }) => server.name),
-          avsg: volume.avsg.map(({ server }) => server.name),
-          preferred: volume.preferred?.server.name ?? null,
-          pendingRecords: pending.length,
-          pendingBytes: bytes,
-        };
-      }),
+      servers: this.#servers.states(),
+      volumes: [...this.#volumes.values()].map((volume) => this.#volumeState(volume)),
       cache: { objects: this.#cache.hotCount, containers: containers.count, bytes: containers.bytes },
     };
   }
 
+  async disconnect(servers: readonly string[]): Promise<void> {
+    await this.#servers.suspend(servers);
+  }
+
+  async reconnect(servers: readonly string[]): Promise<void> {
+    await this.#servers.resume(servers);
+  }
+
+  async setVolumeMode(name: string | null, mode: VolumeMode): Promise<void> {
+    const volumes = [...this.#volumes.values()].filter((volume) => name === null || volume.name === name);
+    if (volumes.length === 0) {
+      const names = [...this.#volumes.values()].map((volume) => volume.name).join(', ');
+      throw new Failure('not-found', 'venus.mode', `there is no volume ${name}; there are: ${names}`);
+    }
+    for (const volume of volumes) {
+      volume.setMode(mode);
+      this.#reintegrator.changed(volume);
+    }
+    await this.#parts.buffer.flush();
+  }
+
   async close(): Promise<void> {
     await this.#reintegrator.close();
-    for (const server of this.#servers.values()) server.close();
+    for (const server of this.#servers.all) server.close();
     await this.#parts.buffer.close();
     await this.#world.containers.close();
+  }
+
+  async #discard(id: VolumeId, entries: readonly LogEntry[]): Promise<readonly number[]> {
+    const volume = this.#volumes.get(id);
+    if (volume === undefined) return [];
+    return this.#reintegrator.discard(volume, entries);
+  }
+
+  #volumeState(volume: Volume): VolumeState {
+    const { modifyLog } = this.#parts;
+    const pending = modifyLog.pending(volume.id);
+    const { limits } = this.#bounds;
+    const replay = this.#reintegrator.replay(volume);
+    const [oldest] = modifyLog.of(volume.id);
+    return {
+      id: volume.id,
+      name: volume.name,
+      state: volume.state,
+      vsg: volume.members.map(({ server }) => server.name),
+      avsg: volume.avsg.map(({ server }) => server.name),
+      preferred: volume.preferred?.server.name ?? null,
+      pendingRecords: pending.records,
+      pendingBytes: pending.bytes,
+      limitRecords: limits.records,
+      limitBytes: limits.bytes,
+      oldestPending: oldest?.records[0]?.time ?? null,
+      keptRecords: modifyLog.keptCount(volume.id),
+      mode: volume.mode,
+      weak: volume.weak,
+      replay: replay.progress,
+      lastError: volume.fault ?? replay.lastError,
+    };
   }
 
   #volumeOf(fid: Fid): Volume {
@@ -244,42 +333,42 @@ class CachingClient implements Venus {
     throw new Failure('not-found', 'venus.volume', 'the realm has no such volume', { fid });
   }
 
-  #connect(): void {
+  #connect(): Servers {
     const { realm, realmKey, name } = this.#config;
     const { identity, buffer } = this.#parts;
-    const { log } = this.#world;
-    for (const server of realm.servers) {
-      this.#servers.set(
-        server.name,
-        new ServerLink(
-          {
-            server,
-            realm: realm.realm,
-            realmKey,
-            name: `${name}/${identity.venus}`,
-            onUp: (link) => this.#forMembers(link, (volume, member) => this.#join(volume, member)),
-            onDown: (link) => this.#forMembers(link, (volume, member) => volume.leave(member)),
-            onPush: (link, push) => {
-              if (push.push === 'realm') return log.info('realm changed', { version: push.version });
-              this.#forMembers(
-                link,
-                (volume, member) => volume.id === push.volume && volume.broken(member, push),
-              );
-            },
-          },
-          this.#world,
-        ),
-      );
-    }
-    for (const entry of realm.volumes) {
+    const options = {
+      realm: realm.realm,
+      realmKey,
+      name: `${name}/${identity.venus}`,
+      onUp: (link: ServerLink) => this.#forMembers(link, (volume, member) => this.#join(volume, member)),
+      onDown: (link: ServerLink) => this.#forMembers(link, (volume, member) => volume.leave(member)),
+      onQuality: (link: ServerLink) => this.#forMembers(link, (volume) => volume.signalWeakness()),
+      onPush: (link: ServerLink, push: Push) => this.#pushed(link, push),
+    };
+    return new Servers(realm.servers, options, { ...this.#world, buffer });
+  }
+
+  #openVolumes(): void {
+    const { identity, buffer } = this.#parts;
+    for (const entry of this.#config.realm.volumes) {
       const volume = new Volume(entry, (server) => this.#servers.get(server), {
         cache: this.#cache,
         buffer,
-        log,
-        onChange: (changed) => this.#reintegrator.kick(changed),
+        identity,
+        log: this.#world.log,
+        onChange: (changed) => this.#reintegrator.changed(changed),
       });
       this.#volumes.set(entry.id, volume);
       this.#reintegrator.restore(volume);
+    }
+  }
+
+  #pushed(link: ServerLink, push: Push): void {
+    if (push.push === 'realm') this.#world.log.info('realm changed', { version: push.version });
+    else {
+      this.#forMembers(link, (volume, member) => {
+        if (volume.id === push.volume) volume.broken(member, push);
+      });
     }
   }
 
@@ -294,8 +383,9 @@ class CachingClient implements Venus {
     const { clock, log } = this.#world;
     const joining = volume.join(member).catch((error: unknown) => {
       if (!isFailure(error)) throw error;
-      log.warn('join failed', { server: member.server.name, kind: error.kind, message: error.message });
-      if (isFailure(error, 'unreachable')) return;
+      const tell = isFailure(error, 'damaged') ? log.error : log.warn;
+      tell.call(log, 'join failed', { server: member.server.name, kind: error.kind, message: error.message });
+      if (isFailure(error, 'unreachable', 'damaged')) return;
       clock.after(1000, () => {
         if (member.server.reachable && !member.watched) this.#join(volume, member);
       });

@@ -7,6 +7,15 @@ export class CountingNetwork implements Network {
   readonly counts = new Map<string, number>();
   /** What each call carried, in order. */
   readonly calls: { readonly name: string; readonly argument: unknown }[] = [];
+  /** Uploads in order, with the bytes that have been taken from their sources. */
+  readonly uploads: {
+    readonly address: string;
+    readonly path: string;
+    readonly start: number;
+    bytes: number;
+  }[] = [];
+  /** Says something else than the server did. */
+  falsify: (name: string, reply: unknown) => unknown = (_name, reply) => reply;
 
   constructor(inner: Network) {
     this.#inner = inner;
@@ -17,6 +26,7 @@ export class CountingNetwork implements Network {
     const taken = Object.fromEntries(this.counts);
     this.counts.clear();
     this.calls.length = 0;
+    this.uploads.length = 0;
     return taken;
   }
 
@@ -31,9 +41,9 @@ export class CountingNetwork implements Network {
       closed: link.closed,
       silence: () => link.silence(),
       close: () => link.close(),
-      call: (name, argument, callOptions) => {
+      call: async (name, argument, callOptions) => {
         count(name, argument);
-        return link.call(name, argument, callOptions);
+        return this.falsify(name, await link.call(name, argument, callOptions));
       },
       download: (path, start, signal) => {
         count('download');
@@ -41,12 +51,24 @@ export class CountingNetwork implements Network {
       },
       upload: (path, start, source, signal) => {
         count('upload');
-        return link.upload(path, start, source, signal);
+        const upload = { address, path, start, bytes: 0 };
+        this.uploads.push(upload);
+        return link.upload(path, start, counted(source, upload), signal);
       },
     };
   }
 
   listen(address: string, service: Service): Promise<Listener> {
     return this.#inner.listen(address, service);
+  }
+}
+
+async function* counted(
+  source: AsyncIterable<Uint8Array>,
+  upload: { bytes: number },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    upload.bytes += chunk.length;
+    yield chunk;
   }
 }

@@ -187,6 +187,24 @@ class SeededRun {
         this.#trace.push(`lose a reply of ${name} to ${other}`);
         this.#realm.network.loseReplies(name, other, 1);
       }
+    } else await this.#isolate(name, dice);
+  }
+
+  /** A gateway loses all servers, finds them again, or is told to answer from its log. */
+  async #isolate(gateway: string, dice: number): Promise<void> {
+    const venus = this.#realm.gateway(gateway);
+    if (dice < 0.7) {
+      this.#trace.push(`cut ${gateway} from all servers`);
+      for (const server of this.#realm.serverNames) this.#realm.network.cut(gateway, server);
+    } else if (dice < 0.85) {
+      this.#trace.push(`heal ${gateway} to all servers`);
+      for (const server of this.#realm.serverNames) this.#realm.network.heal(gateway, server);
+    } else if (dice < 0.95) {
+      this.#trace.push(`${gateway} is write-disconnected`);
+      await this.#realm.finish(venus.setVolumeMode(null, 'write-disconnected'));
+    } else {
+      this.#trace.push(`${gateway} is disconnected on purpose`);
+      await this.#realm.finish(venus.disconnect([]));
     }
   }
 
@@ -198,6 +216,10 @@ class SeededRun {
     for (const name of this.#realm.serverNames)
       if (!this.#realm.isUp(name)) await this.#realm.startServer(name);
     for (const name of ['g1', 'g2']) if (!this.#realm.isUp(name)) await this.#realm.startGateway(name);
+    for (const name of ['g1', 'g2']) {
+      await this.#realm.finish(this.#realm.gateway(name).reconnect([]));
+      await this.#realm.finish(this.#realm.gateway(name).setVolumeMode(null, 'write-through'));
+    }
     await this.#realm.clock.advance(130_000);
   }
 
@@ -216,6 +238,9 @@ class SeededRun {
         await this.#realm.finish(list(venus, directory));
       const pending = venus.state().volumes[0]?.pendingRecords;
       if (pending !== 0) this.#violations.push(`${gateway}: ${pending} records have not left the log`);
+      for (const { state, reason } of venus.log.changes()) {
+        if (state === 'kept') this.#violations.push(`${gateway}: a change was refused: ${reason}`);
+      }
     }
     const dumps = await Promise.all(this.#realm.serverNames.map((name) => this.#realm.dump(name)));
     const [first, ...others] = dumps.map(withoutOrder);

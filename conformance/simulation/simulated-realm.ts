@@ -19,7 +19,7 @@ import type { Random } from '../../vice/seam/random.js';
 export const rootVolume = '7f000001' as VolumeId;
 const realmKey = new Uint8Array(32).fill(7);
 
-interface Disk {
+export interface Disk {
   store: MemoryStore;
   containers: MemoryContainers;
 }
@@ -129,6 +129,16 @@ export class SimulatedRealm {
     this.#gateways.delete(name);
     const disk = this.#disk(name);
     this.#disks.set(name, { store: disk.store.crash(), containers: disk.containers.crash() });
+  }
+
+  /** What the disk of a dead process holds, for a later `replaceDisk`: a backup. */
+  copyDisk(name: string): Disk {
+    const { store, containers } = this.#disk(name);
+    return { store: store.reopen(), containers: containers.reopen() };
+  }
+
+  replaceDisk(name: string, disk: Disk): void {
+    this.#disks.set(name, disk);
   }
 
   /** Moves time until `promise` settles. @throws Error after an hour of simulated time */

@@ -15,6 +15,9 @@ export interface CachedObject {
   readonly complete: boolean;
 }
 
+/** No epoch is it: of a directory whose names its status does not vouch for. */
+export const unlisted = 0;
+
 const row = z.strictObject({
   status: statusSchema,
   epoch: z.number(),

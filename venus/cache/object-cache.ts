@@ -11,11 +11,12 @@ import {
   type DirectoryEntry,
   type Fid,
   type Tree,
+  type VenusId,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 import { z } from 'zod';
 import { parseFid } from '../../vice/interface/index.js';
-import { objectFromRow, objectRow, viewOf, type CachedObject } from './cached-object.js';
+import { objectFromRow, objectRow, unlisted, viewOf, type CachedObject } from './cached-object.js';
 import { RecentMap } from './recent-map.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
@@ -72,6 +73,31 @@ export class ObjectCache implements Tree {
   suspect(fid: Fid): void {
     const object = this.get(fid);
     if (object !== undefined && !object.suspect) this.put({ ...object, suspect: true });
+  }
+
+  /** What this Venus itself has done to an object is known up to `counter` (0: nothing), not what was taken back. */
+  setOwnKnown(fid: Fid, venus: VenusId, counter: number): void {
+    const object = this.get(fid);
+    if (object === undefined) return;
+    const { [venus]: _own, ...others } = object.status.known;
+    const known = counter === 0 ? others : { ...others, [venus]: counter };
+    // Its last update and its times are still those that were taken back.
+    this.put({ ...object, suspect: true, status: { ...object.status, known } });
+  }
+
+  /** Whatever servers say of the object replaces what is here; until then it stays for those who cannot ask. */
+  disown(fid: Fid): void {
+    const object = this.get(fid);
+    if (object !== undefined) this.put({ ...object, suspect: true, status: { ...object.status, known: {} } });
+  }
+
+  /**
+   * The names of a directory are not what it has known: changes of ours in it were taken back. It must be listed
+   * before it is valid again; until then what is here stays for those who cannot ask.
+   */
+  unlist(directory: Fid): void {
+    const object = this.get(directory);
+    if (object !== undefined) this.put({ ...object, suspect: true, epoch: unlisted });
   }
 
   /** Forgets an object and, of a directory, its names. */

@@ -25,7 +25,8 @@ import type {
   WriteOutcome,
   WriteTarget,
 } from '../interface.js';
-import type { Committed, Reintegrator } from '../reintegration/reintegrator.js';
+import type { Reintegrator } from '../reintegration/reintegrator.js';
+import type { Committed } from '../reintegration/waiters.js';
 import type { Transfer } from '../reintegration/staging.js';
 import type { Identity } from '../store/identity.js';
 import type { Fetcher } from '../volume/fetch.js';

@@ -4,16 +4,19 @@ import type { Log } from '../../vice/seam/log.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { OpenFile } from '../interface.js';
+import type { Fetching } from '../volume/fetching.js';
 import type { Member, Volume } from '../volume/volume.js';
 
 export class Contents {
   readonly #containers: ContainerCache;
+  readonly #gate: Fetching;
   readonly #log: Log;
   /** One transfer for all who want the same contents. */
   readonly #transfers = new Map<string, Promise<void>>();
 
-  constructor(containers: ContainerCache, log: Log) {
+  constructor(containers: ContainerCache, gate: Fetching, log: Log) {
     this.#containers = containers;
+    this.#gate = gate;
     this.#log = log;
   }
 
@@ -68,7 +71,11 @@ export class Contents {
     if (this.#containers.has(data.digest)) return Promise.resolve();
     const running = this.#transfers.get(data.digest);
     if (running !== undefined) return running;
-    const started = this.#fetch(volume, fid, data).finally(() => this.#transfers.delete(data.digest));
+    const fetched = this.#gate.fetching();
+    const started = this.#fetch(volume, fid, data).finally(() => {
+      fetched();
+      this.#transfers.delete(data.digest);
+    });
     this.#transfers.set(data.digest, started);
     return started;
   }

@@ -9,7 +9,9 @@ import { randomHex, type Random } from '../../vice/seam/random.js';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { Caller, Writer, WriteOutcome, WriteTarget } from '../interface.js';
 import { Transfer } from '../reintegration/staging.js';
+import type { LogBounds } from '../reintegration/log-bounds.js';
 import type { Volume } from '../volume/volume.js';
+import { acknowledgedBy } from '../volume/volume-state.js';
 import type { Changes } from './changes.js';
 
 export interface FileWriterWorld {
@@ -19,6 +21,7 @@ export interface FileWriterWorld {
   readonly log: Log;
   /** Where new files go: the AVSG that bodies are staged at. */
   readonly volume: Volume;
+  readonly bounds: LogBounds;
 }
 
 export class FileWriter implements Writer {
@@ -36,15 +39,14 @@ export class FileWriter implements Writer {
     this.#spool = spool;
   }
 
-  /** @throws Failure no-space, unreachable (at once, before the client sends its body) */
+  /** @throws Failure no-space: at once, before the client sends its body */
   static async open(
     world: FileWriterWorld,
     caller: Caller,
     announced: number | undefined,
   ): Promise<FileWriter> {
-    if (world.volume.avsg.length === 0) {
-      throw new Failure('unreachable', 'venus.write', 'no server answers; changes cannot be stored now');
-    }
+    if (acknowledgedBy(world.volume.state) === 'log')
+      world.bounds.checkContents(world.volume.id, announced ?? 0);
     return new FileWriter(world, caller, await world.containers.spool(announced));
   }
 
@@ -107,6 +109,7 @@ export class FileWriter implements Writer {
   async #stage(chunks: readonly Uint8Array[]): Promise<void> {
     const { volume, random, log } = this.#world;
     this.#small = undefined;
+    if (acknowledgedBy(volume.state) === 'log') return;
     this.#transfers = volume.avsg.map((member) => new Transfer(member, randomHex(random, 16), log));
     for (const chunk of chunks) await Promise.all(this.#transfers.map((transfer) => transfer.write(chunk)));
   }

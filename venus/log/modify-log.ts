@@ -6,18 +6,24 @@
  * ML-2  Entries leave the log in any order, but are sent in the order of their sequence numbers.
  * ML-3  An acknowledged entry leaves the log only when `enoughReplicas` have it on disk; until then the gateway's
  *       own disk is one of the places that hold it, its containers included (they are pinned).
+ * ML-4  Of an entry that may have reached a server (`offered`, written before it is sent) nothing is cancelled.
+ * ML-5  An acknowledged entry that servers refuse for good becomes a kept one (`k/<sequence>`), contents included,
+ *       until a person gives it up.
  */
 import { z } from 'zod';
 import {
   counterOf,
+  fidsOf,
   mutationSchema,
   seal,
   unseal,
   volumeId,
+  type Fid,
   type Mutation,
   type VolumeId,
 } from '../../vice/interface/index.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
+import type { LogView, Plan } from './optimize.js';
 
 export interface LogEntry {
   readonly sequence: number;
@@ -27,33 +33,60 @@ export interface LogEntry {
   readonly appliedBy: readonly string[];
   /** Its effect is in the cache: somebody has been told that it is done. */
   readonly acknowledged: boolean;
+  /** It has been in a call to a server, whose outcome may be unknown (ML-4). */
+  readonly offered: boolean;
 }
 
-const row = z.strictObject({
+/** An entry that the servers refused. */
+export interface KeptEntry {
+  readonly entry: LogEntry;
+  /** Why, in words. */
+  readonly reason: string;
+}
+
+/** What waits in the log of one volume. */
+export interface Pending {
+  readonly records: number;
+  readonly bytes: number;
+  /** Entries that are acknowledged and on no server yet. */
+  readonly local: number;
+}
+
+const entryRow = z.strictObject({
   sequence: z.number(),
   volume: z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined),
   records: z.array(mutationSchema),
   appliedBy: z.array(z.string()),
   acknowledged: z.boolean(),
+  // Logs of the first version did not say.
+  offered: z.boolean().default(true),
 });
+const keptRow = z.strictObject({ entry: entryRow, reason: z.string() });
+const nothing: Pending = { records: 0, bytes: 0, local: 0 };
 
-/** Entries that may wait; beyond it writers are told to wait (`busy`). */
-export const logBound = 100_000;
-
-export class ModifyLog {
+export class ModifyLog implements LogView {
   readonly #buffer: WriteBuffer;
   readonly #entries = new Map<number, LogEntry>();
+  readonly #kept = new Map<number, KeptEntry>();
   /** Digest -> how many records here name it. */
   readonly #contents = new Map<string, number>();
+  readonly #pending = new Map<VolumeId, Pending>();
+  /** Sequence numbers, in order: entries are added at the end, and never to a Fid that they did not touch before. */
+  readonly #byFid = new Map<Fid, Set<number>>();
   #next = 1;
 
   constructor(buffer: WriteBuffer) {
     this.#buffer = buffer;
     for (const { value } of buffer.scan('l/')) {
-      const entry = row.parse(unseal(value));
-      this.#entries.set(entry.sequence, entry);
-      this.#count(entry, 1);
+      const entry = entryRow.parse(unseal(value));
+      this.#index(entry);
       this.#next = entry.sequence + 1;
+    }
+    for (const { value } of buffer.scan('k/')) {
+      const kept = keptRow.parse(unseal(value));
+      this.#kept.set(kept.entry.sequence, kept);
+      this.#count(kept.entry, 1);
+      this.#next = Math.max(this.#next, kept.entry.sequence + 1);
     }
   }
 
@@ -61,40 +94,122 @@ export class ModifyLog {
     return this.#entries.size;
   }
 
-  /** Adds an entry; `durable` resolves when it is on the disk. */
-  append(volume: VolumeId, records: readonly Mutation[]): { entry: LogEntry; durable: Promise<void> } {
-    const entry: LogEntry = {
-      sequence: this.#next,
-      volume,
-      records,
-      appliedBy: [],
-      acknowledged: false,
-    };
-    this.#next += 1;
-    this.#count(entry, 1);
-    this.#set(entry);
-    return { entry, durable: this.#buffer.flush() };
+  pending(volume: VolumeId): Pending {
+    return this.#pending.get(volume) ?? nothing;
   }
 
-  /** Notes who has applied an entry, and that its effect is in the cache. */
-  note(entry: LogEntry, appliedBy: readonly string[], acknowledged: boolean): void {
-    if (this.#entries.has(entry.sequence)) this.#set({ ...entry, appliedBy, acknowledged });
+  /**
+   * Adds an entry. It is durable after the buffer's next flush. One that is not acknowledged is sent at once, so it
+   * counts as offered from the beginning.
+   */
+  append(volume: VolumeId, records: readonly Mutation[], acknowledged: boolean): LogEntry {
+    const sequence = this.#next;
+    const offered = !acknowledged;
+    const entry: LogEntry = { sequence, volume, records, appliedBy: [], acknowledged, offered };
+    this.#next += 1;
+    this.#index(entry);
+    this.#buffer.put(key(sequence), seal(entry));
+    return entry;
+  }
+
+  /** Resolves when everything here is on the disk. @throws Failure no-space, damaged */
+  durable(): Promise<void> {
+    return this.#buffer.flush();
+  }
+
+  /** Replaces an entry that is still here; its place in the order stays. */
+  update(entry: LogEntry): void {
+    const before = this.#entries.get(entry.sequence);
+    if (before === undefined) return;
+    const touched = new Set(entry.records.flatMap(fidsOf));
+    this.#unindex(before, touched);
+    this.#index(entry);
+    this.#buffer.put(key(entry.sequence), seal(entry));
+  }
+
+  /** Marks entries as about to be sent; resolves when no crash can forget it (ML-4). */
+  async offer(entries: readonly LogEntry[]): Promise<void> {
+    const fresh = entries.filter(({ sequence }) => this.#entries.get(sequence)?.offered === false);
+    for (const entry of fresh) this.update({ ...entry, offered: true });
+    if (fresh.length > 0) await this.#buffer.flush();
   }
 
   /** Removes an entry: enough replicas have it, or it was refused and its author told. */
-  remove(entry: LogEntry): void {
-    if (!this.#entries.delete(entry.sequence)) return;
-    this.#count(entry, -1);
-    this.#buffer.remove(key(entry.sequence));
+  remove({ sequence }: LogEntry): void {
+    const entry = this.#entries.get(sequence);
+    if (entry === undefined) return;
+    this.#unindex(entry);
+    this.#entries.delete(sequence);
+    this.#buffer.remove(key(sequence));
+  }
+
+  /** Carries out what an optimization means for older entries. */
+  rewrite({ rewritten }: Plan): void {
+    for (const [sequence, records] of rewritten) {
+      const entry = this.#entries.get(sequence);
+      if (entry === undefined) continue;
+      if (records.length === 0) this.remove(entry);
+      else this.update({ ...entry, records });
+    }
+  }
+
+  /** Moves an entry to those that a person must look at (ML-5). */
+  keep(entry: LogEntry, reason: string): void {
+    this.remove(entry);
+    this.#kept.set(entry.sequence, { entry, reason });
+    this.#count(entry, 1);
+    this.#buffer.put(keptKey(entry.sequence), seal({ entry, reason }));
+  }
+
+  /** Gives a kept entry up. */
+  forget(sequence: number): void {
+    const kept = this.#kept.get(sequence);
+    if (kept === undefined) return;
+    this.#kept.delete(sequence);
+    this.#count(kept.entry, -1);
+    this.#buffer.remove(keptKey(sequence));
+  }
+
+  kept(): readonly KeptEntry[] {
+    return [...this.#kept.values()];
+  }
+
+  keptCount(volume: VolumeId): number {
+    let count = 0;
+    for (const { entry } of this.#kept.values()) if (entry.volume === volume) count += entry.records.length;
+    return count;
   }
 
   get(sequence: number): LogEntry | undefined {
     return this.#entries.get(sequence);
   }
 
+  all(): IterableIterator<LogEntry> {
+    return this.#entries.values();
+  }
+
   /** All entries of `volume` in order. */
   *of(volume: VolumeId): Generator<LogEntry> {
     for (const entry of this.#entries.values()) if (entry.volume === volume) yield entry;
+  }
+
+  /** @see LogView */
+  touching(fid: Fid): readonly LogEntry[] {
+    const entries: LogEntry[] = [];
+    for (const sequence of this.#byFid.get(fid) ?? []) {
+      const entry = this.#entries.get(sequence);
+      if (entry !== undefined) entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** Whether a change of `fid` waits here that no server has: the cache is then the only one to know it. */
+  isDirty(fid: Fid): boolean {
+    for (const sequence of this.#byFid.get(fid) ?? []) {
+      const entry = this.#entries.get(sequence);
+      if (entry !== undefined && isLocal(entry)) return true;
+    }
+    return false;
   }
 
   /** The counter of the oldest StoreId that waits here; undefined when the log is empty. */
@@ -111,6 +226,38 @@ export class ModifyLog {
     return this.#contents.has(digest);
   }
 
+  #index(entry: LogEntry): void {
+    this.#entries.set(entry.sequence, entry);
+    this.#count(entry, 1);
+    this.#addPending(entry, 1);
+    for (const fid of entry.records.flatMap(fidsOf)) {
+      const sequences = this.#byFid.get(fid);
+      if (sequences === undefined) this.#byFid.set(fid, new Set([entry.sequence]));
+      else sequences.add(entry.sequence);
+    }
+  }
+
+  /** Takes an entry out of all that is counted; where it will be found again it keeps its place. */
+  #unindex(entry: LogEntry, staying: ReadonlySet<Fid> = new Set()): void {
+    this.#count(entry, -1);
+    this.#addPending(entry, -1);
+    for (const fid of entry.records.flatMap(fidsOf)) {
+      if (staying.has(fid)) continue;
+      const sequences = this.#byFid.get(fid);
+      sequences?.delete(entry.sequence);
+      if (sequences?.size === 0) this.#byFid.delete(fid);
+    }
+  }
+
+  #addPending(entry: LogEntry, sign: 1 | -1): void {
+    const { records, bytes, local } = this.pending(entry.volume);
+    this.#pending.set(entry.volume, {
+      records: records + sign * entry.records.length,
+      bytes: bytes + sign * bytesOf(entry),
+      local: local + (isLocal(entry) ? sign : 0),
+    });
+  }
+
   #count({ records }: LogEntry, by: number): void {
     for (const record of records) {
       if (record.op !== 'store') continue;
@@ -119,13 +266,22 @@ export class ModifyLog {
       else this.#contents.delete(record.digest);
     }
   }
+}
 
-  #set(entry: LogEntry): void {
-    this.#entries.set(entry.sequence, entry);
-    this.#buffer.put(key(entry.sequence), seal(entry));
-  }
+/** Whether the entry is acknowledged and on this gateway's disk alone, as far as is known. */
+export function isLocal(entry: LogEntry): boolean {
+  return entry.acknowledged && entry.appliedBy.length === 0;
+}
+
+/** Bytes of contents that the entry brings. */
+export function bytesOf({ records }: LogEntry): number {
+  return records.reduce((sum, record) => sum + (record.op === 'store' ? record.length : 0), 0);
 }
 
 function key(sequence: number): string {
   return `l/${sequence.toString().padStart(16, '0')}`;
+}
+
+function keptKey(sequence: number): string {
+  return `k/${sequence.toString().padStart(16, '0')}`;
 }

@@ -1,15 +1,16 @@
 /** One batch to one server: its records, and the contents that they name. */
 import { isFailure, limits, type Argument, type Mutation, type Result } from '../../vice/interface/index.js';
-import type { Log } from '../../vice/seam/log.js';
-import { randomHex, type Random } from '../../vice/seam/random.js';
-import type { ContainerCache } from '../cache/container-cache.js';
 import type { LogEntry } from '../log/modify-log.js';
 import type { UpdateReply } from '../volume/collate.js';
 import type { Member, Volume } from '../volume/volume.js';
+import { ContentsSender, type ContentsSenderWorld } from './contents-sender.js';
 import type { Transfer } from './staging.js';
 
 /** With a body still on its way the server waits for its end before it answers. */
 const callMs = { plain: 10_000, withTransfer: 60_000 };
+
+/** So often contents are brought for one batch before its failure is one. */
+const attemptsMost = 3;
 
 /** Bodies under way, by digest. */
 export type Transfers = ReadonlyMap<string, readonly Transfer[]>;
@@ -17,17 +18,15 @@ export type Transfers = ReadonlyMap<string, readonly Transfer[]>;
 interface Contents {
   /** By digest: the bodies that travel inside the call. */
   readonly inline: Record<string, Uint8Array>;
-  /** By digest: the ids of the others. */
+  /** By digest: the ids of the others, but for those that the server has. */
   readonly transfers: Record<string, string>;
   /** The transfers among them whose end the server may still wait for. */
   readonly tails: readonly Transfer[];
+  /** Contents that were brought before the call, or that the server said it has. */
+  readonly brought: number;
 }
 
-export interface BatchSenderWorld {
-  readonly containers: ContainerCache;
-  readonly random: Random;
-  readonly log: Log;
-}
+export type BatchSenderWorld = ContentsSenderWorld;
 
 export interface Sending {
   readonly volume: Volume;
@@ -41,9 +40,11 @@ export interface Sending {
 
 export class BatchSender {
   readonly #world: BatchSenderWorld;
+  readonly #contentsSender: ContentsSender;
 
   constructor(world: BatchSenderWorld) {
     this.#world = world;
+    this.#contentsSender = new ContentsSender(world);
   }
 
   async send({
@@ -56,10 +57,11 @@ export class BatchSender {
   }: Sending): Promise<UpdateReply<Member>> {
     const cop2 = volume.takeCop2(member);
     try {
-      for (;;) {
-        const { inline, transfers, tails } = await this.#contents(member, batch, underWay);
+      for (let attempt = 1; ; attempt += 1) {
+        const contents = await this.#contents(volume, member, batch, underWay);
+        const { inline, transfers } = contents;
         const argument = { volume: volume.id, records: [...records], inline, transfers, watermark, cop2 };
-        const reply = await this.#mutate(member, argument, tails);
+        const reply = await this.#mutate(member, argument, contents, attempt < attemptsMost);
         if (reply !== undefined) return { member, reply };
       }
     } catch (error) {
@@ -72,13 +74,14 @@ export class BatchSender {
   }
 
   /**
-   * The server's reply; undefined when one of the `tails`, whose end the server waits for, broke meanwhile: what
-   * it names is then sent anew.
+   * The server's reply; undefined when contents must be brought anew: one of the `tails`, whose end the server waits
+   * for, broke meanwhile, or (`mayMiss`) what was brought is not there any more: the server was restarted, say.
    */
   async #mutate(
     member: Member,
     argument: Argument<'mutate'>,
-    tails: readonly Transfer[],
+    { tails, brought }: Contents,
+    mayMiss: boolean,
   ): Promise<Result<'mutate'> | undefined> {
     const given = new AbortController();
     for (const tail of tails) {
@@ -92,12 +95,14 @@ export class BatchSender {
       return await member.server.call('mutate', argument, { timeoutMs, signal: given.signal });
     } catch (error) {
       if (tails.some(({ broken }) => broken)) return undefined;
+      if (brought > 0 && mayMiss && missesContents(error)) return undefined;
       throw error;
     }
   }
 
-  /** Small contents travel inside the call; others are named by the id of their transfer to `member`. */
+  /** Small contents travel inside the call; others are brought before it, or are on their way already. */
   async #contents(
+    volume: Volume,
     member: Member,
     batch: readonly LogEntry[],
     underWay: Sending['transfers'],
@@ -105,7 +110,8 @@ export class BatchSender {
     const { containers } = this.#world;
     const tails: Transfer[] = [];
     const inline: Record<string, Uint8Array> = {};
-    const transfers: Record<string, string> = {};
+    const named: Record<string, string> = {};
+    const wanted = new Map<string, number>();
     for (const entry of batch) {
       for (const record of entry.records) {
         if (record.op !== 'store' || record.length === 0 || !containers.has(record.digest)) continue;
@@ -117,18 +123,21 @@ export class BatchSender {
         const mine = underWay(entry)
           ?.get(record.digest)
           ?.find((transfer) => transfer.member === member && !transfer.broken);
-        if (mine !== undefined) tails.push(mine);
-        transfers[record.digest] = mine?.id ?? (await this.#upload(member, record.digest, record.length));
+        if (mine === undefined) wanted.set(record.digest, record.length);
+        else {
+          tails.push(mine);
+          named[record.digest] = mine.id;
+        }
       }
     }
-    return { inline, transfers, tails };
+    for (const digest of Object.keys(named)) wanted.delete(digest);
+    if (wanted.size === 0) return { inline, transfers: named, tails, brought: 0 };
+    const transfers = await this.#contentsSender.bring(volume.id, member.server, wanted);
+    return { inline, transfers: { ...transfers, ...named }, tails, brought: wanted.size };
   }
+}
 
-  /** Sends a cached container to a member that has not seen its body (it joined later, or its transfer broke). */
-  async #upload(member: Member, digest: string, length: number): Promise<string> {
-    const { containers, random } = this.#world;
-    const id = randomHex(random, 16);
-    await member.server.upload(`staging/${id}`, containers.read(digest, 0, length));
-    return id;
-  }
+/** Whether a mutation failed for want of contents, or because other bytes were there in their place. */
+function missesContents(error: unknown): boolean {
+  return isFailure(error, 'not-found', 'busy', 'invalid') && error.fid === undefined;
 }

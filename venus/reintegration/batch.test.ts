@@ -8,7 +8,7 @@ import {
   type StoreIdVector,
 } from '../../vice/interface/index.js';
 import type { LogEntry } from '../log/modify-log.js';
-import { nextBatch, threaded } from './batch.js';
+import { nextBatch, recordsOf } from './batch.js';
 
 const venus = venusId('00000000000000aa');
 const other = venusId('00000000000000bb');
@@ -32,13 +32,20 @@ function create(counter: number, base: StoreIdVector, vnode = counter): Mutation
 }
 
 function entry(sequence: number, records: readonly Mutation[], acknowledged = false): LogEntry {
-  return { sequence, volume: volume as NonNullable<typeof volume>, records, appliedBy: [], acknowledged };
+  return {
+    sequence,
+    volume: volume as NonNullable<typeof volume>,
+    records,
+    appliedBy: [],
+    acknowledged,
+    offered: true,
+  };
 }
 
 t.test('our own earlier updates count as seen, whoever had seen them when the record was written', (t) => {
   // Two creates were prepared side by side: the second does not know of the first.
   const batch = [entry(1, [create(10, { [other]: 3 })]), entry(2, [create(11, { [other]: 3 })])];
-  const [first, second] = threaded(batch, venus, () => ({ [venus]: 7, [other]: 5 }));
+  const [first, second] = recordsOf(batch, venus, () => ({ [venus]: 7, [other]: 5 }));
   t.same(first?.base[root], { [other]: 3, [venus]: 7 }, 'what we did before; not what others did since');
   t.same(second?.base[root], { [other]: 3, [venus]: 10 }, 'and what stands before it in the batch');
   t.end();
@@ -46,7 +53,7 @@ t.test('our own earlier updates count as seen, whoever had seen them when the re
 
 t.test('a record that is sent again keeps the base it was sent with', (t) => {
   const record = create(10, { [venus]: 7 });
-  const [again] = threaded([entry(1, [record], true)], venus, () => ({ [venus]: 12 }));
+  const [again] = recordsOf([entry(1, [record], true)], venus, () => ({ [venus]: 12 }));
   t.same(
     again?.base[root],
     { [venus]: 7 },

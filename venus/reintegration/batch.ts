@@ -29,12 +29,25 @@ export function nextBatch(waiting: Iterable<LogEntry>): readonly LogEntry[] {
 }
 
 /**
- * The batch's records as they are sent. What this Venus itself has done to an object before counts as seen, also
- * where the record was written before that was acknowledged: else a replica that missed the earlier update would
- * take the later one for all it has to know (invariant VR-4), and two of our own updates would look like a conflict.
- * Coda calls this the late prelude of reintegration.
+ * Records of one operation or of several, in order, as they are sent. What this Venus itself has done to an object
+ * before counts as seen, also where the record was written before that was acknowledged: else a replica that missed
+ * the earlier update would take the later one for all it has to know (invariant VR-4), and two of our own updates
+ * would look like a conflict. Coda calls this the late prelude of reintegration.
  */
 export function threaded(
+  records: readonly Mutation[],
+  venus: VenusId,
+  knownNow: (fid: Fid) => StoreIdVector | undefined,
+): readonly Mutation[] {
+  const own = new Map<Fid, number>();
+  return records.map((record) => thread(record, own, venus, knownNow));
+}
+
+/**
+ * The records of `batch`: those that nobody was told about yet are threaded here; the others were when they entered
+ * the log, and the cache has known them since, which says nothing about what came before them.
+ */
+export function recordsOf(
   batch: readonly LogEntry[],
   venus: VenusId,
   knownNow: (fid: Fid) => StoreIdVector | undefined,
@@ -42,19 +55,27 @@ export function threaded(
   const own = new Map<Fid, number>();
   return batch.flatMap(({ records, acknowledged }) =>
     records.map((record) => {
-      // Sent before, threaded then: the cache has known it since, which says nothing about what came before it.
-      if (acknowledged) return record;
-      const base: Record<Fid, StoreIdVector> = { ...record.base };
-      for (const fid of Object.keys(base) as Fid[]) {
-        const seen = Math.max(own.get(fid) ?? 0, knownNow(fid)?.[venus] ?? 0, base[fid]?.[venus] ?? 0);
-        if (seen > 0) base[fid] = { ...base[fid], [venus]: seen };
-      }
-      for (const fid of fidsOf(record)) {
-        if (venusOf(record.storeId) === venus) own.set(fid, counterOf(record.storeId));
-      }
-      return { ...record, base };
+      const sent = thread(record, own, venus, knownNow);
+      return acknowledged ? record : sent;
     }),
   );
+}
+
+function thread(
+  record: Mutation,
+  own: Map<Fid, number>,
+  venus: VenusId,
+  knownNow: (fid: Fid) => StoreIdVector | undefined,
+): Mutation {
+  const base: Record<Fid, StoreIdVector> = { ...record.base };
+  for (const fid of Object.keys(base) as Fid[]) {
+    const seen = Math.max(own.get(fid) ?? 0, knownNow(fid)?.[venus] ?? 0, base[fid]?.[venus] ?? 0);
+    if (seen > 0) base[fid] = { ...base[fid], [venus]: seen };
+  }
+  for (const fid of fidsOf(record)) {
+    if (venusOf(record.storeId) === venus) own.set(fid, counterOf(record.storeId));
+  }
+  return { ...record, base };
 }
 
 /** Bytes of contents that travel inside the call for this entry. */

@@ -1,40 +1,50 @@
 /**
- * Drains the modify log into the servers: one batch at a time per volume, to the whole AVSG at once (COP1), each
- * caller answered when at least one replica has its change on disk and this gateway's disk or a second replica has
- * it too. Connected operation is a log that drains at once (design.md 2).
+ * Drains the modify log into the servers: one batch at a time per volume, to the whole AVSG at once (COP1). Connected,
+ * each caller is answered when at least one replica has its change on disk and this gateway's disk or a second
+ * replica has it too; a log that drains at once. Otherwise the log itself answers, and is replayed when servers
+ * return (design.md 2).
+ *
+ * RI-1  Nobody waits for a server longer than `patienceMs`: then the log answers, whatever becomes of the change.
+ * RI-2  An entry that cannot be sent steps aside with later ones of the same objects (HL-1); the others go on.
+ * RI-3  An acknowledged entry that servers refuse for good is kept, with those that build on it (ML-5).
  */
 import PQueue from 'p-queue';
 import {
   Failure,
   isFailure,
-  limits,
   fidsOf,
-  type Fid,
   type Mutation,
   type StoreId,
   type UpdateSet,
   type VolumeId,
 } from '../../vice/interface/index.js';
-import type { Clock } from '../../vice/seam/clock.js';
+import type { Clock, Timer } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { Random } from '../../vice/seam/random.js';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { ObjectCache } from '../cache/object-cache.js';
-import { logBound, type LogEntry, type ModifyLog } from '../log/modify-log.js';
+import type { LogEntry, ModifyLog } from '../log/modify-log.js';
+
 import type { Identity } from '../store/identity.js';
 import { collateUpdate, type CollatedUpdate, type UpdateReply } from '../volume/collate.js';
 import type { Member, Volume } from '../volume/volume.js';
-import { nextBatch, threaded } from './batch.js';
+import { acknowledgedBy } from '../volume/volume-state.js';
+import { recordsOf } from './batch.js';
 import { BatchSender, type Transfers } from './batch-sender.js';
 import { applyToCache } from './cache-update.js';
+import { LocalLog } from './local-log.js';
+import { LogBounds } from './log-bounds.js';
+import { Replay } from './replay.js';
+import { resolveAt, secondPhase } from './second-phase.js';
+import type { TrickleGate } from './trickle-gate.js';
+import { Waiters, type Committed } from './waiters.js';
 
-/** How long a change waits for a server to come back before its author is told that nobody answers. */
+/** How long a change waits for a server to come back before the log answers in its place. */
 const patienceMs = 2000;
-const staleAttempts = 3;
-/** How long an entry that nobody waits for steps aside when a member cannot take it. */
-const deferMs = 2000;
-/** COP2 messages that found no call to ride on are sent alone after this time. */
-const cop2Ms = 500;
+/** Refusals that time or an administrator may undo: the change is tried again. */
+const passing = ['no-space', 'quota', 'busy', 'timeout', 'unreachable', 'stale'] as const;
+/** A change that one server has and another refuses is left to resolution; so often it is offered before it is kept. */
+const refusalsMost = 10;
 
 export interface Submission {
   /**
@@ -46,68 +56,69 @@ export interface Submission {
   readonly transfers?: Transfers;
 }
 
-export interface Committed {
-  /** Names of the servers that have it on disk. */
-  readonly servers: readonly string[];
-}
-
 export interface ReintegratorWorld {
   readonly modifyLog: ModifyLog;
   readonly cache: ObjectCache;
   readonly containers: ContainerCache;
   readonly identity: Identity;
+  readonly bounds: LogBounds;
+  readonly gate: TrickleGate;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
-interface Waiter {
-  readonly transfers: Transfers;
-  readonly resolve: (committed: Committed) => void;
-  readonly reject: (failure: Failure) => void;
-  /** Monotonic time at which it gives up; set when nobody answers. */
-  deadline: number | undefined;
-  staleLeft: number;
-}
-
 export class Reintegrator {
   readonly #world: ReintegratorWorld;
   readonly #sender: BatchSender;
-  readonly #waiters = new Map<number, Waiter>();
+  readonly #localLog: LocalLog;
+  readonly #waiters = new Waiters();
   /** One queue per volume: batches of a volume never overlap (ML-2). */
   readonly #queues = new Map<VolumeId, PQueue>();
-  /** Acknowledged entries that a member could not take yet: tried again at this monotonic time. */
-  readonly #deferred = new Map<number, number>();
+  readonly #replays = new Map<VolumeId, Replay>();
+  readonly #timers = new Map<VolumeId, Timer>();
   #closed = false;
 
   constructor(world: ReintegratorWorld) {
     this.#world = world;
     this.#sender = new BatchSender(world);
+    this.#localLog = new LocalLog(world);
+  }
+
+  /** What is known of the replay of a volume's log. */
+  replay(volume: Volume): Replay {
+    let replay = this.#replays.get(volume.id);
+    if (replay === undefined) this.#replays.set(volume.id, (replay = new Replay(volume, this.#world)));
+    return replay;
   }
 
   /**
-   * Logs `records` as one entry and waits until the servers have them.
-   * @throws Failure unreachable, busy, no-space, stale, or why the servers refused them
+   * Logs `records` as one entry; resolves when the servers have them, or the log answers for them.
+   * @throws Failure no-space (the log is full, or the gateway's disk), or why the servers refused them
    */
   async submit(volume: Volume, submission: Submission): Promise<Committed> {
-    const { modifyLog } = this.#world;
-    if (volume.avsg.length === 0) throw nobodyAnswers(volume);
-    if (modifyLog.size >= logBound)
-      throw new Failure('busy', 'venus.log', 'too many changes wait for servers');
-    const records = submission.records(() => this.#world.identity.newStoreId());
-    const { entry, durable } = modifyLog.append(volume.id, records);
-    const committed = new Promise<Committed>((resolve, reject) => {
-      this.#waiters.set(entry.sequence, {
-        transfers: submission.transfers ?? new Map(),
-        resolve,
-        reject,
-        deadline: undefined,
-        staleLeft: staleAttempts,
-      });
-    });
+    const { modifyLog, identity, bounds } = this.#world;
+    if (volume.fault !== null) throw new Failure('damaged', 'venus.log', volume.fault);
+    const records = submission.records(() => identity.newStoreId());
+    bounds.check(volume.id, records);
+    if (acknowledgedBy(volume.state) === 'log') {
+      this.#localLog.append(volume, records);
+      volume.signal('logged');
+      await modifyLog.durable();
+      this.kick(volume);
+      return { servers: [] };
+    }
+    const entry = modifyLog.append(volume.id, records, false);
+    const durable = modifyLog.durable();
+    const committed = this.#waiters.add(entry, submission.transfers);
+    const impatient = this.#world.clock.after(patienceMs, () => this.#losePatience(volume, entry.sequence));
     this.kick(volume);
-    const [result] = await Promise.all([committed, durable]);
-    return result;
+    try {
+      const [result] = await Promise.all([committed, durable]);
+      return result;
+    } finally {
+      impatient.cancel();
+    }
   }
 
   /**
@@ -115,16 +126,20 @@ export class Reintegrator {
    * as it will be part of the servers' (a user who was answered reads what he wrote; another may find it done).
    */
   restore(volume: Volume): void {
-    const { modifyLog, identity, cache } = this.#world;
-    for (const entry of [...modifyLog.of(volume.id)]) {
-      if (entry.acknowledged) continue;
-      const records = threaded([entry], identity.venus, (fid) => cache.status(fid)?.known);
-      applyToCache(cache, volume, records, new Map());
-      modifyLog.note({ ...entry, records }, entry.appliedBy, true);
+    for (const entry of [...this.#world.modifyLog.of(volume.id)]) {
+      if (!entry.acknowledged) this.#localLog.acknowledge(volume, entry);
     }
+    if (this.#world.modifyLog.pending(volume.id).local > 0) volume.signal('logged');
   }
 
-  /** Something may have become possible: entries waiting, or a server has come back. */
+  /** The AVSG has changed. */
+  changed(volume: Volume): void {
+    this.replay(volume).retry();
+    if (this.#world.modifyLog.pending(volume.id).local > 0) volume.signal('logged');
+    this.kick(volume);
+  }
+
+  /** Something may have become possible. */
   kick(volume: Volume): void {
     if (this.#closed) return;
     let queue = this.#queues.get(volume.id);
@@ -136,80 +151,87 @@ export class Reintegrator {
     if (queue.size === 0) void queue.add(() => this.#drain(volume));
   }
 
+  /**
+   * Gives up entries of the log, and those that build on them.
+   * @throws Failure busy (a server may have one of them already)
+   */
+  async discard(volume: Volume, entries: readonly LogEntry[]): Promise<readonly number[]> {
+    const sent = entries.find((entry) => entry.offered || entry.appliedBy.length > 0);
+    if (sent !== undefined) {
+      const message = `change ${sent.sequence} may have reached a server: it cannot be taken back any more`;
+      throw new Failure('busy', 'venus.log', message);
+    }
+    const given = this.#localLog.discard(volume, entries);
+    this.replay(volume).settle();
+    await this.#world.modifyLog.durable();
+    this.kick(volume);
+    return given.map(({ sequence }) => sequence);
+  }
+
   /** Waits until what can be sent is sent. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const timer of this.#timers.values()) timer.cancel();
     await Promise.all([...this.#queues.values()].map((queue) => queue.onIdle()));
-    for (const [sequence, { reject }] of this.#waiters) {
-      this.#waiters.delete(sequence);
-      reject(new Failure('cancelled', 'venus.log', 'the gateway is stopping'));
-    }
+    const stopping = new Failure('cancelled', 'venus.log', 'the gateway is stopping');
+    for (const sequence of this.#waiters.sequences) this.#waiters.reject(sequence, stopping);
   }
 
   async #drain(volume: Volume): Promise<void> {
-    for (;;) {
-      const { batch, targets } = this.#next(volume);
-      if (batch.length === 0) return;
-      if (targets.length === 0) {
-        this.#giveUpLate(volume);
+    const { modifyLog, identity, cache } = this.#world;
+    const replay = this.replay(volume);
+    while (!this.#closed) {
+      if (volume.avsg.length === 0) this.#answerAll(volume);
+      const { batch, targets, blocked, nextMs } = replay.next();
+      for (const entry of blocked) this.#answerFromLog(volume, entry);
+      if (batch.length === 0) {
+        replay.settle();
+        if (nextMs < Infinity) this.#lookAgain(volume, nextMs);
         return;
       }
-      const records = threaded(
-        batch,
-        this.#world.identity.venus,
-        (fid) => this.#world.cache.status(fid)?.known,
-      );
-      const watermark = this.#watermark();
-      const transfers = (entry: LogEntry): Transfers | undefined =>
-        this.#waiters.get(entry.sequence)?.transfers;
+      await modifyLog.offer(batch);
+      const entries = batch.flatMap(({ sequence }) => modifyLog.get(sequence) ?? []);
+      const records = recordsOf(entries, identity.venus, (fid) => cache.status(fid)?.known);
+      const watermark = modifyLog.oldestCounter() ?? identity.nextCounter;
+      const transfers = (entry: LogEntry): Transfers | undefined => this.#waiters.transfers(entry);
       const replies = await Promise.all(
-        targets.map((member) => this.#sender.send({ volume, member, batch, records, watermark, transfers })),
+        targets.map((member) =>
+          this.#sender.send({ volume, member, batch: entries, records, watermark, transfers }),
+        ),
       );
-      const collated = collateUpdate(replies);
-      if (!(await this.#settle(volume, batch, records, replies, collated))) return;
+      await this.#settle(volume, entries, records, replies, collateUpdate(replies));
     }
   }
 
-  /** The next entries that go to the same members: new ones to all, acknowledged ones to those that lack them. */
-  #next(volume: Volume): { readonly batch: readonly LogEntry[]; readonly targets: readonly Member[] } {
-    const { avsg } = volume;
-    let targets: readonly Member[] = avsg;
-    const chosen: LogEntry[] = [];
-    const now = this.#world.clock.monotonic();
-    for (const entry of this.#world.modifyLog.of(volume.id)) {
-      if ((this.#deferred.get(entry.sequence) ?? 0) > now) continue;
-      const lacking = avsg.filter(({ replica }) => !entry.appliedBy.includes(replica));
-      if (entry.acknowledged && lacking.length === 0) continue;
-      if (chosen.length === 0) targets = lacking;
-      else if (lacking.length !== targets.length || lacking.some((member) => !targets.includes(member)))
-        break;
-      chosen.push(entry);
-      if (chosen.length >= limits.batchRecords) break;
-    }
-    return { batch: nextBatch(chosen), targets };
+  /** One timer per volume, the latest: every drain says anew when the next one is due. */
+  #lookAgain(volume: Volume, ms: number): void {
+    this.#timers.get(volume.id)?.cancel();
+    this.#timers.set(
+      volume.id,
+      this.#world.clock.after(ms, () => this.kick(volume)),
+    );
   }
 
-  /** Carries out what the replies mean. Resolves with whether the drain shall go on. */
+  /** Carries out what the replies mean. */
   async #settle(
     volume: Volume,
     batch: readonly LogEntry[],
     records: readonly Mutation[],
     replies: readonly UpdateReply<Member>[],
     collated: CollatedUpdate<Member>,
-  ): Promise<boolean> {
+  ): Promise<void> {
     switch (collated.outcome) {
       case 'applied':
         for (const item of replies) {
-          if ('reply' in item && item.reply.outcome === 'applied')
+          if ('reply' in item && item.reply.outcome === 'applied') {
             volume.updated(item.member, item.reply.stamp);
+          }
         }
-        this.#applied(volume, batch, records, collated);
-        return true;
+        return this.#applied(volume, batch, records, collated);
       case 'refused':
-        this.#refused(volume, batch, collated);
-        return true;
+        return this.#refused(volume, batch, collated);
       case 'stale':
-        return this.#stale(volume, batch, collated.behind);
+        return this.#stale(volume, batch, collated);
       case 'unreachable':
         return this.#unreachable(volume, batch, replies);
     }
@@ -221,30 +243,28 @@ export class Reintegrator {
     records: readonly Mutation[],
     { by, vectors, ahead, behind }: Extract<CollatedUpdate<Member>, { outcome: 'applied' }>,
   ): void {
-    const { modifyLog } = this.#world;
+    const { modifyLog, cache, clock } = this.#world;
+    const replay = this.replay(volume);
     let index = 0;
     const updates: UpdateSet[] = [];
-    for (const entry of batch) {
-      const sent = records.slice(index, (index += entry.records.length));
+    for (const { sequence, records: own } of batch) {
+      const sent = records.slice(index, (index += own.length));
+      const entry = modifyLog.get(sequence);
+      if (entry === undefined) continue;
       const appliedBy = [...new Set([...entry.appliedBy, ...by.map(({ replica }) => replica)])];
-      if (!entry.acknowledged) applyToCache(this.#world.cache, volume, sent, vectors);
-      this.#deferred.delete(entry.sequence);
+      if (!entry.acknowledged) applyToCache(cache, volume, sent, vectors);
+      replay.delivered(entry);
       if (appliedBy.length >= Math.min(2, volume.members.length)) modifyLog.remove(entry);
-      else modifyLog.note({ ...entry, records: sent }, appliedBy, true);
+      else {
+        const kept = entry.acknowledged ? entry.records : sent;
+        modifyLog.update({ ...entry, records: kept, appliedBy, acknowledged: true });
+      }
       for (const { storeId } of sent) updates.push({ storeId, replicas: appliedBy });
-      const waiter = this.#waiters.get(entry.sequence);
-      this.#waiters.delete(entry.sequence);
-      waiter?.resolve({ servers: by.map(({ server }) => server.name) });
+      this.#waiters.resolve(sequence, { servers: by.map(({ server }) => server.name) });
     }
     for (const fid of ahead) volume.doubt(fid);
-    for (const member of volume.members) {
-      if (by.includes(member)) volume.addCop2(member, updates);
-    }
-    this.#world.clock.after(cop2Ms, () => this.#flushCop2(volume));
-    if (behind.length > 0) {
-      const fids = [...new Set(records.flatMap(fidsOf))];
-      void this.#resolve(volume, behind, fids);
-    }
+    secondPhase(volume, by, updates, clock);
+    if (behind.length > 0) void resolveAt(volume, behind, [...new Set(records.flatMap(fidsOf))]);
   }
 
   #refused(
@@ -252,120 +272,109 @@ export class Reintegrator {
     batch: readonly LogEntry[],
     { index, kind, message, fid }: Extract<CollatedUpdate<Member>, { outcome: 'refused' }>,
   ): void {
-    let first = 0;
-    const entry = batch.find(({ records }) => index < (first += records.length));
-    if (entry === undefined) throw new Error(`venus: a server refused record ${index} of a shorter batch`);
-    for (const record of entry.records) for (const touched of fidsOf(record)) volume.doubt(touched);
-    if (entry.acknowledged) {
-      // One replica has it, this one does not want it: divergence, which resolution settles, not the log.
-      this.#world.log.error('replica refuses an acknowledged change', {
+    const { modifyLog } = this.#world;
+    const culprit = entryAt(batch, index);
+    for (const record of culprit.records) for (const touched of fidsOf(record)) volume.doubt(touched);
+    const entry = modifyLog.get(culprit.sequence);
+    if (entry === undefined) return;
+    const replay = this.replay(volume);
+    const isPassing = passing.some((each) => each === kind);
+    const elsewhere = entry.appliedBy.length > 0 && replay.tries(entry) < refusalsMost;
+    if (!entry.acknowledged) {
+      modifyLog.remove(entry);
+      this.#waiters.reject(
+        entry.sequence,
+        new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined }),
+      );
+    } else if (isPassing || elsewhere) {
+      replay.hold([entry], message);
+    } else {
+      const kept = this.#localLog.keep(volume, entry, `${kind}: ${message}`);
+      for (const each of kept) replay.forget(each);
+      replay.note(`a change was refused and is kept: ${message}`);
+      const { sequence } = entry;
+      this.#world.log.error('change refused', {
         volume: volume.name,
+        sequence,
         kind,
         message,
         fid,
+        kept: kept.length,
       });
     }
-    this.#deferred.delete(entry.sequence);
-    this.#world.modifyLog.remove(entry);
-    this.#reject(entry, new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined }));
   }
 
-  async #stale(volume: Volume, batch: readonly LogEntry[], behind: readonly Member[]): Promise<boolean> {
-    await this.#resolve(volume, behind, [
-      ...new Set(batch.flatMap(({ records }) => records.flatMap(fidsOf))),
-    ]);
-    this.#defer(volume, batch);
-    for (const entry of batch) {
-      const waiter = this.#waiters.get(entry.sequence);
-      if (waiter === undefined) continue;
-      if ((waiter.staleLeft -= 1) > 0) continue;
-      this.#world.modifyLog.remove(entry);
-      for (const record of entry.records) for (const fid of fidsOf(record)) volume.doubt(fid);
-      const message = 'the servers that answer lack earlier changes; try again when the others are back';
-      this.#reject(entry, new Failure('stale', 'vice.mutate', message));
+  /** Those that the servers lack something for step aside; the rest of the batch is sent again at once. */
+  async #stale(
+    volume: Volume,
+    batch: readonly LogEntry[],
+    { behind, indexes }: Extract<CollatedUpdate<Member>, { outcome: 'stale' }>,
+  ): Promise<void> {
+    const fids = batch.flatMap(({ records }) => records.flatMap(fidsOf));
+    await resolveAt(volume, behind, [...new Set(fids)]);
+    const aside = new Set<LogEntry>();
+    for (const index of indexes) {
+      const entry = entryAt(batch, index);
+      if (this.#waiters.isPatient(entry.sequence)) continue;
+      this.#answerFromLog(volume, entry);
+      aside.add(entry);
     }
-    return true;
+    this.replay(volume).hold([...aside], 'the servers that answer lack changes that these build on');
   }
 
-  /** What nobody waits for steps aside for a while: it never holds up the entries behind it. */
-  #defer(volume: Volume, batch: readonly LogEntry[]): void {
-    const until = this.#world.clock.monotonic() + deferMs;
-    const idle = batch.filter(({ sequence }) => !this.#waiters.has(sequence));
-    for (const { sequence } of idle) this.#deferred.set(sequence, until);
-    if (idle.length > 0) this.#world.clock.after(deferMs, () => this.kick(volume));
-  }
-
-  /** Nobody answered: an entry whose author waits is tried again for a while, then dropped and its author told. */
-  #unreachable(volume: Volume, batch: readonly LogEntry[], replies: readonly UpdateReply<Member>[]): boolean {
-    const lasting = replies.find(
-      (item) => 'failure' in item && !isFailure(item.failure, 'unreachable', 'timeout'),
-    );
-    if (lasting !== undefined && 'failure' in lasting) {
-      // It answered, with a failure of the call itself: the batch as a whole makes no sense to it.
-      for (const entry of batch) {
-        if (entry.acknowledged) continue;
+  /** Nobody took the batch: it is tried again, after a while, unless the AVSG is known to be gone by then. */
+  #unreachable(volume: Volume, batch: readonly LogEntry[], replies: readonly UpdateReply<Member>[]): void {
+    const lasting = replies.find((item) => 'failure' in item && !isFailure(item.failure, ...passing));
+    const replay = this.replay(volume);
+    if (lasting === undefined || !('failure' in lasting)) {
+      const waits = batch.filter(({ sequence }) => !this.#waiters.has(sequence));
+      replay.hold(waits, 'no server answers');
+      if (waits.length < batch.length && volume.avsg.length > 0) replay.pause();
+      return;
+    }
+    // It answered, with a failure of the call itself: the batch as a whole makes no sense to it.
+    if (batch.length > 1) return replay.singly(batch);
+    for (const { sequence } of batch) {
+      const entry = this.#world.modifyLog.get(sequence);
+      if (entry === undefined) continue;
+      if (entry.acknowledged) replay.hold([entry], lasting.failure.message);
+      else {
         this.#world.modifyLog.remove(entry);
-        this.#reject(entry, lasting.failure);
+        this.#waiters.reject(sequence, lasting.failure);
       }
-      this.#defer(volume, batch);
-      return true;
     }
-    this.#defer(volume, batch);
-    return this.#giveUpLate(volume);
   }
 
-  /** Resolves false: the next run comes with the next change of the AVSG, or when somebody's patience ends. */
-  #giveUpLate(volume: Volume): boolean {
-    const now = this.#world.clock.monotonic();
+  /** RI-1. */
+  #losePatience(volume: Volume, sequence: number): void {
+    if (!this.#waiters.has(sequence)) return;
+    // In order: what a later one builds on is shown before it.
     for (const entry of [...this.#world.modifyLog.of(volume.id)]) {
-      const waiter = this.#waiters.get(entry.sequence);
-      if (waiter === undefined || entry.acknowledged) continue;
-      if (waiter.deadline === undefined) {
-        waiter.deadline = now + patienceMs;
-        this.#world.clock.after(patienceMs, () => this.kick(volume));
-      } else if (now >= waiter.deadline) {
-        this.#world.modifyLog.remove(entry);
-        for (const record of entry.records) for (const fid of fidsOf(record)) volume.doubt(fid);
-        this.#reject(entry, nobodyAnswers(volume));
-      }
+      if (entry.sequence <= sequence) this.#answerFromLog(volume, entry);
     }
-    if (volume.avsg.length > 0) this.#world.clock.after(100, () => this.kick(volume));
-    return false;
+    this.replay(volume).settle();
   }
 
-  #reject(entry: LogEntry, failure: Failure): void {
-    const waiter = this.#waiters.get(entry.sequence);
-    this.#waiters.delete(entry.sequence);
-    waiter?.reject(failure);
-  }
-
-  async #resolve(volume: Volume, members: readonly Member[], fids: readonly Fid[]): Promise<void> {
-    await Promise.all(
-      members.map(({ server }) =>
-        server.call('resolve', { volume: volume.id, fids: fids.slice(0, 1000) }).catch((error: unknown) => {
-          if (!isFailure(error)) throw error;
-        }),
-      ),
-    );
-  }
-
-  #flushCop2(volume: Volume): void {
-    for (const member of volume.avsg) {
-      const cop2 = volume.takeCop2(member);
-      if (cop2.length === 0) continue;
-      member.server.call('cop2', { volume: volume.id, cop2 }).catch((error: unknown) => {
-        if (!isFailure(error)) throw error;
-      });
+  #answerAll(volume: Volume): void {
+    for (const sequence of this.#waiters.sequences) {
+      const entry = this.#world.modifyLog.get(sequence);
+      if (entry?.volume === volume.id) this.#answerFromLog(volume, entry);
     }
   }
 
-  /** No counter below it is still under way (see rpc.ts, mutate). */
-  #watermark(): number {
-    return this.#world.modifyLog.oldestCounter() ?? this.#world.identity.nextCounter;
+  /** The author of `entry`, if he still waits, is answered by the log. */
+  #answerFromLog(volume: Volume, { sequence }: LogEntry): void {
+    const entry = this.#world.modifyLog.get(sequence);
+    if (entry === undefined || !this.#waiters.has(sequence)) return;
+    if (!entry.acknowledged) this.#localLog.acknowledge(volume, entry);
+    volume.signal('logged');
+    this.#waiters.resolve(sequence, { servers: [] });
   }
 }
 
-function nobodyAnswers(volume: Volume): Failure {
-  const servers = volume.members.map(({ server }) => server.name).join(', ');
-  return new Failure('unreachable', 'venus.write', `none of the servers ${servers} answers`);
+function entryAt(batch: readonly LogEntry[], index: number): LogEntry {
+  let first = 0;
+  const entry = batch.find(({ records }) => index < (first += records.length));
+  if (entry === undefined) throw new Error(`venus: a server refused record ${index} of a shorter batch`);
+  return entry;
 }

@@ -19,6 +19,8 @@ import { sleep, type Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { CallOptions, Link, Network } from '../../vice/seam/network.js';
 import { isFailure } from '../../vice/interface/index.js';
+import { LinkMeter } from './link-meter.js';
+import { bandwidth, type LinkQuality } from './link-quality.js';
 
 const redialMs = { first: 100, most: 2000 };
 const credentialLifeMs = 60 * 60 * 1000;
@@ -35,9 +37,13 @@ export interface ServerLinkOptions {
   readonly realmKey: Uint8Array;
   /** Gateway name and VenusId. */
   readonly name: string;
+  /** Not to be dialled until `resume`. */
+  readonly suspended: boolean;
   readonly onUp: (server: ServerLink) => void;
   readonly onDown: (server: ServerLink) => void;
   readonly onPush: (server: ServerLink, push: Push) => void;
+  /** The link was found to be weak, or strong again. */
+  readonly onQuality: (server: ServerLink) => void;
 }
 
 export class ServerLink {
@@ -46,7 +52,10 @@ export class ServerLink {
   readonly #options: ServerLinkOptions;
   readonly #world: ServerLinkWorld;
   readonly #stop = new AbortController();
+  readonly #meter: LinkMeter;
   #link: Link | undefined;
+  #suspended: boolean;
+  #wake: (() => void) | undefined;
   #credential = { token: '', expires: 0 };
   #firstAttempt!: () => void;
   /** Resolves when the first dial has succeeded or failed. */
@@ -57,6 +66,8 @@ export class ServerLink {
     this.address = options.server.address;
     this.#options = options;
     this.#world = world;
+    this.#meter = new LinkMeter(world.clock, () => this.#qualityTurned());
+    this.#suspended = options.suspended;
     this.tried = new Promise((resolve) => {
       this.#firstAttempt = resolve;
     });
@@ -67,14 +78,42 @@ export class ServerLink {
     return this.#link !== undefined;
   }
 
+  /** Disconnected on purpose. */
+  get suspended(): boolean {
+    return this.#suspended;
+  }
+
+  /** Planned disconnection: gives the link up, and dials no more until `resume`. */
+  suspend(): void {
+    this.#suspended = true;
+    this.#link?.close();
+  }
+
+  resume(): void {
+    this.#suspended = false;
+    this.#wake?.();
+  }
+
   /** Milliseconds since the server was last heard; null while there is no link. */
   silence(): number | null {
     return this.#link?.silence() ?? null;
   }
 
+  /** As measured, also over earlier links: a new dial makes no other network. */
+  get quality(): LinkQuality {
+    return this.#meter.quality;
+  }
+
+  get weak(): boolean {
+    return this.#meter.quality.weak;
+  }
+
   /** @throws Failure unreachable, timeout, incompatible (a malformed reply), or what the server answered */
   async call<C extends CallName>(name: C, argument: Argument<C>, options?: CallOptions): Promise<Result<C>> {
+    const { clock } = this.#world;
+    const asked = clock.monotonic();
     const reply = await this.#required(name).call(name, argument, options);
+    this.#meter.answered(bytesIn(name, argument), clock.monotonic() - asked);
     const parsed = (calls[name].result as unknown as z.ZodType<Result<C>>).safeParse(reply);
     if (parsed.success) return parsed.data;
     this.#world.log.error('malformed reply', { server: this.name, call: name, fault: parsed.error.message });
@@ -82,18 +121,31 @@ export class ServerLink {
   }
 
   /** @throws Failure unreachable, not-found, timeout, damaged */
-  download(path: string, start: number, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    return this.#required('download').download(path, start, signal);
+  async download(path: string, start: number, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    return this.#meter.download(await this.#required('download').download(path, start, signal));
   }
 
-  /** @throws Failure unreachable, no-space */
-  upload(path: string, source: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
-    return this.#required('upload').upload(path, 0, source, signal);
+  /** Sends `source` behind the `start` bytes that are there. @throws Failure unreachable, no-space, invalid (start) */
+  async upload(
+    path: string,
+    source: AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+    start = 0,
+  ): Promise<void> {
+    const link = this.#required('upload');
+    await this.#meter.upload(source, (watched) => link.upload(path, start, watched, signal));
   }
 
   close(): void {
     this.#stop.abort(new Failure('cancelled', 'venus.remote', 'closing'));
     this.#link?.close();
+    this.#wake?.();
+  }
+
+  #qualityTurned(): void {
+    const bytesPerSecond = Math.round(bandwidth(this.quality) ?? 0);
+    this.#world.log.info('link quality', { server: this.name, weak: this.weak, bytesPerSecond });
+    this.#options.onQuality(this);
   }
 
   #required(operation: string): Link {
@@ -104,6 +156,14 @@ export class ServerLink {
   async #keep(): Promise<void> {
     let pause: number = redialMs.first;
     while (!this.#stop.signal.aborted) {
+      if (this.#suspended) {
+        this.#firstAttempt();
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        pause = redialMs.first;
+        continue;
+      }
       const link = await this.#dial();
       this.#firstAttempt();
       if (link !== undefined) {
@@ -136,7 +196,7 @@ export class ServerLink {
 
   async #use(link: Link): Promise<void> {
     this.#link = link;
-    if (this.#stop.signal.aborted) link.close();
+    if (this.#stop.signal.aborted || this.#suspended) link.close();
     this.#world.log.info('server up', { server: this.name });
     this.#options.onUp(this);
     const reason = await link.closed;
@@ -162,4 +222,12 @@ export class ServerLink {
     }
     return this.#credential.token;
   }
+}
+
+/** Bytes of contents in a call. One that names transfers may wait for them at the server: its time tells nothing. */
+function bytesIn<C extends CallName>(name: C, argument: Argument<C>): number {
+  if (name !== 'mutate') return 0;
+  const { inline, transfers } = argument as Argument<'mutate'>;
+  if (Object.keys(transfers).length > 0) return 0;
+  return Object.values(inline).reduce((sum, body) => sum + body.length, 0);
 }

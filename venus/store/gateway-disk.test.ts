@@ -100,15 +100,18 @@ t.test('the log after a crash is what was flushed, in order, and knows what cont
     digest: counter.toString(16).padStart(64, '0'),
     modified: 0,
   });
-  const first = log.append(volume, [record(1)]);
-  const second = log.append(volume, [record(2)]);
+  const first = log.append(volume, [record(1)], false);
+  const second = log.append(volume, [record(2)], true);
+  const durable = log.durable();
   await clock.advance(20);
-  await Promise.all([first.durable, second.durable]);
-  log.remove(first.entry);
+  await durable;
+  t.same(log.pending(volume), { records: 2, bytes: 2, local: 1 });
+  log.remove(first);
   t.notOk(log.needs(record(1).op === 'store' ? '1'.padStart(64, '0') : ''), 'its contents may go');
   await clock.advance(20);
-  log.append(volume, [record(3)]);
-  const after = new ModifyLog(new WriteBuffer(store.crash()));
+  log.append(volume, [record(3)], true);
+  const crashed = store.crash();
+  const after = new ModifyLog(new WriteBuffer(crashed));
   t.same(
     [...after.of(volume)].map(({ records }) => records[0]?.storeId),
     ['00000000000000aa:2'],
@@ -116,8 +119,28 @@ t.test('the log after a crash is what was flushed, in order, and knows what cont
   );
   t.ok(after.needs('2'.padStart(64, '0')));
   t.equal(after.oldestCounter(), 2);
-  const { entry } = after.append(volume, [record(4)]);
-  t.ok(entry.sequence > second.entry.sequence, 'sequence numbers go on');
+  const entry = after.append(volume, [record(4)], true);
+  t.ok(entry.sequence > second.sequence, 'sequence numbers go on');
+  after.update({ ...second, offered: true });
+  t.same(
+    [...after.of(volume)].map(({ sequence }) => sequence),
+    [second.sequence, entry.sequence],
+    'an entry that changes keeps its place',
+  );
+  after.keep(second, 'somebody else was faster');
+  t.ok(after.needs('2'.padStart(64, '0')), 'what is kept keeps its contents');
+  t.same(after.pending(volume), { records: 1, bytes: 1, local: 1 });
+  const flushed = after.durable();
+  await clock.advance(20);
+  await flushed;
+  const third = new ModifyLog(new WriteBuffer(crashed.reopen()));
+  t.same(
+    third.kept().map(({ reason }) => reason),
+    ['somebody else was faster'],
+  );
+  third.forget(second.sequence);
+  t.notOk(third.needs('2'.padStart(64, '0')));
+  t.ok(third.append(volume, [record(5)], true).sequence > entry.sequence);
 });
 
 t.test('leases survive a restart; malformed ones are refused', async (t) => {

@@ -2,6 +2,7 @@
 import {
   applyRecord,
   Failure,
+  fidsOf,
   makeFid,
   makeStoreId,
   rootFid,
@@ -31,16 +32,25 @@ interface Stamp {
 
 export class MemoryTree implements Tree {
   readonly volume: VolumeId = known(volumeId('7f000001'));
-  readonly venus: VenusId = known(venusId('00000000000000aa'));
+  readonly venus: VenusId;
   readonly root: Fid = rootFid(this.volume);
   readonly #objects = new Map<Fid, VnodeStatus>();
   readonly #names = new Map<Fid, Map<string, DirectoryEntry>>();
   #vnode = 1;
   #counter = 0;
 
-  constructor(now: number) {
+  constructor(now: number, venus = '00000000000000aa') {
+    this.venus = known(venusId(venus));
     this.#objects.set(this.root, { ...emptyRoot, fid: this.root, created: now, modified: now });
     this.#names.set(this.root, new Map());
+  }
+
+  /** The same tree at another Venus, as another gateway of the realm has it in its cache. */
+  fork(venus: string): MemoryTree {
+    const fork = new MemoryTree(0, venus);
+    for (const [fid, status] of this.#objects) fork.#objects.set(fid, status);
+    for (const [fid, names] of this.#names) fork.#names.set(fid, new Map(names));
+    return fork;
   }
 
   status(fid: Fid): VnodeStatus | undefined {
@@ -64,20 +74,44 @@ export class MemoryTree implements Tree {
     return makeFid(this.volume, (this.#vnode += 1), this.venus);
   }
 
-  /** Applies all of `changes` or none. @throws Failure of semantics.ts */
-  apply(author: string, time: number, changes: readonly Change[]): void {
+  /** Where an object is, from the root; null when it is gone. */
+  pathOf(fid: Fid): string | null {
+    const names: string[] = [];
+    for (let at = fid; at !== this.root;) {
+      const parent = this.status(at)?.parent ?? null;
+      const entry = parent === null ? undefined : this.entries(parent).find((bound) => bound.fid === at);
+      if (parent === null || entry === undefined) return null;
+      names.unshift(entry.name);
+      at = parent;
+    }
+    return `/${names.join('/')}`;
+  }
+
+  /** Applies all of `changes` or none; returns the records made of them. @throws Failure of semantics.ts */
+  apply(author: string, time: number, changes: readonly Change[]): readonly Mutation[] {
     const undo: (() => void)[] = [];
+    const records: Mutation[] = [];
     try {
-      for (const change of changes)
-        this.#applyOne({ ...change, ...this.#stamp(author, time) } as Mutation, undo);
+      for (const change of changes) {
+        const record = this.#stamped(change, author, time);
+        this.#applyOne(record, undo);
+        records.push(record);
+      }
+      return records;
     } catch (error) {
       for (const step of undo.toReversed()) step();
       throw error;
     }
   }
 
-  #stamp(author: string, time: number): Stamp {
-    return { storeId: makeStoreId(this.venus, (this.#counter += 1)), time, author, base: {} };
+  #stamped(change: Change, author: string, time: number): Mutation {
+    const storeId = makeStoreId(this.venus, (this.#counter += 1));
+    const bare = { ...change, storeId, time, author, base: {} } as Mutation;
+    const seen = fidsOf(bare).flatMap((fid) => {
+      const status = this.status(fid);
+      return status === undefined ? [] : [[fid, status.known]];
+    });
+    return { ...bare, base: Object.fromEntries(seen) as Stamp['base'] };
   }
 
   #applyOne(record: Mutation, undo: (() => void)[]): void {

@@ -2,13 +2,13 @@
  * Venus in memory for the tests of gateways: one volume, no servers, every word of venus/interface.ts. Fails
  * and waits on demand, so that a test can bring about any failure and any interleaving.
  */
-import { createHash } from 'node:crypto';
 import {
   emptyDigest,
   Failure,
   nameFault,
   type DirectoryEntry,
   type Fid,
+  type StoreIdVector,
 } from '../../vice/interface/index.js';
 import type {
   Caller,
@@ -24,18 +24,23 @@ import type {
   Space,
   Venus,
   VenusState,
+  VolumeMode,
   WriteOutcome,
   Writer,
   WriteTarget,
 } from '../interface.js';
+import { digestOf } from '../../vice/seam/block-digests.js';
 import { MemoryLeases } from './memory-leases.js';
+import { MemoryLog } from './memory-log.js';
+import { MemoryServers } from './memory-servers.js';
 import { MemoryTree, viewOf, type Change } from './memory-tree.js';
 import { MemoryWriter } from './memory-writer.js';
 
 /**
  * What can be made to fail or to wait. `read` and the two of the Writer are not operations of Venus itself.
  */
-export type Operation = Exclude<keyof Venus, 'leases' | 'state'> | 'read' | 'writer.write' | 'writer.close';
+export type Operation =
+  Exclude<keyof Venus, 'leases' | 'log' | 'state'> | 'read' | 'writer.write' | 'writer.close';
 
 const batchEntries = 100;
 const chunkBytes = 64 * 1024;
@@ -47,30 +52,51 @@ export interface MemoryVenusOptions {
   /** Bytes that the disk may hold, and that the volume may; counting costs a walk, so only when given. */
   readonly capacity?: number;
   readonly quota?: number;
+  /** Names of servers that can be disconnected from; while all are, changes enter the log. */
+  readonly servers?: readonly string[];
+  /** To begin with the tree of another, as a second gateway of its realm; `venus` is the own VenusId. */
+  readonly fork?: { readonly from: MemoryVenus; readonly venus: string };
 }
 
 export class MemoryVenus implements Venus {
   readonly leases: Leases = new MemoryLeases();
+  readonly log: MemoryLog;
   /** Writers and open files that are not closed yet: a test expects none at its end. */
   openWriters = 0;
   openFiles = 0;
   readonly #tree: MemoryTree;
-  readonly #contents = new Map<Fid, Uint8Array>();
+  readonly #contents: Map<Fid, Uint8Array>;
   readonly #wall: () => number;
   readonly #capacity: number;
   readonly #quota: number;
   readonly #failures = new Map<Operation, Failure>();
+  readonly #servers: MemoryServers;
   readonly #befores = new Map<Operation, () => Promise<void>>();
 
   constructor({
     wall = () => 1_700_000_000_000,
     capacity = unbounded,
     quota = capacity,
+    servers = [],
+    fork,
   }: MemoryVenusOptions = {}) {
     this.#wall = wall;
     this.#capacity = capacity;
     this.#quota = quota;
-    this.#tree = new MemoryTree(wall());
+    this.#tree = fork === undefined ? new MemoryTree(wall()) : fork.from.#tree.fork(fork.venus);
+    this.#contents = new Map(fork === undefined ? [] : fork.from.#contents);
+    this.#servers = new MemoryServers(servers);
+    this.log = new MemoryLog((fid) => this.#tree.pathOf(fid));
+  }
+
+  /** Every update that an object has incorporated; null: there is no such object. */
+  known(fid: Fid): StoreIdVector | null {
+    return this.#tree.status(fid)?.known ?? null;
+  }
+
+  /** Where an object is. */
+  pathOf(fid: Fid): string | null {
+    return this.#tree.pathOf(fid);
   }
 
   /** The next `operation` fails so; a `read` after its first chunk. */
@@ -251,12 +277,24 @@ export class MemoryVenus implements Venus {
   }
 
   state(): VenusState {
-    return {
-      venus: this.#tree.venus,
-      servers: [],
-      volumes: [],
-      cache: { objects: 0, containers: 0, bytes: 0 },
-    };
+    return this.#servers.state(this.#tree.venus, this.#tree.volume, this.log.changes());
+  }
+
+  async disconnect(servers: readonly string[]): Promise<void> {
+    await this.#enter('disconnect');
+    this.#servers.plan(servers, true);
+  }
+
+  async reconnect(servers: readonly string[]): Promise<void> {
+    await this.#enter('reconnect');
+    this.#servers.plan(servers, false);
+    if (!this.#servers.isLogging) this.log.drain();
+  }
+
+  async setVolumeMode(volume: string | null, mode: VolumeMode): Promise<void> {
+    await this.#enter('setVolumeMode');
+    this.#servers.setMode(volume, mode);
+    if (!this.#servers.isLogging) this.log.drain();
   }
 
   async close(): Promise<void> {
@@ -273,7 +311,7 @@ export class MemoryVenus implements Venus {
     if (this.#quota !== unbounded && this.#used() + growth > this.#quota) {
       throw failure('quota', 'close', 'the quota of the volume is exceeded', fid);
     }
-    const digest = contents.length === 0 ? emptyDigest : createHash('sha256').update(contents).digest('hex');
+    const digest = digestOf(contents);
     const modified = target.modified ?? this.#wall();
     const creation: Change[] =
       existing === undefined ? [{ op: 'create', parent, name, fid, mode: 0o644 }] : [];
@@ -300,7 +338,8 @@ export class MemoryVenus implements Venus {
   }
 
   #apply(caller: Caller, changes: readonly Change[]): void {
-    this.#tree.apply(caller.user, this.#wall(), changes);
+    const records = this.#tree.apply(caller.user, this.#wall(), changes);
+    if (this.#servers.isLogging) this.log.add('root', records);
   }
 
   #find(directory: Fid, name: string): DirectoryEntry | undefined {

@@ -87,7 +87,12 @@ export type CollatedUpdate<M> =
       readonly fid: Fid | null;
     }
   /** Every replica that answered lacks updates that we have seen: resolve them, then try again. */
-  | { readonly outcome: 'stale'; readonly behind: readonly M[] }
+  | {
+      readonly outcome: 'stale';
+      readonly behind: readonly M[];
+      /** Of the records that one of them could not judge. */
+      readonly indexes: readonly number[];
+    }
   /** Nobody answered: the outcome is unknown. */
   | { readonly outcome: 'unreachable' };
 
@@ -97,11 +102,13 @@ export function collateUpdate<M>(replies: readonly UpdateReply<M>[]): CollatedUp
   const behind: M[] = [];
   const vectors = new Map<Fid, VersionVector>();
   const ahead = new Set<Fid>();
+  const indexes = new Set<number>();
   let refusal: Extract<Result<'mutate'>, { outcome: 'refused' }> | undefined;
   for (const item of replies) {
     if ('failure' in item) continue;
     if (item.reply.outcome === 'refused') {
       behind.push(item.member);
+      if (item.reply.failure.kind === 'stale') indexes.add(item.reply.index);
       if (refusal === undefined || refusal.failure.kind === 'stale') refusal = item.reply;
       continue;
     }
@@ -111,7 +118,7 @@ export function collateUpdate<M>(replies: readonly UpdateReply<M>[]): CollatedUp
   }
   if (by.length > 0) return { outcome: 'applied', by, vectors, ahead, behind };
   if (refusal === undefined) return { outcome: 'unreachable' };
-  if (refusal.failure.kind === 'stale') return { outcome: 'stale', behind };
+  if (refusal.failure.kind === 'stale') return { outcome: 'stale', behind, indexes: [...indexes] };
   const { kind, message, fid } = refusal.failure;
   return { outcome: 'refused', index: refusal.index, kind, message, fid };
 }

@@ -4,16 +4,22 @@
  */
 import {
   Failure,
+  isCreation,
   isFailure,
   isWithin,
   type DirectoryEntry,
   type Fid,
+  type Mutation,
   type Result,
+  type StoreIdVector,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
-import type { CachedObject } from '../cache/cached-object.js';
+import { unlisted, type CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
+import { isLocal, type ModifyLog } from '../log/modify-log.js';
+import { overlaid, overlayOf } from './overlay.js';
+import type { Fetching } from './fetching.js';
 import { collateStatus, type CollatedStatus, type StatusReply } from './collate.js';
 import type { Member, Volume } from './volume.js';
 
@@ -26,6 +32,9 @@ type ListReply = Result<'list'>;
 
 export interface FetcherWorld {
   readonly cache: ObjectCache;
+  readonly modifyLog: ModifyLog;
+  /** Told of what users wait for: replayed contents then give way. */
+  readonly gate: Fetching;
   readonly log: Log;
   /** @throws Failure not-found for a volume that the realm does not have */
   readonly volume: (fid: Fid) => Volume;
@@ -46,7 +55,7 @@ export class Fetcher {
   async fresh(fid: Fid): Promise<CachedObject> {
     const volume = this.#world.volume(fid);
     const cached = this.#world.cache.get(fid);
-    if (cached !== undefined && volume.isValid(cached)) return cached;
+    if (cached !== undefined && this.#isUsable(volume, cached)) return cached;
     if (volume.avsg.length === 0) throw unreachable(fid, volume);
     await this.#validate(volume, [fid]);
     return this.#found(fid);
@@ -59,7 +68,7 @@ export class Fetcher {
     const volume = this.#world.volume(first);
     const doubtful = fids.filter((fid) => {
       const cached = this.#world.cache.get(fid);
-      return cached === undefined || !volume.isValid(cached);
+      return cached === undefined || !this.#isUsable(volume, cached);
     });
     for (let start = 0; start < doubtful.length; start += callObjects) {
       if (volume.avsg.length === 0) return;
@@ -73,7 +82,7 @@ export class Fetcher {
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const cached = this.#world.cache.get(fid);
       if (cached !== undefined && cached.status.kind !== 'directory') throw notDirectory(fid);
-      if (cached?.complete === true && volume.isValid(cached)) return cached;
+      if (cached?.complete === true && this.#isUsable(volume, cached)) return cached;
       if (volume.avsg.length === 0) break;
       await shared(this.#listCalls, fid, () => this.#list(volume, fid)).catch((error: unknown) => {
         // A server went away in the middle: the others are asked again.
@@ -85,6 +94,23 @@ export class Fetcher {
     // Changed faster than it can be listed: what we have is complete and as new as any answer could be.
     if (cached?.complete === true) return cached;
     throw unreachable(fid, volume);
+  }
+
+  /**
+   * Whether nobody needs to be asked. What has a change that no server knows is the newest there is: a file as a
+   * whole, and a directory that was made here (Coda: dirty objects are not validated).
+   */
+  #isUsable(volume: Volume, object: CachedObject): boolean {
+    if (volume.isValid(object)) return true;
+    const { fid, kind } = object.status;
+    const { modifyLog } = this.#world;
+    if (!modifyLog.isDirty(fid)) return false;
+    if (kind !== 'directory') return true;
+    return modifyLog
+      .touching(fid)
+      .some(
+        (entry) => isLocal(entry) && entry.records.some((record) => record.fid === fid && isCreation(record)),
+      );
   }
 
   #found(fid: Fid): CachedObject {
@@ -143,7 +169,8 @@ export class Fetcher {
   }
 
   #collate(volume: Volume, fid: Fid, replies: readonly StatusReply<Member>[]): CollatedStatus<Member> {
-    const collated = collateStatus(replies, this.#world.cache.status(fid));
+    const cached = this.#world.cache.get(fid);
+    const collated = collateStatus(replies, cached?.epoch === unlisted ? undefined : cached?.status);
     const [holder] = collated.holders;
     const { preferred } = volume;
     if (holder !== undefined && preferred !== undefined && !collated.holders.includes(preferred)) {
@@ -165,12 +192,13 @@ export class Fetcher {
     }
     if (cached !== undefined && !isWithin(cached.status.known, status.known)) {
       // Ours is newer: valid as it is once servers have it, to be asked again if it was not only newer.
-      if (isWithin(status.known, cached.status.known))
+      if (cached.epoch !== unlisted && isWithin(status.known, cached.status.known))
         cache.putStatus(cached.status, volume.epoch, cached.complete);
       return;
     }
     // What a directory has known determines its names.
-    const complete = cached?.complete === true && isWithin(status.known, cached.status.known);
+    const isListed = cached?.complete === true && cached.epoch !== unlisted;
+    const complete = isListed && isWithin(status.known, cached.status.known);
     const object = cache.putStatus(status, volume.epoch, complete);
     if (wasBroken) cache.put({ ...object, suspect: true });
   }
@@ -271,16 +299,18 @@ export class Fetcher {
       if ((turn += 1) % turnObjects === 0) await this.#world.pause();
     }
     const cached = cache.get(fid);
-    if (cached !== undefined && !isWithin(cached.status.known, status.known)) {
+    const { records, known } = overlayOf(status, this.#world.modifyLog.touching(fid));
+    if (cached !== undefined && !isWithin(cached.status.known, known)) {
       // An update of ours has been applied here while the list was on its way: ask again.
       return;
     }
     const before = cache.names(fid);
-    cache.setNames(fid, names);
-    const object = cache.putStatus(status, volume.epoch, true);
+    const after = overlaid(fid, names, records, (moved) => cache.status(moved)?.kind);
+    cache.setNames(fid, after);
+    const object = cache.putStatus(overlaidStatus(status, records, known), volume.epoch, true);
     if (wasBroken(fid)) cache.put({ ...object, suspect: true });
     for (const [name, entry] of before ?? [])
-      if (!names.has(name)) this.#world.volume(entry.fid).doubt(entry.fid);
+      if (!after.has(name)) this.#world.volume(entry.fid).doubt(entry.fid);
   }
 
   /** The replies of those AVSG members that answered. */
@@ -288,6 +318,7 @@ export class Fetcher {
     volume: Volume,
     ask: (member: Member) => Promise<R>,
   ): Promise<readonly { readonly member: Member; readonly reply: R }[]> {
+    const fetched = this.#world.gate.fetching();
     const settled = await Promise.all(
       volume.avsg.map((member) =>
         ask(member).then(
@@ -304,16 +335,19 @@ export class Fetcher {
         ),
       ),
     );
+    fetched();
     return settled.filter((item) => item !== undefined);
   }
 
   /** Asks everybody to resolve; nobody waits for it. */
   #bringUpToDate(volume: Volume, fids: readonly Fid[]): void {
-    for (const { server } of volume.avsg) {
+    volume.signal('diverged');
+    const asked = volume.avsg.map(({ server }) =>
       server.call('resolve', { volume: volume.id, fids: [...fids] }).catch((error: unknown) => {
         if (!isFailure(error)) throw error;
-      });
-    }
+      }),
+    );
+    void Promise.all(asked).then(() => volume.signal('resolved'));
   }
 }
 
@@ -324,6 +358,16 @@ function shared<K>(calls: Map<K, Promise<void>>, key: K, call: () => Promise<voi
   const started = call().finally(() => calls.delete(key));
   calls.set(key, started);
   return started;
+}
+
+function overlaidStatus(
+  status: VnodeStatus,
+  records: readonly Mutation[],
+  known: StoreIdVector,
+): VnodeStatus {
+  const last = records.at(-1);
+  if (last === undefined) return status;
+  return { ...status, known, modified: Math.max(status.modified, last.time), author: last.author };
 }
 
 function unreachable(fid: Fid, volume: Volume): Failure {

@@ -12,6 +12,7 @@
  */
 import { z } from 'zod';
 import {
+  Failure,
   seal,
   unseal,
   volumeOf,
@@ -25,7 +26,10 @@ import type { Log } from '../../vice/seam/log.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { ServerLink } from '../remote/server-link.js';
+import type { Identity } from '../store/identity.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
+import type { VolumeMode } from '../interface.js';
+import { next, type Event, type State } from './volume-state.js';
 
 /** One replica of the volume and the way to it. */
 export interface Member {
@@ -43,9 +47,12 @@ export interface VolumeWorld {
   readonly cache: ObjectCache;
   readonly buffer: WriteBuffer;
   readonly log: Log;
+  readonly identity: Pick<Identity, 'venus' | 'nextCounter'>;
   /** The AVSG has grown or shrunk. */
   readonly onChange: (volume: Volume) => void;
 }
+
+const modeRow = z.enum(['write-through', 'write-disconnected']);
 
 const heardRow = z.strictObject({ stamp: z.number(), incarnation: z.string() });
 /** COP2 messages kept for one server at most; a lost one only costs a weak equality. */
@@ -59,6 +66,13 @@ export class Volume {
   readonly #world: VolumeWorld;
   #epoch: number;
   #preferred: Member | undefined;
+  #state: State = 'emulating';
+  #mode: VolumeMode;
+  /** Changes wait in the log for their turn. */
+  #pending = false;
+  #fault: string | null = null;
+  /** A fetch has seen replicas that differ. */
+  #diverged = false;
   /** Counts breaks; see PR-3. */
   #breaks = 0;
   readonly #broken = new Map<Fid, number>();
@@ -70,6 +84,8 @@ export class Volume {
     this.#world = world;
     const epoch = world.buffer.get(`p/${entry.id}`);
     this.#epoch = epoch === undefined ? 1 : z.number().parse(unseal(epoch));
+    const mode = world.buffer.get(`m/${entry.id}`);
+    this.#mode = mode === undefined ? 'write-through' : modeRow.parse(unseal(mode));
     this.members = entry.replicas.flatMap(({ id, server: name }) => {
       const link = server(name);
       if (link === undefined) return [];
@@ -86,6 +102,56 @@ export class Volume {
 
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /** Why this gateway's log can never be replayed, in words; null: it can. */
+  get fault(): string | null {
+    return this.#fault;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get mode(): VolumeMode {
+    return this.#mode;
+  }
+
+  /** Changes are acknowledged by the log although servers answer: as somebody wants it, or for a slow link. */
+  get weak(): boolean {
+    return this.avsg.length > 0 && this.avsg.every(({ server }) => server.weak);
+  }
+
+  setMode(mode: VolumeMode): void {
+    this.#mode = mode;
+    this.#world.buffer.put(`m/${this.id}`, seal(mode));
+    this.signalWeakness();
+  }
+
+  /** A link has become slow or fast, or the mode was set. */
+  signalWeakness(): void {
+    this.signal(this.#isWeak() ? 'weak' : 'strong');
+  }
+
+  /** Moves on in the table of states (volume-state.ts). */
+  signal(event: Event): void {
+    if (event === 'logged') this.#pending = true;
+    if (event === 'drained') this.#pending = false;
+    if (event === 'diverged') this.#diverged = true;
+    if (event === 'resolved') this.#diverged = false;
+    const before = this.#state;
+    this.#state = next(before, event, {
+      reachable: this.avsg.length > 0,
+      weak: this.#isWeak(),
+      pending: this.#pending,
+      diverged: this.#diverged,
+    });
+    if (this.#state === before) return;
+    this.#world.log.info('volume state', { volume: this.name, state: this.#state, before, event });
+  }
+
+  #isWeak(): boolean {
+    return this.#mode === 'write-disconnected' || this.weak;
   }
 
   /** The AVSG member to read from: the same one as long as it is there and up to date (seed 004). */
@@ -110,11 +176,14 @@ export class Volume {
       volume: this.id,
       since: heard?.stamp ?? null,
       incarnation: heard?.incarnation ?? null,
+      venus: this.#world.identity.venus,
     });
+    if (reply.seen >= this.#world.identity.nextCounter) throw this.#restored(member);
     if (reply.changed === null) this.#endEpoch();
     else for (const fid of reply.changed) this.#suspect(fid);
     this.#setHeard(member, { stamp: reply.stamp, incarnation: reply.incarnation });
     member.watched = true;
+    this.signal('server-back');
     this.#world.log.info('avsg', { volume: this.name, avsg: this.avsg.map(({ server }) => server.name) });
     this.#world.onChange(this);
   }
@@ -123,6 +192,7 @@ export class Volume {
   leave(member: Member): void {
     if (!member.watched) return;
     member.watched = false;
+    if (this.avsg.length === 0) this.signal('servers-gone');
     this.#world.log.info('avsg', { volume: this.name, avsg: this.avsg.map(({ server }) => server.name) });
     this.#world.onChange(this);
   }
@@ -168,6 +238,18 @@ export class Volume {
   addCop2(member: Member, updates: readonly UpdateSet[]): void {
     member.cop2.push(...updates);
     if (member.cop2.length > cop2Bound) member.cop2.splice(0, member.cop2.length - cop2Bound);
+  }
+
+  /**
+   * The server has met updates of ours that we have not made: this data folder is a copy from before them. What it
+   * would send next bears the names of those, and would be taken for them.
+   */
+  #restored(member: Member): Failure {
+    this.#fault =
+      `server ${member.server.name} knows later changes of this gateway than the gateway itself: its data folder is` +
+      ' an old copy. Save what is pending (coda log checkpoint FILE), start the gateway with an empty data folder,' +
+      ' then restore it (coda log restore FILE)';
+    return new Failure('damaged', 'venus.join', this.#fault);
   }
 
   #suspect(fid: Fid): void {

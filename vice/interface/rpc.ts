@@ -116,7 +116,8 @@ export const realmDocumentSchema = realmDocument;
  * - `watch` asks for a callback promise on a whole volume: from this reply on, until the connection closes, every
  *   change to the volume by anybody else is pushed as a `break` that names the objects. `since` is the stamp up
  *   to which the caller has heard of all changes at this replica (of this `incarnation`); `changed` is what changed
- *   after it, null when the replica cannot tell (then everything is suspect).
+ *   after it, null when the replica cannot tell (then everything is suspect). `seen` is the highest counter of `venus`
+ *   that this replica has met: a Venus that has not made it yet was restored from an old backup.
  * - `status` of some objects; null for one that this replica does not have.
  * - `list` a directory: its status, a digest over its children's Fids and StoreIds (equal digests: equal children),
  *   and, if `full`, names with the children's statuses. The reply may come in parts: `entries` are concatenated.
@@ -124,6 +125,9 @@ export const realmDocumentSchema = realmDocument;
  *   (digest -> bytes) up to limits.inlineBytes each; other contents must have arrived by upload, under the transfer
  *   id that `transfers` names for their digest, or already be at the server. `watermark`: the caller will never
  *   send a counter below it again. Already applied records are skipped and count as applied.
+ * - `offer` says which contents a `mutate` is going to name, before they are sent. `held`: the volume has them here
+ *   already, and keeps them for some minutes: they need neither travel nor be named. `received`: bytes of this
+ *   transfer that are here; an upload goes on behind them. An upload of it that still runs is ended by this.
  * - `cop2` tells which replicas have applied updates.
  * - `resolve` asks the server to bring these objects (or the whole volume) up to date from its peers, and waits.
  * - `changes` (servers only) objects changed after stamp `since`, oldest first, for a peer that brings itself up to
@@ -135,12 +139,18 @@ export const calls = {
   locate: { roles: ['gateway', 'server', 'operator'], argument: z.strictObject({}), result: realmDocument },
   watch: {
     roles: ['gateway'],
-    argument: z.strictObject({ volume, since: count.nullable(), incarnation: z.string().nullable() }),
+    argument: z.strictObject({
+      volume,
+      since: count.nullable(),
+      incarnation: z.string().nullable(),
+      venus: z.string().regex(/^(?:[0-9a-f]{16})?$/),
+    }),
     result: z.strictObject({
       replica: z.string(),
       incarnation: z.string(),
       stamp: count,
       changed: z.array(fid).nullable(),
+      seen: count,
     }),
   },
   status: {
@@ -178,6 +188,16 @@ export const calls = {
       }),
       z.strictObject({ outcome: z.literal('refused'), index: count, failure }),
     ]),
+  },
+  offer: {
+    roles: ['gateway'],
+    argument: z.strictObject({
+      volume,
+      contents: z
+        .array(z.strictObject({ digest, length: count, transfer: z.string().max(64) }))
+        .max(limits.batchRecords),
+    }),
+    result: z.strictObject({ contents: z.array(z.strictObject({ held: z.boolean(), received: count })) }),
   },
   cop2: { roles: ['gateway'], argument: z.strictObject({ volume, cop2 }), result: z.strictObject({}) },
   resolve: {

@@ -10,6 +10,7 @@ import type { Network, Session } from '../seam/network.js';
 import type { Random } from '../seam/random.js';
 import type { Store } from '../seam/store.js';
 import type { CallbackPromises } from './callback-promises.js';
+import type { HeldContents } from './held-contents.js';
 import type { Metrics } from './metrics.js';
 import type { Staging } from './staging.js';
 import type { Volumes } from './volumes.js';
@@ -31,6 +32,7 @@ export interface ServerContext {
   readonly volumes: Volumes;
   readonly promises: CallbackPromises;
   readonly staging: Staging;
+  readonly held: HeldContents;
   readonly links: ServerLinks;
   readonly resolver: Resolver;
   readonly metrics: Metrics;

@@ -7,7 +7,7 @@ import { flushed } from './reading.js';
 const changedMax = 100_000;
 
 export const promising: Handlers<'watch'> = {
-  async watch(context, session, { volume, since, incarnation }) {
+  async watch(context, session, { volume, since, incarnation, venus }) {
     const replica = context.volumes.required(volume);
     if (!context.sessions.has(session.id)) {
       throw new Failure('cancelled', 'vice.watch', 'the session has closed');
@@ -21,6 +21,7 @@ export const promising: Handlers<'watch'> = {
       replica: replica.id,
       incarnation: replica.incarnation,
       stamp,
+      seen: replica.seenOf(venus),
       changed: changed === null || changed.length > changedMax ? null : [...changed],
     };
   },

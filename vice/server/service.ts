@@ -13,12 +13,13 @@ import { checkCall, checkUpload } from '../protection/session-rights.js';
 import type { Service, Session } from '../seam/network.js';
 import type { Handlers, ServerContext } from './context.js';
 import { openDownload } from './downloads.js';
+import { offering } from './offering.js';
 import { operating } from './operating.js';
 import { promising } from './promising.js';
 import { reading } from './reading.js';
 import { updating } from './updating.js';
 
-const handlers: Handlers<CallName> = { ...operating, ...promising, ...reading, ...updating };
+const handlers: Handlers<CallName> = { ...offering, ...operating, ...promising, ...reading, ...updating };
 
 /** `sessions` is the map of the context, filled here. */
 export function viceService(

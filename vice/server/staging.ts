@@ -18,7 +18,7 @@ export interface StagingWorld {
   hold(digest: string): () => void;
 }
 
-const transfersMax = 64;
+const transfersMax = 256;
 /** Milliseconds that a broken or unclaimed transfer is kept. */
 const keptMs = 10 * 60 * 1000;
 /** Milliseconds that a mutation waits for the tail of a transfer that it names, and while no upload brings it. */
@@ -28,6 +28,8 @@ interface Staged {
   readonly transfer: Transfer;
   expiry: Timer;
   release: (() => void) | undefined;
+  /** A batch that names it was announced: should it be refused, it will come again without its culprit. */
+  isOffered: boolean;
 }
 
 export class Staging {
@@ -60,9 +62,11 @@ export class Staging {
       }
       await staged.transfer.receive(start, source);
       const { arrived } = staged.transfer;
-      staged.release?.();
       const kept = arrived !== undefined && this.#peers.get(peer)?.get(id) === staged;
-      staged.release = kept ? this.#world.hold(arrived.digest) : undefined;
+      // The new hold before the old one goes: it may be the same container.
+      const hold = kept ? this.#world.hold(arrived.digest) : undefined;
+      staged.release?.();
+      staged.release = hold;
     } catch (error) {
       // Waiting helps nobody, and the bytes take the room that others need.
       if (isFailure(error, 'no-space')) this.#forget(peer, id, error);
@@ -103,7 +107,34 @@ export class Staging {
     });
   }
 
-  /** A mutation has claimed the contents (or refused them for good). */
+  /**
+   * Bytes of an announced transfer that are here; from now on no more come but by a new upload. What cannot become
+   * the contents that were announced is thrown away.
+   * @throws Failure invalid (transfer id)
+   */
+  async offered(peer: string, id: string, { digest, length }: Arrived): Promise<number> {
+    if (this.#peers.get(peer)?.has(id) !== true && !this.#hasRoom(peer)) return 0;
+    const staged = this.#staged(peer, id);
+    staged.isOffered = true;
+    const { transfer } = staged;
+    // Its client has lost the connection, or it would not ask; the server may not have noticed.
+    await transfer.interrupt(new Failure('cancelled', 'vice.upload', 'the transfer has been offered again'));
+    if (this.#peers.get(peer)?.get(id) !== staged) return 0;
+    const { arrived } = transfer;
+    if (arrived === undefined ? transfer.length > length : arrived.digest !== digest) {
+      this.#forget(peer, id, new Failure('invalid', 'vice.upload', `these are not the contents ${digest}`));
+      return 0;
+    }
+    this.#keep(peer, id, staged);
+    return transfer.length;
+  }
+
+  /** The mutation that named the contents was refused. */
+  refused(peer: string, id: string): void {
+    if (this.#peers.get(peer)?.get(id)?.isOffered === false) this.claimed(peer, id);
+  }
+
+  /** A mutation has claimed the contents. */
   claimed(peer: string, id: string): void {
     this.#forget(peer, id, new Failure('cancelled', 'vice.upload', 'the transfer was claimed'));
   }
@@ -123,14 +154,18 @@ export class Staging {
     if (ofPeer === undefined) this.#peers.set(peer, (ofPeer = new Map<string, Staged>()));
     const known = ofPeer.get(id);
     if (known !== undefined) return known;
-    if (ofPeer.size >= transfersMax) {
+    if (!this.#hasRoom(peer)) {
       const message = `${peer} has ${transfersMax} transfers here: finish some first`;
       throw new Failure('busy', 'vice.upload', message);
     }
     const transfer = new Transfer(this.#world.containers);
-    const staged: Staged = { transfer, expiry: this.#expiry(peer, id), release: undefined };
+    const staged: Staged = { transfer, expiry: this.#expiry(peer, id), release: undefined, isOffered: false };
     ofPeer.set(id, staged);
     return staged;
+  }
+
+  #hasRoom(peer: string): boolean {
+    return (this.#peers.get(peer)?.size ?? 0) < transfersMax;
   }
 
   #keep(peer: string, id: string, staged: Staged): void {

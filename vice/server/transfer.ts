@@ -19,6 +19,8 @@ export class Transfer {
   /** The upload that runs. */
   #upload: Upload | undefined;
   #running: Promise<void> = Promise.resolve();
+  /** Counts interruptions; an upload of an earlier era that has not begun yet does not begin any more. */
+  #era = 0;
   readonly #waiting = new Set<Waiter>();
 
   constructor(containers: Containers) {
@@ -53,9 +55,16 @@ export class Transfer {
    */
   async receive(start: number, source: AsyncIterable<Uint8Array>): Promise<void> {
     this.#giveWay(new Failure('cancelled', operation, 'another upload of the same transfer has begun'));
-    const turn = this.#running.then(() => this.#append(start, source));
+    const era = this.#era;
+    const turn = this.#running.then(() => this.#append(start, source, era));
     this.#running = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** Ends the upload that runs; resolves when nothing writes any more. The bytes that have come stay. */
+  async interrupt(reason: Failure): Promise<void> {
+    this.#giveWay(reason);
+    await this.#running;
   }
 
   /** Forgets the bytes, unless they have become a container. Idempotent. */
@@ -67,13 +76,15 @@ export class Transfer {
     this.#spool = undefined;
   }
 
-  async #append(start: number, source: AsyncIterable<Uint8Array>): Promise<void> {
+  async #append(start: number, source: AsyncIterable<Uint8Array>, era: number): Promise<void> {
+    this.#mustBeLatest(era);
     if (start === 0) await this.#beginAnew();
     else if (start !== this.length) {
       const here = this.length;
       const message = `${here} bytes of this transfer are here: continue at byte ${here} or at 0`;
       throw new Failure('invalid', operation, message);
     }
+    this.#mustBeLatest(era);
     const chunks = source[Symbol.asyncIterator]();
     const upload: Upload = { chunks, ended: undefined, interrupt: undefined };
     this.#upload = upload;
@@ -99,7 +110,13 @@ export class Transfer {
     }
   }
 
+  #mustBeLatest(era: number): void {
+    if (era === this.#era) return;
+    throw new Failure('cancelled', operation, 'a later upload of the same transfer has begun');
+  }
+
   #giveWay(reason: Failure): void {
+    this.#era += 1;
     if (this.#upload === undefined) return;
     this.#upload.ended ??= reason;
     this.#upload.interrupt?.(reason);

@@ -31,7 +31,7 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
         replica.mutate({ records, watermark }, { session: session.id }),
         takeCop2(context, replica, cop2),
       ]);
-      for (const id of Object.values(argument.transfers)) context.staging.claimed(session.peer.name, id);
+      release(context, session, argument, mutated.outcome);
       if (mutated.outcome === 'applied') logStores(context, replica, records);
       return mutated;
     } finally {
@@ -44,6 +44,22 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
     return {};
   },
 };
+
+/** Nothing is kept for a mutation that was applied; one that was refused may come again, without its culprit. */
+function release(
+  { staging, held }: ServerContext,
+  { peer }: Session,
+  { records, transfers }: Argument<'mutate'>,
+  outcome: 'applied' | 'refused',
+): void {
+  const isOver = outcome === 'applied';
+  for (const id of Object.values(transfers)) {
+    if (isOver) staging.claimed(peer.name, id);
+    else staging.refused(peer.name, id);
+  }
+  if (!isOver) return;
+  for (const record of records) if (record.op === 'store') held.release(peer.name, record.digest);
+}
 
 /** @throws Failure access-denied, invalid */
 function checkBatch(session: Session, argument: Argument<'mutate'>): void {
@@ -87,7 +103,10 @@ async function bringContents(
   });
   const staged = Object.entries(argument.transfers).map(async ([digest, id]) => {
     if (await containers.has(digest)) return;
-    mustBe(digest, (await context.staging.arrived(session.peer.name, id)).digest);
+    const arrived = await context.staging.arrived(session.peer.name, id);
+    // What is not what it was said to be is of no use to anybody: the next attempt begins at byte 0.
+    if (arrived.digest !== digest) context.staging.claimed(session.peer.name, id);
+    mustBe(digest, arrived.digest);
   });
   // All of them end before anything is released.
   for (const outcome of await Promise.allSettled([...inline, ...staged])) {

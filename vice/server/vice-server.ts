@@ -15,6 +15,7 @@ import type { Link, Session } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
 import { CallbackPromises } from './callback-promises.js';
 import type { ServerContext, ServerWorld } from './context.js';
+import { HeldContents } from './held-contents.js';
 import { serverMetrics } from './metrics.js';
 import { viceService } from './service.js';
 import { Staging } from './staging.js';
@@ -50,6 +51,7 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
   const promises = new CallbackPromises((count) => metrics.breaksPushed(count));
   const volumes = new Volumes(name, world, (replica, change) => promises.break(replica.volume, change));
   const staging = new Staging({ ...world, hold: (digest) => holdEverywhere(volumes, digest) });
+  const held = new HeldContents(world.clock);
   const metrics = serverMetrics({
     sessions: () => countRoles(sessions),
     stagedBytes: () => staging.bytes,
@@ -79,6 +81,7 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
     volumes,
     promises,
     staging,
+    held,
     links,
     resolver,
     metrics,
@@ -109,6 +112,7 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
       await listener.close();
       await resolved;
       staging.close();
+      held.close();
     },
   };
 }

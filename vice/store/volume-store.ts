@@ -222,6 +222,16 @@ export class VolumeReader {
     return this.#forgettable<number>(this.keys.watermark(venus)) ?? 0;
   }
 
+  /** The highest counter of `venus` that was applied here, or that it has promised not to send any more. */
+  seenOf(venus: string): number {
+    let seen = Math.max(this.watermark(venus) - 1, 0);
+    const range = { start: this.keys.applied(venus, 0), end: endOf(`${this.keys.volume}/applied/${venus}/`) };
+    for (const { key } of this.#reader.range({ ...range, reverse: true, limit: 1 })) {
+      seen = Math.max(seen, Number(key.slice(key.lastIndexOf('/') + 1)));
+    }
+    return seen;
+  }
+
   cop2(storeId: StoreId): Cop2Row | undefined {
     return this.#forgettable<Cop2Row>(this.keys.cop2(storeId));
   }

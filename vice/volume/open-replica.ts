@@ -171,6 +171,10 @@ class StoredReplica implements Replica {
     return fids;
   }
 
+  seenOf(venus: string): number {
+    return this.#reader.seenOf(venus);
+  }
+
   changes(since: number, limit: number): Omit<Result<'changes'>, 'replica' | 'incarnation'> {
     const changes: Result<'changes'>['changes'] = [];
     const most = Math.min(Math.max(limit, 1), page.objects);

@@ -58,6 +58,8 @@ export interface Replica {
    * @throws Failure not-found (a container), invalid
    */
   force(step: ForceStep): Promise<Forced>;
+  /** The highest counter of `venus` that a record had which came here; 0: none did. */
+  seenOf(venus: string): number;
   /** How far this replica has caught up with `peer`'s changes. */
   caughtUp(peer: string): Mark | undefined;
   setCaughtUp(peer: string, mark: Mark): Promise<void>;

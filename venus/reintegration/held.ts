@@ -1,0 +1,74 @@
+/**
+ * Entries that cannot be sent for a while (a server lacks what they build on, a disk is full), and with them later
+ * ones of the same objects and directories. The others go on.
+ *
+ * HL-1  No record overtakes an earlier one of this gateway in any object it touches, as long as no server has that:
+ *       a vector of known StoreIds has one counter per Venus, so whoever has the later one counts as having both.
+ *       (What is refused for good is different: it is taken out of the log, and nothing waits for it.)
+ */
+import { fidsOf, type Fid } from '../../vice/interface/index.js';
+import type { Clock } from '../../vice/seam/clock.js';
+import type { LogEntry } from '../log/modify-log.js';
+
+interface Hold {
+  /** Monotonic time of the next try. */
+  readonly until: number;
+  readonly tries: number;
+}
+
+const pauseMs = { first: 2000, most: 30_000 } as const;
+
+export class Held {
+  readonly #clock: Clock;
+  readonly #holds = new Map<number, Hold>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Puts `entry` aside; for longer with each time. */
+  hold({ sequence }: LogEntry): void {
+    const tries = this.tries(sequence) + 1;
+    const pause = Math.min(pauseMs.first * 2 ** (tries - 1), pauseMs.most);
+    this.#holds.set(sequence, { until: this.#clock.monotonic() + pause, tries });
+  }
+
+  /** Milliseconds until the next one is tried again; Infinity: none waits. */
+  get nextMs(): number {
+    const now = this.#clock.monotonic();
+    let soonest = Infinity;
+    for (const { until } of this.#holds.values()) if (until > now) soonest = Math.min(soonest, until - now);
+    return soonest;
+  }
+
+  /** How often it has been put aside. */
+  tries(sequence: number): number {
+    return this.#holds.get(sequence)?.tries ?? 0;
+  }
+
+  release(sequence: number): void {
+    this.#holds.delete(sequence);
+  }
+
+  /** A server has come back: everything is worth another try. */
+  releaseAll(): void {
+    for (const [sequence, { tries }] of this.#holds) this.#holds.set(sequence, { until: 0, tries });
+  }
+
+  /** Those of `entries` (a volume's, in order) that wait here now, or may not overtake one that does. */
+  waiting(entries: Iterable<LogEntry>): ReadonlySet<number> {
+    const now = this.#clock.monotonic();
+    const waiting = new Set<number>();
+    if (this.#holds.size === 0) return waiting;
+    const held = new Set<Fid>();
+    for (const entry of entries) {
+      const touched = entry.records.flatMap(fidsOf);
+      const isHeld = (this.#holds.get(entry.sequence)?.until ?? 0) > now;
+      if (!isHeld && !touched.some((fid) => held.has(fid))) continue;
+      waiting.add(entry.sequence);
+      // A server has it, and others refuse what builds on it until they have it too: nothing can overtake it.
+      if (entry.appliedBy.length === 0) for (const fid of touched) held.add(fid);
+    }
+    return waiting;
+  }
+}

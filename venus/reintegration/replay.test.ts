@@ -1,0 +1,109 @@
+/** What the replay of a log decides: who waits for whom, what is refused early, how fast it goes. */
+import t from 'tap';
+import {
+  Failure,
+  makeFid,
+  makeStoreId,
+  venusId,
+  volumeId,
+  type Fid,
+  type Mutation,
+} from '../../vice/interface/index.js';
+import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
+import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
+import { ModifyLog, type LogEntry } from '../log/modify-log.js';
+import { WriteBuffer } from '../store/write-buffer.js';
+import { Held } from './held.js';
+import { LogBounds } from './log-bounds.js';
+import { ReplayMeter } from './replay-meter.js';
+
+const venus = venusId('00000000000000aa');
+const volume = volumeId('7f000001');
+if (venus === undefined || volume === undefined) throw new Error('bad ids');
+const fid = (vnode: number): Fid => makeFid(volume, vnode, venus);
+const root = fid(1);
+
+const common = (counter: number, own?: number): Pick<Mutation, 'storeId' | 'time' | 'author' | 'base'> => ({
+  storeId: makeStoreId(venus, counter),
+  time: 0,
+  author: 'ann',
+  base: { [root]: own === undefined ? {} : { [venus]: own } },
+});
+const create = (counter: number, name: string, own?: number): Mutation => {
+  return { op: 'create', ...common(counter, own), parent: root, name, fid: fid(counter), mode: 0o644 };
+};
+const store = (counter: number, file: Fid, length = 10): Mutation => {
+  return { op: 'store', ...common(counter), base: {}, fid: file, length, digest: `${counter}`, modified: 0 };
+};
+const remove = (counter: number, name: string): Mutation => {
+  return { op: 'remove', ...common(counter), parent: root, name, fid: fid(counter) };
+};
+const entry = (sequence: number, ...records: readonly Mutation[]): LogEntry => {
+  return { sequence, volume, records, appliedBy: [], acknowledged: true, offered: false };
+};
+
+t.test('what is held back holds back what touches the same, and nothing else', async (t) => {
+  const clock = new SimulatedClock();
+  const held = new Held(clock);
+  const log = [
+    entry(1, store(1, fid(8))),
+    entry(2, store(2, fid(2))),
+    entry(3, { op: 'chmod', ...common(3), fid: fid(8), mode: 0o600 }),
+    entry(4, create(4, 'same directory, later')),
+  ];
+  t.same([...held.waiting(log)], []);
+  t.equal(held.nextMs, Infinity);
+  const [first] = log;
+  if (first === undefined) throw new Error('no entry');
+  held.hold(first);
+  t.same([...held.waiting(log)], [1, 3]);
+  t.equal(held.nextMs, 2000);
+  await clock.advance(2000);
+  t.same([...held.waiting(log)], [], 'after a while it is tried again');
+  held.hold(first);
+  t.equal(held.nextMs, 4000, 'less and less often');
+  t.equal(held.tries(1), 2);
+  const inDirectory = [entry(1, create(1, 'a')), entry(2, create(2, 'b')), entry(3, store(3, fid(9)))];
+  t.same([...held.waiting(inDirectory)], [1, 2], 'no name overtakes another one of its directory');
+  const atServer = inDirectory.map((each) => ({ ...each, appliedBy: ['s1'] }));
+  t.same([...held.waiting(atServer)], [1], 'what a server has holds nobody up');
+  held.releaseAll();
+  t.same([...held.waiting(log)], [], 'and at once when a server has come back');
+  held.hold(first);
+  held.release(1);
+  t.same([...held.waiting(log)], []);
+});
+
+t.test('the log is bounded: early for contents, last for removals', (t) => {
+  const log = new ModifyLog(new WriteBuffer(new MemoryStore({})));
+  const bounds = new LogBounds({ records: 10, bytes: 100 }, log);
+  for (let counter = 1; counter <= 9; counter += 1) log.append(volume, [store(counter, fid(counter))], true);
+  bounds.checkContents(volume, 10);
+  t.throws(() => bounds.checkContents(volume, 11), /changes with \d+ bytes wait/);
+  t.throws(() => bounds.check(volume, [store(10, fid(10), 11)]), Failure);
+  bounds.check(volume, [create(10, 'x')]);
+  log.append(volume, [create(10, 'x')], true);
+  t.throws(() => bounds.check(volume, [create(11, 'y')]), /changes with \d+ bytes wait/);
+  bounds.check(volume, [remove(11, 'x')]);
+  log.append(volume, [remove(11, 'x')], true);
+  t.throws(() => bounds.check(volume, [remove(12, 'y')]), /changes with \d+ bytes wait/);
+  t.end();
+});
+
+t.test('the meter says how far the replay is and how fast it goes', async (t) => {
+  const clock = new SimulatedClock();
+  const meter = new ReplayMeter(clock);
+  t.equal(meter.progress, null);
+  for (let second = 0; second < 10; second += 1) {
+    meter.done(entry(second, store(second + 1, fid(1), 1000), create(second + 100, 'n')));
+    await clock.advance(1000);
+  }
+  t.match(meter.progress, { doneRecords: 20, doneBytes: 10_000 });
+  const { recordsPerSecond = 0, bytesPerSecond = 0 } = meter.progress ?? {};
+  t.ok(recordsPerSecond > 1 && recordsPerSecond <= 2.5, 'two a second, of late');
+  t.ok(bytesPerSecond > 500 && bytesPerSecond <= 1250);
+  await clock.advance(60_000);
+  t.equal(meter.progress?.recordsPerSecond, 0, 'nothing lately');
+  meter.finish();
+  t.equal(meter.progress, null);
+});

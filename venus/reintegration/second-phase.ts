@@ -1,0 +1,46 @@
+/** What follows an update: telling its replicas of each other (COP2), and asking those that lack something to resolve. */
+import { isFailure, type Fid, type UpdateSet } from '../../vice/interface/index.js';
+import type { Clock } from '../../vice/seam/clock.js';
+import type { Member, Volume } from '../volume/volume.js';
+
+/** COP2 messages that found no call to ride on are sent alone after this time. */
+const cop2Ms = 500;
+/** Objects named in one call. */
+const fidsMost = 1000;
+
+/** `by` have applied `updates`: they hear so with their next calls, or by themselves soon. */
+export function secondPhase(
+  volume: Volume,
+  by: readonly Member[],
+  updates: readonly UpdateSet[],
+  clock: Clock,
+): void {
+  for (const member of volume.members) if (by.includes(member)) volume.addCop2(member, updates);
+  clock.after(cop2Ms, () => {
+    for (const member of volume.avsg) {
+      const cop2 = volume.takeCop2(member);
+      if (cop2.length > 0) void quietly(member.server.call('cop2', { volume: volume.id, cop2 }));
+    }
+  });
+}
+
+/** Resolves when `members` have tried to get what they lack of `fids`. */
+export async function resolveAt(
+  volume: Volume,
+  members: readonly Member[],
+  fids: readonly Fid[],
+): Promise<void> {
+  const named = fids.slice(0, fidsMost);
+  await Promise.all(
+    members.map(({ server }) => quietly(server.call('resolve', { volume: volume.id, fids: named }))),
+  );
+}
+
+/** A failure costs nothing but time: the servers come together by themselves. */
+async function quietly(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+  }
+}

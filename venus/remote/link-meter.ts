@@ -1,0 +1,171 @@
+/**
+ * Watches what passes over one link and keeps its quality (link-quality.ts). All transfers of the link share it, so
+ * they are measured together: bytes, and the time in which at least one of them waited for the network.
+ */
+import type { Clock } from '../../vice/seam/clock.js';
+import { observed, strongAbove, unknownQuality, type LinkQuality } from './link-quality.js';
+
+/** A long transfer becomes a sample whenever the link was busy for so long. */
+const sampleMs = 2000;
+/** A call with so many bytes says how slow a link is. */
+const callBytes = 256 * 1024;
+
+export class LinkMeter {
+  readonly #clock: Clock;
+  readonly #turned: () => void;
+  #quality = unknownQuality;
+  /** Transfers that wait for the network now. */
+  #waiting = 0;
+  #waitingSince = 0;
+  /** Transfers under way, waiting or not. */
+  #open = 0;
+  /** Since the last sample. */
+  #bytes = 0;
+  #milliseconds = 0;
+
+  /** `turned` is called after every change from weak to strong and back. */
+  constructor(clock: Clock, turned: () => void) {
+    this.#clock = clock;
+    this.#turned = turned;
+  }
+
+  get quality(): LinkQuality {
+    return this.#quality;
+  }
+
+  /** What is downloaded, as it is read. The time that its reader takes does not count. */
+  async *download(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    const transfer = this.#begin();
+    try {
+      for await (const chunk of source) {
+        transfer.moved(chunk.length);
+        yield chunk;
+        transfer.wait();
+      }
+      transfer.whole();
+    } finally {
+      transfer.end();
+    }
+  }
+
+  /**
+   * Runs an upload with the source that it shall send. The time that the source takes does not count; the wait for
+   * the outcome does: until then bytes may lie in a buffer.
+   */
+  async upload(
+    source: AsyncIterable<Uint8Array>,
+    send: (source: AsyncIterable<Uint8Array>) => Promise<void>,
+  ): Promise<void> {
+    const transfer = this.#begin();
+    const watched = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+      transfer.pause();
+      for await (const chunk of source) {
+        transfer.moved(chunk.length);
+        transfer.wait();
+        yield chunk;
+        transfer.pause();
+      }
+      transfer.wait();
+    };
+    try {
+      await send(watched());
+      transfer.whole();
+    } finally {
+      transfer.end();
+    }
+  }
+
+  /** A call that was answered, with the bytes that are known to have travelled in it. */
+  answered(bytes: number, milliseconds: number): void {
+    // Beside a transfer its time says nothing about the rest of the link.
+    if (this.#open > 0) return;
+    // The server's own work is in it: only many bytes make that small.
+    const isSlow = bytes * 1000 < strongAbove * milliseconds;
+    if (bytes === 0 || bytes >= callBytes || !isSlow) this.#observe(bytes, milliseconds);
+  }
+
+  #begin(): TransferWatch {
+    this.#open += 1;
+    const watch = new TransferWatch((change) => this.#changed(change));
+    watch.wait();
+    return watch;
+  }
+
+  #changed(change: WatchChange): void {
+    const now = this.#clock.monotonic();
+    if (this.#waiting > 0) this.#milliseconds += now - this.#waitingSince;
+    this.#waitingSince = now;
+    this.#bytes += change.bytes;
+    this.#waiting += change.waiting;
+    if (change.ended) this.#open -= 1;
+    if (change.broken) this.#restart();
+    else if (this.#open === 0) this.#sample();
+    else if (this.#milliseconds >= sampleMs && (change.bytes > 0 || change.ended)) this.#sample();
+  }
+
+  #sample(): void {
+    const [bytes, milliseconds] = [this.#bytes, this.#milliseconds];
+    this.#restart();
+    if (bytes > 0) this.#observe(bytes, milliseconds);
+  }
+
+  /** A transfer that broke has waited for nothing: that time is no sample. */
+  #restart(): void {
+    this.#bytes = 0;
+    this.#milliseconds = 0;
+  }
+
+  #observe(bytes: number, milliseconds: number): void {
+    const before = this.#quality;
+    this.#quality = observed(before, { bytes, milliseconds });
+    if (this.#quality.weak !== before.weak) this.#turned();
+  }
+}
+
+interface WatchChange {
+  readonly bytes: number;
+  readonly waiting: -1 | 0 | 1;
+  readonly ended: boolean;
+  readonly broken: boolean;
+}
+
+/** One transfer's part in the meter. */
+class TransferWatch {
+  readonly #tell: (change: WatchChange) => void;
+  #waits = false;
+  #whole = false;
+  #ended = false;
+
+  constructor(tell: (change: WatchChange) => void) {
+    this.#tell = tell;
+  }
+
+  wait(): void {
+    if (this.#waits || this.#ended) return;
+    this.#waits = true;
+    this.#tell({ bytes: 0, waiting: 1, ended: false, broken: false });
+  }
+
+  pause(): void {
+    if (!this.#waits || this.#ended) return;
+    this.#waits = false;
+    this.#tell({ bytes: 0, waiting: -1, ended: false, broken: false });
+  }
+
+  moved(bytes: number): void {
+    if (this.#ended) return;
+    const waiting = this.#waits ? -1 : 0;
+    this.#waits = false;
+    this.#tell({ bytes, waiting, ended: false, broken: false });
+  }
+
+  whole(): void {
+    this.#whole = true;
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#tell({ bytes: 0, waiting: this.#waits ? -1 : 0, ended: true, broken: !this.#whole });
+  }
+}
