@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { openVenus } from '../venus/venus.js';
-import type { VenusState } from '../venus/interface.js';
+import type { Venus } from '../venus/interface.js';
 import { systemClock } from '../vice/seam/real/system-clock.js';
 import { systemRandom } from '../vice/seam/real/system-random.js';
 import { openLmdbStore } from '../vice/seam/real/lmdb-store.js';
@@ -14,13 +14,14 @@ import { openUsers } from './access/users.js';
 import { systemCode } from './config/operator-error.js';
 import type { GatewayConfig } from './config/role-config.js';
 import { addressRefused } from './realm/port.js';
+import { venusMetrics } from './venus-metrics.js';
 import { startWebdav } from './webdav/host.js';
 import { createLocks } from './webdav/lock-table.js';
 
 export interface RunningGateway {
   /** Where the share is, as `http://127.0.0.1:8080/`. */
   readonly url: string;
-  state(): VenusState;
+  readonly venus: Venus;
   /** Refuses new requests, finishes those under way, flushes, closes. */
   close(): Promise<void>;
 }
@@ -66,7 +67,8 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       isOwnHost: (host: string) => hosts.has(host.toLowerCase()),
     };
     const { listen, tls } = config;
-    const starting = startWebdav({ listen, share, users, log, clock, ...(tls && { tls }) });
+    const registry = venusMetrics(() => venus.state(), clock);
+    const starting = startWebdav({ listen, share, users, log, clock, registry, ...(tls && { tls }) });
     const webdav = open.add(
       await starting.catch((error: unknown) => {
         const code = systemCode(error);
@@ -74,7 +76,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       }),
     );
     log.info('gateway up', { url: webdav.url, realm: realm.realm });
-    return { url: webdav.url, state: () => venus.state(), close: () => open.close() };
+    return { url: webdav.url, venus, close: () => open.close() };
   } catch (error) {
     await open.close();
     throw error;

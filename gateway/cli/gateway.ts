@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { readGatewayConfig } from '../config/role-config.js';
 import type { Status } from '../realm/status.js';
+import { venusAnswer } from '../realm/venus-answer.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import type { CommonOptions } from './output.js';
 import { runRole } from './role-process.js';
@@ -48,12 +49,13 @@ async function gateway(options: GatewayOptions): Promise<void> {
       const { startGateway } = await import('../main.js');
       const running = await startGateway(config);
       const status = (): Status => {
-        const { servers, volumes, cache } = running.state();
+        const { servers, volumes, cache } = running.venus.state();
         const own = { name: config.name, pid: process.pid, url: running.url, state: 'running' as const };
         const seen = { servers: [...servers], volumes: volumes.map(plain), cache };
         return { servers: [], gateways: [{ ...own, ...seen }] };
       };
-      return { url: running.url, status, close: () => running.close() };
+      const answer = venusAnswer(running.venus, systemClock());
+      return { url: running.url, status, answer, close: () => running.close() };
     },
   });
 }

@@ -3,14 +3,17 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { addDisconnectCommands } from './disconnect.js';
 import { endingOf, exitCodesHelp } from './exit-code.js';
 import { addGatewayCommand } from './gateway.js';
+import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
 import { addServersCommand } from './servers.js';
 import { addStatusCommand } from './status.js';
 import { addUpCommand } from './up.js';
 import { addUserCommand } from './user.js';
 import { addViceCommand } from './vice.js';
+import { addVolumeModeCommands } from './volume-mode.js';
 
 function createProgram(): Command {
   const program = new Command('coda')
@@ -28,12 +31,17 @@ Examples:
   coda up                          a whole realm on this machine
   coda status                      how it is
   coda servers stop s2             take a server away
+  coda disconnect                  let the gateway work without servers, until coda reconnect
+  coda log                         what waits to be sent to the servers
   coda user add alice              another user of the share
   coda gateway --config g1.json    one gateway of a real deployment`,
     );
   addUpCommand(program);
   addStatusCommand(program);
   addServersCommand(program);
+  addDisconnectCommands(program);
+  addVolumeModeCommands(program);
+  addLogCommand(program);
   addUserCommand(program);
   addViceCommand(program);
   addGatewayCommand(program);

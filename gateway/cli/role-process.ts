@@ -8,7 +8,7 @@ import type { Clock } from '../../vice/seam/clock.js';
 import type { RoleConfig } from '../config/role-config.js';
 import { OperatorError } from '../config/operator-error.js';
 import type { ChildReport } from '../realm/child.js';
-import { openControlDoor } from '../realm/control-door.js';
+import { openControlDoor, type Answer } from '../realm/control-door.js';
 import { takeFolder } from '../realm/data-folder.js';
 import type { Status } from '../realm/status.js';
 import { endingOf } from './exit-code.js';
@@ -17,6 +17,8 @@ import { print, type CommonOptions } from './output.js';
 export interface RunningRole {
   readonly url: string;
   status(): Status;
+  /** What its control door answers beside its status. */
+  readonly answer?: Answer;
   close(): Promise<void>;
 }
 
@@ -40,8 +42,12 @@ export async function runRole(options: RoleOptions): Promise<void> {
   try {
     await takeFolder(config.data, { role: options.role, name: config.name, realm: config.realm.realm });
     let running: RunningRole | undefined;
-    const answer = (method: string, path: string): Promise<unknown> =>
-      Promise.resolve(method === 'GET' && path === '/status' ? running?.status() : undefined);
+    const answer: Answer = async (method, path, body) => {
+      if (running === undefined) {
+        throw new OperatorError('unreachable', `${config.name} is just starting. Try again in a moment.`);
+      }
+      return method === 'GET' && path === '/status' ? running.status() : running.answer?.(method, path, body);
+    };
     const patience = supervised() ? claimPatienceMs : 0;
     const door = await openControlDoor(config.data, answer, clock, patience);
     try {

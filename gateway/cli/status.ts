@@ -1,11 +1,12 @@
 /** `coda status`: what runs on a data folder, and how each gateway sees its servers. */
 import type { Command } from 'commander';
-import { nearestName } from '../config/nearest-name.js';
-import { OperatorError } from '../config/operator-error.js';
+import { commandName } from '../config/command-name.js';
 import { callControlDoor } from '../realm/control-door.js';
 import { defaultDataFolder } from '../realm/data-folder.js';
 import { statusSchema, type GatewayStatus, type ServerStatus, type Status } from '../realm/status.js';
 import { bytesText, print, table, type CommonOptions } from './output.js';
+import { unknownName } from './unknown-name.js';
+import { attentionLines, pendingText, stateText } from './volume-text.js';
 
 export interface FolderOptions extends CommonOptions {
   readonly data?: string;
@@ -33,11 +34,16 @@ export function addStatusCommand(program: Command): void {
 JSON: {"servers": [{"name", "pid", "url", "state"}],
        "gateways": [{"name", "pid", "url", "state",
                      "volumes": [{"id", "name", "state", "vsg", "avsg", "preferred",
-                                  "pendingRecords", "pendingBytes"}],
-                     "servers": [{"name", "address", "reachable", "silence"}],
+                                  "pendingRecords", "pendingBytes", "limitRecords", "limitBytes",
+                                  "oldestPending", "keptRecords", "mode", "weak",
+                                  "replay": {"since", "doneRecords", "doneBytes",
+                                             "recordsPerSecond", "bytesPerSecond"}, "lastError"}],
+                     "servers": [{"name", "address", "reachable", "silence", "planned"}],
                      "cache": {"objects", "containers", "bytes"}}]}
 "state" of a process is stopped, starting, running, waiting (to be started again) or stopping; "pid" is null
-while none runs.
+while none runs. "state" of a volume is hoarding (connected), write-disconnected, emulating (no server is
+reached), reintegrating (what waits is being sent) or resolving. "oldestPending" and "since" are milliseconds
+since 1970, or null; "replay" and "lastError" may be null.
 
 Examples:
   coda status
@@ -60,14 +66,16 @@ export function serversText(servers: readonly ServerStatus[]): string {
   return table([['SERVER', 'STATE', 'PID', 'ADDRESS'], ...rows]);
 }
 
-function onlyGateway(status: Status, name: string | undefined): Status {
+/** `status` with the named gateway alone; undefined: with all. @throws OperatorError refused */
+export function onlyGateway(status: Status, name: string | undefined): Status {
   if (name === undefined) return status;
   const gateways = status.gateways.filter((gateway) => gateway.name === name);
   if (gateways.length > 0) return { ...status, gateways };
-  const names = status.gateways.map((gateway) => gateway.name);
-  const nearest = nearestName(name, names);
-  const advice = nearest === undefined ? `There are ${names.join(', ')}.` : `Did you mean "${nearest}"?`;
-  throw new OperatorError('refused', `There is no gateway "${name}". ${advice}`);
+  throw unknownName(
+    'gateway',
+    name,
+    status.gateways.map((gateway) => gateway.name),
+  );
 }
 
 function statusText(status: Status): string {
@@ -82,18 +90,21 @@ function gatewaysText(gateways: readonly GatewayStatus[]): string {
     const cached = cache === null ? '-' : `${cache.objects} objects, ${bytesText(cache.bytes)}`;
     return [name, state, String(pid ?? '-'), url, cached];
   });
+  const now = Date.now();
   const volumes = gateways.flatMap((gateway) =>
     gateway.volumes.map((volume) => [
       gateway.name,
       volume.name,
-      volume.state,
+      stateText(volume),
       `${volume.avsg.length} of ${volume.vsg.length}: ${volume.avsg.join(' ')}`,
       volume.preferred ?? '-',
-      volume.pendingRecords === 0 ? 'nothing' : `${volume.pendingRecords}, ${bytesText(volume.pendingBytes)}`,
+      pendingText(volume, now),
     ]),
   );
-  const heads = table([['GATEWAY', 'STATE', 'PID', 'ADDRESS', 'CACHE'], ...processes]);
-  if (volumes.length === 0) return heads;
+  const parts = [table([['GATEWAY', 'STATE', 'PID', 'ADDRESS', 'CACHE'], ...processes])];
   const head = ['GATEWAY', 'VOLUME', 'STATE', 'SERVERS REACHED', 'PREFERRED', 'WAITING TO BE SENT'];
-  return `${heads}\n\n${table([head, ...volumes])}`;
+  if (volumes.length > 0) parts.push(table([head, ...volumes]));
+  const attention = gateways.flatMap((gateway) => attentionLines(gateway, now, commandName()));
+  if (attention.length > 0) parts.push(attention.join('\n'));
+  return parts.join('\n\n');
 }

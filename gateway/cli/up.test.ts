@@ -6,7 +6,7 @@ import { createServer, connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { statusSchema, type Status } from '../realm/status.js';
 
@@ -121,6 +121,44 @@ function isListening(url: string): Promise<boolean> {
   });
 }
 
+async function plannedDisconnection(t: Test, data: string, one: Ready, other: Ready): Promise<void> {
+  const at = ['--gateway', 'g2', '--data', data];
+  t.match(await coda('disconnect', '--data', data), {
+    code: 2,
+    stderr: /several gateways: g1, g2.*--gateway NAME/,
+  });
+  t.match(await coda('disconnect', ...at), { code: 0, stdout: /g2 is disconnected from all servers/ });
+  t.equal(await put(other, 'letter.txt', 'fourth'), 204);
+  t.equal(await put(other, 'note.txt', 'new'), 201);
+  t.equal(await get(other, 'letter.txt'), '200 fourth');
+  t.equal(await get(one, 'letter.txt'), '200 third', 'the other gateway goes on as before');
+  const cut = (await statusOf(data)).gateways[1];
+  t.match(cut?.volumes, [{ state: 'emulating', avsg: [] }]);
+  t.same(
+    cut?.servers.map(({ planned }) => planned),
+    [true, true, true],
+  );
+  const log = await coda('log', ...at, '--json');
+  t.match(JSON.parse(log.stdout), { gateway: 'g2', changes: [{ author: 'ada', state: 'pending' }, {}] });
+  t.match(await coda('log', ...at), {
+    stdout: /stored \/letter.txt \(6 B\)\n.*stored the new file \/note.txt \(3 B\)/,
+  });
+  const archive = join(data, '..', 'log.tar');
+  t.match(await coda('log', 'checkpoint', archive, ...at), { code: 0 });
+
+  t.match(await coda('reconnect', ...at), { code: 0, stdout: /g2 connects to all servers again/ });
+  await eventually('all is sent', async () => {
+    const [volume] = (await statusOf(data)).gateways[1]?.volumes ?? [];
+    return volume?.avsg.length === 3 && volume.pendingRecords === 0 ? true : undefined;
+  });
+  t.equal(await get(one, 'letter.txt'), '200 fourth');
+  t.equal(await get(one, 'note.txt'), '200 new');
+  const restored = await coda('log', 'restore', archive, '--gateway', 'g1', '--data', data, '--json');
+  t.same(JSON.parse(restored.stdout), { gateway: 'g1', restored: 0, present: 2, notes: [] }, 'all was sent');
+  t.match(await coda('log', 'discard', '--all', '--yes', ...at), { code: 0, stdout: /nothing to give up/ });
+  t.equal(await put(other, 'letter.txt', 'third'), 204);
+}
+
 t.test('a realm from its first start to its third', async (t) => {
   const folder = t.testdir({});
   // Longer than what a Unix socket's path may be.
@@ -225,6 +263,9 @@ t.test('a realm from its first start to its third', async (t) => {
     );
     const other = { ...again, url: again.gateways[1]?.url ?? '' };
     t.equal(await get(other, 'letter.txt'), '200 third', 'the same share at the second gateway');
+    await t.test('one gateway works without servers for a while', (t) =>
+      plannedDisconnection(t, data, again, other),
+    );
 
     second.child.kill('SIGKILL');
     await second.ended;

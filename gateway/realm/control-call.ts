@@ -1,7 +1,9 @@
 /** The asking side of a control door: where one is, how it is asked, whether anybody is still behind it. */
-import { request } from 'node:http';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { z } from 'zod';
+import type { Clock } from '../../vice/seam/clock.js';
 import { messageOf, OperatorError, systemCode } from '../config/operator-error.js';
+import { Body, requireWhole, sendBody, silenceMs } from './control-stream.js';
 import { readIfThere } from './whole-file.js';
 
 const controlSchema = z.object({
@@ -56,33 +58,90 @@ export async function standingOf(control: Control): Promise<Standing | 'dead'> {
 }
 
 /** @throws Error of the connection, or when `timeoutMs` have passed */
-export function ask(control: Control, method: string, path: string, timeoutMs: number): Promise<Reply> {
+export async function ask(
+  control: Control,
+  method: string,
+  path: string,
+  timeoutMs: number,
+  body?: unknown,
+): Promise<Reply> {
+  const outgoing = start(control, method, path, AbortSignal.timeout(timeoutMs));
+  const answer = answerTo(outgoing);
+  outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+  return replyOf(await answer);
+}
+
+/** What a streaming answer is: the reply that refuses it, or its bytes. */
+export type Download = { readonly refused: Reply } | { readonly bytes: AsyncIterable<Uint8Array> };
+
+/** @throws Error of the connection; the bytes throw OperatorError when they are not whole */
+export async function download(
+  control: Control,
+  path: string,
+  body: unknown,
+  clock: Clock,
+): Promise<Download> {
+  const outgoing = start(control, 'POST', path);
+  const answer = answerTo(outgoing);
+  outgoing.end(JSON.stringify(body));
+  const incoming = await answer;
+  const isBytes = incoming.headers['content-type'] === 'application/octet-stream';
+  return isBytes ? { bytes: bytesOf(incoming, clock) } : { refused: await replyOf(incoming) };
+}
+
+/** @throws Error of the connection, or what `bytes` fail with; then the other side knows that it is not whole */
+export async function upload(
+  control: Control,
+  path: string,
+  bytes: AsyncIterable<Uint8Array>,
+): Promise<Reply> {
+  const outgoing = start(control, 'POST', path);
+  const answer = answerTo(outgoing);
+  let answered = false;
+  const settled = (): void => {
+    answered = true;
+  };
+  answer.then(settled, settled);
+  await sendBody(outgoing, bytes, () => answered);
+  return replyOf(await answer);
+}
+
+function start(control: Control, method: string, path: string, signal?: AbortSignal): ClientRequest {
+  const { port, token } = control;
+  const headers = { authorization: `Bearer ${token}` };
+  const options = { host: '127.0.0.1', port, method, path, agent: false, headers };
+  const outgoing = request(signal === undefined ? options : { ...options, signal });
+  // While it works, the other side says so from time to time (control-door.ts).
+  const silence = new Error(`it was silent for ${silenceMs / 1000} seconds`);
+  outgoing.setTimeout(silenceMs, () => outgoing.destroy(silence));
+  return outgoing;
+}
+
+function answerTo(outgoing: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const options = {
-      host: '127.0.0.1',
-      port: control.port,
-      method,
-      path,
-      agent: false,
-      headers: { authorization: `Bearer ${control.token}` },
-      signal: AbortSignal.timeout(timeoutMs),
-    };
-    const outgoing = request(options, (incoming) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      incoming.on('data', (chunk: Buffer) => {
-        length += chunk.length;
-        if (length > replyBytes) incoming.destroy(new Error('the answer is too long'));
-        chunks.push(chunk);
-      });
-      incoming.on('error', reject);
-      incoming.on('end', () => {
-        resolve({ status: incoming.statusCode ?? 0, body: parseJson(Buffer.concat(chunks).toString()) });
-      });
-    });
+    outgoing.on('response', resolve);
     outgoing.on('error', reject);
-    outgoing.end();
   });
+}
+
+async function replyOf(incoming: IncomingMessage): Promise<Reply> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > replyBytes) throw new Error('the answer is too long');
+    chunks.push(chunk);
+  }
+  return { status: incoming.statusCode ?? 0, body: parseJson(Buffer.concat(chunks).toString()) };
+}
+
+async function* bytesOf(incoming: IncomingMessage, clock: Clock): AsyncGenerator<Uint8Array> {
+  try {
+    yield* new Body(incoming, clock);
+    requireWhole(incoming);
+  } finally {
+    incoming.destroy();
+  }
 }
 
 function parseJson(text: string): unknown {

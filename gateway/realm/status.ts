@@ -22,6 +22,29 @@ const volumeStatus = z.object({
   /** Changes that have not reached the servers yet. */
   pendingRecords: z.number(),
   pendingBytes: z.number(),
+  /** At these new contents are refused. */
+  limitRecords: z.number(),
+  limitBytes: z.number(),
+  /** When the oldest of them was made, milliseconds since 1970. */
+  oldestPending: z.number().nullable(),
+  /** Changes that the servers refused for good; they are kept until a person decides. */
+  keptRecords: z.number(),
+  mode: z.enum(['write-through', 'write-disconnected']),
+  /** The links were measured to be slow. */
+  weak: z.boolean(),
+  /** While the log is replayed; null: it is not. */
+  replay: z
+    .object({
+      /** Milliseconds since 1970. */
+      since: z.number(),
+      doneRecords: z.number(),
+      doneBytes: z.number(),
+      recordsPerSecond: z.number(),
+      bytesPerSecond: z.number(),
+    })
+    .nullable(),
+  /** The last thing that went wrong with the log, in words. */
+  lastError: z.string().nullable(),
 });
 
 const gatewayStatus = z.object({
@@ -38,6 +61,8 @@ const gatewayStatus = z.object({
       reachable: z.boolean(),
       /** Milliseconds since it was last heard; null if never. */
       silence: z.number().nullable(),
+      /** Disconnected on purpose, until `coda reconnect`. */
+      planned: z.boolean(),
     }),
   ),
   cache: z.object({ objects: z.number(), containers: z.number(), bytes: z.number() }).nullable(),
@@ -45,6 +70,7 @@ const gatewayStatus = z.object({
 
 export const statusSchema = z.object({ servers: z.array(serverStatus), gateways: z.array(gatewayStatus) });
 
+export type VolumeStatus = z.infer<typeof volumeStatus>;
 export type ServerStatus = z.infer<typeof serverStatus>;
 export type GatewayStatus = z.infer<typeof gatewayStatus>;
 export type Status = z.infer<typeof statusSchema>;

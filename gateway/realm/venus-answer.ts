@@ -1,0 +1,74 @@
+/** What the control door of a gateway answers beside its status: orders to its Venus. */
+import { z } from 'zod';
+import type { Clock } from '../../vice/seam/clock.js';
+import { sleep } from '../../vice/seam/clock.js';
+import type { PendingChange, Venus } from '../../venus/interface.js';
+import { OperatorError } from '../config/operator-error.js';
+import type { Answer } from './control-door.js';
+import { ByteAnswer, type Body } from './control-stream.js';
+
+const serversSchema = z.strictObject({ servers: z.array(z.string()).max(1000) });
+const modeSchema = z.strictObject({
+  volume: z.string().nullable(),
+  mode: z.enum(['write-through', 'write-disconnected']),
+});
+const sequences = z.array(z.number().int().nonnegative()).max(1_000_000);
+const checkpointSchema = z.strictObject({ sequences: sequences.optional() });
+const discardSchema = z.strictObject({ sequences });
+
+/** Changes in one chunk of their listing. */
+const listed = 200;
+
+type Order = (venus: Venus, body: Body, clock: Clock) => Promise<unknown>;
+
+const orders: Readonly<Record<string, Order>> = {
+  '/disconnect': async (venus, body) => {
+    await venus.disconnect((await ordered(body, serversSchema)).servers);
+    return { servers: venus.state().servers };
+  },
+  '/reconnect': async (venus, body) => {
+    await venus.reconnect((await ordered(body, serversSchema)).servers);
+    return { servers: venus.state().servers };
+  },
+  '/volume-mode': async (venus, body) => {
+    const { volume, mode } = await ordered(body, modeSchema);
+    await venus.setVolumeMode(volume, mode);
+    return { volumes: venus.state().volumes.map(({ name, mode }) => ({ name, mode })) };
+  },
+  '/log/changes': async (venus, _body, clock) => new ByteAnswer(lines(venus.log.changes(), clock)),
+  '/log/checkpoint': async (venus, body) =>
+    new ByteAnswer(venus.log.checkpoint((await ordered(body, checkpointSchema)).sequences)),
+  '/log/restore': async (venus, body) => venus.log.restore(body),
+  '/log/discard': async (venus, body) => {
+    return { discarded: await venus.log.discard((await ordered(body, discardSchema)).sequences) };
+  },
+};
+
+export function venusAnswer(venus: Venus, clock: Clock): Answer {
+  return async (method, path, body) => {
+    const order = Object.hasOwn(orders, path) ? orders[path] : undefined;
+    return method === 'POST' ? order?.(venus, body, clock) : undefined;
+  };
+}
+
+async function ordered<T>(body: Body, schema: z.ZodType<T>): Promise<T> {
+  const parsed = schema.safeParse(await body.json());
+  if (parsed.success) return parsed.data;
+  throw new OperatorError(
+    'usage',
+    'The gateway does not know this order. Use the `coda` of its own version.',
+  );
+}
+
+/** One line of JSON for each change. */
+async function* lines(changes: readonly PendingChange[], clock: Clock): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < changes.length; at += listed) {
+    yield Buffer.from(
+      changes
+        .slice(at, at + listed)
+        .map((change) => `${JSON.stringify(change)}\n`)
+        .join(''),
+    );
+    await sleep(clock, 0);
+  }
+}

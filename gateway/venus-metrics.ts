@@ -1,0 +1,73 @@
+/** What a gateway tells of its Venus at /metrics, read when asked: above all what waits, and how near the bounds. */
+import { Gauge, Registry } from 'prom-client';
+import type { VenusState, VolumeState } from '../venus/interface.js';
+import type { Clock } from '../vice/seam/clock.js';
+
+type Reading = (volume: VolumeState) => number;
+
+const states: readonly VolumeState['state'][] = [
+  'hoarding',
+  'write-disconnected',
+  'emulating',
+  'reintegrating',
+  'resolving',
+];
+
+/** A registry with gauges that read `state`. */
+export function venusMetrics(state: () => VenusState, clock: Clock): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  const volumes = (name: string, help: string, read: Reading): Gauge =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['volume'],
+      registers,
+      collect() {
+        this.reset();
+        for (const volume of state().volumes) this.set({ volume: volume.name }, read(volume));
+      },
+    });
+  const age: Reading = ({ oldestPending }) =>
+    oldestPending === null ? 0 : Math.max(0, (clock.wall() - oldestPending) / 1000);
+  volumes('coda_log_pending_records', 'Records that wait for the servers', (volume) => volume.pendingRecords);
+  volumes('coda_log_pending_bytes', 'Bytes of contents that wait', (volume) => volume.pendingBytes);
+  volumes(
+    'coda_log_limit_records',
+    'Records at which new contents are refused',
+    (volume) => volume.limitRecords,
+  );
+  volumes('coda_log_limit_bytes', 'Bytes at which new contents are refused', (volume) => volume.limitBytes);
+  volumes('coda_log_kept_records', 'Records refused for good and kept', (volume) => volume.keptRecords);
+  volumes('coda_log_oldest_seconds', 'Age of the oldest record that waits', age);
+  volumes(
+    'coda_replay_records_per_second',
+    'Rate of the replay',
+    ({ replay }) => replay?.recordsPerSecond ?? 0,
+  );
+  volumes('coda_replay_bytes_per_second', 'Rate of the replay', ({ replay }) => replay?.bytesPerSecond ?? 0);
+  new Gauge({
+    name: 'coda_volume_state',
+    help: 'Whether the volume is in this state',
+    labelNames: ['volume', 'state'],
+    registers,
+    collect() {
+      this.reset();
+      for (const volume of state().volumes) {
+        for (const name of states)
+          this.set({ volume: volume.name, state: name }, volume.state === name ? 1 : 0);
+      }
+    },
+  });
+  new Gauge({
+    name: 'coda_server_reachable',
+    help: 'Whether the server is reached',
+    labelNames: ['server'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { name, reachable } of state().servers) this.set({ server: name }, reachable ? 1 : 0);
+    },
+  });
+  return registry;
+}
