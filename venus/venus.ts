@@ -1,14 +1,5 @@
 /** Venus assembled: the caching client behind the door of interface.ts. */
-import {
-  Failure,
-  isFailure,
-  realmRoot,
-  volumeOf,
-  type Fid,
-  type Push,
-  type RealmDocument,
-  type VolumeId,
-} from '../vice/interface/index.js';
+import { Failure, isFailure, type Fid, type RealmDocument, type VolumeId } from '../vice/interface/index.js';
 import { sleep, type Clock } from '../vice/seam/clock.js';
 import type { Containers } from '../vice/seam/containers.js';
 import type { Log } from '../vice/seam/log.js';
@@ -41,13 +32,12 @@ import { HandledLog } from './log/handled-log.js';
 import { LogBounds } from './reintegration/log-bounds.js';
 import { Reintegrator } from './reintegration/reintegrator.js';
 import { TrickleGate } from './reintegration/trickle-gate.js';
-import type { ServerLink } from './remote/server-link.js';
-import { Servers } from './remote/servers.js';
+import { Realm } from './realm.js';
 import { Identity } from './store/identity.js';
 import { LeaseTable } from './store/lease-table.js';
 import { WriteBuffer } from './store/write-buffer.js';
 import { Fetcher } from './volume/fetch.js';
-import { Volume, type Member } from './volume/volume.js';
+import type { Volume } from './volume/volume.js';
 
 export interface VenusConfig {
   /** Of the gateway. */
@@ -106,7 +96,6 @@ interface Parts {
 class CachingClient implements Venus {
   readonly leases: LeaseTable;
   readonly log: PendingLog;
-  readonly #config: VenusConfig;
   readonly #world: VenusWorld;
   readonly #parts: Parts;
   readonly #cache: ObjectCache;
@@ -114,15 +103,11 @@ class CachingClient implements Venus {
   readonly #changes: Changes;
   readonly #contents: Contents;
   readonly #reintegrator: Reintegrator;
-  readonly #servers: Servers;
-  readonly #volumes = new Map<VolumeId, Volume>();
-  readonly #joining = new Set<Promise<void>>();
+  readonly #realm: Realm;
   readonly #bounds: LogBounds;
-  readonly #root: Fid;
   #space: { readonly space: Space; readonly at: number } | undefined;
 
   constructor(config: VenusConfig, world: VenusWorld, parts: Parts) {
-    this.#config = config;
     this.#world = world;
     this.#parts = parts;
     const { buffer, identity, modifyLog, containers } = parts;
@@ -134,7 +119,7 @@ class CachingClient implements Venus {
     this.leases = new LeaseTable(buffer);
     this.#cache = new ObjectCache(buffer);
     const cache = this.#cache;
-    const volume = (fid: Fid): Volume => this.#volumeOf(fid);
+    const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const gate = new TrickleGate(clock);
     this.#fetcher = new Fetcher({ cache, modifyLog, gate, log, volume, pause: () => sleep(clock, 0) });
     this.#reintegrator = new Reintegrator({
@@ -160,8 +145,8 @@ class CachingClient implements Venus {
     this.log = new HandledLog({
       modifyLog,
       cache,
-      root: realmRoot(config.realm),
-      volumeName: (id) => this.#volumes.get(id)?.name ?? id,
+      root: () => this.#realm.root,
+      volumeName: (id) => this.#realm.get(id)?.name ?? id,
       discard: (id, entries) => this.#discard(id, entries),
       target: restoreTargetOf(this, {
         realm: config.realm.realm,
@@ -173,21 +158,23 @@ class CachingClient implements Venus {
       gateway: config.name,
       clock,
     });
-    this.#root = realmRoot(config.realm);
-    this.#servers = this.#connect();
-    this.#openVolumes();
+    this.#realm = new Realm(config, {
+      ...world,
+      cache,
+      buffer,
+      identity,
+      onOpen: (opened) => this.#reintegrator.restore(opened),
+      onChange: (changed) => this.#reintegrator.changed(changed),
+    });
   }
 
   /** Waits until every server has been asked once, but not long for one that does not answer. */
   async started(): Promise<void> {
-    const asked = Promise.all(this.#servers.all.map(({ tried }) => tried)).then(() =>
-      Promise.all(this.#joining),
-    );
-    await Promise.race([asked, sleep(this.#world.clock, startMs)]);
+    await Promise.race([this.#realm.asked(), sleep(this.#world.clock, startMs)]);
   }
 
   async lookup(_caller: Caller, path: readonly string[]): Promise<Place> {
-    return walk(this.#cache, this.#fetcher, this.#root, path);
+    return walk(this.#cache, this.#fetcher, this.#realm.root, path);
   }
 
   async status(_caller: Caller, fid: Fid): Promise<ObjectStatus> {
@@ -204,7 +191,7 @@ class CachingClient implements Venus {
         const object = this.#cache.get(fid);
         if (object !== undefined) return [{ name, status: object.view }];
         // Gone meanwhile, if servers can be asked; else a listing is whole or none.
-        if (this.#volumeOf(fid).avsg.length > 0) return [];
+        if (this.#realm.volumeOf(fid).avsg.length > 0) return [];
         throw new Failure('unreachable', 'venus.list', 'not all of this directory is in the cache', { fid });
       });
       await sleep(this.#world.clock, 0);
@@ -213,13 +200,13 @@ class CachingClient implements Venus {
 
   async open(_caller: Caller, fid: Fid): Promise<OpenFile> {
     const object = await this.#fetcher.fresh(fid);
-    return this.#contents.open(this.#volumeOf(fid), object);
+    return this.#contents.open(this.#realm.volumeOf(fid), object);
   }
 
   write(caller: Caller, announced?: number): Promise<Writer> {
     const { containers } = this.#parts;
     const { random, log } = this.#world;
-    const volume = this.#volumeOf(this.#root);
+    const volume = this.#realm.volumeOf(this.#realm.root);
     return FileWriter.open(
       { containers, changes: this.#changes, random, log, volume, bounds: this.#bounds },
       caller,
@@ -238,7 +225,7 @@ class CachingClient implements Venus {
 
   async space(): Promise<Space> {
     const now = this.#world.clock.monotonic();
-    const { preferred, id } = this.#volumeOf(this.#root);
+    const { preferred, id } = this.#realm.volumeOf(this.#realm.root);
     const isFresh = this.#space !== undefined && now - this.#space.at < spaceAgeMs;
     if (preferred !== undefined && !isFresh) {
       const reply = await preferred.server.call('space', { volume: id }).catch((error: unknown) => {
@@ -261,27 +248,22 @@ class CachingClient implements Venus {
     const { identity, containers } = this.#parts;
     return {
       venus: identity.venus,
-      servers: this.#servers.states(),
-      volumes: [...this.#volumes.values()].map((volume) => this.#volumeState(volume)),
+      servers: this.#realm.servers.states(),
+      volumes: this.#realm.volumes.map((volume) => this.#volumeState(volume)),
       cache: { objects: this.#cache.hotCount, containers: containers.count, bytes: containers.bytes },
     };
   }
 
   async disconnect(servers: readonly string[]): Promise<void> {
-    await this.#servers.suspend(servers);
+    await this.#realm.servers.suspend(servers);
   }
 
   async reconnect(servers: readonly string[]): Promise<void> {
-    await this.#servers.resume(servers);
+    await this.#realm.servers.resume(servers);
   }
 
   async setVolumeMode(name: string | null, mode: VolumeMode): Promise<void> {
-    const volumes = [...this.#volumes.values()].filter((volume) => name === null || volume.name === name);
-    if (volumes.length === 0) {
-      const names = [...this.#volumes.values()].map((volume) => volume.name).join(', ');
-      throw new Failure('not-found', 'venus.mode', `there is no volume ${name}; there are: ${names}`);
-    }
-    for (const volume of volumes) {
+    for (const volume of this.#realm.named(name)) {
       volume.setMode(mode);
       this.#reintegrator.changed(volume);
     }
@@ -290,13 +272,13 @@ class CachingClient implements Venus {
 
   async close(): Promise<void> {
     await this.#reintegrator.close();
-    for (const server of this.#servers.all) server.close();
+    this.#realm.close();
     await this.#parts.buffer.close();
     await this.#world.containers.close();
   }
 
   async #discard(id: VolumeId, entries: readonly LogEntry[]): Promise<readonly number[]> {
-    const volume = this.#volumes.get(id);
+    const volume = this.#realm.get(id);
     if (volume === undefined) return [];
     return this.#reintegrator.discard(volume, entries);
   }
@@ -325,72 +307,5 @@ class CachingClient implements Venus {
       replay: replay.progress,
       lastError: volume.fault ?? replay.lastError,
     };
-  }
-
-  #volumeOf(fid: Fid): Volume {
-    const volume = this.#volumes.get(volumeOf(fid));
-    if (volume !== undefined) return volume;
-    throw new Failure('not-found', 'venus.volume', 'the realm has no such volume', { fid });
-  }
-
-  #connect(): Servers {
-    const { realm, realmKey, name } = this.#config;
-    const { identity, buffer } = this.#parts;
-    const options = {
-      realm: realm.realm,
-      realmKey,
-      name: `${name}/${identity.venus}`,
-      onUp: (link: ServerLink) => this.#forMembers(link, (volume, member) => this.#join(volume, member)),
-      onDown: (link: ServerLink) => this.#forMembers(link, (volume, member) => volume.leave(member)),
-      onQuality: (link: ServerLink) => this.#forMembers(link, (volume) => volume.signalWeakness()),
-      onPush: (link: ServerLink, push: Push) => this.#pushed(link, push),
-    };
-    return new Servers(realm.servers, options, { ...this.#world, buffer });
-  }
-
-  #openVolumes(): void {
-    const { identity, buffer } = this.#parts;
-    for (const entry of this.#config.realm.volumes) {
-      const volume = new Volume(entry, (server) => this.#servers.get(server), {
-        cache: this.#cache,
-        buffer,
-        identity,
-        log: this.#world.log,
-        onChange: (changed) => this.#reintegrator.changed(changed),
-      });
-      this.#volumes.set(entry.id, volume);
-      this.#reintegrator.restore(volume);
-    }
-  }
-
-  #pushed(link: ServerLink, push: Push): void {
-    if (push.push === 'realm') this.#world.log.info('realm changed', { version: push.version });
-    else {
-      this.#forMembers(link, (volume, member) => {
-        if (volume.id === push.volume) volume.broken(member, push);
-      });
-    }
-  }
-
-  #forMembers(link: ServerLink, act: (volume: Volume, member: Member) => unknown): void {
-    for (const volume of this.#volumes.values()) {
-      for (const member of volume.members) if (member.server === link) act(volume, member);
-    }
-  }
-
-  /** Until its promise stands the member is no part of the AVSG; where it cannot promise, it is asked again. */
-  #join(volume: Volume, member: Member): void {
-    const { clock, log } = this.#world;
-    const joining = volume.join(member).catch((error: unknown) => {
-      if (!isFailure(error)) throw error;
-      const tell = isFailure(error, 'damaged') ? log.error : log.warn;
-      tell.call(log, 'join failed', { server: member.server.name, kind: error.kind, message: error.message });
-      if (isFailure(error, 'unreachable', 'damaged')) return;
-      clock.after(1000, () => {
-        if (member.server.reachable && !member.watched) this.#join(volume, member);
-      });
-    });
-    this.#joining.add(joining);
-    void joining.finally(() => this.#joining.delete(joining));
   }
 }

@@ -150,7 +150,12 @@ export class BareRealm {
   async dial(server: string, name: string, role: Role = 'gateway'): Promise<Client> {
     const credential = signCredential(realmKey, document.realm, { role, name }, this.clock.wall() + 1e9);
     const pushes: unknown[] = [];
-    const onPush = (push: unknown): void => void pushes.push(push);
+    // A server greets with the version of its realm document; what follows is of interest.
+    let isGreeting = true;
+    const onPush = (push: unknown): void => {
+      if (!isGreeting) pushes.push(push);
+      isGreeting = false;
+    };
     const link = await this.run(this.network.host(name).dial(`ws://${server}:1`, { credential, onPush }));
     return new Client(this, link, pushes);
   }

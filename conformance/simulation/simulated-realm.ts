@@ -83,11 +83,12 @@ export class SimulatedRealm {
     return venus;
   }
 
-  async startServer(name: string): Promise<void> {
+  /** With another realm document than its own, where it is given. */
+  async startServer(name: string, document = this.document): Promise<void> {
     const disk = this.#disk(name);
     const server = await this.finish(
       startServer(
-        { name, realm: this.document, realmKey, listen: `ws://${name}:1` },
+        { name, realm: document, realmKey, listen: `ws://${name}:1` },
         {
           clock: this.clock,
           random: seededRandom(this.random.fraction() * 2 ** 31),
@@ -101,13 +102,13 @@ export class SimulatedRealm {
     this.#servers.set(name, server);
   }
 
-  async startGateway(name: string): Promise<Venus> {
+  async startGateway(name: string, document = this.document): Promise<Venus> {
     const disk = this.#disk(name);
     const network = new CountingNetwork(this.network.host(name));
     this.traffic.set(name, network);
     const venus = await this.finish(
       openVenus(
-        { name, realm: this.document, realmKey, cacheBytes: 1e9 },
+        { name, realm: document, realmKey, cacheBytes: 1e9 },
         {
           clock: this.clock,
           random: seededRandom(this.random.fraction() * 2 ** 31),

@@ -115,6 +115,8 @@ t.test('a silent server holds nobody up for longer than its silence', async (t) 
   t.equal(await realm.finish(get(g1, 'a')), 'after');
 });
 
+t.setTimeout(10 * 60_000);
+
 const seeds = Number(process.env['SEEDS'] ?? '40');
 const from = Number(process.env['SEED'] ?? '1');
 
@@ -134,3 +136,36 @@ t.test('the same seed gives the same run', async (t) => {
   const [one, two] = [await seededRun(7, 60), await seededRun(7, 60)];
   t.same(one.trace, two.trace);
 });
+
+t.test(
+  'a gateway follows the realm: a server that came later is found, also after a restart without the old ones',
+  async (t) => {
+    const realm = new SimulatedRealm({ seed: 11, servers: 4 });
+    const all = realm.document;
+    const [root] = all.volumes;
+    if (root === undefined) throw new Error('no volume');
+    const three = {
+      ...all,
+      servers: all.servers.slice(0, 3),
+      volumes: [{ ...root, replicas: root.replicas.slice(0, 3) }],
+    };
+    for (const name of ['s1', 's2', 's3']) await realm.startServer(name, three);
+    let g1 = await realm.startGateway('g1', three);
+    await realm.finish(put(g1, 'a', 'one'));
+    t.same(g1.state().volumes[0]?.vsg, ['s1', 's2', 's3']);
+    await realm.startServer('s4', { ...all, version: 2 });
+  realm.kill('s1');
+  await realm.startServer('s1', { ...all, version: 2 });
+    await realm.clock.advance(30_000);
+    t.same(g1.state().volumes[0]?.avsg, ['s1', 's2', 's3', 's4'], 'told by the servers, without a restart');
+    t.equal(await realm.finish(get(g1, 'a')), 'one');
+    await realm.finish(put(g1, 'a', 'two'));
+    await realm.clock.advance(5000);
+    realm.kill('g1');
+    for (const name of ['s1', 's2', 's3']) realm.kill(name);
+    g1 = await realm.startGateway('g1', three);
+    await realm.clock.advance(5000);
+    t.same(g1.state().volumes[0]?.avsg, ['s4'], 'its configuration does not know it, its store does');
+    t.equal(await realm.finish(get(g1, 'a')), 'two');
+  },
+);

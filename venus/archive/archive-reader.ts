@@ -1,6 +1,6 @@
 /** Reads the archive of a log in the order of format.ts; refuses whatever checkpoint.ts would not have written. */
 import { createHash } from 'node:crypto';
-import { emptyDigest, Failure } from '../../vice/interface/index.js';
+import { Failure } from '../../vice/interface/index.js';
 import { ContentsDigest } from './contents-digest.js';
 import {
   bounds,
@@ -43,12 +43,6 @@ export class ArchiveReader {
     const heading = headingOf(head);
     await this.#expect(parts.changes);
     const lines = await this.#lines(createHash('sha256').update(head).digest('hex'));
-    for (const { record } of lines) {
-      if (record.op !== 'store' || record.digest === emptyDigest) continue;
-      const known = this.#lengths.get(record.digest);
-      if (known !== undefined && known !== record.length) throw damaged('two lengths of the same contents');
-      this.#lengths.set(record.digest, record.length);
-    }
     return { heading, lines };
   }
 
@@ -101,7 +95,9 @@ export class ArchiveReader {
     for await (const line of this.#split()) {
       if (last !== undefined) {
         hash.update(last);
-        lines.push(parsed(lineSchema, last, `line ${lines.length + 1} of its changes is malformed`));
+        const changed = parsed(lineSchema, last, `line ${lines.length + 1} of its changes is malformed`);
+        this.#promise(changed);
+        lines.push(changed);
         if (lines.length > bounds.lines) throw damaged('it has too many changes');
         if (lines.length % 200 === 0) await this.#pause();
       }
@@ -134,6 +130,13 @@ export class ArchiveReader {
       if (length > bounds.lineBytes) throw damaged('a line is too long');
     }
     if (length > 0) throw damaged('its last line is torn');
+  }
+
+  #promise({ record }: Line): void {
+    if (record.op !== 'store' || record.length === 0) return;
+    const known = this.#lengths.get(record.digest);
+    if (known !== undefined && known !== record.length) throw damaged('two lengths of the same contents');
+    this.#lengths.set(record.digest, record.length);
   }
 
   async *#verified(digest: string): AsyncGenerator<Uint8Array> {

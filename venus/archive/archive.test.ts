@@ -309,6 +309,28 @@ t.test('what had reached the servers, and was replaced there, is there', async (
   t.same(await treeOf(other), tree);
 });
 
+t.test('what a restoration that was cut short has done, the next one finds', async (t) => {
+  const share = await morning();
+  const fork = { from: share, venus: archiverVenus };
+  const gateway = new MemoryVenus({ wall: () => start + 60_000, servers: ['s1'], fork });
+  await gateway.disconnect([]);
+  await rename(gateway, ann, '/gone.txt', '/once.txt');
+  await rename(gateway, ann, '/once.txt', '/twice.txt');
+  await mkdir(gateway, ann, '/fresh');
+  await rename(gateway, ann, '/docs', '/fresh/docs');
+  await rename(gateway, ann, '/fresh', '/docs');
+  const archive = await archiveOf(gateway);
+  const other = evening(share);
+  await rename(other, ann, '/gone.txt', '/once.txt');
+  t.same((await restore(other, archive)).notes, []);
+  t.same(
+    await treeOf(other),
+    await treeOf(gateway),
+    'also where a made folder takes the name of a moved one',
+  );
+  t.match(await restore(other, archive), { restored: 0, notes: [] });
+});
+
 t.test('another realm gets the files; what was moved and removed stays', async (t) => {
   const share = await morning();
   const archive = await archiveOf(await day(share));
@@ -365,6 +387,7 @@ t.test('torn anywhere it is refused, and what was done is told and harmless', as
 t.test('an altered byte is found', async (t) => {
   const share = await morning();
   const archive = await archiveOf(await day(share));
+  const contentsStart = archive.indexOf('contents/');
   for (let place = 0; place < archive.length; place += place < 20_000 ? 131 : 20_011) {
     const altered = Buffer.from(archive);
     altered[place] = (altered[place] ?? 0) ^ 0x04;
@@ -374,6 +397,8 @@ t.test('an altered byte is found', async (t) => {
       (error: unknown) => error,
     );
     t.ok(failed instanceof Failure, `byte ${place} was altered: ${String(failed)}`);
+    // Before anything is done, heading and lines have proved to be whole.
+    if (place < contentsStart) t.notMatch(String(failed), /before that/);
     idle(other);
   }
 });
@@ -393,7 +418,11 @@ t.test('forged archives get nothing', async (t) => {
   }
   for (const path of ['docs', '/docs/../../etc', '/a//b', '/a/', '/a\u0000', `/${'d/'.repeat(300)}d`]) {
     const lines = line(store, { [store.fid]: path });
-    await t.rejects(restore(share, forged(lines)), invalid, JSON.stringify(path));
+    await t.rejects(
+      restore(share, forged(lines)),
+      { ...invalid, message: /line 1 .* malformed/ },
+      JSON.stringify(path),
+    );
   }
   const huge = 3 * 1024 ** 3;
   const promised = line({ ...store, length: huge });
@@ -524,6 +553,12 @@ t.test('names and headers, for any names', (t) => {
     }),
     { numRuns: 300 },
   );
+  const tree = new TreeNames();
+  t.equal(tree.file('/a', 'a'), 'tree/a');
+  t.equal(tree.file('/a/b', 'b'), 'tree/unnamed/1-b', 'below a file');
+  t.equal(tree.folder('/a'), undefined);
+  t.equal(tree.folder('/c/d'), 'tree/c/d/');
+  t.equal(tree.file('/c', 'c'), 'tree/unnamed/2-c', 'where a folder is');
   t.ok(staysInside('tree/a/b', '../c') && staysInside('tree/a', './x/../y'));
   for (const target of ['..', '../c', '/x', 'x/../..', '', 'C:\\x'])
     t.notOk(staysInside('tree/a', target), target);

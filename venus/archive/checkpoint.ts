@@ -114,7 +114,7 @@ async function* contents(record: StoreRecord, sources: CheckpointSources): Async
 /** The newest contents of each file under its name, older ones under others; links last: nothing goes through one. */
 async function* tree(sources: CheckpointSources): AsyncGenerator<Uint8Array> {
   const names = new TreeNames();
-  const places = new Places(sources);
+  const places = await Places.of(sources);
   const links: TarEntry[] = [];
   let count = 0;
   for (const { record } of records(sources)) {
@@ -149,15 +149,27 @@ class Places {
   readonly #removed = new Set<Fid>();
   readonly #sources: CheckpointSources;
 
-  constructor(sources: CheckpointSources) {
+  private constructor(sources: CheckpointSources) {
     this.#sources = sources;
+  }
+
+  static async of(sources: CheckpointSources): Promise<Places> {
+    const places = new Places(sources);
+    let count = 0;
     for (const { record } of records(sources)) {
-      const binding = bindingOf(record);
-      if (binding !== undefined) this.#bindings.set(record.fid, binding);
-      if (record.op === 'remove' || record.op === 'rmdir') this.#removed.add(record.fid);
-      if (record.op === 'store') this.#stored.add(record.fid);
-      if (record.op === 'store' || record.op === 'create') this.newest.set(record.fid, record);
+      places.#look(record);
+      count += 1;
+      if (count % pauseRecords === 0) await sources.pause();
     }
+    return places;
+  }
+
+  #look(record: Mutation): void {
+    const binding = bindingOf(record);
+    if (binding !== undefined) this.#bindings.set(record.fid, binding);
+    if (record.op === 'remove' || record.op === 'rmdir') this.#removed.add(record.fid);
+    if (record.op === 'store') this.#stored.add(record.fid);
+    if (record.op === 'store' || record.op === 'create') this.newest.set(record.fid, record);
   }
 
   /** Whether the record brings contents that a person may look for. */

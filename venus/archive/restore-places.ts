@@ -2,7 +2,7 @@
  * Where the directories of an archive are in the share.
  *
  * RS-1  A directory that the archive made is made once, at the place that it ended at; one of that name that the
- *       archive does not know of serves as well.
+ *       archive does not move away serves as well.
  * RS-2  A directory that was there before is found by its Fid; where that is unknown (another realm, or gone), by its
  *       path, whose missing directories are made.
  */
@@ -33,6 +33,8 @@ export class RestorePlaces {
   readonly #plan: RestorePlan;
   readonly #isSameRealm: boolean;
   readonly #outcome: RestoreOutcome;
+  /** Directories that had to be made beside their places. */
+  readonly #displaced: { readonly made: Made; readonly parent: Fid; readonly name: string }[] = [];
   readonly #listings = new Map<Fid, Map<string, Bound>>();
 
   constructor(target: RestoreTarget, plan: RestorePlan, isSameRealm: boolean, outcome: RestoreOutcome) {
@@ -88,7 +90,7 @@ export class RestorePlaces {
     const caller = { user: made.author };
     if ((await this.find(caller, made.fid)) !== undefined) return false;
     const found = await this.entry(caller, await this.directory(caller, made.parent), made.name);
-    return found !== undefined && this.#plan.seen.has(found.fid);
+    return found !== undefined && this.#plan.leaving.has(found.fid);
   }
 
   /** Makes a directory of the archive (RS-1). */
@@ -98,17 +100,31 @@ export class RestorePlaces {
     if (existing?.kind === 'directory') return existing.fid;
     const parent = await this.directory(caller, made.parent);
     const found = await this.entry(caller, parent, made.name);
-    if (found?.kind === 'directory') {
+    if (found?.kind === 'directory' && !this.#plan.leaving.has(found.fid)) {
       this.at.set(made.fid, found.fid);
       return found.fid;
     }
     const name = found === undefined ? made.name : await this.freeName(caller, parent, made);
-    if (name !== made.name) this.#outcome.note(made, `"${made.name}" was taken, its folder is "${name}"`);
     const status = await this.#makeIn(caller, parent, name);
     this.#outcome.done(made);
     this.at.set(made.fid, status.fid);
     this.fresh.add(made.fid);
+    if (name !== made.name) this.#displaced.push({ made, parent, name });
     return status.fid;
+  }
+
+  /** After the last step: directories whose places have become free get their names. @throws Failure */
+  async settle(): Promise<void> {
+    for (const { made, parent, name } of this.#displaced) {
+      const caller = { user: made.author };
+      if ((await this.entry(caller, parent, made.name)) !== undefined) {
+        this.#outcome.note(made, `${JSON.stringify(made.name)} was taken, its folder is "${name}"`);
+        continue;
+      }
+      await this.#target.rename(caller, { parent, name }, { parent, name: made.name }, { replace: false });
+      this.unbind(parent, name);
+      this.forget(parent);
+    }
   }
 
   /** What bears `name` in a directory of the share. */

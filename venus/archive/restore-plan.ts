@@ -70,6 +70,8 @@ export interface RestorePlan {
   readonly made: ReadonlyMap<Fid, Made>;
   readonly stores: readonly Stored[];
   readonly attributes: readonly Attributes[];
+  /** Objects that were there before, which the archive moves or removes. */
+  readonly leaving: ReadonlySet<Fid>;
   /** What the archive's author had seen of each object, the archive's own changes included. */
   readonly seen: ReadonlyMap<Fid, StoreIdVector>;
   readonly paths: ReadonlyMap<Fid, string>;
@@ -171,6 +173,7 @@ class Planner {
       made: this.#made,
       stores: [...this.#stores.values()],
       attributes: [...this.#attributes.values()],
+      leaving: new Set(this.#steps.flatMap((step) => leaving(step))),
       seen: this.#seen,
       paths: this.#paths,
     };
@@ -188,6 +191,11 @@ class Planner {
     const none = { fid, set: {}, remove: [], mode: undefined, modified: undefined, owner: undefined };
     this.#attributes.set(fid, { ...change(this.#attributes.get(fid) ?? { ...none, ...act }), ...act });
   }
+}
+
+function leaving(step: Step): readonly Fid[] {
+  if (step.step === 'rename') return [step.record.fid];
+  return step.step === 'remove' ? [step.fid] : [];
 }
 
 function withProperties(

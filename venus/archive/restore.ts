@@ -91,6 +91,7 @@ class Restoration {
       if (index % 100 === 99) await this.#target.pause();
     }
     for (const made of waiting) await this.#tell(made, made.name, () => this.#places.make(made));
+    await this.#places.settle();
   }
 
   async #tell(act: Act, name: string, work: () => Promise<unknown>): Promise<void> {

@@ -48,6 +48,7 @@ export class TarReader {
       this.#left -= chunk.length;
       yield chunk;
     }
+    await this.#takePadding();
   }
 
   /** The contents of the current entry, if they are at most `most` bytes. @throws Failure invalid */
@@ -56,6 +57,7 @@ export class TarReader {
     const bytes = await this.#take(this.#left);
     this.#hash.update(bytes);
     this.#left = 0;
+    await this.#takePadding();
     return Buffer.from(bytes);
   }
 

@@ -11,7 +11,7 @@ import { isLocal, type KeptEntry, type LogEntry, type ModifyLog } from './modify
 export interface HandledLogWorld {
   readonly modifyLog: ModifyLog;
   readonly cache: ObjectCache;
-  readonly root: Fid;
+  readonly root: () => Fid;
   readonly realm: string;
   readonly gateway: string;
   readonly clock: Clock;
@@ -120,7 +120,8 @@ export class HandledLog implements PendingLog {
 
   /** A function from Fids to paths as the cache has them; what it found it remembers, so use it in one turn. */
   #paths(): (fid: Fid) => string | null {
-    const { cache, root } = this.#world;
+    const { cache } = this.#world;
+    const root = this.#world.root();
     const names = new Map<Fid, ReadonlyMap<Fid, string>>();
     const nameIn = (directory: Fid, fid: Fid): string | undefined => {
       let known = names.get(directory);

@@ -9,20 +9,25 @@ import {
   type StoreIdVector,
   type VenusId,
 } from '../../vice/interface/index.js';
-import type { LogEntry } from '../log/modify-log.js';
+import { bytesOf, type LogEntry } from '../log/modify-log.js';
 
-/** Content bytes that travel inside one call. */
+/** Content bytes that travel inside one call, and that are brought before it: nothing of a batch is applied earlier. */
 const inlineBound = 4 * 1024 * 1024;
+const broughtBound = 16 * 1024 * 1024;
 
 /** The first entries of `waiting` that fit into one call; always at least one. */
 export function nextBatch(waiting: Iterable<LogEntry>): readonly LogEntry[] {
   const batch: LogEntry[] = [];
   let records = 0;
-  let bytes = 0;
+  let inline = 0;
+  let brought = 0;
   for (const entry of waiting) {
     records += entry.records.length;
-    bytes += inlineBytesOf(entry);
-    if (batch.length > 0 && (records > limits.batchRecords || bytes > inlineBound)) break;
+    const mine = inlineBytesOf(entry);
+    inline += mine;
+    brought += bytesOf(entry) - mine;
+    const isFull = records > limits.batchRecords || inline > inlineBound || brought > broughtBound;
+    if (batch.length > 0 && isFull) break;
     batch.push(entry);
   }
   return batch;

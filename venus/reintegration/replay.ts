@@ -10,7 +10,7 @@ import { nextBatch } from './batch.js';
 import { Held } from './held.js';
 import { ReplayMeter } from './replay-meter.js';
 
-/** How old a change is, write-disconnected, before it is sent: one that is soon cancelled never is (Coda: cfs wd -age). */
+/** How old a change is, write-disconnected, before it is sent: what is soon cancelled never is (Coda: cfs wd -age). */
 const agingMs = 30_000;
 /** How long a call that nobody answered is not repeated. */
 const pauseMs = 200;

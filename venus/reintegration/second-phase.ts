@@ -1,4 +1,4 @@
-/** What follows an update: telling its replicas of each other (COP2), and asking those that lack something to resolve. */
+/** What follows an update: telling its replicas of each other (COP2), asking those that lack something to resolve. */
 import { isFailure, type Fid, type UpdateSet } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Member, Volume } from '../volume/volume.js';

@@ -1,6 +1,6 @@
 /**
- * The realm's servers. Planned disconnection from some of them is kept over restarts (rows `d/<name>`): who has switched
- * a gateway off the network wants it off until he says otherwise.
+ * The realm's servers. Planned disconnection from some of them is kept over restarts (rows `d/<name>`): who has
+ * switched a gateway off the network wants it off until he says otherwise.
  */
 import { Failure, seal, type ServerEntry } from '../../vice/interface/index.js';
 import type { ServerState } from '../interface.js';
@@ -13,17 +13,30 @@ export interface ServersWorld extends ServerLinkWorld {
 
 export class Servers {
   readonly #links = new Map<string, ServerLink>();
-  readonly #buffer: WriteBuffer;
+  readonly #options: Omit<ServerLinkOptions, 'server' | 'suspended'>;
+  readonly #world: ServersWorld;
 
   constructor(
     servers: readonly ServerEntry[],
     options: Omit<ServerLinkOptions, 'server' | 'suspended'>,
     world: ServersWorld,
   ) {
-    this.#buffer = world.buffer;
+    this.#options = options;
+    this.#world = world;
+    this.follow(servers);
+  }
+
+  /** These are the realm's servers from now on: links to new ones and new addresses, none to those that are gone. */
+  follow(servers: readonly ServerEntry[]): void {
+    for (const link of this.all) {
+      if (servers.some(({ name, address }) => name === link.name && address === link.address)) continue;
+      this.#links.delete(link.name);
+      link.close();
+    }
     for (const server of servers) {
-      const suspended = world.buffer.get(rowOf(server.name)) !== undefined;
-      this.#links.set(server.name, new ServerLink({ ...options, server, suspended }, world));
+      if (this.#links.has(server.name)) continue;
+      const suspended = this.#world.buffer.get(rowOf(server.name)) !== undefined;
+      this.#links.set(server.name, new ServerLink({ ...this.#options, server, suspended }, this.#world));
     }
   }
 
@@ -48,19 +61,19 @@ export class Servers {
   /** Disconnects from the named servers, or all. @throws Failure not-found */
   async suspend(names: readonly string[]): Promise<void> {
     for (const server of this.#chosen(names)) {
-      this.#buffer.put(rowOf(server.name), seal(true));
+      this.#world.buffer.put(rowOf(server.name), seal(true));
       server.suspend();
     }
-    await this.#buffer.flush();
+    await this.#world.buffer.flush();
   }
 
   /** @throws Failure not-found */
   async resume(names: readonly string[]): Promise<void> {
     for (const server of this.#chosen(names)) {
-      this.#buffer.remove(rowOf(server.name));
+      this.#world.buffer.remove(rowOf(server.name));
       server.resume();
     }
-    await this.#buffer.flush();
+    await this.#world.buffer.flush();
   }
 
   #chosen(names: readonly string[]): readonly ServerLink[] {

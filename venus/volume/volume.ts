@@ -60,10 +60,9 @@ const cop2Bound = 1000;
 
 export class Volume {
   readonly id: VolumeId;
-  readonly name: string;
-  /** The VSG. */
-  readonly members: readonly Member[];
   readonly #world: VolumeWorld;
+  #name: string;
+  #members: readonly Member[] = [];
   #epoch: number;
   #preferred: Member | undefined;
   #state: State = 'emulating';
@@ -80,19 +79,38 @@ export class Volume {
 
   constructor(entry: VolumeEntry, server: (name: string) => ServerLink | undefined, world: VolumeWorld) {
     this.id = entry.id;
-    this.name = entry.name;
+    this.#name = entry.name;
     this.#world = world;
     const epoch = world.buffer.get(`p/${entry.id}`);
     this.#epoch = epoch === undefined ? 1 : z.number().parse(unseal(epoch));
     const mode = world.buffer.get(`m/${entry.id}`);
     this.#mode = mode === undefined ? 'write-through' : modeRow.parse(unseal(mode));
-    this.members = entry.replicas.flatMap(({ id, server: name }) => {
+    this.follow(entry, server);
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  /** The VSG. */
+  get members(): readonly Member[] {
+    return this.#members;
+  }
+
+  /** Takes name and storage group of `entry`; a replica that stays at its server stays as it is. */
+  follow(entry: VolumeEntry, server: (name: string) => ServerLink | undefined): void {
+    this.#name = entry.name;
+    this.#members = entry.replicas.flatMap(({ id, server: name }) => {
       const link = server(name);
       if (link === undefined) return [];
-      const stored = world.buffer.get(`r/${entry.id}/${id}`);
+      const known = this.#members.find((member) => member.replica === id && member.server === link);
+      if (known !== undefined) return [known];
+      const stored = this.#world.buffer.get(`r/${entry.id}/${id}`);
       const heard = stored === undefined ? undefined : heardRow.parse(unseal(stored));
       return [{ replica: id, server: link, watched: false, heard, cop2: [] }];
     });
+    if (this.avsg.length === 0) this.signal('servers-gone');
+    this.#world.onChange(this);
   }
 
   /** The members whose promises stand. Empty: disconnected. */

@@ -1,5 +1,5 @@
 /**
- * The real store and the real containers on a disk that is too small for them. The disk is a tmpfs that only
+ * The real store and the real containers on disks that are too small for them. The disks are tmpfs that only
  * a child process sees (user and mount namespaces: no rights needed); where that is not allowed, the test is
  * skipped.
  */
@@ -10,22 +10,28 @@ import t from 'tap';
 import { fullDiskContract } from '../../conformance/suites/containers.js';
 import { isFailure } from '../interface/index.js';
 import { openFileContainers } from './real/file-containers.js';
+import { reserveBytes } from './real/lmdb-reserve.js';
 import { openLmdbStore } from './real/lmdb-store.js';
 
 const diskBytes = 4 * 1024 * 1024;
-const disk = process.env['CODA_TEST_DISK'];
+/** With room for a store's reserve. */
+const largerBytes = 4 * reserveBytes;
+const disks = process.env['CODA_TEST_DISKS'];
 
-if (disk === undefined) onSmallDisk();
+if (disks === undefined) onSmallDisks();
 else {
-  storeStory(disk);
-  containersStory(disk);
+  storeStory(join(disks, 'small'));
+  reserveStory(join(disks, 'larger'));
+  containersStory(join(disks, 'small'));
 }
 
-function onSmallDisk(): void {
-  const mount = t.testdir();
+function onSmallDisks(): void {
+  const mounts = t.testdir({ small: {}, larger: {} });
   const arguments_ = (command: string): string[] => {
-    const script = `mount -t tmpfs -o size=${diskBytes} none "$0" && exec "$@"`;
-    return ['--map-root-user', '--mount', 'sh', '-c', script, mount, ...command.split(' ')];
+    const mount = (name: string, bytes: number): string =>
+      `mount -t tmpfs -o size=${bytes} none "$0/${name}"`;
+    const script = `${mount('small', diskBytes)} && ${mount('larger', largerBytes)} && exec "$@"`;
+    return ['--map-root-user', '--mount', 'sh', '-c', script, mounts, ...command.split(' ')];
   };
   const possible = spawnSync('unshare', arguments_('true')).status === 0;
   if (!possible) {
@@ -37,7 +43,7 @@ function onSmallDisk(): void {
   void t.spawn(
     'unshare',
     arguments_(self),
-    { env: { ...process.env, CODA_TEST_DISK: mount } },
+    { env: { ...process.env, CODA_TEST_DISKS: mounts } },
     'on a small disk',
   );
 }
@@ -83,6 +89,40 @@ function storeStory(disk: string): void {
     await reopened.close();
     rmSync(folder, { recursive: true });
     rmSync(filler);
+  });
+}
+
+function reserveStory(disk: string): void {
+  void t.test('what needs little goes on when contents have filled the disk', async (t) => {
+    const folder = join(disk, 'store');
+    const filler = join(disk, 'filler');
+    let store = await openLmdbStore(folder);
+    const keep = (key: string, length = 1000): Promise<void> => {
+      return store.transact((transaction) => transaction.put(key, Buffer.alloc(length, key)));
+    };
+    for (let number = 0; number < 20; number += 1) await keep(`before${number}`);
+    await store.close();
+    t.throws(() => writeFileSync(filler, Buffer.alloc(largerBytes)), { code: 'ENOSPC' });
+    store = await openLmdbStore(folder);
+    for (let number = 0; number < 20; number += 1) {
+      await keep(`full${number}`);
+      await store.transact((transaction) => transaction.remove(`before${number}`));
+    }
+    const refused = await keep('large', 2 * reserveBytes).catch((error: unknown) => error);
+    t.ok(isFailure(refused, 'no-space'), 'the reserve is not without end');
+    await keep('small');
+    rmSync(filler);
+    await keep('large', 2 * reserveBytes);
+    await store.transact((transaction) => transaction.remove('large'));
+    await store.close();
+
+    store = await openLmdbStore(folder);
+    const rows = [...store.range({ start: '', end: '~' })];
+    const whole = rows.filter(({ key, value }) => Buffer.alloc(1000, key).equals(value));
+    t.equal(whole.length, 21, 'nothing was written over');
+    t.equal(rows.length, 21);
+    await store.close();
+    rmSync(folder, { recursive: true });
   });
 }
 

@@ -17,6 +17,7 @@ import { offering } from './offering.js';
 import { operating } from './operating.js';
 import { promising } from './promising.js';
 import { reading } from './reading.js';
+import { pushRealm } from './realm-push.js';
 import { updating } from './updating.js';
 
 const handlers: Handlers<CallName> = { ...offering, ...operating, ...promising, ...reading, ...updating };
@@ -35,6 +36,7 @@ export function viceService(
     opened(session) {
       sessions.set(session.id, session);
       log.info('session opened', { session: session.id, ...session.peer });
+      pushRealm(session, context.location.current);
     },
     closed(session) {
       sessions.delete(session.id);

@@ -1,9 +1,7 @@
 /** A Vice server: one process of the realm that holds volume replicas. */
 import {
-  calls,
   isFailure,
   type Fid,
-  type Push,
   type RealmDocument,
   type VolumeId,
 } from '../interface/index.js';
@@ -17,6 +15,7 @@ import { CallbackPromises } from './callback-promises.js';
 import type { ServerContext, ServerWorld } from './context.js';
 import { HeldContents } from './held-contents.js';
 import { serverMetrics } from './metrics.js';
+import { pushRealm } from './realm-push.js';
 import { viceService } from './service.js';
 import { Staging } from './staging.js';
 import { Volumes } from './volumes.js';
@@ -51,7 +50,6 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
   const promises = new CallbackPromises((count) => metrics.breaksPushed(count));
   const volumes = new Volumes(name, world, (replica, change) => promises.break(replica.volume, change));
   const staging = new Staging({ ...world, hold: (digest) => holdEverywhere(volumes, digest) });
-  const held = new HeldContents(world.clock);
   const metrics = serverMetrics({
     sessions: () => countRoles(sessions),
     stagedBytes: () => staging.bytes,
@@ -81,7 +79,7 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
     volumes,
     promises,
     staging,
-    held,
+    held: new HeldContents(world.clock),
     links,
     resolver,
     metrics,
@@ -111,8 +109,7 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
       await links.close();
       await listener.close();
       await resolved;
-      staging.close();
-      held.close();
+      for (const kept of [staging, context.held]) kept.close();
     },
   };
 }
@@ -126,13 +123,6 @@ async function adoptFrom(location: Location, link: Link, world: ServerWorld): Pr
   } catch (error) {
     if (!isFailure(error)) throw error;
     world.log.warn('realm document not fetched', { server: link.hello.server, reason: error.message });
-  }
-}
-
-function pushRealm(session: Session, realm: RealmDocument): void {
-  const roles: readonly string[] = calls.locate.roles;
-  if (roles.includes(session.peer.role)) {
-    session.push({ push: 'realm', version: realm.version } satisfies Push);
   }
 }
 

@@ -9,6 +9,7 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { z } from 'zod';
 import { Failure } from '../../interface/index.js';
 import { GroupCommit, type Base } from '../group-commit.js';
 import type { OrderedMap } from '../ordered-map.js';
@@ -16,6 +17,7 @@ import type { RangeOptions, Store } from '../store.js';
 import { diskFailure, errorCode } from './disk-failure.js';
 import { claimFolder, syncFolder } from './folder-claim.js';
 import { lmdbFault } from './lmdb-header.js';
+import { LmdbReserve } from './lmdb-reserve.js';
 
 const kind = { name: 'coda-store', version: 1 };
 /** Address space, not memory and not disk; LMDB maps more when a store outgrows it. */
@@ -54,10 +56,12 @@ function storeOf(
   database: RootDatabase<Buffer, Buffer>,
   release: () => Promise<void>,
 ): Store {
-  const group = new GroupCommit(new LmdbBase(folder, database));
+  const base = new LmdbBase(folder, database);
+  const group = new GroupCommit(base);
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await group.idle();
+    await base.idle();
     await database.close();
     await release();
   };
@@ -86,10 +90,19 @@ class LmdbBase implements Base {
   readonly #database: RootDatabase<Buffer, Buffer>;
   /** Set when LMDB itself cannot go on: nothing is committed any more until the process starts anew. */
   #broken: Failure | undefined;
+  readonly #reserve: LmdbReserve;
+  /** Settles when the reserve is no longer being looked after; commits wait for it (LR-1). Never rejects. */
+  #reserving: Promise<void>;
 
   constructor(folder: string, database: RootDatabase<Buffer, Buffer>) {
     this.#folder = folder;
     this.#database = database;
+    this.#reserve = new LmdbReserve(join(folder, 'data.mdb'), () => usedBytes(database));
+    this.#reserving = this.#keepReserve();
+  }
+
+  idle(): Promise<void> {
+    return this.#reserving;
   }
 
   get(key: string): Uint8Array | undefined {
@@ -107,6 +120,7 @@ class LmdbBase implements Base {
   }
 
   async commit(changes: OrderedMap<Buffer | undefined>): Promise<void> {
+    await this.#reserving;
     if (this.#broken !== undefined) throw this.#broken;
     try {
       await this.#database.batch(() => {
@@ -118,6 +132,12 @@ class LmdbBase implements Base {
     } catch (error) {
       throw await this.#commitFailure(error);
     }
+    this.#reserving = this.#keepReserve();
+  }
+
+  async #keepReserve(): Promise<void> {
+    // Only a convenience: a disk that cannot do this will show it at a commit.
+    await this.#reserve.keep().catch(() => undefined);
   }
 
   async #commitFailure(error: unknown): Promise<unknown> {
@@ -138,6 +158,15 @@ class LmdbBase implements Base {
     return new Failure('damaged', operation, message, { cause });
   }
 }
+
+/** Up to the end of the last page that LMDB has ever used. */
+function usedBytes(database: RootDatabase<Buffer, Buffer>): number {
+  const { lastPageNumber, pageSize } = statsSchema.parse(database.getStats());
+  return (lastPageNumber + 1) * pageSize;
+}
+
+/** What lmdb-js gives without saying so in its types. */
+const statsSchema = z.object({ lastPageNumber: z.number(), pageSize: z.number() });
 
 const operation = 'store.transact';
 const codes = { noSpace: 28, quota: 122, mapFull: -30792 } as const;

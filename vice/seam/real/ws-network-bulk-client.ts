@@ -1,11 +1,15 @@
-/** Bulk transfers at the client: HTTP beside the link, on connections that are kept alive. */
-import { Readable } from 'node:stream';
-import { Pool, type Dispatcher } from 'undici';
+/**
+ * Bulk transfers at the client: HTTP beside the link, on connections that are kept alive.
+ *
+ * Node's own client: undici's parser is WebAssembly, which V8 compiles at the first answer; that takes 35 MiB for the
+ * moment and keeps 10 of them.
+ */
+import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as SecureAgent, request as httpsRequest } from 'node:https';
 import { Failure, isFailure } from '../../interface/index.js';
 import type { Clock } from '../clock.js';
 import { transferTiming } from '../link-bounds.js';
 import { cancelled, failureFrom } from '../link-failure.js';
-import { linkTiming } from '../network.js';
 import { bulkTarget } from './ws-network-address.js';
 import { failureTrailer } from './ws-network-bulk-server.js';
 import { IdleWatch } from './ws-network-idle.js';
@@ -19,8 +23,12 @@ export const bulkBounds = {
   refusalBytes: 64 * 1024,
 } as const;
 
+/** Milliseconds that a connection is kept for the next transfer: the server keeps it longer. */
+const keptMs = 30_000;
+
 export class BulkClient {
-  readonly #pool: Pool;
+  readonly #agent: Agent;
+  readonly #secure: boolean;
   readonly #origin: string;
   readonly #credential: string;
   readonly #clock: Clock;
@@ -31,24 +39,22 @@ export class BulkClient {
     this.#origin = origin;
     this.#credential = credential;
     this.#clock = clock;
-    // The two idle timeouts are ours, by the seam's clock; undici's own are switched off.
-    this.#pool = new Pool(origin, {
-      connections: bulkBounds.connections,
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: 30_000,
-      connect: { timeout: linkTiming.dialMs },
-    });
+    this.#secure = origin.startsWith('https:');
+    const kept = { keepAlive: true, maxSockets: bulkBounds.connections, timeout: keptMs, noDelay: true };
+    // As the server's sockets: with the default a download stops and goes for every chunk.
+    const options = { ...kept, readableHighWaterMark: 256 * 1024 };
+    this.#agent = this.#secure ? new SecureAgent(options) : new Agent(options);
   }
 
   /** @throws what Link.download throws */
   async download(path: string, start: number, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     const transfer = this.#begin('network.download', signal);
     try {
-      const response = await this.#request(transfer, { method: 'GET', path: bulkTarget(path, start) });
+      transfer.idle.waiting();
+      const request = this.#request(transfer, 'GET', bulkTarget(path, start)).end();
+      const response = await accepted(transfer, request);
       // Also for a caller that never reads: the error is nobody's surprise, and the transfer is over.
-      response.body.on('error', () => undefined).once('close', () => void this.#ended(transfer, undefined));
+      response.on('error', () => undefined).once('close', () => void this.#ended(transfer, undefined));
       return this.#bytes(transfer, response);
     } catch (error) {
       throw this.#ended(transfer, error);
@@ -63,14 +69,16 @@ export class BulkClient {
     signal?: AbortSignal,
   ): Promise<void> {
     const transfer = this.#begin('network.upload', signal);
+    const request = this.#request(transfer, 'PUT', bulkTarget(path, start));
     let outcome: unknown;
     try {
-      const body = Readable.from(sending(source, transfer), { highWaterMark: 1 });
-      const response = await this.#request(transfer, { method: 'PUT', path: bulkTarget(path, start), body });
-      await response.body.dump();
+      const response = await accepted(transfer, request, send(source, request, transfer));
+      await response.forEach(() => undefined);
     } catch (error) {
       outcome = error;
     }
+    // The server has refused it, or has had enough: the rest is not sent.
+    if (!request.writableEnded) request.destroy();
     const failure = this.#ended(transfer, outcome);
     if (outcome !== undefined) throw failure;
   }
@@ -81,7 +89,7 @@ export class BulkClient {
     for (const transfer of [...this.#transfers]) {
       transfer.abort(new Failure('unreachable', transfer.operation, `no link to ${this.#origin}: ${reason}`));
     }
-    void this.#pool.destroy();
+    this.#agent.destroy();
   }
 
   #begin(operation: string, signal: AbortSignal | undefined): Transfer {
@@ -97,30 +105,23 @@ export class BulkClient {
     return transfer;
   }
 
-  /** The successful response, or the server's refusal thrown. */
-  async #request(
-    transfer: Transfer,
-    what: Pick<Dispatcher.RequestOptions, 'method' | 'path' | 'body'>,
-  ): Promise<Dispatcher.ResponseData> {
-    if (what.body === undefined) transfer.idle.waiting();
-    const response = await this.#pool.request({
-      ...what,
+  #request(transfer: Transfer, method: string, path: string): ClientRequest {
+    const request = (this.#secure ? httpsRequest : httpRequest)(this.#origin, {
+      method,
+      path,
+      agent: this.#agent,
       headers: { authorization: `Bearer ${this.#credential}` },
       signal: transfer.signal,
     });
-    transfer.idle.stop();
-    if (response.statusCode === 200) return response;
-    throw await refusal(response, transfer.operation);
+    // Whoever waits for the response hears of it; afterwards it is of no interest.
+    return request.on('error', () => undefined);
   }
 
-  async *#bytes(
-    transfer: Transfer,
-    response: Dispatcher.ResponseData,
-  ): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#bytes(transfer: Transfer, response: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
     let failure: unknown;
     try {
       transfer.idle.waiting();
-      for await (const chunk of response.body) {
+      for await (const chunk of response) {
         transfer.idle.stop();
         yield chunk as Uint8Array;
         transfer.idle.waiting();
@@ -187,28 +188,74 @@ class Transfer {
   }
 }
 
-/** The body of an upload. The server is waited for while it takes a chunk, the source as long as it likes. */
-async function* sending(
-  source: AsyncIterable<Uint8Array>,
+/** The successful response to `request`. @throws the server's refusal, or what ended the request or `sent` */
+async function accepted(
   transfer: Transfer,
-): AsyncGenerator<Uint8Array, void, undefined> {
+  request: ClientRequest,
+  sent?: Promise<void>,
+): Promise<IncomingMessage> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve).once('error', reject);
+    sent?.catch(reject);
+  });
+  transfer.idle.stop();
+  if (response.statusCode === 200) return response;
+  throw await refusal(response, transfer.operation);
+}
+
+/**
+ * Sends `source` as the body of `request`, until the response comes. The server is waited for while it takes a chunk,
+ * the source as long as it likes. @throws what the source throws
+ */
+async function send(
+  source: AsyncIterable<Uint8Array>,
+  request: ClientRequest,
+  transfer: Transfer,
+): Promise<void> {
+  const { idle } = transfer;
+  let isOver = false;
+  request.once('response', () => (isOver = true)).once('close', () => (isOver = true));
+  await connection(request);
   try {
     for await (const chunk of source) {
-      transfer.idle.waiting();
-      yield chunk;
-      transfer.idle.stop();
+      if (isOver) return;
+      idle.waiting();
+      if (!request.write(chunk)) await drained(request);
+      if (isOver) return;
+      idle.stop();
     }
   } catch (error) {
     transfer.sourceError = error;
+    request.destroy();
     throw error;
   }
-  transfer.idle.waiting(transferTiming.outcomeMs);
+  if (isOver) return;
+  idle.waiting(transferTiming.outcomeMs);
+  request.end();
 }
 
-async function refusal(response: Dispatcher.ResponseData, operation: string): Promise<Failure> {
+/** Resolves when `request` has a connection of its own, or is over. */
+function connection(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    request.once('socket', () => resolve()).once('close', () => resolve());
+  });
+}
+
+/** Resolves when more can be written, or nothing need be any more. */
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      request.off('drain', go).off('response', go).off('close', go);
+      resolve();
+    };
+    request.on('drain', go).on('response', go).on('close', go);
+  });
+}
+
+async function refusal(response: IncomingMessage, operation: string): Promise<Failure> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of response.body) {
+  for await (const chunk of response) {
     chunks.push(chunk as Uint8Array);
     bytes += (chunk as Uint8Array).length;
     if (bytes > bulkBounds.refusalBytes) break;

@@ -1,0 +1,171 @@
+/**
+ * The realm as this Venus sees it: its servers and volumes, found at run time and kept (remote/realm-cache.ts).
+ * Tells the volumes which of their servers come and go, and follows when the realm changes.
+ */
+import {
+  Failure,
+  isFailure,
+  realmRoot,
+  volumeOf,
+  type Fid,
+  type Push,
+  type RealmDocument,
+  type VolumeId,
+} from '../vice/interface/index.js';
+import type { ObjectCache } from './cache/object-cache.js';
+import { RealmCache } from './remote/realm-cache.js';
+import type { ServerLink } from './remote/server-link.js';
+import { Servers, type ServersWorld } from './remote/servers.js';
+import type { Identity } from './store/identity.js';
+import { Volume, type Member } from './volume/volume.js';
+
+export interface RealmConfig {
+  /** Of the gateway. */
+  readonly name: string;
+  readonly realm: RealmDocument;
+  readonly realmKey: Uint8Array;
+}
+
+export interface RealmWorld extends ServersWorld {
+  readonly cache: ObjectCache;
+  readonly identity: Identity;
+  /** A volume is there for the first time. */
+  readonly onOpen: (volume: Volume) => void;
+  /** The AVSG of a volume has changed. */
+  readonly onChange: (volume: Volume) => void;
+}
+
+/** How long a server that refused its promise is left alone. */
+const rejoinMs = 1000;
+
+export class Realm {
+  readonly root: Fid;
+  readonly servers: Servers;
+  readonly #world: RealmWorld;
+  readonly #document: RealmCache;
+  readonly #volumes = new Map<VolumeId, Volume>();
+  readonly #joining = new Set<Promise<void>>();
+
+  constructor({ name, realm, realmKey }: RealmConfig, world: RealmWorld) {
+    this.#world = world;
+    this.#document = new RealmCache(realm, world.buffer);
+    this.root = realmRoot(this.#document.current);
+    const options = {
+      realm: realm.realm,
+      realmKey,
+      name: `${name}/${world.identity.venus}`,
+      onUp: (link: ServerLink) => this.#forMembers(link, (volume, member) => this.#join(volume, member)),
+      onDown: (link: ServerLink) => this.#forMembers(link, (volume, member) => volume.leave(member)),
+      onQuality: (link: ServerLink) => this.#forMembers(link, (volume) => volume.signalWeakness()),
+      onPush: (link: ServerLink, push: Push) => this.#pushed(link, push),
+    };
+    this.servers = new Servers(this.#document.current.servers, options, world);
+    this.#openVolumes();
+  }
+
+  get volumes(): readonly Volume[] {
+    return [...this.#volumes.values()];
+  }
+
+  get(id: VolumeId): Volume | undefined {
+    return this.#volumes.get(id);
+  }
+
+  /** @throws Failure not-found */
+  volumeOf(fid: Fid): Volume {
+    const volume = this.#volumes.get(volumeOf(fid));
+    if (volume !== undefined) return volume;
+    throw new Failure('not-found', 'venus.volume', 'the realm has no such volume', { fid });
+  }
+
+  /** Of a name; of null all. @throws Failure not-found */
+  named(name: string | null): readonly Volume[] {
+    const found = this.volumes.filter((volume) => name === null || volume.name === name);
+    if (found.length > 0) return found;
+    const names = this.volumes.map((volume) => volume.name).join(', ');
+    throw new Failure('not-found', 'venus.volume', `there is no volume ${name}; there are: ${names}`);
+  }
+
+  /** Resolves when every server has been asked once. */
+  async asked(): Promise<void> {
+    await Promise.all(this.servers.all.map(({ tried }) => tried));
+    await Promise.all(this.#joining);
+  }
+
+  close(): void {
+    for (const server of this.servers.all) server.close();
+  }
+
+  /** Opens the realm's volumes, or has those that are open follow it. */
+  #openVolumes(): void {
+    const server = (name: string): ServerLink | undefined => this.servers.get(name);
+    for (const entry of this.#document.current.volumes) {
+      const open = this.#volumes.get(entry.id);
+      if (open !== undefined) {
+        open.follow(entry, server);
+        continue;
+      }
+      const volume = new Volume(entry, server, this.#world);
+      this.#volumes.set(entry.id, volume);
+      this.#world.onOpen(volume);
+    }
+  }
+
+  #pushed(link: ServerLink, push: Push): void {
+    if (push.push === 'realm') {
+      void this.#relocate(link, push.version);
+      return;
+    }
+    this.#forMembers(link, (volume, member) => {
+      if (volume.id === push.volume) volume.broken(member, push);
+    });
+  }
+
+  /** A server has document `version`. */
+  async #relocate(link: ServerLink, version: number): Promise<void> {
+    const { log } = this.#world;
+    if (version <= this.#document.current.version) return;
+    try {
+      if (!this.#document.adopt(await link.call('locate', {}))) return;
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      log.warn('realm document not fetched', { server: link.name, message: error.message });
+      return;
+    }
+    log.info('realm changed', { version: this.#document.current.version });
+    this.servers.follow(this.#document.current.servers);
+    this.#openVolumes();
+    for (const server of this.servers.all) {
+      this.#forMembers(server, (volume, member) => {
+        if (server.reachable && !member.watched) this.#join(volume, member);
+      });
+    }
+  }
+
+  #forMembers(link: ServerLink, act: (volume: Volume, member: Member) => void): void {
+    for (const volume of this.#volumes.values()) {
+      for (const member of volume.members) if (member.server === link) act(volume, member);
+    }
+  }
+
+  /** Until its promise stands the member is no part of the AVSG; where it cannot promise, it is asked again. */
+  #join(volume: Volume, member: Member): void {
+    const { clock, log } = this.#world;
+    const joining = volume.join(member).catch((error: unknown) => {
+      if (!isFailure(error)) throw error;
+      const tell = isFailure(error, 'damaged') ? log.error : log.warn;
+      tell.call(log, 'join failed', {
+        server: member.server.name,
+        kind: error.kind,
+        message: error.message,
+      });
+      if (isFailure(error, 'unreachable', 'damaged')) return;
+      clock.after(rejoinMs, () => {
+        const isStillWanted = volume.members.includes(member);
+        if (isStillWanted && member.server.reachable && !member.watched) this.#join(volume, member);
+      });
+    });
+    this.#joining.add(joining);
+    void joining.finally(() => this.#joining.delete(joining));
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * The realm document (VLDB and VRDB in one) as this gateway knows it: which servers there are and where volumes lie.
+ * The newest that its configuration or a server had; row `realm`, so that a gateway finds servers that came later also when
+ * those of its configuration are gone.
+ */
+import { realmDocumentSchema, seal, unseal, type RealmDocument } from '../../vice/interface/index.js';
+import type { WriteBuffer } from '../store/write-buffer.js';
+
+const row = 'realm';
+
+export class RealmCache {
+  readonly #buffer: WriteBuffer;
+  #current: RealmDocument;
+
+  constructor(configured: RealmDocument, buffer: WriteBuffer) {
+    this.#buffer = buffer;
+    const stored = buffer.get(row);
+    const document = stored === undefined ? undefined : realmDocumentSchema.parse(unseal(stored));
+    const isNewer = document?.realm === configured.realm && document.version > configured.version;
+    this.#current = isNewer ? document : configured;
+  }
+
+  get current(): RealmDocument {
+    return this.#current;
+  }
+
+  /** Takes a newer document of the same realm; whether it did. */
+  adopt(document: RealmDocument): boolean {
+    if (document.realm !== this.#current.realm || document.version <= this.#current.version) return false;
+    this.#current = document;
+    this.#buffer.put(row, seal(document));
+    return true;
+  }
+}
