@@ -109,12 +109,17 @@ export class Reintegrator {
       return { servers: [] };
     }
     const entry = modifyLog.append(volume.id, records, false);
-    const durable = modifyLog.durable();
+    const unlogged = modifyLog.durable().then(
+      () => undefined,
+      (failure: unknown) => failure,
+    );
     const committed = this.#waiters.add(entry, submission.transfers);
     const impatient = this.#world.clock.after(patienceMs, () => this.#losePatience(volume, entry.sequence));
     this.kick(volume);
     try {
-      const [result] = await Promise.all([committed, durable]);
+      const [result, failure] = await Promise.all([committed, unlogged]);
+      // Where two servers have it, nothing depends on this gateway's disk: what is done is not called refused.
+      if (failure !== undefined && result.servers.length < Math.min(2, volume.members.length)) throw failure;
       return result;
     } finally {
       impatient.cancel();
@@ -324,7 +329,11 @@ export class Reintegrator {
 
   /** Nobody took the batch: it is tried again, after a while, unless the AVSG is known to be gone by then. */
   #unreachable(volume: Volume, batch: readonly LogEntry[], replies: readonly UpdateReply<Member>[]): void {
-    const lasting = replies.find((item) => 'failure' in item && !isFailure(item.failure, ...passing));
+    const isFull = replies.every((item) => 'failure' in item && isFailure(item.failure, 'no-space', 'quota'));
+    // Nobody has it, and patience does not help its author.
+    const lasting = isFull
+      ? replies[0]
+      : replies.find((item) => 'failure' in item && !isFailure(item.failure, ...passing));
     const replay = this.replay(volume);
     if (lasting === undefined || !('failure' in lasting)) {
       const waits = batch.filter(({ sequence }) => !this.#waiters.has(sequence));

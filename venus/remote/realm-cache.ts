@@ -1,7 +1,7 @@
 /**
  * The realm document (VLDB and VRDB in one) as this gateway knows it: which servers there are and where volumes lie.
- * The newest that its configuration or a server had; row `realm`, so that a gateway finds servers that came later also when
- * those of its configuration are gone.
+ * The newest that its configuration or a server had; row `realm`, so that a gateway finds servers that came later also
+ * when those of its configuration are gone.
  */
 import { realmDocumentSchema, seal, unseal, type RealmDocument } from '../../vice/interface/index.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
