@@ -13,28 +13,28 @@ export interface CachedObject {
   readonly suspect: boolean;
   /** Of a directory: all of its names are cached. */
   readonly complete: boolean;
+  /** Those names are of an earlier time than its status: they serve only those who cannot ask. */
+  readonly stale: boolean;
 }
-
-/** No epoch is it: of a directory whose names its status does not vouch for. */
-export const unlisted = 0;
 
 const row = z.strictObject({
   status: statusSchema,
   epoch: z.number(),
   suspect: z.boolean(),
   complete: z.boolean(),
+  stale: z.boolean().default(false),
 });
 
 /** What is stored of `object`. */
 export function objectRow(object: CachedObject): z.infer<typeof row> {
-  const { status, epoch, suspect, complete } = object;
-  return { status, epoch, suspect, complete };
+  const { status, epoch, suspect, complete, stale } = object;
+  return { status, epoch, suspect, complete, stale };
 }
 
 /** The object in a stored row. @throws ZodError when another version wrote it */
 export function objectFromRow(value: unknown): CachedObject {
-  const { status, epoch, suspect, complete } = row.parse(value);
-  return { status, view: viewOf(status), epoch, suspect, complete };
+  const { status, epoch, suspect, complete, stale } = row.parse(value);
+  return { status, view: viewOf(status), epoch, suspect, complete, stale };
 }
 
 /** `status` as gateways see it. */

@@ -16,7 +16,7 @@ import {
 } from '../../vice/interface/index.js';
 import { z } from 'zod';
 import { parseFid } from '../../vice/interface/index.js';
-import { objectFromRow, objectRow, unlisted, viewOf, type CachedObject } from './cached-object.js';
+import { objectFromRow, objectRow, viewOf, type CachedObject } from './cached-object.js';
 import { RecentMap } from './recent-map.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
@@ -53,17 +53,21 @@ export class ObjectCache implements Tree {
     this.#buffer.put(`v/${object.status.fid}`, seal(objectRow(object)));
   }
 
-  /** Caches `status` as validated in `epoch`; the view stays the same value when nothing in it changed. */
-  putStatus(status: VnodeStatus, epoch: number, complete: boolean): CachedObject {
+  /**
+   * Caches `status` as validated in `epoch`, of a directory with what its names are worth. The view stays the same value when
+   * nothing in it changed.
+   */
+  putStatus(status: VnodeStatus, epoch: number, complete: boolean, stale = false): CachedObject {
     const before = this.get(status.fid);
     const same = before !== undefined && sameCounts(before.status.known, status.known);
     const view = same ? before.view : viewOf(status);
-    const object: CachedObject = { status, view, epoch, suspect: false, complete };
+    const object: CachedObject = { status, view, epoch, suspect: false, complete, stale };
     const unchanged =
       same &&
       before.epoch === epoch &&
       !before.suspect &&
       before.complete === complete &&
+      before.stale === stale &&
       sameCounts(before.status.vv, status.vv);
     if (!unchanged) this.put(object);
     return object;
@@ -97,7 +101,7 @@ export class ObjectCache implements Tree {
    */
   unlist(directory: Fid): void {
     const object = this.get(directory);
-    if (object !== undefined) this.put({ ...object, suspect: true, epoch: unlisted });
+    if (object !== undefined) this.put({ ...object, suspect: true, stale: true });
   }
 
   /** Forgets an object and, of a directory, its names. */

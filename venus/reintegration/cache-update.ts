@@ -33,6 +33,7 @@ export function applyToCache(
           { ...status, vv: vectors.get(status.fid) ?? status.vv },
           before?.epoch ?? volume.epoch,
           before?.complete ?? (isCreation(record) && record.op === 'mkdir'),
+          before?.stale ?? false,
         );
         if (before?.suspect === true) cache.put({ ...object, suspect: true });
       }

@@ -33,9 +33,8 @@ export class Held {
     this.#holds.set(sequence, { until: this.#clock.monotonic() + pause, tries });
   }
 
-  /** Milliseconds until the next one is tried again; Infinity: none waits. */
-  get nextMs(): number {
-    const now = this.#clock.monotonic();
+  /** Milliseconds after `now` until the next one is tried again; Infinity: none waits. */
+  nextMs(now: number): number {
     let soonest = Infinity;
     for (const { until } of this.#holds.values()) if (until > now) soonest = Math.min(soonest, until - now);
     return soonest;
@@ -55,9 +54,8 @@ export class Held {
     for (const [sequence, { tries }] of this.#holds) this.#holds.set(sequence, { until: 0, tries });
   }
 
-  /** Those of `entries` (a volume's, in order) that wait here now, or may not overtake one that does. */
-  waiting(entries: Iterable<LogEntry>): ReadonlySet<number> {
-    const now = this.#clock.monotonic();
+  /** Those of `entries` (a volume's, in order) that wait here at `now`, or may not overtake one that does. */
+  waiting(entries: Iterable<LogEntry>, now: number): ReadonlySet<number> {
     const waiting = new Set<number>();
     if (this.#holds.size === 0) return waiting;
     const held = new Set<Fid>();

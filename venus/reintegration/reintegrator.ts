@@ -213,7 +213,8 @@ export class Reintegrator {
     this.#timers.get(volume.id)?.cancel();
     this.#timers.set(
       volume.id,
-      this.#world.clock.after(ms, () => this.kick(volume)),
+      // A timer may run a moment early.
+      this.#world.clock.after(Math.ceil(ms) + 1, () => this.kick(volume)),
     );
   }
 

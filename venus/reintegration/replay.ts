@@ -64,11 +64,12 @@ export class Replay {
     const { modifyLog, clock } = this.#world;
     const { avsg, id } = this.#volume;
     const now = clock.monotonic();
-    const waiting = this.#held.waiting(modifyLog.of(id));
+    // One reading of the clock: what waits at it is tried again after it, not in between.
+    const waiting = this.#held.waiting(modifyLog.of(id), now);
     const blocked: LogEntry[] = [];
     const chosen: LogEntry[] = [];
     let targets: readonly Member[] = [];
-    let nextMs = this.#held.nextMs;
+    let nextMs = this.#held.nextMs(now);
     if (now < this.#pausedUntil) nextMs = Math.min(nextMs, this.#pausedUntil - now);
     if (avsg.length === 0 || now < this.#pausedUntil) {
       return { batch: [], targets, blocked, nextMs };
@@ -151,9 +152,9 @@ export class Replay {
   }
 
   #heldLocal(): number {
-    const { modifyLog } = this.#world;
+    const { modifyLog, clock } = this.#world;
     let held = 0;
-    for (const sequence of this.#held.waiting(modifyLog.of(this.#volume.id))) {
+    for (const sequence of this.#held.waiting(modifyLog.of(this.#volume.id), clock.monotonic())) {
       const entry = modifyLog.get(sequence);
       if (entry !== undefined && isLocal(entry)) held += 1;
     }

@@ -15,7 +15,7 @@ import {
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
-import { unlisted, type CachedObject } from '../cache/cached-object.js';
+import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { isLocal, type ModifyLog } from '../log/modify-log.js';
 import { overlaid, overlayOf } from './overlay.js';
@@ -82,7 +82,7 @@ export class Fetcher {
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const cached = this.#world.cache.get(fid);
       if (cached !== undefined && cached.status.kind !== 'directory') throw notDirectory(fid);
-      if (cached?.complete === true && this.#isUsable(volume, cached)) return cached;
+      if (cached?.complete === true && this.#hasNames(volume, cached)) return cached;
       if (volume.avsg.length === 0) break;
       await shared(this.#listCalls, fid, () => this.#list(volume, fid)).catch((error: unknown) => {
         // A server went away in the middle: the others are asked again.
@@ -111,6 +111,10 @@ export class Fetcher {
       .some(
         (entry) => isLocal(entry) && entry.records.some((record) => record.fid === fid && isCreation(record)),
       );
+  }
+
+  #hasNames(volume: Volume, directory: CachedObject): boolean {
+    return this.#isUsable(volume, directory) && (!directory.stale || volume.avsg.length === 0);
   }
 
   #found(fid: Fid): CachedObject {
@@ -170,7 +174,7 @@ export class Fetcher {
 
   #collate(volume: Volume, fid: Fid, replies: readonly StatusReply<Member>[]): CollatedStatus<Member> {
     const cached = this.#world.cache.get(fid);
-    const collated = collateStatus(replies, cached?.epoch === unlisted ? undefined : cached?.status);
+    const collated = collateStatus(replies, cached?.stale === true ? undefined : cached?.status);
     const [holder] = collated.holders;
     const { preferred } = volume;
     if (holder !== undefined && preferred !== undefined && !collated.holders.includes(preferred)) {
@@ -192,14 +196,14 @@ export class Fetcher {
     }
     if (cached !== undefined && !isWithin(cached.status.known, status.known)) {
       // Ours is newer: valid as it is once servers have it, to be asked again if it was not only newer.
-      if (cached.epoch !== unlisted && isWithin(status.known, cached.status.known))
+      if (!cached.stale && isWithin(status.known, cached.status.known))
         cache.putStatus(cached.status, volume.epoch, cached.complete);
       return;
     }
     // What a directory has known determines its names.
-    const isListed = cached?.complete === true && cached.epoch !== unlisted;
-    const complete = isListed && isWithin(status.known, cached.status.known);
-    const object = cache.putStatus(status, volume.epoch, complete);
+    const complete = cached?.complete === true;
+    const stale = complete && (cached.stale || !isWithin(status.known, cached.status.known));
+    const object = cache.putStatus(status, volume.epoch, complete, stale);
     if (wasBroken) cache.put({ ...object, suspect: true });
   }
 
