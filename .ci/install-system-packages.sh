@@ -6,7 +6,8 @@ set -euo pipefail
 packages=(
   litmus            # conformance/clients/litmus.test.ts: the WebDAV protocol test suite
   cadaver           # conformance/clients/cadaver.test.ts: a command line client
-  davfs2 fuse3      # conformance/clients/davfs2.test.ts: a WebDAV mount of the kernel
+  davfs2 fuse3      # conformance/clients/davfs2.test.ts, conformance/semantics: a WebDAV mount of the kernel
+  iproute2          # conformance/semantics: a network of its own for the servers, and its cable
   rclone            # conformance/clients/rclone.test.ts, and a peer in conformance/benchmark
   apache2           # conformance/benchmark: mod_dav, the yardstick
   apache2-utils     # htpasswd, for Apache and nginx

@@ -184,7 +184,7 @@ async function roleLogs(data: string): Promise<string> {
 /**
  * The first of `count` free ports in a row, outside the range from which the system gives ports by itself.
  */
-async function freePorts(count: number): Promise<number> {
+export async function freePorts(count: number): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt += 1) {
     const first = 10_000 + Math.floor(Math.random() * 20_000);
     const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));

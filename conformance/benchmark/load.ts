@@ -1,7 +1,8 @@
 /**
  * The load generator, a process of its own: `node load.js` reads one job as JSON from its standard input,
- * drives a server with it, and prints the figure as JSON.
+ * drives a server with it, and prints the figures as JSON.
  */
+import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Pool, type Dispatcher } from 'undici';
 import { z } from 'zod';
@@ -25,6 +26,9 @@ export interface Measured {
   readonly seconds: number;
   /** Bytes of answers' bodies. */
   readonly received: number;
+  /** Milliseconds from a request to the end of its answer. */
+  readonly medianMs: number;
+  readonly p95Ms: number;
 }
 
 const statuses: Readonly<Record<Job['method'], readonly number[]>> = {
@@ -38,9 +42,23 @@ const statuses: Readonly<Record<Job['method'], readonly number[]>> = {
 const pieceBytes = 64 * 1024;
 const piece = Buffer.alloc(pieceBytes, 'coda gateway benchmark ');
 
+/** No two bodies are alike: contents that a server has seen before need not be sent to it again. */
 function* bodyOf(bytes: number): Generator<Buffer> {
-  for (let sent = 0; sent < bytes; sent += pieceBytes)
-    yield piece.subarray(0, Math.min(pieceBytes, bytes - sent));
+  for (let sent = 0; sent < bytes; sent += pieceBytes) {
+    const size = Math.min(pieceBytes, bytes - sent);
+    yield sent === 0 ? distinctPiece(size) : piece.subarray(0, size);
+  }
+}
+
+function distinctPiece(size: number): Buffer {
+  const distinct = Buffer.from(piece.subarray(0, size));
+  randomBytes(16).copy(distinct);
+  return distinct;
+}
+
+/** The value that the share `part` of `sorted` does not exceed. */
+function quantile(sorted: Float64Array, part: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? 0;
 }
 
 async function drive(job: Job): Promise<Measured> {
@@ -57,10 +75,11 @@ async function drive(job: Job): Promise<Measured> {
   if (job.method === 'PUT') headers['content-length'] = `${job.bodyBytes}`;
   const body = (): Buffer | Generator<Buffer> | null => {
     if (job.method !== 'PUT') return null;
-    return small ? piece.subarray(0, job.bodyBytes) : bodyOf(job.bodyBytes);
+    return small ? distinctPiece(job.bodyBytes) : bodyOf(job.bodyBytes);
   };
   let requests = 0;
   let received = 0;
+  const durations: number[] = [];
   const started = performance.now();
   const goesOn = (): boolean =>
     job.forMs === 0 ? requests < job.paths.length : performance.now() - started < job.forMs;
@@ -68,6 +87,7 @@ async function drive(job: Job): Promise<Measured> {
     while (goesOn()) {
       const path = job.paths[requests % job.paths.length] ?? '/';
       requests += 1;
+      const asked = performance.now();
       const reply = await pool.request({
         path,
         method: job.method as Dispatcher.HttpMethod,
@@ -78,12 +98,14 @@ async function drive(job: Job): Promise<Measured> {
       if (!statuses[job.method].includes(reply.statusCode)) {
         throw new Error(`${job.method} ${path} answered ${reply.statusCode}`);
       }
+      durations.push(performance.now() - asked);
     }
   };
   await Promise.all(Array.from({ length: job.connections }, worker));
   const seconds = (performance.now() - started) / 1000;
   await pool.close();
-  return { requests, seconds, received };
+  const sorted = Float64Array.from(durations).sort();
+  return { requests, seconds, received, medianMs: quantile(sorted, 0.5), p95Ms: quantile(sorted, 0.95) };
 }
 
 const job = jobSchema.parse(JSON.parse(await text(process.stdin)));

@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- --quick] [--only WORD] [--json]`: our gateway beside Apache's mod_dav, nginx, rclone and
- * a bare Node server, all on this machine and in one run; then our PUT with 1, 2 and 3 replicas.
+ * a bare Node server, all on this machine and in one run; then our PUT with 1, 2 and 3 replicas; then work
+ * without servers, and coming back.
  *
  * All servers are up, one is loaded at a time; the rounds of all servers are interleaved, so that what else
  * the machine does falls on all alike. A figure is the median of its rounds. A peer that is not installed is
@@ -9,41 +10,18 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Realm } from '../realm.js';
+import { disconnection } from './disconnection.js';
 import { apache, bareNode, lacks, nginx, rclone, type Peer, type Running } from './peers.js';
+import { asText, median, say, shown, type Report, type Row, type Table } from './report.js';
 import { full, quick, replicated, titleAt, workloads, type Scale, type Workload } from './workloads.js';
+
+/** What `--only` calls the last part. */
+const disconnectionName = 'disconnected';
 
 interface Column {
   readonly name: string;
   readonly lists: boolean;
   readonly running: Running;
-}
-
-interface Row {
-  readonly workload: string;
-  readonly unit: string;
-  /** By column; undefined: not measured. */
-  readonly figures: Readonly<Record<string, number | undefined>>;
-}
-
-interface Report {
-  readonly date: string;
-  readonly machine: string;
-  readonly scale: Scale;
-  readonly notes: readonly string[];
-  readonly peers: readonly Row[];
-  readonly replicas: readonly Row[];
-}
-
-function say(text: string): void {
-  console.error(`bench: ${text}`);
-}
-
-function median(figures: readonly number[]): number | undefined {
-  const sorted = [...figures].sort((left, right) => left - right);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle];
-  if (upper === undefined || sorted.length % 2 === 1) return upper;
-  return (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
 
 async function ours(replicas: number): Promise<Column> {
@@ -59,7 +37,8 @@ async function ours(replicas: number): Promise<Column> {
  */
 async function measure(list: readonly Workload[], columns: readonly Column[], scale: Scale): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const workload of list) {
+  for (const [index, workload] of list.entries()) {
+    say(`${index + 1} of ${list.length}: ${titleAt(workload, scale)}`);
     const rounds = new Map<string, number[]>();
     const able = columns.filter((column) => workload.lists !== true || column.lists);
     for (const { name, running } of able) {
@@ -83,31 +62,11 @@ async function measure(list: readonly Workload[], columns: readonly Column[], sc
       }
     }
     const figures = Object.fromEntries(columns.map(({ name }) => [name, median(rounds.get(name) ?? [])]));
-    rows.push({ workload: titleAt(workload, scale), unit: workload.unit, figures });
+    rows.push({ what: titleAt(workload, scale), unit: workload.unit, figures });
     const shownFigures = columns.map(({ name }) => `${name} ${shown(figures[name])}`).join(', ');
     say(`${titleAt(workload, scale)}: ${shownFigures}`);
   }
   return rows;
-}
-
-function shown(figure: number | undefined): string {
-  if (figure === undefined) return '-';
-  return figure >= 100 ? figure.toFixed(0) : figure.toPrecision(3);
-}
-
-/** A table in Markdown; each figure with its ratio to the first column that `base` names. */
-function table(rows: readonly Row[], columns: readonly string[], base: string): string {
-  const head = ['workload', 'unit', ...columns];
-  const lines = rows.map(({ workload, unit, figures }) => {
-    const yardstick = figures[base];
-    const cells = columns.map((name) => {
-      const figure = figures[name];
-      if (figure === undefined || yardstick === undefined || name === base) return shown(figure);
-      return `${shown(figure)} (${(figure / yardstick).toFixed(2)})`;
-    });
-    return [workload, unit, ...cells];
-  });
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 async function besidePeers(list: readonly Workload[], scale: Scale, notes: string[]): Promise<Row[]> {
@@ -139,6 +98,69 @@ async function byReplicas(list: readonly Workload[], scale: Scale): Promise<Row[
   }
 }
 
+async function withoutServers(scale: Scale, notes: string[]): Promise<Table[]> {
+  const [peer] = await startPeer(apache, notes);
+  try {
+    return await disconnection(scale.disconnection, peer?.running);
+  } finally {
+    await peer?.running.stop();
+  }
+}
+
+interface Part {
+  readonly names: readonly string[];
+  measure(): Promise<Table[]>;
+}
+
+function parts(only: string, scale: Scale, notes: string[]): readonly Part[] {
+  const chosen = (list: readonly Workload[]): Workload[] => list.filter(({ name }) => name.includes(only));
+  const namesOf = (list: readonly Workload[]): string[] => list.map(({ name }) => name);
+  return [
+    {
+      names: namesOf(workloads),
+      async measure() {
+        const rows = await besidePeers(chosen(workloads), scale, notes);
+        const title =
+          `Beside others: medians of ${scale.rounds} interleaved rounds; more is better, ` +
+          'in brackets the ratio to Apache';
+        return [{ title, columns: Object.keys(rows[0]?.figures ?? {}), base: 'apache', rows }];
+      },
+    },
+    {
+      names: namesOf(replicated),
+      async measure() {
+        const title = 'PUT with 1, 2 and 3 replicas, in brackets the ratio to one';
+        const rows = await byReplicas(chosen(replicated), scale);
+        return [{ title, columns: ['1', '2', '3'], base: '1', rows }];
+      },
+    },
+    { names: [disconnectionName], measure: () => withoutServers(scale, notes) },
+  ];
+}
+
+/** A part that fails does not take the figures of the others with it. */
+async function measureParts(only: string, scale: Scale, notes: string[]): Promise<Table[]> {
+  const all = parts(only, scale, notes);
+  const chosen = all.filter(({ names }) => names.some((name) => name.includes(only)));
+  if (chosen.length === 0) {
+    throw new Error(`--only takes a part of: ${all.flatMap(({ names }) => names).join(', ')}`);
+  }
+  const tables: Table[] = [];
+  for (const [index, { names, measure: measurePart }] of chosen.entries()) {
+    say(`part ${index + 1} of ${chosen.length}: ${names.join(', ')}`);
+    try {
+      tables.push(...(await measurePart()));
+    } catch (error) {
+      process.exitCode = 1;
+      console.error(error);
+      notes.push(
+        `not measured: ${names.join(', ')}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+  return tables;
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -148,42 +170,18 @@ async function main(): Promise<void> {
     },
   });
   const scale = values.quick ? quick : full;
-  const chosen = (list: readonly Workload[]): Workload[] =>
-    list.filter(({ name }) => name.includes(values.only));
-  if (chosen(workloads).length === 0) {
-    throw new Error(`--only takes a part of: ${workloads.map(({ name }) => name).join(', ')}`);
-  }
   const notes: string[] = [];
-  const peers = await besidePeers(chosen(workloads), scale, notes);
-  const replicas = await byReplicas(chosen(replicated), scale);
+  const measured = await measureParts(values.only, scale, notes);
   const [processor] = cpus();
-  const machine = `${cpus().length} x ${processor?.model ?? 'unknown'}, Node ${process.versions.node}`;
   const report: Report = {
     date: new Date().toISOString().slice(0, 10),
-    machine,
-    scale,
-    notes,
-    peers,
-    replicas,
+    machine: `${cpus().length} x ${processor?.model ?? 'unknown'}, Node ${process.versions.node}`,
+    scale: scale.name,
+    seconds: performance.now() / 1000,
+    notes: [...new Set(notes)],
+    tables: measured,
   };
   console.log(values.json ? JSON.stringify(report, null, 2) : asText(report));
-}
-
-function asText({ date, machine, scale, notes, peers, replicas }: Report): string {
-  const columns = Object.keys(peers[0]?.figures ?? {});
-  const parts = [
-    `${date}, ${machine}, ${scale.name} run: medians of ${scale.rounds} interleaved rounds; ` +
-      'more is better; in brackets the ratio to Apache.',
-    ...notes,
-    table(peers, columns, 'apache'),
-  ];
-  if (replicas.length > 0) {
-    parts.push(
-      'PUT with 1, 2 and 3 replicas, in brackets the ratio to one:',
-      table(replicas, ['1', '2', '3'], '1'),
-    );
-  }
-  return parts.join('\n\n');
 }
 
 await main();

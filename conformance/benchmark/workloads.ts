@@ -1,8 +1,6 @@
 /** What is measured: the workloads, how each is prepared, and how its figure is told. */
-import { join } from 'node:path';
-import { z } from 'zod';
-import { run } from '../program.js';
-import type { Job } from './load.js';
+import type { DisconnectionScale } from './disconnection.js';
+import { drive, fill, makeFolder, names, perSecond } from './generator.js';
 import type { Running } from './peers.js';
 
 export interface Scale {
@@ -14,6 +12,7 @@ export interface Scale {
   readonly largeTimes: number;
   readonly manyNames: number;
   readonly files: number;
+  readonly disconnection: DisconnectionScale;
 }
 
 export const full: Scale = {
@@ -24,6 +23,7 @@ export const full: Scale = {
   largeTimes: 3,
   manyNames: 10_000,
   files: 1_000,
+  disconnection: { latencyFiles: 500, smallFiles: 5_000, folders: 5_000, largeFiles: 10 },
 };
 
 export const quick: Scale = {
@@ -34,6 +34,7 @@ export const quick: Scale = {
   largeTimes: 2,
   manyNames: 1_000,
   files: 200,
+  disconnection: { latencyFiles: 100, smallFiles: 500, folders: 500, largeFiles: 2 },
 };
 
 export interface Workload {
@@ -48,39 +49,6 @@ export interface Workload {
 }
 
 const small = 4096;
-const connections = 16;
-const measuredSchema = z.object({ requests: z.number(), seconds: z.number(), received: z.number() });
-
-/** Runs the load generator. */
-async function drive(target: Running, job: Partial<Job> & Pick<Job, 'method' | 'paths'>) {
-  const { url, user, password } = target;
-  const whole: Job = { url, user, password, bodyBytes: 0, connections, forMs: 0, ...job };
-  const program = join(import.meta.dirname, 'load.js');
-  const { code, output, stdout } = await run(process.execPath, [program], {
-    input: JSON.stringify(whole),
-    timeoutMs: 900_000,
-  });
-  if (code === null) throw new Error(`the load generator was killed during ${job.method} at ${url}`);
-  if (code !== 0) throw new Error(`${job.method} at ${url} failed:\n${output}`);
-  return measuredSchema.parse(JSON.parse(stdout));
-}
-
-function names(folder: string, count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `/${folder}/file-${`${index}`.padStart(5, '0')}.txt`);
-}
-
-async function makeFolder(target: Running, folder: string): Promise<void> {
-  await drive(target, { method: 'MKCOL', paths: [`/${folder}/`], connections: 1 });
-}
-
-async function fill(target: Running, folder: string, count: number, bodyBytes: number): Promise<void> {
-  await makeFolder(target, folder);
-  await drive(target, { method: 'PUT', paths: names(folder, count), bodyBytes });
-}
-
-function perSecond({ requests, seconds }: z.infer<typeof measuredSchema>): number {
-  return requests / seconds;
-}
 
 const getSmall: Workload = {
   name: 'GET 4 KiB',
@@ -155,13 +123,14 @@ const createFiles: Workload = {
   },
 };
 
-/** What `createFiles` made in the same round. */
 const deleteFiles: Workload = {
   name: 'deleting 1,000 files',
   unit: 'files/s',
   prepare: async () => {},
-  measure: async (target, { files }, round) =>
-    perSecond(await drive(target, { method: 'DELETE', paths: names(`files-${round}`, files) })),
+  async measure(target, { files }, round) {
+    await fill(target, `deleted-${round}`, files, 100);
+    return perSecond(await drive(target, { method: 'DELETE', paths: names(`deleted-${round}`, files) }));
+  },
 };
 
 export const workloads: readonly Workload[] = [

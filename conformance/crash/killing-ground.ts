@@ -1,55 +1,66 @@
-/** A realm whose servers and gateway are started and killed one by one, on real files. */
+/** A realm whose servers and gateways are started and killed one by one, on real files. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { callControlDoor } from '../../gateway/realm/control-door.js';
+import { callControlDoor, downloadFromDoor } from '../../gateway/realm/control-door.js';
+import { realmDocumentSchema } from '../../vice/interface/index.js';
+import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { until } from '../program.js';
-import { Realm } from '../realm.js';
+import { freePorts, Realm, type Ready } from '../realm.js';
+import { isConnected, isDrained, statusSchema, type VolumeStatus } from '../volume-status.js';
 import { WebdavClient } from '../webdav-client.js';
 import { RoleProcess } from './role-process.js';
 
-const statusSchema = z.object({
-  gateways: z.array(
-    z.object({
-      volumes: z.array(
-        z.object({ vsg: z.array(z.string()), avsg: z.array(z.string()), pendingRecords: z.number() }),
-      ),
-    }),
-  ),
-});
+export interface GroundOptions {
+  /** Default: one. */
+  readonly gateways?: number;
+  /** Where the servers listen; default: 127.0.0.1. */
+  readonly serverHost?: string;
+  /** What starts the servers, as `nsenter --net=FILE`. */
+  readonly serversThrough?: readonly string[];
+}
 
 export class KillingGround {
   readonly servers: readonly RoleProcess[];
-  readonly gateway: RoleProcess;
-  readonly #data: string;
-  readonly #user: string;
-  readonly #password: string;
+  readonly gateways: readonly RoleProcess[];
+  readonly data: string;
+  readonly #login: Ready;
 
-  private constructor(data: string, servers: readonly string[], user: string, password: string) {
-    this.#data = data;
-    this.#user = user;
-    this.#password = password;
-    this.servers = servers.map((name) => new RoleProcess('vice', name, this.#config(name)));
-    this.gateway = new RoleProcess('gateway', 'g1', this.#config('g1'));
+  private constructor(data: string, login: Ready, through: readonly string[]) {
+    this.data = data;
+    this.#login = login;
+    this.servers = login.servers.map(({ name }) => this.#role('vice', name, through));
+    this.gateways = login.gateways.map(({ name }) => this.#role('gateway', name));
   }
 
   /** `coda up` makes the realm in `data` and its configuration files; then the roles are ours. */
-  static async open(data: string): Promise<KillingGround> {
-    const realm = await Realm.start({ data });
-    const { servers, user, password } = realm.ready;
+  static async open(data: string, options: GroundOptions = {}): Promise<KillingGround> {
+    const { gateways = 1, serverHost = '127.0.0.1', serversThrough = [] } = options;
+    const realm = await Realm.start({ data, gateways });
     await realm.stop();
-    const names = servers.map(({ name }) => name);
-    const ground = new KillingGround(data, names, user, password);
+    await placeServers(data, serverHost);
+    const ground = new KillingGround(data, realm.ready, serversThrough);
     await ground.start(ground.all);
     return ground;
   }
 
+  /** The first one. */
+  get gateway(): RoleProcess {
+    const [gateway] = this.gateways;
+    if (gateway === undefined) throw new Error('a realm has a gateway');
+    return gateway;
+  }
+
   get all(): readonly RoleProcess[] {
-    return [...this.servers, this.gateway];
+    return [...this.servers, ...this.gateways];
+  }
+
+  get login(): { readonly user: string; readonly password: string } {
+    return this.#login;
   }
 
   client(url: string): WebdavClient {
-    return new WebdavClient(url, this.#user, this.#password);
+    return new WebdavClient(url, this.#login.user, this.#login.password);
   }
 
   async kill(victims: readonly RoleProcess[]): Promise<void> {
@@ -68,38 +79,88 @@ export class KillingGround {
       name: 'fresh',
       data: '../gateways/fresh',
     };
-    const port = Number(new URL(this.gateway.url).port) + 1;
+    const port = Number(new URL(this.gateway.url).port) + this.gateways.length;
     await writeFile(this.#config('fresh'), JSON.stringify({ ...fresh, listen: `127.0.0.1:${port}` }));
-    const gateway = new RoleProcess('gateway', 'fresh', this.#config('fresh'));
+    const gateway = this.#role('gateway', 'fresh');
     await gateway.start();
     return gateway;
   }
 
+  /** How a gateway sees the root volume. What `coda status` asks, without a process for each question. */
+  async volume(gateway = this.gateway.name): Promise<VolumeStatus> {
+    const answer = await callControlDoor(join(this.data, 'gateways', gateway), 'GET', '/status');
+    const volume = statusSchema.parse(answer).gateways[0]?.volumes[0];
+    if (volume === undefined) throw new Error(`${gateway} has no volume: ${JSON.stringify(answer)}`);
+    return volume;
+  }
+
   /** Waits until the gateway reaches every server; with `drained`, also until its log is empty. */
   async calm(drained = false): Promise<void> {
+    const what = `the gateway to reach all servers${drained ? ' and to drain its log' : ''}`;
+    await this.untilVolume(what, drained ? isDrained : isConnected);
+  }
+
+  /** Waits until the first gateway's view of the volume is as `wanted` says. */
+  async untilVolume(what: string, wanted: (volume: VolumeStatus) => boolean, ms = 60_000): Promise<void> {
     let seen = '';
     const ask = async (): Promise<true | undefined> => {
-      // What `coda status` asks; asked hundreds of times, a process for each would cost more than the kills.
-      const answer = await callControlDoor(join(this.#data, 'gateways/g1'), 'GET', '/status');
-      seen = JSON.stringify(answer);
-      const volumes = statusSchema.parse(answer).gateways.flatMap((gateway) => gateway.volumes);
-      const reached = volumes.length > 0 && volumes.every(({ vsg, avsg }) => avsg.length === vsg.length);
-      return reached && (!drained || volumes.every(({ pendingRecords }) => pendingRecords === 0))
-        ? true
-        : undefined;
+      const volume = await this.volume();
+      seen = JSON.stringify(volume);
+      return wanted(volume) ? true : undefined;
     };
-    const what = `the gateway to reach all servers${drained ? ' and to drain its log' : ''}`;
-    await until(what, 60_000, ask, 100).catch((cause: unknown) => {
-      throw new Error(`${String(cause)}; its status is ${seen}\n${this.gateway.log}`, { cause });
+    await until(what, ms, ask, 100).catch(async (cause: unknown) => {
+      const waits = await this.#pendingChanges().catch(String);
+      const logs = this.all.map(({ log }) => log).join('\n');
+      throw new Error(`${String(cause)}; its status is ${seen}; what waits:\n${waits}\n${logs}`, { cause });
     });
   }
 
+  /** What `coda log --json` prints. */
+  async #pendingChanges(): Promise<string> {
+    const folder = join(this.data, 'gateways', this.gateway.name);
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const chunk of await downloadFromDoor(folder, '/log/changes', {}, systemClock())) {
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text;
+  }
+
   async close(): Promise<void> {
-    await this.gateway.stop();
+    await Promise.all(this.gateways.map((gateway) => gateway.stop()));
     await Promise.all(this.servers.map((server) => server.stop()));
   }
 
+  #role(role: 'vice' | 'gateway', name: string, through: readonly string[] = []): RoleProcess {
+    return new RoleProcess(role, name, this.#config(name), through);
+  }
+
   #config(name: string): string {
-    return join(this.#data, 'config', `${name}.json`);
+    return configFile(this.data, name);
+  }
+}
+
+function configFile(data: string, name: string): string {
+  return join(data, 'config', `${name}.json`);
+}
+
+/**
+ * Gives the servers ports that the system does not give to others: some stay dead for long, and whoever asks
+ * for any port meanwhile, a client's connection even, may get theirs.
+ */
+async function placeServers(data: string, host: string): Promise<void> {
+  const file = join(data, 'realm.json');
+  const realm = realmDocumentSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  const first = await freePorts(realm.servers.length);
+  const servers = realm.servers.map(({ name }, index) => ({
+    name,
+    address: `ws://${host}:${first + index}`,
+  }));
+  await writeFile(file, JSON.stringify({ ...realm, version: realm.version + 1, servers }));
+  for (const { name, address } of servers) {
+    const config = z
+      .record(z.string(), z.unknown())
+      .parse(JSON.parse(await readFile(configFile(data, name), 'utf8')));
+    await writeFile(configFile(data, name), JSON.stringify({ ...config, listen: address }));
   }
 }

@@ -2,7 +2,7 @@
  * One server or gateway as a process of its own, started as its supervisor starts it, but again at once after
  * it was killed: so a test can kill hundreds of times.
  */
-import { fork, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { codaCommand } from '../realm.js';
 
 export type Role = 'vice' | 'gateway';
@@ -14,15 +14,18 @@ export class RoleProcess {
   readonly name: string;
   readonly #role: Role;
   readonly #configFile: string;
+  readonly #through: readonly string[];
   #child: ChildProcess | undefined;
   #url = '';
   /** The last words of the present process and of the one before. */
   #log = '';
 
-  constructor(role: Role, name: string, configFile: string) {
+  /** @param through a program, with its arguments, that becomes the process: `nsenter --net=FILE` */
+  constructor(role: Role, name: string, configFile: string, through: readonly string[] = []) {
     this.#role = role;
     this.name = name;
     this.#configFile = configFile;
+    this.#through = through;
   }
 
   /** Where it listens. */
@@ -38,10 +41,10 @@ export class RoleProcess {
    * Starts it and waits until it is ready. @throws Error with its last words when it does not become ready
    */
   async start(): Promise<void> {
-    const child = fork(codaCommand, [this.#role, '--config', this.#configFile], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      execArgv: ['--enable-source-maps'],
-    });
+    const command = [process.execPath, '--enable-source-maps', codaCommand, this.#role];
+    const [program, ...args] = [...this.#through, ...command, '--config', this.#configFile];
+    if (program === undefined) throw new Error('a command has a program');
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.#child = child;
     this.#log = `${this.#log.slice(-keptBytes / 4)}\n--- started\n`;
     for (const stream of [child.stdout, child.stderr]) {
@@ -73,6 +76,15 @@ export class RoleProcess {
     const ended = new Promise<void>((done) => child.once('exit', () => done()));
     child.kill('SIGKILL');
     await ended;
+  }
+
+  /** Halts it where it is: it keeps its sockets and answers nothing, until `thaw`. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
   }
 
   /** Whether it ended although nobody killed it. */

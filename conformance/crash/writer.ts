@@ -42,10 +42,13 @@ export class Writer {
   slowest = 0;
   /** What must not happen, seen while working. */
   readonly faults: string[] = [];
+  /** Answers of the kind "not now" (5xx): none may come where the gateway can do its work alone. */
+  readonly unavailable: string[] = [];
   readonly #client: WebdavClient;
   readonly #name: string;
   readonly #seeded: Seeded;
   #stopping = false;
+  #pause: Pause | undefined;
 
   constructor(client: WebdavClient, name: string, seeded: Seeded) {
     this.#client = client;
@@ -68,6 +71,19 @@ export class Writer {
 
   stop(): void {
     this.#stopping = true;
+    this.resume();
+  }
+
+  /** Makes no further change until `resume`; resolves when the one under way has its outcome. */
+  async pause(): Promise<void> {
+    if (this.#stopping) return;
+    this.#pause ??= new Pause();
+    await this.#pause.reached;
+  }
+
+  resume(): void {
+    this.#pause?.end();
+    this.#pause = undefined;
   }
 
   /** The folders in which it does not work any more. */
@@ -91,6 +107,9 @@ export class Writer {
 
   /** Makes one change; whether it was acknowledged. `folder.worlds` says what may be now. */
   async #make(folder: Folder, world: World | undefined, step: Step): Promise<boolean> {
+    await this.#pause?.wait();
+    // One that waited until the end has made nothing.
+    if (this.#stopping) return false;
     const after = world === undefined ? emptyWorld : apply(world, step.change);
     const started = performance.now();
     const outcome = await this.#send(folder.path, step);
@@ -135,7 +154,9 @@ export class Writer {
           return / 200 /.test(text) ? { kind: 'done' } : { kind: 'refused', answer: text };
         }
         if (reply.status < 300) return { kind: 'done' };
-        return reply.status < 500 ? { kind: 'refused', answer: text } : { kind: 'unknown' };
+        if (reply.status < 500) return { kind: 'refused', answer: text };
+        this.unavailable.push(`${method} ${path}: ${text}`);
+        return { kind: 'unknown' };
       } catch (error) {
         if (error instanceof Error && error.name === 'TimeoutError') {
           this.faults.push(`${method} ${path} had no answer in 30 s`);
@@ -170,6 +191,25 @@ export class Writer {
         return { method: 'PROPPATCH', path, headers, body: Buffer.from(update) };
       }
     }
+  }
+}
+
+/** A place where a writer waits. */
+class Pause {
+  /** It stands there. */
+  readonly reached: Promise<void>;
+  end: () => void = () => undefined;
+  #reach: () => void = () => undefined;
+  readonly #ended: Promise<void>;
+
+  constructor() {
+    this.reached = new Promise((resolve) => (this.#reach = resolve));
+    this.#ended = new Promise((resolve) => (this.end = resolve));
+  }
+
+  wait(): Promise<void> {
+    this.#reach();
+    return this.#ended;
   }
 }
 

@@ -57,6 +57,7 @@ export class ArchiveReader {
         throw damaged('contents that no change names');
       if (this.#come.has(digest)) throw damaged('contents that came before');
       this.#come.add(digest);
+      if (this.#come.size % 20 === 0) await this.#pause();
       yield { digest, length: size, read: () => this.#verified(digest) };
     }
     for (const digest of this.#lengths.keys()) {
@@ -69,7 +70,7 @@ export class ArchiveReader {
     let entry = this.#next;
     for (let count = 1; entry !== undefined && entry.name.startsWith(parts.tree); count += 1) {
       if (entry.size > 0) throw damaged('contents in its tree');
-      if (count % 500 === 0) await this.#pause();
+      if (count % 100 === 0) await this.#pause();
       entry = await this.#tar.next();
     }
     if (entry?.name !== parts.seal || entry.type !== 'file') throw damaged('it has no seal');
@@ -99,7 +100,7 @@ export class ArchiveReader {
         this.#promise(changed);
         lines.push(changed);
         if (lines.length > bounds.lines) throw damaged('it has too many changes');
-        if (lines.length % 200 === 0) await this.#pause();
+        if (lines.length % 100 === 0) await this.#pause();
       }
       last = line;
     }

@@ -1,4 +1,5 @@
 /** An archive of a log: written, unpacked with tar, restored, torn, altered, forged. */
+import { deepEqual, ok } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
@@ -12,9 +13,13 @@ import { MemoryVenus } from '../twin/memory-venus.js';
 import { besideName } from './beside-name.js';
 import { checkpointArchive, type ArchivedEntry } from './checkpoint.js';
 import { restoreArchive } from './restore.js';
-import { targetOf, type RestoreTarget } from './restore-target.js';
+import type { RestoreTarget } from './restore-target.js';
+import { restoreTargetOf } from './restore-venus.js';
 import { endBytes, parseBlock, tarHeader, tarPadding, withPax, type TarEntry } from './tar.js';
 import { staysInside, TreeNames } from './tree-names.js';
+
+/** For many RUNS. */
+t.setTimeout(600_000);
 
 const realm = 'aaaaaaaaaaaaaaaa';
 const start = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -41,7 +46,7 @@ async function put(venus: MemoryVenus, caller: Caller, path: string, text: strin
 
 async function at(venus: MemoryVenus, path: string): Promise<ObjectStatus> {
   const { object } = await venus.lookup(ann, names(path));
-  if (object === null) throw new Error(`there is no ${path}`);
+  if (object === null) throw new Failure('not-found', 'test', `there is no ${path}`);
   return object;
 }
 
@@ -73,7 +78,8 @@ async function treeOf(venus: MemoryVenus): Promise<Record<string, string>> {
     for await (const batch of venus.list(ann, directory)) {
       for (const { name, status } of batch) {
         const own = `${path}/${name}`;
-        const extra = `${JSON.stringify(status.properties)} ${status.mode.toString(8)}`;
+        const properties = Object.fromEntries(Object.entries(status.properties).sort());
+        const extra = `${JSON.stringify(properties)} ${status.mode.toString(8)}`;
         if (status.kind === 'directory') {
           tree[own] = `directory ${extra}`;
           await walk(status.fid, own);
@@ -125,7 +131,7 @@ async function* pieces(bytes: Uint8Array, size = 700): AsyncGenerator<Uint8Array
 }
 
 function shareOf(venus: MemoryVenus, ownRealm = realm): RestoreTarget {
-  return targetOf(venus, { realm: ownRealm, pause, known: async (fid) => venus.known(fid) });
+  return restoreTargetOf(venus, { realm: ownRealm, pause, known: async (fid) => venus.known(fid) });
 }
 
 async function restore(venus: MemoryVenus, archive: Uint8Array, ownRealm?: string): Promise<Restored> {
@@ -135,7 +141,7 @@ async function restore(venus: MemoryVenus, archive: Uint8Array, ownRealm?: strin
 }
 
 function idle({ openWriters, openFiles }: MemoryVenus): void {
-  t.same({ openWriters, openFiles }, { openWriters: 0, openFiles: 0 }, 'nothing is left open');
+  deepEqual({ openWriters, openFiles }, { openWriters: 0, openFiles: 0 }, 'nothing is left open');
 }
 
 /** The share before the day begins, as every gateway has it. */
@@ -563,4 +569,80 @@ t.test('names and headers, for any names', (t) => {
   for (const target of ['..', '../c', '/x', 'x/../..', '', 'C:\\x'])
     t.notOk(staysInside('tree/a', target), target);
   t.end();
+});
+
+/** Of all contents that are there. */
+async function versionsOf(venus: MemoryVenus): Promise<string[]> {
+  const statuses = await Promise.all(Object.keys(await treeOf(venus)).map((path) => at(venus, path)));
+  return statuses.flatMap(({ version }) => version ?? []).sort();
+}
+
+type Move = readonly [op: string, from: number, to: number];
+
+/** One operation somewhere in the tree; what makes no sense there is not done. */
+async function move(venus: MemoryVenus, [op, from, to]: Move, index: number): Promise<void> {
+  const paths = Object.keys(await treeOf(venus));
+  const source = paths[from % Math.max(1, paths.length)] ?? '/none';
+  const folders = ['', ...paths.filter((_, at) => at % 2 === to % 2)];
+  const target = `${folders[to % folders.length] ?? ''}/${'abcdef'.at(to % 6) ?? ''}`;
+  const work: Record<string, () => Promise<unknown>> = {
+    store: () =>
+      put(venus, index % 2 === 0 ? ann : bob, from % 2 === 0 ? source : target, `text ${index % 5}`),
+    mkdir: () => mkdir(venus, ann, target),
+    rename: () => rename(venus, bob, source, target),
+    remove: () => remove(venus, ann, source),
+    mode: async () => venus.setMode(ann, (await at(venus, source)).fid, 0o700 + (to % 8)),
+    props: async () =>
+      venus.setProperties(ann, (await at(venus, source)).fid, {
+        set: { [`{x}${to % 3}`]: 'v' },
+        remove: [`{x}${from % 3}`],
+      }),
+  };
+  try {
+    await work[op]?.();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+  }
+}
+
+t.test('any day comes back whole, at once or in two goes', async () => {
+  const moves = fc.array(
+    fc.tuple(fc.constantFrom('store', 'mkdir', 'rename', 'remove', 'mode', 'props'), fc.nat(99), fc.nat(99)),
+    {
+      maxLength: 25,
+    },
+  );
+  const runs = Number(process.env['RUNS'] ?? 150);
+  await fc.assert(
+    fc.asyncProperty(moves, moves, moves, fc.nat(100), async (before, during, meanwhile, percent) => {
+      const share = new MemoryVenus({ wall: () => start });
+      for (const [index, one] of before.entries()) await move(share, one, index);
+      const fork = { from: share, venus: archiverVenus };
+      const gateway = new MemoryVenus({ wall: () => start + 60_000, servers: ['s1'], fork });
+      await gateway.disconnect([]);
+      for (const [index, one] of during.entries()) await move(gateway, one, index);
+      const archive = await archiveOf(gateway);
+      const wanted = await treeOf(gateway);
+      const other = evening(share);
+      const { notes } = await restore(other, archive);
+      deepEqual(await treeOf(other), wanted, notes.join('\n'));
+      const present = gateway.log.changes().length;
+      deepEqual(await restore(other, archive), { restored: 0, present, notes: [] });
+      const busy = evening(share);
+      for (const [index, one] of meanwhile.entries()) await move(busy, one, index);
+      const theirs = (await versionsOf(busy)).filter((version) => version.startsWith(otherVenus));
+      await restore(busy, archive);
+      const left = await versionsOf(busy);
+      for (const version of theirs) ok(left.includes(version), `${version} of somebody else is lost`);
+      const all = await versionsOf(busy);
+      await restore(busy, archive);
+      deepEqual(await versionsOf(busy), all, 'the second time changes no contents');
+      const cut = evening(share);
+      await restore(cut, archive.subarray(0, (archive.length * percent) / 100)).catch(() => undefined);
+      await restore(cut, archive);
+      const contents = Object.values(await treeOf(cut)).map((words) => words.split(' {')[0]);
+      for (const words of Object.values(wanted)) ok(contents.includes(words.split(' {')[0]), words);
+    }),
+    { numRuns: runs },
+  );
 });

@@ -31,6 +31,8 @@ export type CheckpointHeading = Omit<Heading, 'format' | 'version'>;
 
 /** Records between two pauses. */
 const pauseRecords = 200;
+/** Small contents between two pauses. */
+const pauseContents = 20;
 /** Small pieces are gathered until they are so many bytes. */
 const chunkBytes = 64 * 1024;
 
@@ -59,6 +61,7 @@ async function* body(heading: CheckpointHeading, sources: CheckpointSources): As
     if (record.op !== 'store' || record.length === 0 || seen.has(record.digest)) continue;
     seen.add(record.digest);
     yield* contents(record, sources);
+    if (seen.size % pauseContents === 0) await sources.pause();
   }
   yield* tree(sources);
 }

@@ -1,5 +1,5 @@
 /** Dead properties, modes and times of an archive, set anew where nobody else has changed the object meanwhile. */
-import { isFailure, isWithin } from '../../vice/interface/index.js';
+import { isFailure, isWithin, type Fid } from '../../vice/interface/index.js';
 import type { Caller, ObjectStatus } from '../interface.js';
 import type { RestoreOutcome } from './restore-outcome.js';
 import type { RestorePlaces } from './restore-places.js';
@@ -11,12 +11,21 @@ export class RestoreAttributes {
   readonly #plan: RestorePlan;
   readonly #places: RestorePlaces;
   readonly #outcome: RestoreOutcome;
+  readonly #untouched = new Set<Fid>();
 
   constructor(target: RestoreTarget, plan: RestorePlan, places: RestorePlaces, outcome: RestoreOutcome) {
     this.#target = target;
     this.#plan = plan;
     this.#places = places;
     this.#outcome = outcome;
+  }
+
+  /** First of all: what nobody else has changed, before this restoration itself changes it. */
+  async look(attributes: readonly Attributes[]): Promise<void> {
+    for (const { fid, author } of attributes) {
+      const found = this.#plan.made.has(fid) ? undefined : await this.#places.find({ user: author }, fid);
+      if (found !== undefined && (await this.#isUnchanged(found))) this.#untouched.add(fid);
+    }
   }
 
   async restore(attributes: readonly Attributes[]): Promise<void> {
@@ -64,7 +73,8 @@ export class RestoreAttributes {
       );
     }
     if (isAs(found, wanted)) return;
-    if (!this.#places.fresh.has(wanted.fid) && !(await this.#isUnchanged(found))) {
+    const isOurs = this.#places.fresh.has(wanted.fid) || this.#untouched.has(wanted.fid);
+    if (!isOurs && !(await this.#isUnchanged(found))) {
       const words = `the properties of ${this.#nameOf(wanted)} are not restored: it was changed meanwhile`;
       return this.#outcome.note(wanted, words);
     }

@@ -6,7 +6,7 @@
  * RS-2  A directory that was there before is found by its Fid; where that is unknown (another realm, or gone), by its
  *       path, whose missing directories are made.
  */
-import { isFailure, type Fid } from '../../vice/interface/index.js';
+import { Failure, isFailure, type Fid } from '../../vice/interface/index.js';
 import type { Caller, ObjectStatus } from '../interface.js';
 import { besideName } from './beside-name.js';
 import { namesOf } from './format.js';
@@ -90,7 +90,7 @@ export class RestorePlaces {
     const caller = { user: made.author };
     if ((await this.find(caller, made.fid)) !== undefined) return false;
     const found = await this.entry(caller, await this.directory(caller, made.parent), made.name);
-    return found !== undefined && this.#plan.leaving.has(found.fid);
+    return found !== undefined && this.#isLeaving(found);
   }
 
   /** Makes a directory of the archive (RS-1). */
@@ -100,30 +100,31 @@ export class RestorePlaces {
     if (existing?.kind === 'directory') return existing.fid;
     const parent = await this.directory(caller, made.parent);
     const found = await this.entry(caller, parent, made.name);
-    if (found?.kind === 'directory' && !this.#plan.leaving.has(found.fid)) {
+    if (found?.kind === 'directory' && !this.#isLeaving(found)) {
       this.at.set(made.fid, found.fid);
       return found.fid;
     }
-    const name = found === undefined ? made.name : await this.freeName(caller, parent, made);
-    const status = await this.#makeIn(caller, parent, name);
-    this.#outcome.done(made);
+    const isFolder = ({ kind }: ObjectStatus): boolean => kind === 'directory';
+    const free = { name: made.name, found: undefined };
+    const place = found === undefined ? free : await this.beside(caller, parent, made, isFolder);
+    const status = place.found ?? (await this.#makeIn(caller, parent, place.name));
+    if (place.found === undefined) {
+      this.#outcome.done(made);
+      this.fresh.add(made.fid);
+    }
     this.at.set(made.fid, status.fid);
-    this.fresh.add(made.fid);
-    if (name !== made.name) this.#displaced.push({ made, parent, name });
+    if (place.name !== made.name) this.#displaced.push({ made, parent, name: place.name });
     return status.fid;
   }
 
-  /** After the last step: directories whose places have become free get their names. @throws Failure */
+  /** After the last step: directories whose places have become free get their names. */
   async settle(): Promise<void> {
     for (const { made, parent, name } of this.#displaced) {
       const caller = { user: made.author };
-      if ((await this.entry(caller, parent, made.name)) !== undefined) {
+      const found = await this.entry(caller, parent, made.name);
+      const isFree = found === undefined && (await this.#renamed(caller, parent, name, made.name));
+      if (!isFree)
         this.#outcome.note(made, `${JSON.stringify(made.name)} was taken, its folder is "${name}"`);
-        continue;
-      }
-      await this.#target.rename(caller, { parent, name }, { parent, name: made.name }, { replace: false });
-      this.unbind(parent, name);
-      this.forget(parent);
     }
   }
 
@@ -136,13 +137,19 @@ export class RestorePlaces {
     return status;
   }
 
-  /** The first name beside a taken one that is free, or a folder. */
-  async freeName(caller: Caller, parent: Fid, made: Made): Promise<string> {
+  /** The first name beside a taken one that is free, or is borne by what serves as well. */
+  async beside(
+    caller: Caller,
+    parent: Fid,
+    made: Pick<Made, 'name' | 'author' | 'time'>,
+    serves: (status: ObjectStatus) => boolean,
+  ): Promise<{ readonly name: string; readonly found: ObjectStatus | undefined }> {
     for (let attempt = 1; attempt <= besideMost; attempt += 1) {
       const name = besideName(made.name, made.author, made.time, attempt);
-      if ((await this.entry(caller, parent, name)) === undefined) return name;
+      const found = await this.entry(caller, parent, name);
+      if (found === undefined || serves(found)) return { name, found };
     }
-    return made.name;
+    throw new Failure('exists', 'venus.restore', `there are ${besideMost} others beside it already`);
   }
 
   bind(directory: Fid, name: string, fid: Fid): void {
@@ -156,6 +163,23 @@ export class RestorePlaces {
   /** Somebody else has changed the directory: it is read again. */
   forget(directory: Fid): void {
     this.#listings.delete(directory);
+  }
+
+  /** Whether the archive moves it away, or removes it. */
+  #isLeaving({ fid }: ObjectStatus): boolean {
+    return this.#isSameRealm && this.#plan.leaving.has(fid);
+  }
+
+  async #renamed(caller: Caller, parent: Fid, from: string, to: string): Promise<boolean> {
+    try {
+      await this.#target.rename(caller, { parent, name: from }, { parent, name: to }, { replace: false });
+      return true;
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return false;
+    } finally {
+      this.forget(parent);
+    }
   }
 
   #namesOf(fid: Fid): readonly string[] | undefined {

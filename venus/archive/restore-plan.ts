@@ -13,6 +13,7 @@ import {
   unionOf,
   withStoreId,
   type Fid,
+  type Mutation,
   type RenameRecord,
   type StoreId,
   type StoreIdVector,
@@ -53,19 +54,17 @@ export interface Attributes extends Act {
   readonly owner: string | undefined;
 }
 
-export interface Removal extends Act, Binding {
-  readonly fid: Fid;
-  readonly isDirectory: boolean;
-}
-
-/** A step in the namespace, in the order of the log. */
-export type Step =
-  | ({ readonly step: 'make'; readonly fid: Fid } & Act)
-  | ({ readonly step: 'rename'; readonly record: RenameRecord } & Act)
-  | ({ readonly step: 'remove' } & Removal);
+/** A step in the namespace. Of each object there is at most one: to what became of it in the end. */
+export type Step = Act & { readonly fid: Fid } & (
+    | { readonly step: 'make' }
+    /** `places`: all that the archive knows of it, so the one where it was before too. */
+    | { readonly step: 'move'; readonly places: readonly Binding[]; readonly to: Binding }
+    | { readonly step: 'remove'; readonly places: readonly Binding[]; readonly isDirectory: boolean }
+  );
 
 export interface RestorePlan {
   readonly sequences: ReadonlySet<number>;
+  /** In the order of the log. */
   readonly steps: readonly Step[];
   readonly made: ReadonlyMap<Fid, Made>;
   readonly stores: readonly Stored[];
@@ -94,8 +93,8 @@ class Planner {
   readonly #sequences = new Set<number>();
   readonly #made = new Map<Fid, Made>();
   readonly #removed = new Set<Fid>();
-  readonly #firstPlace = new Map<Fid, Binding>();
-  readonly #steps: Step[] = [];
+  readonly #places = new Map<Fid, Binding[]>();
+  readonly #steps = new Map<Fid, Step>();
   readonly #stores = new Map<Fid, Stored>();
   readonly #attributes = new Map<Fid, Attributes>();
   readonly #seen = new Map<Fid, StoreIdVector>();
@@ -120,9 +119,7 @@ class Planner {
     } else if (made !== undefined && binding !== undefined) {
       this.#made.set(record.fid, { ...made, ...binding });
     }
-    if (record.op === 'rename' && !this.#firstPlace.has(record.fid)) {
-      this.#firstPlace.set(record.fid, { parent: record.fromParent, name: record.fromName });
-    }
+    this.#place(record);
     if (record.op === 'remove' || record.op === 'rmdir') this.#removed.add(record.fid);
   }
 
@@ -132,8 +129,8 @@ class Planner {
     const act: Act = { sequence, author, time };
     if (record.op === 'remove' || record.op === 'rmdir') {
       if (this.#made.has(fid)) return;
-      const { parent, name } = this.#firstPlace.get(fid) ?? record;
-      this.#steps.push({ step: 'remove', ...act, fid, parent, name, isDirectory: record.op === 'rmdir' });
+      const isDirectory = record.op === 'rmdir';
+      this.#step({ step: 'remove', ...act, fid, places: this.#places.get(fid) ?? [], isDirectory });
     }
     if (this.#removed.has(fid)) return;
     switch (record.op) {
@@ -142,10 +139,10 @@ class Planner {
         break;
       case 'mkdir':
       case 'symlink':
-        this.#steps.push({ step: 'make', fid, ...act });
+        this.#step({ step: 'make', fid, ...act });
         break;
       case 'rename':
-        if (!this.#made.has(fid)) this.#steps.push({ step: 'rename', record, ...act });
+        this.#move(act, record);
         break;
       case 'store':
         this.#store(act, fid, { ...record, version: record.storeId });
@@ -169,14 +166,35 @@ class Planner {
     for (const fid of this.#removed) this.#made.delete(fid);
     return {
       sequences: this.#sequences,
-      steps: this.#steps,
+      steps: [...this.#steps.values()],
       made: this.#made,
       stores: [...this.#stores.values()],
       attributes: [...this.#attributes.values()],
-      leaving: new Set(this.#steps.flatMap((step) => leaving(step))),
+      leaving: new Set([...this.#steps.values()].flatMap(({ step, fid }) => (step === 'make' ? [] : [fid]))),
       seen: this.#seen,
       paths: this.#paths,
     };
+  }
+
+  #place(record: Mutation): void {
+    const places = this.#places.get(record.fid) ?? [];
+    if (places.length === 0) this.#places.set(record.fid, places);
+    if (record.op === 'rename') places.push({ parent: record.fromParent, name: record.fromName });
+    if (record.op === 'rename') places.push({ parent: record.toParent, name: record.toName });
+    if (record.op === 'remove' || record.op === 'rmdir')
+      places.push({ parent: record.parent, name: record.name });
+  }
+
+  #move(act: Act, { fid, toParent, toName }: RenameRecord): void {
+    if (this.#made.has(fid)) return;
+    const to = { parent: toParent, name: toName };
+    this.#step({ step: 'move', ...act, fid, places: this.#places.get(fid) ?? [], to });
+  }
+
+  /** The last one of an object counts, in its place in the order. */
+  #step(step: Step): void {
+    this.#steps.delete(step.fid);
+    this.#steps.set(step.fid, step);
   }
 
   #store(act: Act, fid: Fid, store: Omit<Stored, keyof Act | 'fid'>): void {
@@ -191,11 +209,6 @@ class Planner {
     const none = { fid, set: {}, remove: [], mode: undefined, modified: undefined, owner: undefined };
     this.#attributes.set(fid, { ...change(this.#attributes.get(fid) ?? { ...none, ...act }), ...act });
   }
-}
-
-function leaving(step: Step): readonly Fid[] {
-  if (step.step === 'rename') return [step.record.fid];
-  return step.step === 'remove' ? [step.fid] : [];
 }
 
 function withProperties(

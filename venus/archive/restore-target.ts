@@ -24,25 +24,3 @@ export interface RestoreTarget extends Pick<Venus, Operations> {
   /** Lets others go on; awaited now and then. */
   pause(): Promise<void>;
 }
-
-/** `venus` as the target of a restoration. */
-export function targetOf(
-  venus: Pick<Venus, Operations>,
-  rest: Pick<RestoreTarget, 'realm' | 'known' | 'pause'>,
-): RestoreTarget {
-  return {
-    ...rest,
-    lookup: (...args) => venus.lookup(...args),
-    status: (...args) => venus.status(...args),
-    list: (...args) => venus.list(...args),
-    open: (...args) => venus.open(...args),
-    write: (...args) => venus.write(...args),
-    makeDirectory: (...args) => venus.makeDirectory(...args),
-    makeSymlink: (...args) => venus.makeSymlink(...args),
-    rename: (...args) => venus.rename(...args),
-    remove: (...args) => venus.remove(...args),
-    setProperties: (...args) => venus.setProperties(...args),
-    setMode: (...args) => venus.setMode(...args),
-    setModified: (...args) => venus.setModified(...args),
-  };
-}

@@ -69,7 +69,9 @@ export function parseBlock(block: Uint8Array): TarBlock | undefined {
   if (bytes.every((byte) => byte === 0)) return undefined;
   if (bytes.toString('latin1', 257, 265) !== 'ustar\u000000') throw damaged('a block is no tar header');
   const sum = octal(bytes.toString('latin1', 148, 154));
-  if (sum !== checksum(bytes)) throw damaged('a header does not match its checksum');
+  // The two bytes behind the sum are the only ones that it does not cover.
+  const isEnded = bytes.toString('latin1', 154, 156) === '\u0000 ';
+  if (sum !== checksum(bytes) || !isEnded) throw damaged('a header does not match its checksum');
   const type = types.get(bytes.toString('latin1', 156, 157));
   const size = octal(bytes.toString('latin1', 124, 135));
   const seconds = octal(bytes.toString('latin1', 136, 147));

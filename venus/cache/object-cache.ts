@@ -54,8 +54,8 @@ export class ObjectCache implements Tree {
   }
 
   /**
-   * Caches `status` as validated in `epoch`, of a directory with what its names are worth. The view stays the same value when
-   * nothing in it changed.
+   * Caches `status` as validated in `epoch`, of a directory with what its names are worth. The view stays the same
+   * value when nothing in it changed.
    */
   putStatus(status: VnodeStatus, epoch: number, complete: boolean, stale = false): CachedObject {
     const before = this.get(status.fid);

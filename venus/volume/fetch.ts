@@ -236,7 +236,7 @@ export class Fetcher {
         fid,
         replies.map(({ member, reply }) => ({ member, status: reply.status })),
       );
-      if (collated.status === null) return this.#world.cache.drop(fid);
+      if (collated.status === null) return this.#install(volume, fid, null, false);
       if (collated.behind.length > 0) this.#bringUpToDate(volume, [fid]);
       const [source] = collated.holders;
       // Only the cache has it: our own updates are on their way to servers that have just come back.
