@@ -143,7 +143,9 @@ async function measureParts(only: string, scale: Scale, notes: string[]): Promis
   const all = parts(only, scale, notes);
   const chosen = all.filter(({ names }) => names.some((name) => name.includes(only)));
   if (chosen.length === 0) {
-    throw new Error(`--only takes a part of: ${all.flatMap(({ names }) => names).join(', ')}`);
+    const names = new Set(all.flatMap((part) => part.names));
+    console.error(`bench: --only takes a part of: ${[...names].join(', ')}`);
+    process.exit(2);
   }
   const tables: Table[] = [];
   for (const [index, { names, measure: measurePart }] of chosen.entries()) {
