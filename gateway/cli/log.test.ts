@@ -103,10 +103,14 @@ t.test('a gateway without servers: what waits, saved, given up, sent', async (t)
     status.stdout,
     /emulating \(disconnected\) +0 of 2.*3 changes \(11.7 KiB\) wait, the oldest since \d+ d/,
   );
-  t.match(status.stdout, /disconnected on purpose from s1, s2; end it with: coda reconnect --gateway g1/);
+  // Under npm the command is named as it is run there.
   t.match(
     status.stdout,
-    /2 changes were refused by the servers and are kept here; see: coda log --gateway g1/,
+    /disconnected on purpose from s1, s2; end it with: (coda|npm .* coda --) reconnect --gateway g1/,
+  );
+  t.match(
+    status.stdout,
+    /2 changes were refused by the servers and are kept here; see: (coda|npm .* coda --) log --gateway g1/,
   );
   t.match(log.stdout, /^1 .* ann +pending +stored the new file \/a.txt \(11.7 KiB\)$/m);
   t.match(log.stdout, /^2 .* ann +kept +stored the new file \/b.txt \(1 B\): no right to write here$/m);
