@@ -18,7 +18,7 @@
  *
  * An entry depends on another directly here; what depends on that depends on both (see Precedents).
  */
-import type { Fid, Mutation } from '../../vice/interface/index.js';
+import { fidsOf, type Fid, type Mutation } from '../../vice/interface/index.js';
 import type { Logged } from './draft.js';
 
 /** Whether `later` can only be applied after `earlier` was. */
@@ -63,18 +63,7 @@ function left(earlier: Mutation): readonly string[] {
 
 /** The directories whose names `record` changes. */
 export function directoriesOf(record: Mutation): readonly Fid[] {
-  switch (record.op) {
-    case 'create':
-    case 'mkdir':
-    case 'symlink':
-    case 'remove':
-    case 'rmdir':
-      return [record.parent];
-    case 'rename':
-      return [...new Set([record.fromParent, record.toParent])];
-    default:
-      return [];
-  }
+  return fidsOf(record).filter((fid) => fid !== record.fid);
 }
 
 function nameMarks(record: Mutation): readonly string[] {

@@ -27,6 +27,7 @@ import type { LogEntry, ModifyLog } from '../log/modify-log.js';
 
 import type { Identity } from '../store/identity.js';
 import { collateUpdate, type CollatedUpdate, type UpdateReply } from '../volume/collate.js';
+import { resolveAt } from '../volume/resolve-call.js';
 import type { Member, Volume } from '../volume/volume.js';
 import { acknowledgedBy } from '../volume/volume-state.js';
 import { recordsOf } from './batch.js';
@@ -35,7 +36,7 @@ import { applyToCache } from './cache-update.js';
 import { LocalLog } from './local-log.js';
 import { LogBounds } from './log-bounds.js';
 import { Replay } from './replay.js';
-import { resolveAt, secondPhase } from './second-phase.js';
+import { secondPhase } from './second-phase.js';
 import type { TrickleGate } from './trickle-gate.js';
 import { Waiters, type Committed } from './waiters.js';
 

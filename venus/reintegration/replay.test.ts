@@ -78,6 +78,20 @@ t.test('what is held back holds back what touches the same, and nothing else', a
   t.same([...held.waiting(log, clock.monotonic())], []);
 });
 
+t.test('at any moment an entry either waits, and it is known until when, or it may go', async (t) => {
+  const clock = new SimulatedClock();
+  const held = new Held(clock);
+  const log = [entry(1, store(1, fid(8)))];
+  const [only] = log;
+  if (only === undefined) throw new Error('no entry');
+  held.hold(only);
+  await clock.advance(1999);
+  for (const now of [clock.monotonic(), clock.monotonic() + 0.999, clock.monotonic() + 1]) {
+    const waits = held.waiting(log, now).size > 0;
+    t.equal(Number.isFinite(held.nextMs(now)), waits, `at ${now}`);
+  }
+});
+
 t.test('the log is bounded: early for contents, last for removals', (t) => {
   const log = new ModifyLog(new WriteBuffer(new MemoryStore({})));
   const bounds = new LogBounds({ records: 10, bytes: 100 }, log);

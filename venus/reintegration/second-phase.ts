@@ -1,12 +1,11 @@
-/** What follows an update: telling its replicas of each other (COP2), asking those that lack something to resolve. */
-import { isFailure, type Fid, type UpdateSet } from '../../vice/interface/index.js';
+/** What follows an update: telling its replicas of each other (COP2). */
+import type { UpdateSet } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
+import { quietly } from '../volume/resolve-call.js';
 import type { Member, Volume } from '../volume/volume.js';
 
 /** COP2 messages that found no call to ride on are sent alone after this time. */
 const cop2Ms = 500;
-/** Objects named in one call. */
-const fidsMost = 1000;
 
 /** `by` have applied `updates`: they hear so with their next calls, or by themselves soon. */
 export function secondPhase(
@@ -22,25 +21,4 @@ export function secondPhase(
       if (cop2.length > 0) void quietly(member.server.call('cop2', { volume: volume.id, cop2 }));
     }
   });
-}
-
-/** Resolves when `members` have tried to get what they lack of `fids`. */
-export async function resolveAt(
-  volume: Volume,
-  members: readonly Member[],
-  fids: readonly Fid[],
-): Promise<void> {
-  const named = fids.slice(0, fidsMost);
-  await Promise.all(
-    members.map(({ server }) => quietly(server.call('resolve', { volume: volume.id, fids: named }))),
-  );
-}
-
-/** A failure costs nothing but time: the servers come together by themselves. */
-async function quietly(call: Promise<unknown>): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    if (!isFailure(error)) throw error;
-  }
 }

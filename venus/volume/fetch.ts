@@ -21,6 +21,7 @@ import { isLocal, type ModifyLog } from '../log/modify-log.js';
 import { overlaid, overlayOf } from './overlay.js';
 import type { Fetching } from './fetching.js';
 import { collateStatus, type CollatedStatus, type StatusReply } from './collate.js';
+import { resolveAt } from './resolve-call.js';
 import type { Member, Volume } from './volume.js';
 
 /** Objects in one status call. */
@@ -346,12 +347,7 @@ export class Fetcher {
   /** Asks everybody to resolve; nobody waits for it. */
   #bringUpToDate(volume: Volume, fids: readonly Fid[]): void {
     volume.signal('diverged');
-    const asked = volume.avsg.map(({ server }) =>
-      server.call('resolve', { volume: volume.id, fids: [...fids] }).catch((error: unknown) => {
-        if (!isFailure(error)) throw error;
-      }),
-    );
-    void Promise.all(asked).then(() => volume.signal('resolved'));
+    void resolveAt(volume, volume.avsg, fids).then(() => volume.signal('resolved'));
   }
 }
 

@@ -135,7 +135,7 @@ export class Volume {
     return this.#mode;
   }
 
-  /** Changes are acknowledged by the log although servers answer: as somebody wants it, or for a slow link. */
+  /** All links to the AVSG were measured to be slow. */
   get weak(): boolean {
     return this.avsg.length > 0 && this.avsg.every(({ server }) => server.weak);
   }
