@@ -67,7 +67,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       isOwnHost: (host: string) => hosts.has(host.toLowerCase()),
     };
     const { listen, tls } = config;
-    const registry = venusMetrics(() => venus.state(), clock);
+    const registry = venusMetrics(venus, clock);
     const starting = startWebdav({ listen, share, users, log, clock, registry, ...(tls && { tls }) });
     const webdav = open.add(
       await starting.catch((error: unknown) => {

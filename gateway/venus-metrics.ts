@@ -1,6 +1,6 @@
 /** What a gateway tells of its Venus at /metrics, read when asked: above all what waits, and how near the bounds. */
 import { Gauge, Registry } from 'prom-client';
-import type { VenusState, VolumeState } from '../venus/interface.js';
+import type { ConflictKind, Venus, VolumeState } from '../venus/interface.js';
 import type { Clock } from '../vice/seam/clock.js';
 
 type Reading = (volume: VolumeState) => number;
@@ -13,8 +13,10 @@ const states: readonly VolumeState['state'][] = [
   'resolving',
 ];
 
-/** A registry with gauges that read `state`. */
-export function venusMetrics(state: () => VenusState, clock: Clock): Registry {
+const conflictKinds: readonly ConflictKind[] = ['versions', 'name', 'removal', 'place'];
+
+/** A registry with gauges that read `venus`. */
+export function venusMetrics(venus: Pick<Venus, 'state' | 'conflicts'>, clock: Clock): Registry {
   const registry = new Registry();
   const registers = [registry];
   const volumes = (name: string, help: string, read: Reading): Gauge =>
@@ -25,7 +27,7 @@ export function venusMetrics(state: () => VenusState, clock: Clock): Registry {
       registers,
       collect() {
         this.reset();
-        for (const volume of state().volumes) this.set({ volume: volume.name }, read(volume));
+        for (const volume of venus.state().volumes) this.set({ volume: volume.name }, read(volume));
       },
     });
   const age: Reading = ({ oldestPending }) =>
@@ -53,7 +55,7 @@ export function venusMetrics(state: () => VenusState, clock: Clock): Registry {
     registers,
     collect() {
       this.reset();
-      for (const volume of state().volumes) {
+      for (const volume of venus.state().volumes) {
         for (const name of states)
           this.set({ volume: volume.name, state: name }, volume.state === name ? 1 : 0);
       }
@@ -66,7 +68,17 @@ export function venusMetrics(state: () => VenusState, clock: Clock): Registry {
     registers,
     collect() {
       this.reset();
-      for (const { name, reachable } of state().servers) this.set({ server: name }, reachable ? 1 : 0);
+      for (const { name, reachable } of venus.state().servers) this.set({ server: name }, reachable ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'coda_conflicts',
+    help: 'What people must decide about, as far as this gateway knows',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      const counts = venus.conflicts.count();
+      for (const kind of conflictKinds) this.set({ kind }, counts[kind] ?? 0);
     },
   });
   return registry;

@@ -34,6 +34,76 @@ export interface ObjectStatus {
   readonly properties: Readonly<Record<string, string>>;
   /** Text of a symbolic link. */
   readonly target: string | null;
+  /** What a person has to decide about it; null: nothing. */
+  readonly conflict: Conflict | null;
+}
+
+/**
+ * - `versions`: its contents were changed apart; the other versions stand beside it, each under a name of its own.
+ * - `sibling`: it is such a version. Its Fid is the file's, '@', and the version's StoreId.
+ * - `name`: it was made under a name that another object keeps (`wanted`).
+ * - `removal`: somebody removed it without knowing of an update that survives.
+ * - `place`: it was moved to several places apart.
+ */
+export type ConflictKind = 'versions' | 'sibling' | 'name' | 'removal' | 'place';
+
+export interface Conflict {
+  readonly kind: ConflictKind;
+  /** Who made what is seen under this name, on which gateway, when (milliseconds since 1970). */
+  readonly author: string;
+  readonly host: string;
+  readonly time: number;
+  /** The name that was asked for. */
+  readonly wanted: string;
+  /** Of the object at the servers: replica -> count. */
+  readonly vector: Readonly<Record<string, number>>;
+}
+
+/** One version of an object in conflict, or what else there is to choose from. */
+export interface ConflictVersion {
+  /** Under which it is seen in its directory. */
+  readonly name: string;
+  readonly author: string;
+  readonly host: string;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  /** Bytes; 0 for what has no contents. */
+  readonly size: number;
+  /** Of the contents, or of the update that put it there: what `repair` takes. */
+  readonly storeId: StoreId;
+  /** To open and look at; of a version of a file the sibling's. */
+  readonly fid: Fid;
+}
+
+/** One object that a person has to decide about. */
+export interface ConflictReport {
+  readonly volume: string;
+  readonly fid: Fid;
+  /** Names from the realm's root; null when it cannot be named (a directory above it cannot be asked for). */
+  readonly path: readonly string[] | null;
+  readonly kind: Exclude<ConflictKind, 'sibling'>;
+  /** What is seen under the object's own name comes first. */
+  readonly versions: readonly ConflictVersion[];
+}
+
+/**
+ * How a conflict is decided. `keep` one version and give the others up; or take all as they are (`keep-all`: siblings
+ * become files of their own, names and places stay as they are seen).
+ */
+export type Decision = { readonly keep: StoreId } | { readonly keepAll: true };
+
+export interface Conflicts {
+  /** All of the realm, as the accessible servers and this gateway know them; of the cache when no server answers. */
+  list(caller: Caller): AsyncIterable<readonly ConflictReport[]>;
+  /** Those of one object. @throws Failure not-found, unreachable */
+  of(caller: Caller, fid: Fid): Promise<readonly ConflictReport[]>;
+  /**
+   * A logged change, so it works while disconnected; two repairs made apart are a conflict again.
+   * @throws Failure not-found (no such object, version, or no conflict), access-denied
+   */
+  repair(caller: Caller, fid: Fid, decision: Decision): Promise<void>;
+  /** How many there are of each kind, as far as this gateway knows. */
+  count(): Readonly<Partial<Record<ConflictKind, number>>>;
 }
 
 export interface Entry {
@@ -241,7 +311,10 @@ export interface Venus {
   lookup(caller: Caller, path: readonly string[]): Promise<Place>;
   /** @throws Failure not-found, unreachable, access-denied */
   status(caller: Caller, fid: Fid): Promise<ObjectStatus>;
-  /** All names of a directory with their objects, in batches so that nobody waits long; one snapshot of the names. */
+  /**
+   * All names of a directory with their objects, in batches so that nobody waits long; one snapshot of the names. The
+   * other versions of a file in conflict are listed as objects of their own, each behind its file.
+   */
   list(caller: Caller, directory: Fid): AsyncIterable<readonly Entry[]>;
   /** Opens the newest accessible version for reading. @throws Failure not-found, is-directory, unreachable, damaged */
   open(caller: Caller, fid: Fid): Promise<OpenFile>;
@@ -252,12 +325,15 @@ export interface Venus {
   /** @throws as makeDirectory */
   makeSymlink(caller: Caller, parent: Fid, name: string, target: string): Promise<ObjectStatus>;
   /**
-   * Removes a name and its object; of a directory all that is below it, bottom up.
+   * Removes a name and its object; of a directory all that is below it, bottom up. Of a file in conflict only the
+   * version that is seen under this name: another one then takes the name.
    * @throws Failure not-found, changed, access-denied, unreachable
    */
   remove(caller: Caller, parent: Fid, name: string, expect?: Expectation): Promise<void>;
   /**
-   * Moves a name, in one step; what bore the target name is removed in the same step (`replaced`).
+   * Moves a name, in one step; what bore the target name is removed in the same step (`replaced`). Another version of a
+   * file in conflict, moved over the file's name, takes the place of the version seen there; moved elsewhere it
+   * becomes a file of its own.
    * @throws Failure not-found, exists (without `replace`), loop, cross-volume, changed, access-denied, unreachable
    */
   rename(
@@ -278,6 +354,7 @@ export interface Venus {
   space(caller: Caller): Promise<Space>;
   readonly leases: Leases;
   readonly log: PendingLog;
+  readonly conflicts: Conflicts;
   /** Planned disconnection from the named servers (none named: all), kept over restarts. @throws Failure not-found */
   disconnect(servers: readonly string[]): Promise<void>;
   /** @throws Failure not-found */

@@ -11,10 +11,18 @@ import { ContainerCache } from './cache/container-cache.js';
 import { ObjectCache } from './cache/object-cache.js';
 import { Changes } from './change/changes.js';
 import { Contents } from './change/contents.js';
+import { Drafting } from './change/drafting.js';
 import { FileWriter } from './change/file-writer.js';
 import { walk } from './change/namespace.js';
+import { Repairs } from './change/repairs.js';
+import { Announcer } from './conflict/announcer.js';
+import { KnownConflicts } from './conflict/conflicts.js';
+import { cachedPath } from './conflict/paths.js';
+import { fileOf, siblingView } from './conflict/sibling.js';
+import { objectOrSibling, siblingsBeside } from './conflict/siblings.js';
 import type {
   Caller,
+  Conflicts,
   Entry,
   ObjectStatus,
   OpenFile,
@@ -64,6 +72,8 @@ const listBatch = 500;
 const spaceAgeMs = 5000;
 /** Changes that may wait in one volume's log. */
 const logRecords = 100_000;
+/** Characters of this gateway's name in records. */
+const hostMost = 64;
 /** Part of the cache that contents waiting for servers may take. */
 const logShare = 0.75;
 
@@ -96,6 +106,7 @@ interface Parts {
 class CachingClient implements Venus {
   readonly leases: LeaseTable;
   readonly log: PendingLog;
+  readonly conflicts: Conflicts;
   readonly #world: VenusWorld;
   readonly #parts: Parts;
   readonly #cache: ObjectCache;
@@ -117,7 +128,8 @@ class CachingClient implements Venus {
       modifyLog,
     );
     this.leases = new LeaseTable(buffer);
-    this.#cache = new ObjectCache(buffer);
+    const announcer = this.#announcer();
+    this.#cache = new ObjectCache(buffer, (fid, before) => announcer.changed(fid, before));
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const gate = new TrickleGate(clock);
@@ -133,31 +145,26 @@ class CachingClient implements Venus {
       random,
       log,
     });
-    this.#changes = new Changes({
+    const drafting = new Drafting({
       cache,
       fetcher: this.#fetcher,
       reintegrator: this.#reintegrator,
       identity,
       clock,
+      host: config.name.slice(0, hostMost),
       volume,
     });
     this.#contents = new Contents(containers, gate, log);
-    this.log = new HandledLog({
-      modifyLog,
+    this.#changes = new Changes(drafting, this.#contents);
+    this.conflicts = new KnownConflicts({
       cache,
+      fetcher: this.#fetcher,
+      repairs: new Repairs(drafting, this.#contents),
       root: () => this.#realm.root,
-      volumeName: (id) => this.#realm.get(id)?.name ?? id,
-      discard: (id, entries) => this.#discard(id, entries),
-      target: restoreTargetOf(this, {
-        realm: config.realm.realm,
-        known: async (fid) => (await this.#fetcher.fresh(fid)).status.known,
-        pause: () => sleep(clock, 0),
-      }),
-      contents: (digest, length) => containers.read(digest, 0, length),
-      realm: config.realm.realm,
-      gateway: config.name,
-      clock,
+      volumes: () => this.#realm.volumes,
+      volume,
     });
+    this.log = this.#handledLog(config);
     this.#realm = new Realm(config, {
       ...world,
       cache,
@@ -178,7 +185,8 @@ class CachingClient implements Venus {
   }
 
   async status(_caller: Caller, fid: Fid): Promise<ObjectStatus> {
-    return (await this.#fetcher.fresh(fid)).view;
+    const { object, version } = await objectOrSibling(this.#fetcher, fid);
+    return version === null ? object.view : siblingView(object, version);
   }
 
   async *list(_caller: Caller, directory: Fid): AsyncGenerator<readonly Entry[]> {
@@ -189,7 +197,14 @@ class CachingClient implements Venus {
       await this.#fetcher.freshen(batch.map(({ fid }) => fid));
       yield batch.flatMap(({ name, fid }) => {
         const object = this.#cache.get(fid);
-        if (object !== undefined) return [{ name, status: object.view }];
+        if (object !== undefined) {
+          const siblings = siblingsBeside(this.#cache, object, name);
+          const shown = siblings.map((each) => ({
+            name: each.name,
+            status: siblingView(object, each.version),
+          }));
+          return [{ name, status: object.view }, ...shown];
+        }
         // Gone meanwhile, if servers can be asked; else a listing is whole or none.
         if (this.#realm.volumeOf(fid).avsg.length > 0) return [];
         throw new Failure('unreachable', 'venus.list', 'not all of this directory is in the cache', { fid });
@@ -199,8 +214,9 @@ class CachingClient implements Venus {
   }
 
   async open(_caller: Caller, fid: Fid): Promise<OpenFile> {
-    const object = await this.#fetcher.fresh(fid);
-    return this.#contents.open(this.#realm.volumeOf(fid), object);
+    const { object, version } = await objectOrSibling(this.#fetcher, fid);
+    const view = version === null ? object.view : siblingView(object, version);
+    return this.#contents.open(this.#realm.volumeOf(fid), fid, view, version ?? object.status.data);
   }
 
   write(caller: Caller, announced?: number): Promise<Writer> {
@@ -275,6 +291,35 @@ class CachingClient implements Venus {
     this.#realm.close();
     await this.#parts.buffer.close();
     await this.#world.containers.close();
+  }
+
+  #announcer(): Announcer {
+    return new Announcer({
+      log: this.#world.log,
+      kindsOf: (fid) => this.#cache.conflicts.get(fid)?.kinds ?? [],
+      pathOf: (fid) => cachedPath(this.#cache, this.#realm.root, fid),
+    });
+  }
+
+  #handledLog(config: VenusConfig): HandledLog {
+    const { modifyLog, containers } = this.#parts;
+    const { clock } = this.#world;
+    return new HandledLog({
+      modifyLog,
+      cache: this.#cache,
+      root: () => this.#realm.root,
+      volumeName: (id) => this.#realm.get(id)?.name ?? id,
+      discard: (id, entries) => this.#discard(id, entries),
+      target: restoreTargetOf(this, {
+        realm: config.realm.realm,
+        known: async (fid) => (await this.#fetcher.fresh(fileOf(fid))).status.known,
+        pause: () => sleep(clock, 0),
+      }),
+      contents: (digest, length) => containers.read(digest, 0, length),
+      realm: config.realm.realm,
+      gateway: config.name,
+      clock,
+    });
   }
 
   async #discard(id: VolumeId, entries: readonly LogEntry[]): Promise<readonly number[]> {

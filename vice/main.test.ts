@@ -76,9 +76,9 @@ t.test('make, store, list and read, then all of it again after a restart', async
   let link = await dial(vice);
 
   let counter = 0;
-  const common = (): Pick<Mutation, 'storeId' | 'time' | 'author' | 'base'> => {
+  const common = (): Pick<Mutation, 'storeId' | 'time' | 'author' | 'host' | 'base'> => {
     counter += 1;
-    return { storeId: makeStoreId(venus, counter), time: 1, author: 'ann', base: {} };
+    return { storeId: makeStoreId(venus, counter), time: 1, author: 'ann', host: 'g1', base: {} };
   };
   const mutate = async (records: Mutation[], more: Partial<Argument<'mutate'>> = {}): Promise<void> => {
     const argument = { volume, records, inline: {}, transfers: {}, watermark: 0, cop2: [], ...more };
@@ -94,7 +94,9 @@ t.test('make, store, list and read, then all of it again after a restart', async
   const text = Buffer.from('a small file');
   const inline = { [digestOf(text)]: text };
   const close = { op: 'store', ...common(), base: { [small]: { [venus]: 2 } }, fid: small } as const;
-  await mutate([{ ...close, length: text.length, digest: digestOf(text), modified: 7 }], { inline });
+  await mutate([{ ...close, length: text.length, digest: digestOf(text), modified: 7, saved: 7 }], {
+    inline,
+  });
 
   const bytes = randomBytes(3_000_000);
   const digest = digestOf(bytes);
@@ -102,7 +104,7 @@ t.test('make, store, list and read, then all of it again after a restart', async
   // The mutation is sent while the body is on its way, as a gateway does.
   const upload = link.upload('staging/large-1', 0, inChunks(bytes));
   const transfers = { [digest]: 'large-1' };
-  await mutate([{ ...store, length: bytes.length, digest, modified: 8 }], { transfers });
+  await mutate([{ ...store, length: bytes.length, digest, modified: 8, saved: 8 }], { transfers });
   await upload;
 
   const check = async (): Promise<void> => {

@@ -7,7 +7,7 @@ import { pinoLog, type PinoLogOptions } from './seam/real/pino-log.js';
 import { systemClock } from './seam/real/system-clock.js';
 import { systemRandom } from './seam/real/system-random.js';
 import { wsNetwork } from './seam/real/ws-network.js';
-import { startServer } from './server/vice-server.js';
+import { startServer, type ViceServer } from './server/vice-server.js';
 
 export interface ViceConfig {
   /** As the realm document names this server. */
@@ -26,6 +26,8 @@ export interface ViceConfig {
 export interface Vice {
   /** With the real port. */
   readonly address: string;
+  /** Catch-ups with other servers that are under way. */
+  catchUps(): ReturnType<ViceServer['catchUps']>;
   /** Finishes what is under way and lets go of the data folder. */
   close(): Promise<void>;
 }
@@ -44,6 +46,7 @@ export async function startVice(config: ViceConfig): Promise<Vice> {
       const server = await startServer({ name, realm, realmKey, listen }, world);
       return {
         address: server.address,
+        catchUps: () => server.catchUps(),
         async close() {
           await server.close();
           await containers.close();

@@ -11,13 +11,14 @@ import {
 } from '../../vice/interface/index.js';
 import { BareRealm, digestOf, names, volume, type Client } from './realm.js';
 
-type Draft<M extends Mutation = Mutation> = M extends Mutation
-  ? Omit<M, 'storeId' | 'time' | 'author' | 'base'>
+export type Draft<M extends Mutation = Mutation> = M extends Mutation
+  ? Omit<M, 'storeId' | 'time' | 'author' | 'host' | 'base'>
   : never;
 
 /** A gateway as small as can be: sends each record to some servers, then COP2 to those that applied it. */
 export class BareGateway {
   readonly venus: VenusId;
+  readonly host: string;
   readonly #realm: BareRealm;
   readonly #clients = new Map<string, Client>();
   #counter = 0;
@@ -28,6 +29,7 @@ export class BareGateway {
 
   constructor(realm: BareRealm, digit: string) {
     this.#realm = realm;
+    this.host = `g${digit}`;
     this.venus = digit.repeat(16) as VenusId;
   }
 
@@ -47,7 +49,8 @@ export class BareGateway {
   record(draft: Draft, seenAt: string): Mutation {
     this.#counter += 1;
     const storeId = makeStoreId(this.venus, this.#counter);
-    const partial = { ...draft, storeId, time: 1_000 * this.#counter, author: 'ann', base: {} } as Mutation;
+    const common = { storeId, time: 1_000 * this.#counter, author: 'ann', host: this.host, base: {} };
+    const partial = { ...draft, ...common } as Mutation;
     const base: Record<Fid, StoreIdVector> = {};
     for (const fid of fidsOf(partial)) {
       const status = this.#realm.status(seenAt, fid);
@@ -82,7 +85,9 @@ export class BareGateway {
 
   async store(fid: Fid, text: string): Promise<void> {
     const digest = digestOf(text);
-    const draft = { op: 'store', fid, length: text.length, digest, modified: 5 } as const;
+    const shown = this.#realm.status(this.reach[0] ?? 's1', fid)?.data;
+    const saved = (shown?.saved ?? 0) + 1;
+    const draft = { op: 'store', fid, length: text.length, digest, modified: 5, saved } as const;
     await this.apply([draft], { [digest]: Buffer.from(text, 'latin1') });
   }
 

@@ -3,13 +3,17 @@
  * their disks. Time moves only when the test moves it.
  */
 import {
+  conflictsOf,
   emptyDigest,
   Failure,
   isFailure,
+  isRemoved,
   rootFid,
   signCredential,
+  versionsOf,
   type Argument,
   type CallName,
+  type ConflictKind,
   type Fid,
   type FailureKind,
   type RealmDocument,
@@ -28,6 +32,7 @@ import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import { startServer, type ViceServer } from '../../vice/server/vice-server.js';
+import { heldBy } from './bare-replica.js';
 
 export const volume = '7f000001' as VolumeId;
 export const root = rootFid(volume);
@@ -42,6 +47,13 @@ export const document: RealmDocument = {
   volumes: [{ id: volume, name: 'root', replicas: names.map((name) => ({ id: `r-${name}`, server: name })) }],
   rootVolume: volume,
 };
+
+export interface Dumped extends VnodeStatus {
+  readonly contents: string;
+  /** Of the versions that are not shown. */
+  readonly versions: readonly string[];
+  readonly conflicts: readonly ConflictKind[];
+}
 
 interface Disk {
   store: MemoryStore;
@@ -160,21 +172,29 @@ export class BareRealm {
     return new Client(this, link, pushes);
   }
 
-  /** Everything of a replica, contents included, by path. */
-  async dump(name: string, of = volume): Promise<Map<string, VnodeStatus & { contents?: string }>> {
+  /** Everything of a replica by path, with the contents of every version; removed objects by their Fids. */
+  async dump(name: string, of = volume): Promise<Map<string, Dumped>> {
     const replica = this.server(name).replica(of);
-    const found = new Map<string, VnodeStatus & { contents?: string }>();
-    const visit = async (path: string, status: VnodeStatus): Promise<void> => {
-      const digest = status.data?.digest ?? emptyDigest;
-      const contents = digest === emptyDigest ? '' : await textOf(this.disk(name).containers, digest);
-      found.set(path, { ...status, contents });
+    const found = new Map<string, Dumped>();
+    const visit = async (path: string, called: string | null, status: VnodeStatus): Promise<void> => {
+      const [contents = '', ...siblings] = await Promise.all(
+        versionsOf(status).map(({ digest }) => textOf(this.disk(name).containers, digest)),
+      );
+      found.set(path, { ...status, contents, versions: siblings, conflicts: conflictsOf(status, called) });
       for (const entry of replica?.list(status.fid)?.entries ?? []) {
-        await visit(`${path}/${entry.name}`, entry.status);
+        await visit(`${path}/${entry.name}`, entry.name, entry.status);
       }
     };
     const top = replica?.status(rootFid(of));
-    if (top !== undefined) await visit('', top);
+    if (top !== undefined) await visit('', null, top);
     return found;
+  }
+
+  /** The tombstones of a replica. */
+  remains(name: string, of = volume): ReadonlyMap<Fid, VnodeStatus> {
+    const replica = this.server(name).replica(of);
+    if (replica === undefined) return new Map();
+    return new Map([...heldBy(replica)].filter(([, status]) => isRemoved(status)).sort());
   }
 
   async isSame(t: Tap, what: string, compared: readonly string[] = names): Promise<void> {
@@ -188,7 +208,12 @@ interface Tap {
   same(found: unknown, wanted: unknown, message: string): unknown;
 }
 
+/** Stands for contents that whoever removed the file has given up. */
+export const gone = '(gone)';
+
 async function textOf(containers: MemoryContainers, digest: string): Promise<string> {
+  if (digest === emptyDigest) return '';
+  if (!(await containers.has(digest))) return gone;
   const chunks: Uint8Array[] = [];
   for await (const chunk of await containers.read(digest)) chunks.push(chunk);
   return Buffer.concat(chunks).toString('latin1');

@@ -7,8 +7,11 @@ import {
   fidsOf,
   makeFid,
   makeStoreId,
+  noNames,
   rootFid,
+  toggledName,
   type Fid,
+  type FileData,
   type Mutation,
   type StoreIdVector,
   type VenusId,
@@ -24,12 +27,10 @@ export const otherVenus = '00000000000000ff' as VenusId;
 export const volume = '7f000001' as VolumeId;
 export const root = rootFid(volume);
 
-/** A record without what the log gives it: identity, time, author, and what has been seen of its objects. */
-export type Change = Mutation extends infer M
-  ? M extends Mutation
-    ? Omit<M, 'storeId' | 'time' | 'author' | 'base'>
-    : never
-  : never;
+/** What the log gives a record: identity, time, author, and what has been seen of its objects. */
+export type GivenByLog = 'storeId' | 'time' | 'author' | 'host' | 'settled' | 'base';
+/** A record without that. */
+export type Change = Mutation extends infer M ? (M extends Mutation ? Omit<M, GivenByLog> : never) : never;
 
 /** A digest for contents that nobody has to bring. */
 export function digestFor(number: number): string {
@@ -68,7 +69,8 @@ export class LoggingVenus implements LogView {
     this.#time += 1;
     for (const change of changes) {
       const storeId = makeStoreId(venus, this.#counter + 1);
-      const record: Mutation = { ...change, storeId, time: this.#time, author, base: this.#seen(change) };
+      const common = { storeId, time: this.#time, author, host: 'gateway', base: this.#seen(change) };
+      const record: Mutation = { ...change, ...common };
       this.cache.apply(record);
       this.#counter += 1;
       records.push(record);
@@ -130,7 +132,8 @@ export class LoggingVenus implements LogView {
 
   #seen(change: Change): Record<Fid, StoreIdVector> {
     const base: Record<Fid, StoreIdVector> = {};
-    for (const fid of fidsOf({ ...change, storeId: makeStoreId(venus, 1), time: 0, author: '', base })) {
+    const common = { storeId: makeStoreId(venus, 1), time: 0, author: '', host: '', base };
+    for (const fid of fidsOf({ ...change, ...common })) {
       const status = this.cache.status(fid);
       if (status !== undefined) base[fid] = status.known;
     }
@@ -196,13 +199,19 @@ export interface Planted {
   readonly properties?: Readonly<Record<string, string>>;
   /** This Venus' last update of it before the log begins; none: another Venus has made it all. */
   readonly own?: number;
+  /** How many versions of the file stand beside the shown one. */
+  readonly siblings?: number;
 }
 
 /** A tree that servers have, as this Venus has cached it. */
 export function planted(objects: readonly Planted[]): PlainTree {
   const tree = new PlainTree();
-  for (const { fid, parent, name, kind, properties = {}, own } of objects) {
-    const storeId = own === undefined ? makeStoreId(otherVenus, 7) : makeStoreId(venus, own);
+  for (const object of objects) {
+    const { fid, parent, name, kind, properties = {}, own } = object;
+    const storeId = own === undefined ? theirs : makeStoreId(venus, own);
+    const inside = objects.filter((other) => other.parent === fid);
+    const [data = null, ...siblings] = kind === 'file' ? plantedVersions(object) : [];
+    const place = { name, storeId: theirs, time: 1, author: 'root', host: 'theirs', isBroken: false };
     const status: VnodeStatus = {
       fid,
       kind,
@@ -210,7 +219,15 @@ export function planted(objects: readonly Planted[]): PlainTree {
       vv: {},
       storeId,
       known: { [otherVenus]: 7, ...(own === undefined ? {} : { [venus]: counterOf(storeId) }) },
-      data: kind === 'file' ? { storeId: makeStoreId(otherVenus, 7), length: 1, digest: digestFor(1) } : null,
+      data,
+      siblings,
+      places: parent === null ? [] : [{ parent, ...place }],
+      gone: {},
+      revived: {},
+      names:
+        kind === 'directory'
+          ? inside.reduce((all, each) => toggledName(all, each.fid, each.name), noNames)
+          : '',
       target: kind === 'symlink' ? 'elsewhere' : null,
       created: 1,
       modified: 1,
@@ -218,8 +235,20 @@ export function planted(objects: readonly Planted[]): PlainTree {
       owner: 'root',
       author: 'root',
       properties,
+      setters: {},
     };
     tree.put(status, parent === null ? undefined : { name, fid, kind });
   }
   return tree;
+}
+
+const theirs = makeStoreId(otherVenus, 7);
+
+/** The shown one first: it was saved last. */
+function plantedVersions({ siblings = 0 }: Planted): readonly FileData[] {
+  return Array.from({ length: siblings + 1 }, (_, index) => {
+    const storeId = makeStoreId(otherVenus, 7 - index);
+    const common = { length: 1, modified: 1, author: 'root', host: 'theirs', saved: 1 };
+    return { ...common, storeId, mark: storeId, digest: digestFor(index + 1) };
+  });
 }

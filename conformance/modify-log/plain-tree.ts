@@ -2,6 +2,7 @@
 import {
   applyRecord,
   fidsOf,
+  versionsOf,
   type DirectoryEntry,
   type Fid,
   type Mutation,
@@ -18,6 +19,10 @@ export class PlainTree implements Tree {
 
   status(fid: Fid): VnodeStatus | undefined {
     return this.statuses.get(fid);
+  }
+
+  tombstone(fid: Fid): VnodeStatus | undefined {
+    return this.#removed.get(fid);
   }
 
   entry(directory: Fid, name: string): DirectoryEntry | undefined {
@@ -66,6 +71,7 @@ export class PlainTree implements Tree {
 
   /** An object from nowhere; `apply` binds names, here `entry` does. */
   put(status: VnodeStatus, entry?: DirectoryEntry): void {
+    this.#removed.delete(status.fid);
     this.statuses.set(status.fid, status);
     if (status.kind === 'directory' && !this.#names.has(status.fid)) this.#names.set(status.fid, new Map());
     if (entry !== undefined && status.parent !== null) {
@@ -119,14 +125,19 @@ export function difference(a: PlainTree, b: PlainTree): string | undefined {
   return undefined;
 }
 
-const everywhere = ['kind', 'parent', 'target', 'created', 'mode', 'owner'] as const;
+const everywhere = ['kind', 'parent', 'target', 'created', 'mode', 'owner', 'names'] as const;
 const ofFiles = ['modified', 'author', 'storeId'] as const;
 
 function unequalField(a: VnodeStatus, b: VnodeStatus): string | undefined {
   for (const field of everywhere) if (a[field] !== b[field]) return field;
   if (a.kind !== 'directory') for (const field of ofFiles) if (a[field] !== b[field]) return field;
-  if (a.data?.storeId !== b.data?.storeId || a.data?.digest !== b.data?.digest) return 'contents';
+  if (inWords(versionsOf(a)) !== inWords(versionsOf(b))) return 'contents';
+  if (inWords(a.places) !== inWords(b.places)) return 'places';
   const [properties, others] = [Object.entries(a.properties), b.properties];
   const isSame = properties.every(([name, value]) => others[name] === value);
   return isSame && properties.length === Object.keys(others).length ? undefined : 'properties';
+}
+
+function inWords(alternatives: readonly object[]): string {
+  return JSON.stringify(alternatives);
 }

@@ -4,6 +4,7 @@
  * so that a failing walk shrinks to a short one.
  */
 import { isFailure, limits, makeFid, type Fid, type VnodeKind } from '../../vice/interface/index.js';
+import type { LogEntry } from '../../venus/log/modify-log.js';
 import type { Logged } from '../../venus/log/optimize.js';
 import {
   digestFor,
@@ -31,8 +32,8 @@ const start = planted([
   { fid: old, parent: root, name: 'b', kind: 'directory' },
   { fid: deep, parent: docs, name: 'c', kind: 'directory' },
   { fid: report, parent: docs, name: 'a', kind: 'file', own: 6, properties: { '{x:}one': '1' } },
-  { fid: notes, parent: root, name: 'c', kind: 'file' },
-  { fid: memo, parent: deep, name: 'a', kind: 'file', own: 3 },
+  { fid: notes, parent: root, name: 'c', kind: 'file', siblings: 3 },
+  { fid: memo, parent: deep, name: 'a', kind: 'file', own: 3, siblings: 1 },
   { fid: link, parent: old, name: 'a', kind: 'symlink' },
 ]);
 
@@ -41,7 +42,8 @@ const operations = [
   ...['create', 'put', 'put', 'put', 'mkdir', 'mkdir', 'symlink', 'store', 'store', 'store', 'utimes'],
   ...['utimes', 'chmod', 'chmod', 'chown', 'setprops', 'setprops', 'setprops', 'remove', 'remove', 'remove'],
   ...['remove', 'rmdir', 'rmdir', 'rename', 'rename', 'rename', 'move', 'move', 'replace', 'replace'],
-  ...['remove tree', 'copy', 'copy over', 'freeze', 'take'],
+  ...['remove tree', 'copy', 'copy over', 'freeze', 'take', 'store beside', 'store beside', 'dismiss'],
+  ...['dismiss', 'accept', 'keep all'],
 ] as const;
 type Operation = (typeof operations)[number];
 
@@ -56,6 +58,8 @@ export class RandomWalk {
   readonly venus = new LoggingVenus(start.clone());
   /** What the servers have: the entries that have left the log, and what was there before. */
   readonly servers = start.clone();
+  /** The entries that have left the log, in order. */
+  readonly taken: LogEntry[] = [];
   #number = 1;
 
   step(random: number): void {
@@ -80,7 +84,9 @@ export class RandomWalk {
   /** The servers take the oldest entry. @throws Error, Failure as replay */
   #take(): void {
     const oldest = this.venus.take();
-    if (oldest !== undefined) replay(this.servers, [oldest]);
+    if (oldest === undefined) return;
+    this.taken.push(oldest);
+    replay(this.servers, [oldest]);
   }
 
   #attempt(author: string, changes: readonly Change[]): void {
@@ -115,6 +121,11 @@ export class RandomWalk {
       case 'move':
       case 'replace':
         return this.#renaming(operation, dice);
+      case 'store beside':
+      case 'dismiss':
+      case 'accept':
+      case 'keep all':
+        return this.#deciding(operation, dice);
     }
   }
 
@@ -165,6 +176,38 @@ export class RandomWalk {
     }
   }
 
+  /** What people do with a file in conflict; `accept` with anything. */
+  #deciding(
+    operation: 'store beside' | 'dismiss' | 'accept' | 'keep all',
+    { a, b, c }: Dice,
+  ): readonly Change[] {
+    const isOfFiles = operation !== 'accept';
+    const found = [...this.#tree.statuses.values()].filter(({ parent, siblings }) => {
+      return parent !== null && (!isOfFiles || siblings.length > 0);
+    });
+    const status = found[a % Math.max(1, found.length)];
+    if (status === undefined) return [];
+    const { fid } = status;
+    const here = { name: this.#tree.nameOf(fid), parent: status.parent ?? root };
+    const accept = b % 4 === 0 || operation === 'accept' ? here : null;
+    const repair = { op: 'repair', fid, accept, dismiss: [] } as const;
+    if (operation === 'accept') return [repair];
+    const marks = [status.data, ...status.siblings].flatMap((version) => version?.mark ?? []);
+    const chosen = marks.filter((_, index) => (c & (1 << (index % 6))) !== 0);
+    if (operation === 'store beside') return [this.#store(fid, chosen)];
+    // Something must be left.
+    if (chosen.length === marks.length) chosen.pop();
+    if (operation === 'dismiss') return [{ ...repair, dismiss: chosen }];
+    const place = {
+      parent: this.#pick(['directory'], b) ?? root,
+      name: this.#name(c),
+      fid: this.venus.newFid(),
+    };
+    if (this.#tree.entry(place.parent, place.name) !== undefined) return [];
+    const create: Change = { op: 'create', ...place, mode: 0o644 };
+    return [create, this.#store(place.fid), { ...repair, dismiss: chosen }];
+  }
+
   #removal(operation: 'remove' | 'rmdir' | 'remove tree', { a }: Dice): readonly Change[] {
     const fid = this.#pick(operation === 'remove' ? ['file', 'symlink'] : ['directory'], a);
     if (fid === undefined || fid === root) return [];
@@ -200,9 +243,13 @@ export class RandomWalk {
     return [...members, { op, parent, name: this.#tree.nameOf(fid), fid }];
   }
 
-  #store(fid: Fid): Change {
+  /** As Venus does it: only the shown version is replaced. */
+  #store(fid: Fid, beside = this.#tree.status(fid)?.siblings.map(({ mark }) => mark) ?? []): Change {
     this.#number += 1;
-    return { op: 'store', fid, length: 1, digest: digestFor(this.#number), modified: this.#number };
+    const modified = this.#number;
+    const saved = Math.max(modified, (this.#tree.status(fid)?.data?.saved ?? 0) + 1);
+    const contents = { length: 1, digest: digestFor(1000 + modified), modified, saved };
+    return { op: 'store', fid, ...contents, ...(beside.length > 0 && { beside }) };
   }
 
   #isWithin(fid: Fid, ancestor: Fid): boolean {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { conflictName, siblingsOf, versionsOf } from '../../vice/interface/index.js';
 import { markNamespace } from '../crash/folder-reader.js';
 import type { Item, World } from '../crash/world.js';
 import type { ReplicaDump } from '../simulation/replica-dump.js';
@@ -18,14 +19,21 @@ export async function worldOfFolder(folder: string): Promise<World> {
   return world;
 }
 
-/** Of one replica; the root itself is left out. */
+/** Of one replica, with the versions that stand beside a file in conflict; the root itself is left out. */
 export function worldOfReplica(dump: ReplicaDump): World {
   const world = new Map<string, Item>();
-  for (const { path, kind, contents, properties } of dump) {
+  for (const { path, kind, contents, properties, versions, status } of dump) {
     if (path === '') continue;
     const mark = />([^<]*)</.exec(properties[`{${markNamespace}}mark`] ?? '')?.[1] ?? '';
     const digest = kind === 'directory' ? '' : digestOf(Buffer.from(contents ?? '', 'latin1'));
     world.set(path.slice(1), { kind: kind === 'directory' ? 'folder' : 'file', digest, mark });
+    const all = versionsOf(status);
+    for (const sibling of siblingsOf(status)) {
+      const slash = path.lastIndexOf('/') + 1;
+      const name = conflictName(path.slice(slash), { ...sibling, time: sibling.saved });
+      const bytes = Buffer.from(versions[all.indexOf(sibling)] ?? '', 'latin1');
+      world.set(`${path.slice(1, slash)}${name}`, { kind: 'file', digest: digestOf(bytes), mark });
+    }
   }
   return world;
 }

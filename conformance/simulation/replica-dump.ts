@@ -1,5 +1,15 @@
 /** Everything that a user could ever see of one replica, so that replicas can be compared. */
-import { rootFid, type Fid, type VersionVector, type VolumeId } from '../../vice/interface/index.js';
+import {
+  conflictsOf,
+  noNames,
+  rootFid,
+  toggledName,
+  versionsOf,
+  type Fid,
+  type VersionVector,
+  type VnodeStatus,
+  type VolumeId,
+} from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Containers } from '../../vice/seam/containers.js';
 import { silentLog } from '../../vice/seam/log.js';
@@ -15,6 +25,14 @@ export interface DumpedObject {
   readonly storeId: string | null;
   readonly known: Readonly<Record<string, number>>;
   readonly contents: string | null;
+  /** Contents of all versions, the shown one first. */
+  readonly versions: readonly string[];
+  /** All the rest of what replicas must agree on. */
+  readonly status: Pick<
+    VnodeStatus,
+    'data' | 'siblings' | 'setAside' | 'places' | 'gone' | 'revived' | 'mode' | 'setters'
+  >;
+  readonly conflicts: readonly string[];
   readonly properties: Readonly<Record<string, string>>;
   readonly modified: number;
 }
@@ -33,9 +51,13 @@ export interface DumpOptions {
 export async function dumpReplica(options: DumpOptions): Promise<ReplicaDump> {
   const replica = await openReplica({ ...options, group: [options.id], log: silentLog });
   const dumped: DumpedObject[] = [];
-  const visit = async (path: string, fid: Fid): Promise<void> => {
+  const visit = async (path: string, name: string | null, fid: Fid): Promise<void> => {
     const status = replica.status(fid);
     if (status === undefined) throw new Error(`${options.id}: ${path} names ${fid}, which does not exist`);
+    const versions: string[] = [];
+    for (const { digest, length } of versionsOf(status))
+      versions.push(await text(options.containers, digest, length));
+    const { data, siblings, setAside = [], places, gone, revived, mode, setters } = status;
     dumped.push({
       path,
       fid,
@@ -43,19 +65,45 @@ export async function dumpReplica(options: DumpOptions): Promise<ReplicaDump> {
       vv: status.vv,
       storeId: status.storeId,
       known: status.known,
-      contents:
-        status.data === null ? null : await text(options.containers, status.data.digest, status.data.length),
+      contents: versions[0] ?? null,
+      versions,
+      status: { data, siblings, setAside, places, gone, revived, mode, setters },
+      conflicts: conflictsOf(status, name),
       properties: status.properties,
       modified: status.modified,
     });
     if (status.kind !== 'directory') return;
-    for (const { name, status: child } of [...(replica.list(fid)?.entries ?? [])]) {
-      if (child.parent !== fid) throw new Error(`${options.id}: ${path}/${name} has another parent`);
-      await visit(`${path}/${name}`, child.fid);
+    let names: string = noNames;
+    for (const { name: child, status: object } of [...(replica.list(fid)?.entries ?? [])]) {
+      if (object.parent !== fid) throw new Error(`${options.id}: ${path}/${child} has another parent`);
+      names = toggledName(names, object.fid, child);
+      await visit(`${path}/${child}`, child, object.fid);
     }
+    if (names !== status.names) throw new Error(`${options.id}: the digest of the names in ${path} is wrong`);
   };
-  await visit('', rootFid(options.volume));
+  await visit('', null, rootFid(options.volume));
   return dumped;
+}
+
+/** Lines that two replicas can be compared by: no order of keys, no order of objects. */
+export function withoutOrder(dump: ReplicaDump): readonly string[] {
+  return dump.map((object) => JSON.stringify(sorted(object))).sort();
+}
+
+/** Where two lists of lines begin to differ, in words; undefined: nowhere. */
+export function firstDifference(a: readonly string[], b: readonly string[]): string | undefined {
+  for (let index = 0; index < Math.max(a.length, b.length); index += 1) {
+    if (a[index] !== b[index]) return `${a[index] ?? 'nothing'} and ${b[index] ?? 'nothing'}`;
+  }
+  return undefined;
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value === 'string' && value.length > 200) return `${value.slice(0, 50)}... of ${value.length}`;
+  if (value === null || typeof value !== 'object') return value;
+  const entries = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
 }
 
 async function text(containers: Containers, digest: string, length: number): Promise<string> {

@@ -142,7 +142,7 @@ class RivalRun {
     const trees = new Set<string>();
     for (const server of this.#realm.serverNames) {
       const dump = await this.#realm.dump(server);
-      for (const { contents } of dump) found.add(contents ?? '');
+      for (const { versions } of dump) for (const contents of versions) found.add(contents);
       trees.add(JSON.stringify(dump.map(({ path, contents }) => [path, contents]).sort()));
     }
     let kept = 0;

@@ -5,7 +5,7 @@
  */
 import { isFailure, type FailureKind } from '../../vice/interface/index.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
-import type { ReplicaDump } from './replica-dump.js';
+import { firstDifference, withoutOrder } from './replica-dump.js';
 import { get, list, makeDirectory, put, remove, rename } from './share.js';
 import { SimulatedRealm } from './simulated-realm.js';
 
@@ -266,30 +266,6 @@ class SeededRun {
     if (choice === undefined) throw new Error('nothing to choose from');
     return choice;
   }
-}
-
-function withoutOrder(dump: ReplicaDump): readonly string[] {
-  return dump
-    .map(({ vv, known, contents, ...rest }) =>
-      JSON.stringify({
-        ...rest,
-        vv: sorted(vv),
-        known: sorted(known),
-        contents: brief(contents ?? undefined),
-      }),
-    )
-    .sort();
-}
-
-function sorted(counts: Readonly<Record<string, number>>): readonly (readonly [string, number])[] {
-  return Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-function firstDifference(a: readonly string[], b: readonly string[]): string | undefined {
-  for (let index = 0; index < Math.max(a.length, b.length); index += 1) {
-    if (a[index] !== b[index]) return `${a[index] ?? 'nothing'} and ${b[index] ?? 'nothing'}`;
-  }
-  return undefined;
 }
 
 function brief(contents: string | undefined): string {

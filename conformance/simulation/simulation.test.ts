@@ -154,8 +154,8 @@ t.test(
     await realm.finish(put(g1, 'a', 'one'));
     t.same(g1.state().volumes[0]?.vsg, ['s1', 's2', 's3']);
     await realm.startServer('s4', { ...all, version: 2 });
-  realm.kill('s1');
-  await realm.startServer('s1', { ...all, version: 2 });
+    realm.kill('s1');
+    await realm.startServer('s1', { ...all, version: 2 });
     await realm.clock.advance(30_000);
     t.same(g1.state().volumes[0]?.avsg, ['s1', 's2', 's3', 's4'], 'told by the servers, without a restart');
     t.equal(await realm.finish(get(g1, 'a')), 'one');

@@ -1,7 +1,7 @@
 /** A pending change in words. Pure. */
 import type { Change, ChangeRecord } from '../realm/pending-change.js';
 import { bytesText, table } from './output.js';
-import { countText, timeText } from './words.js';
+import { countText, shown, timeText } from './words.js';
 
 /** Things that one line names. */
 const named = 3;
@@ -61,9 +61,4 @@ function recordText({ op, path, fid, length }: ChangeRecord, isNew: boolean): st
   const verb = isNew ? 'stored the new file' : (verbs[op] ?? op);
   const what = path === null ? `an object that has no name any more (${fid})` : shown(path);
   return `${verb} ${what}${length === null ? '' : ` (${bytesText(length)})`}`;
-}
-
-/** Names are other people's: nothing in them may speak to the terminal. */
-function shown(text: string): string {
-  return text.replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, '\ufffd');
 }

@@ -4,6 +4,7 @@ import { readGatewayConfig } from '../config/role-config.js';
 import type { Status } from '../realm/status.js';
 import { venusAnswer } from '../realm/venus-answer.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
+import { conflictCount } from './conflict-text.js';
 import type { CommonOptions } from './output.js';
 import { runRole } from './role-process.js';
 
@@ -51,7 +52,8 @@ async function gateway(options: GatewayOptions): Promise<void> {
       const status = (): Status => {
         const { servers, volumes, cache } = running.venus.state();
         const own = { name: config.name, pid: process.pid, url: running.url, state: 'running' as const };
-        const seen = { servers: [...servers], volumes: volumes.map(plain), cache };
+        const conflicts = conflictCount(running.venus.conflicts.count());
+        const seen = { servers: [...servers], volumes: volumes.map(plain), cache, conflicts };
         return { servers: [], gateways: [{ ...own, ...seen }] };
       };
       const answer = venusAnswer(running.venus, systemClock());

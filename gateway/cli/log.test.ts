@@ -240,6 +240,7 @@ t.test('status at a glance', (t) => {
     volumes: [volume],
     servers,
     cache: null,
+    conflicts: 2,
   };
   t.same(attentionLines(gateway, start, 'coda'), [
     'g1, volume root: 30 changes (1.0 MiB) sent in 60 s, 90 to go, 9.0 changes/s, 256 KiB/s, about 12 s left',
@@ -248,9 +249,10 @@ t.test('status at a glance', (t) => {
       'reconnect it, or remove what is not needed',
     'g1, volume root: 1 change was refused by the servers and is kept here; see: coda log --gateway g1',
     'g1, volume root: the last error: the disk of s1 is full',
+    'g1: 2 conflicts to decide; see: coda conflicts --gateway g1',
   ]);
   const calm = { ...volume, replay: null, weak: false, keptRecords: 0, lastError: null, pendingRecords: 79 };
-  t.same(attentionLines({ ...gateway, volumes: [calm] }, start, 'coda'), []);
+  t.same(attentionLines({ ...gateway, volumes: [calm], conflicts: 0 }, start, 'coda'), []);
   const stuck = {
     ...calm,
     replay: { ...volume.replay, since: start, recordsPerSecond: 0 } as VolumeStatus['replay'],
@@ -305,7 +307,7 @@ t.test('an archive is whole, or not there', async (t) => {
 
 t.test('metrics of what waits', async (t) => {
   const venus = new MemoryVenus({ wall: () => start, servers: ['s1'] });
-  const registry = venusMetrics(() => venus.state(), { ...clock, wall: () => start + 90_000 });
+  const registry = venusMetrics(venus, { ...clock, wall: () => start + 90_000 });
   await venus.disconnect([]);
   await put(venus, 'a', 'abc');
   const text = await registry.metrics();

@@ -6,6 +6,7 @@ import { downloadFromDoor } from '../realm/control-door.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { changesText, summaryText } from './change-text.js';
 import { chooseGateway, gatewayOption, type ChosenGateway, type GatewayOptions } from './gateway-choice.js';
+import { readLines } from './json-lines.js';
 import { addCheckpointCommand, addRestoreCommand } from './log-archive.js';
 import { addDiscardCommand } from './log-discard.js';
 import { print } from './output.js';
@@ -58,13 +59,6 @@ async function list(options: GatewayOptions): Promise<void> {
 }
 
 async function readChanges({ folder }: ChosenGateway): Promise<readonly Change[]> {
-  const changes: Change[] = [];
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of await downloadFromDoor(folder, '/log/changes', {}, systemClock())) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) changes.push(pendingChangeSchema.parse(JSON.parse(line)));
-  }
-  return changes;
+  const bytes = await downloadFromDoor(folder, '/log/changes', {}, systemClock());
+  return readLines(bytes, pendingChangeSchema);
 }

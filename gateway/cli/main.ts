@@ -3,11 +3,13 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { addConflictsCommand } from './conflicts.js';
 import { addDisconnectCommands } from './disconnect.js';
 import { endingOf, exitCodesHelp } from './exit-code.js';
 import { addGatewayCommand } from './gateway.js';
 import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
+import { addRepairCommand } from './repair.js';
 import { addServersCommand } from './servers.js';
 import { addStatusCommand } from './status.js';
 import { addUpCommand } from './up.js';
@@ -33,6 +35,7 @@ Examples:
   coda servers stop s2             take a server away
   coda disconnect                  let the gateway work without servers, until coda reconnect
   coda log                         what waits to be sent to the servers
+  coda conflicts                   what people must decide about, then coda repair
   coda user add alice              another user of the share
   coda gateway --config g1.json    one gateway of a real deployment`,
     );
@@ -42,6 +45,8 @@ Examples:
   addDisconnectCommands(program);
   addVolumeModeCommands(program);
   addLogCommand(program);
+  addConflictsCommand(program);
+  addRepairCommand(program);
   addUserCommand(program);
   addViceCommand(program);
   addGatewayCommand(program);

@@ -3,14 +3,15 @@ import type { Command } from 'commander';
 import { callControlDoor } from '../realm/control-door.js';
 import { defaultDataFolder } from '../realm/data-folder.js';
 import { print } from './output.js';
-import { dataOption, readStatus, serversText, type FolderOptions } from './status.js';
+import { serversText } from './server-text.js';
+import { dataOption, readStatus, type FolderOptions } from './status.js';
 
 export function addServersCommand(program: Command): void {
   const servers = program
     .command('servers')
     .description('list the Vice servers of a running realm, stop or start one')
     .option(...dataOption)
-    .option('--json', 'print one JSON object: {"servers": [{"name", "pid", "url", "state"}]}')
+    .option('--json', 'print one JSON object: {"servers": [{"name", "pid", "url", "state", "catchUps"}]}')
     .addHelpText(
       'after',
       `

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { commandName } from '../config/command-name.js';
 import { callControlDoor } from '../realm/control-door.js';
 import { defaultDataFolder } from '../realm/data-folder.js';
-import { statusSchema, type GatewayStatus, type ServerStatus, type Status } from '../realm/status.js';
+import { statusSchema, type GatewayStatus, type Status } from '../realm/status.js';
 import { bytesText, print, table, type CommonOptions } from './output.js';
+import { catchUpLines, serversText } from './server-text.js';
 import { unknownName } from './unknown-name.js';
 import { attentionLines, pendingText, stateText } from './volume-text.js';
 
@@ -31,7 +32,8 @@ export function addStatusCommand(program: Command): void {
       `
 --data may also be the folder of a single \`coda vice\` or \`coda gateway\`.
 
-JSON: {"servers": [{"name", "pid", "url", "state"}],
+JSON: {"servers": [{"name", "pid", "url", "state",
+                    "catchUps": [{"volume", "peer", "since", "done", "all", "objects"}]}],
        "gateways": [{"name", "pid", "url", "state",
                      "volumes": [{"id", "name", "state", "vsg", "avsg", "preferred",
                                   "pendingRecords", "pendingBytes", "limitRecords", "limitBytes",
@@ -39,7 +41,7 @@ JSON: {"servers": [{"name", "pid", "url", "state"}],
                                   "replay": {"since", "doneRecords", "doneBytes",
                                              "recordsPerSecond", "bytesPerSecond"}, "lastError"}],
                      "servers": [{"name", "address", "reachable", "silence", "planned"}],
-                     "cache": {"objects", "containers", "bytes"}}]}
+                     "cache": {"objects", "containers", "bytes"}, "conflicts"}]}
 "state" of a process is stopped, starting, running, waiting (to be started again) or stopping; "pid" is null
 while none runs. "state" of a volume is hoarding (connected), write-disconnected, emulating (no server is
 reached), reintegrating (what waits is being sent) or resolving. "oldestPending" and "since" are milliseconds
@@ -61,11 +63,6 @@ export async function readStatus(options: FolderOptions): Promise<Status> {
   return statusSchema.parse(await callControlDoor(options.data ?? defaultDataFolder(), 'GET', '/status'));
 }
 
-export function serversText(servers: readonly ServerStatus[]): string {
-  const rows = servers.map(({ name, state, pid, url }) => [name, state, String(pid ?? '-'), url]);
-  return table([['SERVER', 'STATE', 'PID', 'ADDRESS'], ...rows]);
-}
-
 /** `status` with the named gateway alone; undefined: with all. @throws OperatorError refused */
 export function onlyGateway(status: Status, name: string | undefined): Status {
   if (name === undefined) return status;
@@ -81,6 +78,8 @@ export function onlyGateway(status: Status, name: string | undefined): Status {
 function statusText(status: Status): string {
   const parts: string[] = [];
   if (status.servers.length > 0) parts.push(serversText(status.servers));
+  const catchUps = catchUpLines(status.servers, Date.now());
+  if (catchUps.length > 0) parts.push(catchUps.join('\n'));
   if (status.gateways.length > 0) parts.push(gatewaysText(status.gateways));
   return parts.join('\n\n');
 }

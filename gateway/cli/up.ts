@@ -1,6 +1,5 @@
 /** `coda up`: the embedded realm, from its first start to Ctrl-C. */
 import { writeFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
@@ -11,6 +10,7 @@ import { OperatorError } from '../config/operator-error.js';
 import { defaultDataFolder } from '../realm/data-folder.js';
 import { openRealm, type ReadyReport, type RunningRealm } from '../realm/embedded-realm.js';
 import { davfsConfigText, mountLines, mountText } from './mount-lines.js';
+import { ownName } from './own-name.js';
 import { print, progress, type CommonOptions } from './output.js';
 import { readPassword } from './password-file.js';
 import { dataOption } from './status.js';
@@ -145,14 +145,6 @@ function whenParentEnds(act: () => void): void {
     if (process.ppid !== parent) act();
   }, 500);
   timer.unref();
-}
-
-function ownName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return 'coda';
-  }
 }
 
 function tlsFiles(options: UpOptions): { key: string; cert: string } | undefined {

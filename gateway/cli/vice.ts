@@ -45,11 +45,12 @@ async function vice(options: ViceOptions): Promise<void> {
       const { startVice } = await import('../../vice/main.js');
       const running = await startVice(config);
       const url = pageUrl(running.address);
-      const status: Status = {
-        servers: [{ name: config.name, pid: process.pid, url, state: 'running' }],
+      const own = { name: config.name, pid: process.pid, url, state: 'running' } as const;
+      const status = (): Status => ({
+        servers: [{ ...own, catchUps: [...running.catchUps()] }],
         gateways: [],
-      };
-      return { url, status: () => status, close: () => running.close() };
+      });
+      return { url, status, close: () => running.close() };
     },
   });
 }

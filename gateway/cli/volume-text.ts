@@ -33,6 +33,12 @@ export function pendingText(volume: VolumeStatus, now: number): string {
 export function attentionLines(gateway: GatewayStatus, now: number, command: string): string[] {
   const planned = gateway.servers.filter((server) => server.planned).map(({ name }) => name);
   const lines = gateway.volumes.flatMap((volume) => volumeLines(gateway, volume, now, command));
+  if (gateway.conflicts > 0) {
+    const own = `--gateway ${gateway.name}`;
+    lines.push(
+      `${gateway.name}: ${countText(gateway.conflicts, 'conflict')} to decide; see: ${command} conflicts ${own}`,
+    );
+  }
   if (planned.length === 0) return lines;
   const where = `disconnected on purpose from ${planned.join(', ')}`;
   return [`${gateway.name}: ${where}; end it with: ${command} reconnect --gateway ${gateway.name}`, ...lines];

@@ -147,7 +147,8 @@ function supervise(folder: string, parts: Parts, clock: Clock, progress: (line: 
       if (config === undefined || log === undefined) throw new Error(`${plan.name} has no configuration`);
       return launchRole(plan.role, config, log, report);
     },
-    askGateway: (name) => callControlDoor(paths.gateway(name), 'GET', '/status'),
+    ask: ({ role, name }) =>
+      callControlDoor(role === 'vice' ? paths.server(name) : paths.gateway(name), 'GET', '/status'),
     progress,
     allRunning(supervisor) {
       const file = options.readyFile;

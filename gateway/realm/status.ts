@@ -9,6 +9,23 @@ const serverStatus = z.object({
   pid: z.number().nullable(),
   url: z.string(),
   state: childState,
+  /** While it catches up with what other servers did without it. */
+  catchUps: z
+    .array(
+      z.object({
+        volume: z.string(),
+        /** The server whose changes it reads. */
+        peer: z.string(),
+        /** Milliseconds since 1970. */
+        since: z.number(),
+        /** Changes read so far, of all that there were (an estimate). */
+        done: z.number(),
+        all: z.number(),
+        /** Objects brought up to date. */
+        objects: z.number(),
+      }),
+    )
+    .default([]),
 });
 
 const volumeStatus = z.object({
@@ -66,6 +83,8 @@ const gatewayStatus = z.object({
     }),
   ),
   cache: z.object({ objects: z.number(), containers: z.number(), bytes: z.number() }).nullable(),
+  /** What people must decide about, as far as this gateway knows. */
+  conflicts: z.number().default(0),
 });
 
 export const statusSchema = z.object({ servers: z.array(serverStatus), gateways: z.array(gatewayStatus) });

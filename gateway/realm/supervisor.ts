@@ -19,8 +19,8 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly plans: readonly ChildPlan[];
   launch(plan: ChildPlan, report: (report: ChildReport) => void): Launched;
-  /** What a running gateway answers to `GET /status` at its control door. */
-  askGateway(name: string): Promise<unknown>;
+  /** What a running child answers to `GET /status` at its control door. */
+  ask(plan: ChildPlan): Promise<unknown>;
   /** A line for the person who watches. */
   progress(line: string): void;
   /** Called whenever all children have come to run, again after a restart. */
@@ -83,28 +83,34 @@ export class Supervisor {
   }
 
   gateways(): Pick<GatewayStatus, 'name' | 'pid' | 'url' | 'state'>[] {
-    return this.#gateways.map(({ plan, child }) => ({
-      name: plan.name,
-      pid: child.pid,
-      url: child.url ?? plan.url,
-      state: child.state,
-    }));
+    return this.#gateways.map(processOf);
   }
 
   async status(): Promise<Status> {
-    const gateways = await Promise.all(this.gateways().map((gateway) => this.#gatewayStatus(gateway)));
-    return { servers: this.servers(), gateways };
+    const gateways = this.#gateways.map((gateway) => this.#gatewayStatus(gateway));
+    const servers = this.#servers.map((server) => this.#serverStatus(server));
+    return { servers: await Promise.all(servers), gateways: await Promise.all(gateways) };
   }
 
-  async #gatewayStatus(own: Pick<GatewayStatus, 'name' | 'pid' | 'url' | 'state'>): Promise<GatewayStatus> {
-    const unknown = { ...own, volumes: [], servers: [], cache: null };
-    if (own.state !== 'running') return unknown;
+  async #serverStatus(server: Supervised): Promise<ServerStatus> {
+    const own = serverStatus(server);
+    const answer = await this.#ask(server);
+    return { ...own, catchUps: answer?.servers[0]?.catchUps ?? [] };
+  }
+
+  async #gatewayStatus(gateway: Supervised): Promise<GatewayStatus> {
+    const own = processOf(gateway);
+    const answer = await this.#ask(gateway);
+    return { ...own, volumes: [], servers: [], cache: null, conflicts: 0, ...answer?.gateways[0], ...own };
+  }
+
+  /** Undefined: it does not run, or died between two looks; its state will tell. */
+  async #ask({ plan, child }: Supervised): Promise<Status | undefined> {
+    if (child.state !== 'running') return undefined;
     try {
-      const answer = statusSchema.parse(await this.#options.askGateway(own.name));
-      return { ...unknown, ...answer.gateways[0], ...own };
+      return statusSchema.parse(await this.#options.ask(plan));
     } catch {
-      // It died between two looks; its state will tell.
-      return unknown;
+      return undefined;
     }
   }
 
@@ -133,6 +139,10 @@ interface Supervised {
   readonly child: Child;
 }
 
-function serverStatus({ plan, child }: Supervised): ServerStatus {
+function serverStatus(server: Supervised): ServerStatus {
+  return { ...processOf(server), catchUps: [] };
+}
+
+function processOf({ plan, child }: Supervised): Pick<GatewayStatus, 'name' | 'pid' | 'url' | 'state'> {
   return { name: plan.name, pid: child.pid, url: child.url ?? plan.url, state: child.state };
 }

@@ -2,11 +2,19 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { MemoryVenus } from '../../venus/twin/memory-venus.js';
-import { Failure, isFailure, type FailureKind } from '../../venus/interface.js';
+import {
+  Failure,
+  isFailure,
+  type ConflictReport,
+  type FailureKind,
+  type Fid,
+  type StoreId,
+} from '../../venus/interface.js';
 import { failureKinds } from '../../vice/interface/index.js';
 import { silentLog } from '../../vice/seam/log.js';
 import { bodyCheckOf } from './body-digest.js';
 import { clientOf } from './client.js';
+import { conflictMembers } from './conflict-member.js';
 import { checkConditions } from './conditional.js';
 import { parseOwnUrl } from './destination.js';
 import { DavError, type Share } from './exchange.js';
@@ -23,7 +31,13 @@ const venus = new MemoryVenus();
 function shareAt(prefix: string): Share {
   return {
     venus,
-    locks: { covering: () => [], guard: async () => {}, dropAll: async () => {}, mayShowToken: () => false },
+    locks: {
+      covering: () => [],
+      guard: async () => {},
+      dropAll: async () => {},
+      adopt: async () => {},
+      mayShowToken: () => false,
+    },
     clock: { wall: () => 0, monotonic: () => 0, after: () => ({ cancel() {} }) },
     random: { bytes: (count) => new Uint8Array(count), fraction: () => 0 },
     log: silentLog,
@@ -351,4 +365,33 @@ t.test('types are known by endings, and by own ones only', async (t) => {
   for (const name of ['a', 'a.', 'a.constructor', 'a.unknown'])
     t.equal(mediaTypeOf(name), 'application/octet-stream');
   t.ok(isFailure(new Failure('busy', 'x', 'y'), 'busy'));
+});
+
+t.test('each conflict has a name of its own, as a person recognises it', async (t) => {
+  const report = (counter: number, path: readonly string[] | null, name = 'x'): ConflictReport => {
+    const fid = `7f000001.${counter}.00000000000000aa` as Fid;
+    const storeId = `00000000000000aa:${counter}` as StoreId;
+    const version = { name, author: 'ann', host: 'g1', time: 0, size: 0, storeId, fid };
+    return { volume: 'root', fid, path, kind: 'place', versions: [version] };
+  };
+  const names = (...reports: readonly ConflictReport[]): readonly string[] =>
+    conflictMembers(reports).map(({ name }) => name);
+  t.same(names(report(1, ['docs', '2026', 'plan.txt']), report(2, [])), [
+    'docs - 2026 - plan.txt',
+    'root of the share',
+  ]);
+  const alike = names(report(1, ['a', 'b']), report(2, ['a - b']), report(3, ['A - b']), report(4, ['c']));
+  t.equal(new Set(alike).size, 4);
+  t.match(alike, [/^a - b \([0-9a-f]{6}\)$/, /^a - b \(/, /^A - b \(/, /^c$/]);
+  t.match(names(report(1, null, 'lost.txt')), [/^lost\.txt \([0-9a-f]{6}\)$/], 'what cannot be named');
+  const [deep = ''] = names(report(1, [...Array<string>(100).fill('Ordner \u{1f600}'), 'end.txt']));
+  t.ok(Buffer.byteLength(deep) <= 255 && deep.isWellFormed());
+  t.match(deep, /end\.txt \([0-9a-f]{6}\)$/);
+
+  const place = report(1, ['a']);
+  const [both, ...more] = conflictMembers([place, { ...place, kind: 'removal' }]);
+  t.same(more, [], 'two conflicts of one object are one folder');
+  t.match(both?.text, /moved to several places[^]*Somebody removed it/);
+  t.same([...(both?.versions.keys() ?? [])], ['x']);
+  t.equal(conflictMembers([{ ...place, kind: 'versions' }])[0]?.text, null, 'versions speak for themselves');
 });

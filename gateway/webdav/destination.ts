@@ -1,4 +1,5 @@
 /** URLs inside headers: Destination (RFC 4918 section 10.3) and the tags of If (section 10.4). */
+import { requireOutside } from './coda-path.js';
 import { DavError, type Exchange, type Share } from './exchange.js';
 import { belowPrefix, parsePath, withoutQuery } from './path.js';
 
@@ -8,8 +9,7 @@ const schemes = new Set(['http', 'https', 'dav', 'davs', 'webdav', 'webdavs']);
 /**
  * The names below the share that `url` means: an absolute URI of this gateway, or an absolute path.
  * `requestHost` is the Host header of the request: behind a proxy it is the name by which clients know this
- * gateway.
- * @throws DavError 400 (malformed), 414, 502 (another server, or outside the share)
+ * gateway. @throws DavError 400 (malformed), 414, 502 (another server, or outside the share)
  */
 export function parseOwnUrl(share: Share, url: string, requestHost?: string): string[] {
   const below = belowPrefix(share.prefix, parsePath(ownRawPath(share, url, requestHost)));
@@ -17,13 +17,15 @@ export function parseOwnUrl(share: Share, url: string, requestHost?: string): st
   return below.path;
 }
 
-/** Where COPY or MOVE shall put it. @throws DavError as parseOwnUrl, 400 also when there is none */
+/** Where COPY or MOVE shall put it. @throws DavError as parseOwnUrl, 400 also when there is none, 403 in /.coda */
 export function destinationOf(exchange: Exchange): string[] {
   const header = exchange.headers['destination'];
   if (typeof header !== 'string' || header.trim() === '') {
     throw new DavError(400, `${exchange.method} needs a Destination header`);
   }
-  return parseOwnUrl(exchange.share, header, exchange.headers.host);
+  const path = parseOwnUrl(exchange.share, header, exchange.headers.host);
+  requireOutside(path);
+  return path;
 }
 
 /**

@@ -32,6 +32,8 @@ export interface Share {
   readonly log: Log;
   /** Path under which the share is mounted, '' or '/share': first part of every href. */
   readonly prefix: string;
+  /** Whether the host is closing: then what would go on for ever ends. */
+  isClosing?(): boolean;
   /** Whether `host` (of a Destination or If URI) is this gateway; ports and user names are ignored. */
   isOwnHost(host: string): boolean;
 }
@@ -77,6 +79,8 @@ export interface Locks {
   guard(exchange: Exchange, intents: readonly Intent[]): Promise<void>;
   /** The objects are gone: their locks with them. */
   dropAll(fids: readonly Fid[]): Promise<void>;
+  /** What was `former` is `fid` now: its locks go on. */
+  adopt(former: Fid, fid: Fid): Promise<void>;
   /** Whether `caller` may see the tokens of `lock`. */
   mayShowToken(caller: Caller, lock: Lock): boolean;
 }

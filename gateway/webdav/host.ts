@@ -3,7 +3,7 @@
  *
  * Koa hands a DAV request over whole (`ctx.respond = false`); it answers the operator's pages itself. Those
  * are at /metrics and /healthz only where no file of the share can have these names, and always below
- * /.coda/.
+ * /.coda/. The rest of /.coda/ is a folder of the share (coda-folder.ts).
  */
 import http from 'node:http';
 import https from 'node:https';
@@ -15,6 +15,7 @@ import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import { basicAuthentication, type Authenticate } from '../access/basic-authentication.js';
 import type { Users } from '../access/users.js';
+import { CodaFolder } from './coda-folder.js';
 import { createDoor, type Door } from './door.js';
 import type { Share } from './exchange.js';
 import { methods } from './methods.js';
@@ -65,10 +66,15 @@ export interface WebdavApp {
   readonly onCheckContinue: http.RequestListener;
   /** For sockets on which nothing came or went for a while. */
   readonly onTimeout: (socket: Socket) => void;
+  /** Ends what would go on for ever. */
+  close(): void;
 }
 
 export function createWebdavApp(options: WebdavAppOptions): WebdavApp {
-  const { share, authenticate, registry = new Registry() } = options;
+  const { authenticate, registry = new Registry() } = options;
+  const { venus, clock } = options.share;
+  let isClosing = false;
+  const share = { ...options.share, venus: new CodaFolder(venus, clock), isClosing: () => isClosing };
   const { idleMs = usualIdleMs } = options;
   const working = new WeakMap<Socket, http.IncomingMessage>();
   const awaitingContinue = new WeakSet<http.IncomingMessage>();
@@ -90,6 +96,9 @@ export function createWebdavApp(options: WebdavAppOptions): WebdavApp {
   app.use((ctx) => handOver(ctx, door, awaitingContinue.has(ctx.req)));
   const onRequest = app.callback();
   return {
+    close: () => {
+      isClosing = true;
+    },
     onRequest: (request, response) => void onRequest(request, response),
     onCheckContinue: (request, response) => {
       awaitingContinue.add(request);
@@ -131,7 +140,10 @@ export async function startWebdav(options: WebdavOptions): Promise<RunningWebdav
   server.on('error', (error) => log.error('listening failed', { error: error.message }));
   return {
     url: urlOf(server.address() as AddressInfo, listen.host, tls !== undefined, share.prefix),
-    close: () => closed(server, clock),
+    close: () => {
+      app.close();
+      return closed(server, clock);
+    },
   };
 }
 

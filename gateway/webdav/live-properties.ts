@@ -5,6 +5,7 @@
  * as long as Venus returns the same status. The others change with time and locks.
  */
 import type { ObjectStatus } from '../../venus/interface.js';
+import { conflictNames, conflictProperties, isoTime } from './conflict-properties.js';
 import { etagOf } from './etag.js';
 import { formatHttpDate } from './http-date.js';
 import { mediaTypeOf } from './media-type.js';
@@ -30,6 +31,7 @@ export const statusProperties: ReadonlyMap<string, PropertyXml> = new Map<string
   ['{DAV:}resourcetype', resourceType],
   ['{DAV:}supportedlock', () => supportedLock],
   ['{urn:schemas-microsoft-com:}Win32LastModifiedTime', win32LastModified],
+  ...conflictProperties,
 ]);
 
 /** Those that PROPFIND computes anew each time. */
@@ -56,8 +58,16 @@ export const windowsAllpropNames = allpropNames.slice(0, 4);
 /** The only dead property that a Windows listing needs. */
 export const windowsAttributesName = '{urn:schemas-microsoft-com:}Win32FileAttributes';
 
-/** What propname lists of an object beside its dead properties. */
-export const propnameNames: readonly string[] = [...allpropNames, '{DAV:}displayname', ...quotaNames];
+/**
+ * What propname lists of an object beside its dead properties. Those of conflicts are told by name only: a listing
+ * stays small, and a sibling is known by its name.
+ */
+export const propnameNames: readonly string[] = [
+  ...allpropNames,
+  '{DAV:}displayname',
+  ...quotaNames,
+  ...conflictNames,
+];
 
 /**
  * Properties in DAV: that PROPPATCH may set although RFC 4918 defines them: it asks that these two be not
@@ -100,8 +110,7 @@ function win32LastModified({ modified }: ObjectStatus): string {
   return `<Z:${name} xmlns:Z="urn:schemas-microsoft-com:">${formatHttpDate(modified)}</Z:${name}>`;
 }
 
-/** `time` (milliseconds since 1970) in whole seconds; a time that has no such form becomes 1970. */
+/** `time` (milliseconds since 1970) in whole seconds. */
 function formatRfc3339(time: number): string {
-  const inRange = time >= -62_167_219_200_000 && time < 253_402_300_800_000;
-  return `${new Date(inRange ? time : 0).toISOString().slice(0, 19)}Z`;
+  return `${isoTime(time).slice(0, 19)}Z`;
 }

@@ -184,6 +184,16 @@ export class LockTable implements Locks, HeldLocks {
     await Promise.all(dropped.map((lock) => this.#venus.leases.remove(lock.token)));
   }
 
+  async adopt(former: Fid, fid: Fid): Promise<void> {
+    for (const lock of this.locksOn(former)) {
+      const adopted = { ...lock, fid };
+      this.#replace(adopted);
+      await this.#venus.leases.put(leaseOf(adopted));
+      // Released while it was written: it stays released.
+      if (!this.#byToken.has(lock.token)) await this.#venus.leases.remove(lock.token);
+    }
+  }
+
   /** Walks the table's own locks, not the tree. */
   async obstaclesBelow(
     caller: Caller,

@@ -1,4 +1,5 @@
 /** The methods of the share by name. */
+import { withinLimits } from './coda-path.js';
 import { copy } from './copy.js';
 import { remove } from './delete.js';
 import type { Method } from './exchange.js';
@@ -12,7 +13,7 @@ import { proppatch } from './proppatch.js';
 import { put } from './put.js';
 import { unlock } from './unlock.js';
 
-export const methods: Readonly<Record<MethodName, Method>> = {
+const everywhere: Readonly<Record<MethodName, Method>> = {
   OPTIONS: options,
   GET: get,
   HEAD: get,
@@ -26,3 +27,7 @@ export const methods: Readonly<Record<MethodName, Method>> = {
   LOCK: lock,
   UNLOCK: unlock,
 };
+
+export const methods: Readonly<Record<string, Method>> = Object.fromEntries(
+  Object.entries(everywhere).map(([name, method]) => [name, withinLimits(method)]),
+);

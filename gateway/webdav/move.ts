@@ -5,10 +5,10 @@ import { DavError } from './exchange.js';
 import type { Intent } from './exchange.js';
 import { modificationTimeOf } from './modification-time.js';
 import { depthOf } from './target.js';
-import { occupied, transferOf } from './transfer.js';
+import { occupied, transferOf, type Transfer } from './transfer.js';
 
 export async function move(exchange: Exchange): Promise<Answer> {
-  const { share, caller, path } = exchange;
+  const { share, path } = exchange;
   const transfer = await transferOf(exchange);
   const { source, target, targetPath, to, overwrite } = transfer;
   if (source.object.kind === 'directory') depthOf(exchange, ['infinity'], 'infinity');
@@ -27,11 +27,22 @@ export async function move(exchange: Exchange): Promise<Answer> {
   ];
   await share.locks.dropAll(gone);
   const modified = modificationTimeOf(exchange.headers);
-  if (modified !== undefined) await share.venus.setModified(caller, source.object.fid, modified);
+  if (modified !== undefined) await setModified(exchange, transfer, modified);
   return {
     status: replaced ? 204 : 201,
     ...(modified === undefined ? {} : { headers: { 'X-OC-Mtime': 'accepted' } }),
   };
+}
+
+/** What was a version in conflict is another object now. */
+async function setModified(
+  { share, caller }: Exchange,
+  { source, targetPath }: Transfer,
+  modified: number,
+): Promise<void> {
+  const isSibling = source.object.conflict?.kind === 'sibling';
+  const moved = isSibling ? (await share.venus.lookup(caller, targetPath)).object : source.object;
+  if (moved !== null) await share.venus.setModified(caller, moved.fid, modified);
 }
 
 async function rename(

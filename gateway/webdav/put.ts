@@ -62,6 +62,11 @@ export async function put(exchange: Exchange): Promise<Answer> {
     await writer.abort();
     throw closeFailure(exchange, error);
   }
+  const { object } = place;
+  // A version in conflict that is written to is another object afterwards: to its locks it is the same.
+  if (object?.conflict?.kind === 'sibling') {
+    await share.locks.adopt(object.fid, outcome.status.fid);
+  }
   logClose(exchange, outcome);
   return putAnswer(exchange, outcome, modified !== undefined);
 }

@@ -152,7 +152,7 @@ export class ArchiveReader {
 
 function headingOf(bytes: Buffer): Heading {
   const heading = parsed(headingSchema, bytes, 'its heading is malformed');
-  if (heading.version === formatVersion) return heading;
+  if (heading.version >= 1 && heading.version <= formatVersion) return heading;
   throw new Failure(
     'incompatible',
     'venus.archive',

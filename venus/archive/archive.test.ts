@@ -452,8 +452,8 @@ t.test('forged archives get nothing', async (t) => {
   await t.rejects(restore(share, Buffer.concat([trailing.subarray(0, -endBytes), header('tree/z', 0)])), {
     message: /behind its seal/,
   });
-  const later = Buffer.from(trailing.toString('latin1').replace('"version": 1', '"version": 2'), 'latin1');
-  await t.rejects(restore(share, later), { kind: 'incompatible', message: /has format 2/ });
+  const later = Buffer.from(trailing.toString('latin1').replace('"version": 2', '"version": 3'), 'latin1');
+  await t.rejects(restore(share, later), { kind: 'incompatible', message: /has format 3/ });
   await t.rejects(restore(share, Buffer.from('PK\u0003\u0004'.padEnd(2000, 'x'))), invalid);
   t.same(await treeOf(share), before, 'the share is as it was');
 
@@ -511,6 +511,68 @@ t.test('an empty log, lost contents, a full disk', async (t) => {
     '/docs/letter.txt': /^quick /,
     '/docs/letter (restored ann 2026-01-02 03.05.05).txt': /^dear everybody /,
   });
+});
+
+t.test('what was decided about a file in conflict is told, and is not decided anew', async (t) => {
+  const share = await morning();
+  const gateway = await day(share);
+  const { fid, version } = await at(gateway, '/docs/plan.txt');
+  const dismiss = version === null ? [] : [version];
+  const common = { time: start, author: 'ann', host: 'g1', base: {} };
+  const storeId = `${archiverVenus}:999999` as Mutation['storeId'];
+  const repair = (given: Fid, number = 90): ArchivedEntry => {
+    const record: Mutation = {
+      op: 'repair',
+      storeId,
+      ...common,
+      fid: given,
+      dismiss,
+      accept: { name: 'plan.txt' },
+    };
+    return { sequence: number, volume: 'root', reason: null, records: [record] };
+  };
+  const gone = (await at(share, '/gone.txt')).fid;
+  const archive = await archiveOf(gateway, [...entriesOf(gateway), repair(fid), repair(gone, 91)]);
+  const { notes } = await restore(evening(share), archive);
+  t.same(
+    notes,
+    ['"/docs/plan.txt" was in conflict and is not decided anew: look at it'],
+    'not of a removed one',
+  );
+  const foreign = (await restore(evening(share), archive, 'other')).notes;
+  t.ok(foreign.includes(notes[0] ?? ''));
+  const known = async (): Promise<Record<string, number>> => ({ [archiverVenus]: 999_999 });
+  const there = await restoreArchive(pieces(archive), { ...shareOf(evening(share)), known });
+  t.notOk(
+    there.notes.some((note) => note.includes('conflict')),
+    'nor where it has arrived',
+  );
+  const sly = Buffer.from(
+    archive.toString('latin1').replace('"accept":{"name":"plan', '"accept":{"name":"../x'),
+    'latin1',
+  );
+  await t.rejects(restore(evening(share), sly), {
+    ...invalid,
+    message: /line \d+ of its changes is malformed/,
+  });
+});
+
+t.test('an archive of the first format is read', async (t) => {
+  const share = await morning();
+  const gateway = await day(share);
+  const before = entriesOf(gateway).map((entry) => ({ ...entry, records: entry.records.map(asBefore) }));
+  const archive = await archiveOf(gateway, before);
+  const other = evening(share);
+  t.same((await restore(other, archive)).notes, []);
+  t.same(await treeOf(other), await treeOf(gateway));
+
+  /** Without the name of the gateway and the time of saving. */
+  function asBefore(record: Mutation): Mutation {
+    const { host: _host, ...rest } = record;
+    if (rest.op !== 'store') return rest as Mutation;
+    const { saved: _saved, ...store } = rest;
+    return store as Mutation;
+  }
 });
 
 t.test('names and headers, for any names', (t) => {

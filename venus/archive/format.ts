@@ -11,7 +11,8 @@
  * AR-2  Whoever reads it to its end knows that every byte is as it was written.
  */
 import { z } from 'zod';
-import { limits, mutationSchema, nameFault, type Fid, type Mutation } from '../../vice/interface/index.js';
+import { limits, nameFault, type Fid, type Mutation } from '../../vice/interface/index.js';
+import { storedRecordSchema } from '../log/earlier-record.js';
 
 export const parts = {
   heading: 'coda-log.json',
@@ -21,7 +22,8 @@ export const parts = {
   seal: 'coda-log.sha256',
 } as const;
 
-export const formatVersion = 1;
+/** 2: records say at which gateway, may be repairs. What was written as 1 is still read. */
+export const formatVersion = 2;
 
 /** Bounds for whoever reads. */
 export const bounds = {
@@ -61,7 +63,9 @@ export const lineSchema: z.ZodType<Line> = z.strictObject({
     z.string(),
     z.string().refine((path) => namesOf(path) !== undefined),
   ),
-  record: mutationSchema.refine((record) => namesIn(record).every((name) => nameFault(name) === undefined)),
+  record: storedRecordSchema.refine((record) =>
+    namesIn(record).every((name) => nameFault(name) === undefined),
+  ),
 });
 
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
@@ -78,6 +82,7 @@ export function namesOf(path: string): readonly string[] | undefined {
 
 function namesIn(record: Mutation): readonly string[] {
   if (record.op === 'rename') return [record.fromName, record.toName];
+  if (record.op === 'repair') return record.accept === null ? [] : [record.accept.name];
   return 'name' in record ? [record.name] : [];
 }
 

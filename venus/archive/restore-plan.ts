@@ -54,6 +54,13 @@ export interface Attributes extends Act {
   readonly owner: string | undefined;
 }
 
+/** What a person had decided about a file or directory in conflict. */
+export interface Repaired extends Act {
+  readonly fid: Fid;
+  /** Of the last decision. */
+  readonly version: StoreId;
+}
+
 /** A step in the namespace. Of each object there is at most one: to what became of it in the end. */
 export type Step = Act & { readonly fid: Fid } & (
     | { readonly step: 'make' }
@@ -69,6 +76,7 @@ export interface RestorePlan {
   readonly made: ReadonlyMap<Fid, Made>;
   readonly stores: readonly Stored[];
   readonly attributes: readonly Attributes[];
+  readonly repairs: readonly Repaired[];
   /** Objects that were there before, which the archive moves or removes. */
   readonly leaving: ReadonlySet<Fid>;
   /** What the archive's author had seen of each object, the archive's own changes included. */
@@ -97,6 +105,7 @@ class Planner {
   readonly #steps = new Map<Fid, Step>();
   readonly #stores = new Map<Fid, Stored>();
   readonly #attributes = new Map<Fid, Attributes>();
+  readonly #repairs = new Map<Fid, Repaired>();
   readonly #seen = new Map<Fid, StoreIdVector>();
   readonly #paths = new Map<Fid, string>();
 
@@ -147,6 +156,9 @@ class Planner {
       case 'store':
         this.#store(act, fid, { ...record, version: record.storeId });
         break;
+      case 'repair':
+        this.#repairs.set(fid, { ...act, fid, version: record.storeId });
+        break;
       case 'setprops':
         this.#set(act, fid, (before) => withProperties(before, record.set, record.remove));
         break;
@@ -170,6 +182,7 @@ class Planner {
       made: this.#made,
       stores: [...this.#stores.values()],
       attributes: [...this.#attributes.values()],
+      repairs: [...this.#repairs.values()],
       leaving: new Set([...this.#steps.values()].flatMap(({ step, fid }) => (step === 'make' ? [] : [fid]))),
       seen: this.#seen,
       paths: this.#paths,

@@ -4,7 +4,7 @@
  *
  * First what was made, moved and removed, in the order of the log; then contents, as they come; last properties.
  */
-import { Failure, isFailure } from '../../vice/interface/index.js';
+import { Failure, isFailure, knows } from '../../vice/interface/index.js';
 import type { Restored } from '../interface.js';
 import { ArchiveReader } from './archive-reader.js';
 import { RestoreAttributes } from './restore-attributes.js';
@@ -12,7 +12,7 @@ import { RestoreFiles } from './restore-files.js';
 import { RestoreNames } from './restore-names.js';
 import { RestoreOutcome } from './restore-outcome.js';
 import { RestorePlaces } from './restore-places.js';
-import { planRestore, type RestorePlan, type Stored } from './restore-plan.js';
+import { planRestore, type Repaired, type RestorePlan, type Stored } from './restore-plan.js';
 import type { RestoreTarget } from './restore-target.js';
 
 /**
@@ -75,5 +75,15 @@ class Restoration {
     await reader.end();
     for (const store of stores) if (store.length === 0) await files.restoreEmpty(store);
     await properties.restore(attributes);
+    for (const repaired of this.#plan.repairs) await this.#noteRepaired(repaired);
+  }
+
+  /** What a person had decided about versions that are elsewhere by now, if at all, is for a person to decide again. */
+  async #noteRepaired(repaired: Repaired): Promise<void> {
+    const { fid, version } = repaired;
+    const known = this.#isSameRealm ? await this.#target.known(fid) : null;
+    if (known !== null && knows(known, version)) return;
+    const name = JSON.stringify(this.#plan.paths.get(fid) ?? fid);
+    this.outcome.note(repaired, `${name} was in conflict and is not decided anew: look at it`);
   }
 }

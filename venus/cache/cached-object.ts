@@ -1,7 +1,7 @@
 /** One object in the cache, with what makes it valid. */
 import { z } from 'zod';
-import { statusSchema, type VnodeStatus } from '../../vice/interface/index.js';
-import type { ObjectStatus } from '../interface.js';
+import { conflictsOf, statusSchema, type VnodeStatus } from '../../vice/interface/index.js';
+import type { Conflict, ObjectStatus } from '../interface.js';
 
 export interface CachedObject {
   readonly status: VnodeStatus;
@@ -11,7 +11,7 @@ export interface CachedObject {
   readonly epoch: number;
   /** A callback break named it since. */
   readonly suspect: boolean;
-  /** Of a directory: all of its names are cached. */
+  /** Of a directory: all of its names are cached, and `status.names` is their digest. */
   readonly complete: boolean;
   /** Those names are of an earlier time than its status: they serve only those who cannot ask. */
   readonly stale: boolean;
@@ -31,14 +31,19 @@ export function objectRow(object: CachedObject): z.infer<typeof row> {
   return { status, epoch, suspect, complete, stale };
 }
 
-/** The object in a stored row. @throws ZodError when another version wrote it */
-export function objectFromRow(value: unknown): CachedObject {
-  const { status, epoch, suspect, complete, stale } = row.parse(value);
-  return { status, view: viewOf(status), epoch, suspect, complete, stale };
+/**
+ * The object in a stored row, as it is seen under `name` (see viewOf); undefined when another version of this program
+ * wrote it: then it is as if it were not cached.
+ */
+export function objectFromRow(value: unknown, name: string | null = null): CachedObject | undefined {
+  const parsed = row.safeParse(value);
+  if (!parsed.success) return undefined;
+  const { status, epoch, suspect, complete, stale } = parsed.data;
+  return { status, view: viewOf(status, name), epoch, suspect, complete, stale };
 }
 
-/** `status` as gateways see it. */
-export function viewOf(status: VnodeStatus): ObjectStatus {
+/** `status` as gateways see it. `name`: where it bears another one than it was given; else null. */
+export function viewOf(status: VnodeStatus, name: string | null = null): ObjectStatus {
   return Object.freeze({
     fid: status.fid,
     kind: status.kind,
@@ -51,5 +56,27 @@ export function viewOf(status: VnodeStatus): ObjectStatus {
     author: status.author,
     properties: Object.freeze({ ...status.properties }),
     target: status.target,
+    conflict: conflictOf(status, name),
   });
+}
+
+function conflictOf(status: VnodeStatus, name: string | null): Conflict | null {
+  const [kind] = conflictsOf(status, name);
+  if (kind === undefined) return null;
+  const [place] = status.places;
+  const { data } = status;
+  const made = kind === 'versions' && data !== null ? { ...data, time: data.saved } : place;
+  return Object.freeze({
+    kind,
+    author: made?.author ?? status.author,
+    host: made?.host ?? '',
+    time: made?.time ?? status.modified,
+    wanted: place?.name ?? '',
+    vector: Object.freeze({ ...status.vv }),
+  });
+}
+
+/** Whether two views of one object, all else being equal, tell the same of its conflict. */
+export function isSameConflict({ conflict: a }: ObjectStatus, { conflict: b }: ObjectStatus): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

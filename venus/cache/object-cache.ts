@@ -3,9 +3,11 @@
  * checked and applied here exactly as the servers do.
  *
  * Rows: `v/<fid>` an object; `e/<fid>/<name>` one name of a directory.
- * OC-1  A directory is `complete` only while every one of its names has its row.
+ * OC-1  A directory is `complete` only while every one of its names has its row; `status.names` is then their digest.
+ * OC-2  What is cached of an object in conflict is in `conflicts`.
  */
 import {
+  conflictsOf,
   seal,
   unseal,
   type DirectoryEntry,
@@ -16,7 +18,9 @@ import {
 } from '../../vice/interface/index.js';
 import { z } from 'zod';
 import { parseFid } from '../../vice/interface/index.js';
-import { objectFromRow, objectRow, viewOf, type CachedObject } from './cached-object.js';
+import type { ObjectStatus } from '../interface.js';
+import { isSameConflict, objectFromRow, objectRow, viewOf, type CachedObject } from './cached-object.js';
+import { ConflictIndex, type ConflictListener } from './conflict-index.js';
 import { RecentMap } from './recent-map.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
@@ -30,12 +34,14 @@ const nameRow = z.tuple([
 type Names = Map<string, DirectoryEntry>;
 
 export class ObjectCache implements Tree {
+  readonly conflicts: ConflictIndex;
   readonly #buffer: WriteBuffer;
   readonly #objects = new RecentMap<Fid, CachedObject>(hotObjects, () => 1);
   readonly #names = new RecentMap<Fid, Names>(hotNames, (names) => names.size + 1);
 
-  constructor(buffer: WriteBuffer) {
+  constructor(buffer: WriteBuffer, onConflict?: ConflictListener) {
     this.#buffer = buffer;
+    this.conflicts = new ConflictIndex(buffer, onConflict);
   }
 
   get(fid: Fid): CachedObject | undefined {
@@ -43,14 +49,16 @@ export class ObjectCache implements Tree {
     if (hot !== undefined) return hot;
     const stored = this.#buffer.get(`v/${fid}`);
     if (stored === undefined) return undefined;
-    const object = objectFromRow(unseal(stored));
-    this.#objects.set(fid, object);
+    const object = objectFromRow(unseal(stored), this.conflicts.get(fid)?.name);
+    if (object !== undefined) this.#objects.set(fid, object);
     return object;
   }
 
   put(object: CachedObject): void {
-    this.#objects.set(object.status.fid, object);
-    this.#buffer.put(`v/${object.status.fid}`, seal(objectRow(object)));
+    const { fid } = object.status;
+    this.#objects.set(fid, object);
+    this.#buffer.put(`v/${fid}`, seal(objectRow(object)));
+    this.#noteConflicts(object.status, this.conflicts.get(fid)?.name ?? null);
   }
 
   /**
@@ -60,7 +68,7 @@ export class ObjectCache implements Tree {
   putStatus(status: VnodeStatus, epoch: number, complete: boolean, stale = false): CachedObject {
     const before = this.get(status.fid);
     const same = before !== undefined && sameCounts(before.status.known, status.known);
-    const view = same ? before.view : viewOf(status);
+    const view = this.#viewOf(same ? before : undefined, status);
     const object: CachedObject = { status, view, epoch, suspect: false, complete, stale };
     const unchanged =
       same &&
@@ -68,6 +76,8 @@ export class ObjectCache implements Tree {
       !before.suspect &&
       before.complete === complete &&
       before.stale === stale &&
+      before.status.names === status.names &&
+      before.status.parent === status.parent &&
       sameCounts(before.status.vv, status.vv);
     if (!unchanged) this.put(object);
     return object;
@@ -114,6 +124,7 @@ export class ObjectCache implements Tree {
     }
     this.#objects.delete(fid);
     this.#buffer.remove(`v/${fid}`);
+    this.conflicts.remove(fid);
   }
 
   /** The names of a complete directory. Do not keep over an await: later changes show in it. */
@@ -124,11 +135,17 @@ export class ObjectCache implements Tree {
   /** Makes `entries` the names of `directory`. The caller marks the object complete in the same turn. */
   setNames(directory: Fid, entries: ReadonlyMap<string, DirectoryEntry>): void {
     const before = this.#load(directory);
-    for (const name of before.keys()) if (!entries.has(name)) this.#buffer.remove(`e/${directory}/${name}`);
-    for (const entry of entries.values()) {
-      if (before.get(entry.name)?.fid !== entry.fid) this.#putName(directory, entry);
+    for (const entry of before.values()) {
+      if (entries.has(entry.name)) continue;
+      this.#buffer.remove(`e/${directory}/${entry.name}`);
+      this.#loseName(directory, entry);
     }
     this.#names.set(directory, new Map(entries));
+    for (const entry of entries.values()) {
+      if (before.get(entry.name)?.fid === entry.fid) continue;
+      this.#putName(directory, entry);
+      this.#takeName(directory, entry);
+    }
   }
 
   bind(directory: Fid, entry: DirectoryEntry): void {
@@ -136,10 +153,14 @@ export class ObjectCache implements Tree {
     names.set(entry.name, entry);
     this.#names.set(directory, names);
     this.#putName(directory, entry);
+    // A change of ours gives an object the name that it asks for.
+    if (this.conflicts.get(entry.fid) !== undefined) this.#takeName(directory, entry);
   }
 
   unbind(directory: Fid, name: string): void {
     const names = this.#load(directory);
+    const entry = names.get(name);
+    if (entry !== undefined) this.#loseName(directory, entry);
     names.delete(name);
     this.#names.set(directory, names);
     this.#buffer.remove(`e/${directory}/${name}`);
@@ -162,6 +183,46 @@ export class ObjectCache implements Tree {
 
   isEmpty(directory: Fid): boolean {
     return this.#load(directory).size === 0;
+  }
+
+  /** The view of `status`, which knows the same updates as `before`: the same value unless its conflict has changed. */
+  #viewOf(before: CachedObject | undefined, status: VnodeStatus): ObjectStatus {
+    const known = this.conflicts.get(status.fid);
+    const isQuiet = known === undefined && before?.view.conflict === null;
+    if (before !== undefined && isQuiet && conflictsOf(status, null).length === 0) return before.view;
+    const view = viewOf(status, known?.name);
+    return before !== undefined && isSameConflict(before.view, view) ? before.view : view;
+  }
+
+  /** `name`: what it bears, where that is known not to be what it was given. */
+  #noteConflicts(status: VnodeStatus, name: string | null): void {
+    const kinds = conflictsOf(status, name);
+    if (kinds.length === 0) return this.conflicts.remove(status.fid);
+    const bears = kinds.includes('name') ? name : null;
+    this.conflicts.set(status.fid, { kinds, parent: status.parent, name: bears });
+  }
+
+  /** An object has come to bear a name: perhaps not the one that it was given. */
+  #takeName(directory: Fid, { fid, name }: DirectoryEntry): void {
+    const object = this.get(fid);
+    if (object?.status.parent !== directory) return;
+    const isOther = object.status.places[0]?.name !== name;
+    if (isOther || this.conflicts.get(fid) !== undefined) this.#rename(object, name);
+  }
+
+  /** What bears no name here any more is not known to bear another one than it was given. */
+  #loseName(directory: Fid, { fid, name }: DirectoryEntry): void {
+    const known = this.conflicts.get(fid);
+    if (known?.name !== name || known.parent !== directory) return;
+    const object = this.get(fid);
+    if (object !== undefined) this.#rename(object, null);
+  }
+
+  #rename(object: CachedObject, name: string | null): void {
+    const { status } = object;
+    this.#noteConflicts(status, name);
+    const view = viewOf(status, name);
+    if (!isSameConflict(object.view, view)) this.#objects.set(status.fid, { ...object, view });
   }
 
   #putName(directory: Fid, entry: DirectoryEntry): void {

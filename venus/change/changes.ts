@@ -3,18 +3,9 @@
  * reintegrator says so. A change that the servers refuse because somebody else was faster is checked again against
  * what they have now: it then succeeds, or fails for the reason that its author should see.
  */
-import {
-  Failure,
-  isFailure,
-  volumeOf,
-  type Fid,
-  type Mutation,
-  type StoreId,
-  type StoreIdVector,
-} from '../../vice/interface/index.js';
-import type { Clock } from '../../vice/seam/clock.js';
-import type { CachedObject } from '../cache/cached-object.js';
-import type { ObjectCache } from '../cache/object-cache.js';
+import { Failure, isFailure, volumeOf, type Fid, type Mutation } from '../../vice/interface/index.js';
+import { fileOf, siblingVersion, siblingView } from '../conflict/sibling.js';
+import { objectOrSibling } from '../conflict/siblings.js';
 import type {
   Caller,
   Expectation,
@@ -25,13 +16,11 @@ import type {
   WriteOutcome,
   WriteTarget,
 } from '../interface.js';
-import type { Reintegrator } from '../reintegration/reintegrator.js';
 import type { Committed } from '../reintegration/waiters.js';
 import type { Transfer } from '../reintegration/staging.js';
-import type { Identity } from '../store/identity.js';
-import type { Fetcher } from '../volume/fetch.js';
-import type { Volume } from '../volume/volume.js';
-import { copyRecords, type Common, type MakeCommon } from './copying.js';
+import type { Contents } from './contents.js';
+import { copyRecords } from './copying.js';
+import type { Common, Draft, Drafting } from './drafting.js';
 import {
   attempts,
   changed,
@@ -41,23 +30,18 @@ import {
   isDirectory,
   isOutdated,
   retrying,
+  undecided,
 } from './expectation.js';
-import { inside, Latches, named, whole, type LatchRequest } from './latches.js';
-import { checkName, findEntry } from './namespace.js';
-import { subtreeRecords } from './subtree.js';
+import { inside, named, whole } from './latches.js';
+import { checkName } from './namespace.js';
+import { asFile, isSame, isVersion, type Bound } from './names.js';
+import { mustNotContain, subtreeRecords } from './subtree.js';
+import { dismissal, firstStore, storeOver } from './version-records.js';
+import { VersionMoves } from './version-moves.js';
 
 /** A tree up to this many objects is replaced in one entry of the log, so in one transaction. */
 const atomicObjects = 90;
 const removalsAtOnce = 64;
-
-export interface ChangesWorld {
-  readonly cache: ObjectCache;
-  readonly fetcher: Fetcher;
-  readonly reintegrator: Reintegrator;
-  readonly identity: Identity;
-  readonly clock: Clock;
-  readonly volume: (fid: Fid) => Volume;
-}
 
 /** Contents that are in the cache and, for large ones, on their way to the servers. */
 export interface Body {
@@ -70,48 +54,54 @@ export interface Stored extends WriteOutcome {
   readonly committed: Committed;
 }
 
-export class Changes {
-  readonly #world: ChangesWorld;
-  readonly #latches = new Latches();
+interface Removal {
+  readonly expect?: Expectation | undefined;
+  /** Of a file in conflict all versions. */
+  readonly whole?: boolean;
+}
 
-  constructor(world: ChangesWorld) {
-    this.#world = world;
+export class Changes {
+  readonly #drafting: Drafting;
+  readonly #contents: Contents;
+  readonly #versionMoves: VersionMoves;
+
+  constructor(drafting: Drafting, contents: Contents) {
+    this.#drafting = drafting;
+    this.#contents = contents;
+    const remove = (caller: Caller, where: Name): Promise<void> =>
+      this.remove(caller, where.parent, where.name);
+    this.#versionMoves = new VersionMoves(drafting, contents, remove);
   }
 
   /** The close of a written file. @see Writer.close */
   store(caller: Caller, target: WriteTarget, body: Body): Promise<Stored> {
     checkName(target.name);
-    return this.#change([inside(target.parent), named(target)], async () => {
-      const { existing, volume } = await this.#target(target);
+    const { world, names } = this.#drafting;
+    return this.#drafting.change([inside(target.parent), named(target)], async () => {
+      const existing = await names.find(target);
       expect(target.expect, existing);
-      if (existing !== undefined && existing.status.kind !== 'file') throw isDirectory(existing.status.fid);
-      const fid = existing?.status.fid ?? this.#world.identity.newFid(volume.id);
-      const modified = target.modified ?? this.#world.clock.wall();
-      const committed = await this.#world.reintegrator.submit(volume, {
-        transfers: new Map([[body.digest, body.transfers]]),
-        records: (newStoreId) => {
-          const common = this.#common(caller);
-          const stored = (base: StoreIdVector): Mutation => ({
-            op: 'store',
-            ...common(newStoreId(), { [fid]: base }),
-            fid,
-            length: body.length,
-            digest: body.digest,
-            modified,
-          });
-          if (existing !== undefined) return [stored(existing.status.known)];
-          const create: Mutation = {
-            op: 'create',
-            ...common(newStoreId(), this.#known(target.parent)),
-            parent: target.parent,
-            name: target.name,
-            fid,
-            mode: 0o644,
-          };
-          return [create, stored({})];
-        },
-      });
-      return { created: existing === undefined, status: this.#view(fid), committed };
+      if (existing !== undefined && existing.view.kind !== 'file') throw isDirectory(existing.view.fid);
+      const fid = existing?.object.status.fid ?? this.#drafting.newFid(target.parent);
+      const { digest, length, transfers } = body;
+      const contents = { digest, length, modified: target.modified ?? world.clock.wall() };
+      let stored: Mutation | undefined;
+      const records = ({ make, seen }: Draft): readonly Mutation[] => {
+        if (existing !== undefined) {
+          const { object, version } = existing;
+          stored = storeOver(object.status, version, contents, make({ [fid]: object.status.known }));
+          return [stored];
+        }
+        const { parent, name } = target;
+        const made = { ...make(seen(parent)), parent, name, fid, mode: 0o644 };
+        return [{ op: 'create', ...made }, firstStore(fid, contents, make({ [fid]: {} }))];
+      };
+      const committed = await this.#drafting.submit(
+        target.parent,
+        caller,
+        records,
+        new Map([[digest, transfers]]),
+      );
+      return { created: existing === undefined, status: this.#view(fid, stored), committed };
     });
   }
 
@@ -138,19 +128,8 @@ export class Changes {
   }
 
   /** @see Venus.remove */
-  async remove(caller: Caller, parent: Fid, name: string, expectation?: Expectation): Promise<void> {
-    const where = { parent, name };
-    for (let attempt = 1; ; attempt += 1) {
-      const found = await this.#existing(where);
-      expect(expectation, found);
-      if (found.status.kind !== 'directory') return this.#removeObject(caller, where, found, expectation);
-      try {
-        return await this.#removeTree(caller, where, found);
-      } catch (error) {
-        // Somebody put something into it meanwhile, or took something out.
-        if (attempt >= attempts || !isOutdated(error)) throw error;
-      }
-    }
+  remove(caller: Caller, parent: Fid, name: string, expectation?: Expectation): Promise<void> {
+    return this.#remove(caller, { parent, name }, { expect: expectation });
   }
 
   /** @see Venus.rename */
@@ -161,41 +140,43 @@ export class Changes {
     options: ReplaceOptions,
   ): Promise<{ readonly replaced: boolean }> {
     checkName(to.name);
-    const source = await this.#existing(from);
-    const target = (await this.#target(to)).existing;
-    const isReplaced = target !== undefined && target.status.fid !== source.status.fid;
-    const stored = { parent: to.parent, name: await this.#entryName(to) };
-    const tree = isReplaced ? await this.#subtree(caller, stored, target, options) : undefined;
+    const { names } = this.#drafting;
+    const source = await names.existing(from);
+    const target = await names.find(to);
+    const isReplaced = target !== undefined && !isSame(target, source);
+    if (source.version !== null || (isReplaced && isVersion(target))) {
+      return this.#versionMoves.move(caller, from, to, options);
+    }
+    if (isReplaced) mustNotContain(this.#drafting.world.cache, target.view.fid, from.parent);
+    const tree = isReplaced ? await this.#subtree(caller, to, target, options) : undefined;
     const latches = [inside(from.parent), inside(to.parent), named(from), named(to)];
-    if (source.status.kind === 'directory') latches.push({ key: 'a/rename', mode: 'exclusive' });
-    if (isReplaced && target.status.kind === 'directory') latches.push(whole(target.status.fid));
-    return this.#change(latches, async () => {
-      const moved = await this.#existing(from);
-      const { existing, volume } = await this.#target(to);
-      const replaced = existing !== undefined && existing.status.fid !== moved.status.fid;
-      if (replaced && existing.status.fid !== target?.status.fid) throw changed(existing.status.fid);
+    if (source.view.kind === 'directory') latches.push({ key: 'a/rename', mode: 'exclusive' });
+    if (isReplaced && target.view.kind === 'directory') latches.push(whole(target.view.fid));
+    return this.#drafting.change(latches, async () => {
+      const moved = await names.existing(from);
+      const existing = await names.find(to);
+      const replaced = existing !== undefined && !isSame(existing, moved);
+      if (moved.version !== null) throw changed(moved.view.fid);
+      if (replaced && (existing.view.fid !== target?.view.fid || isVersion(existing))) {
+        throw changed(existing.view.fid);
+      }
       expect(options.expect, replaced ? existing : undefined);
       if (replaced && !options.replace) throw exists(to);
-      if (from.parent === to.parent && from.name === to.name) return { replaced: false };
-      if (volumeOf(from.parent) !== volumeOf(to.parent)) throw crossVolume(moved.status.fid);
-      const entry = await this.#entryName(from);
-      await this.#world.reintegrator.submit(volume, {
-        records: (newStoreId) => {
-          const common = this.#common(caller);
-          const removals = replaced ? (tree ?? (() => []))(newStoreId) : [];
-          const { fid } = moved.status;
-          const base = { ...this.#known(from.parent), ...this.#known(to.parent), ...this.#known(fid) };
-          const rename: Mutation = {
-            op: 'rename',
-            ...common(newStoreId(), base),
-            fromParent: from.parent,
-            fromName: entry,
-            toParent: to.parent,
-            toName: to.name,
-            fid,
-          };
-          return [...removals, rename];
-        },
+      if (from.parent === to.parent && moved.name === to.name) return { replaced: false };
+      const { fid } = moved.view;
+      if (volumeOf(from.parent) !== volumeOf(to.parent)) throw crossVolume(fid);
+      await this.#drafting.submit(to.parent, caller, (draft) => {
+        const removals = replaced ? (tree ?? (() => []))(draft) : [];
+        const rename: Mutation = {
+          op: 'rename',
+          ...draft.make(draft.seen(from.parent, to.parent, fid)),
+          fromParent: from.parent,
+          fromName: moved.name,
+          toParent: to.parent,
+          toName: to.name,
+          fid,
+        };
+        return [...removals, rename];
       });
       return { replaced };
     });
@@ -204,28 +185,38 @@ export class Changes {
   /** @see Venus.copy */
   async copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
     checkName(to.name);
-    const original = await this.#world.fetcher.fresh(source);
-    const { status } = original;
-    const target = (await this.#target(to)).existing;
+    const { names, world } = this.#drafting;
+    const original = await objectOrSibling(world.fetcher, source);
+    const { kind } = original.object.status;
+    const target = await names.find(to);
     if (target !== undefined && !options.replace) throw exists(to);
-    const sameKind = target === undefined || (target.status.kind === 'file' && status.kind === 'file');
-    if (!sameKind) await this.remove(caller, to.parent, to.name, options.expect);
+    const sameKind = target === undefined || (target.view.kind === 'file' && kind === 'file');
+    if (!sameKind && isVersion(target))
+      throw undecided(target.view.fid, 'only a file can take the place of a version');
+    if (!sameKind) {
+      mustNotContain(world.cache, target.view.fid, original.object.status.parent);
+      await this.remove(caller, to.parent, to.name, options.expect);
+    }
     const expectation = sameKind ? options.expect : undefined;
-    return this.#change([inside(to.parent), named(to)], async () => {
-      const { existing, volume } = await this.#target(to);
+    return this.#drafting.change([inside(to.parent), named(to)], async () => {
+      const existing = await names.find(to);
       expect(expectation, existing);
-      await this.#world.fetcher.fresh(source);
-      if (existing !== undefined && (!options.replace || existing.status.kind !== 'file')) throw exists(to);
-      const fid = existing?.status.fid ?? this.#world.identity.newFid(volume.id);
-      await this.#world.reintegrator.submit(volume, {
-        records: (newStoreId) => {
-          const common = this.#common(caller);
-          const make: MakeCommon = (base) => common(newStoreId(), base);
-          const { status: from } = this.#world.cache.get(source) ?? original;
-          return copyRecords(from, { ...to, fid, existing }, this.#known(to.parent), make);
-        },
-      });
-      return { created: target === undefined, status: this.#view(fid) };
+      const from = await objectOrSibling(world.fetcher, source);
+      if (existing !== undefined && (!options.replace || existing.view.kind !== 'file')) throw exists(to);
+      if (existing !== undefined && kind !== 'file') throw exists(to);
+      const fid = existing?.object.status.fid ?? this.#drafting.newFid(to.parent);
+      const release = await this.#hold(from);
+      let stored: Mutation | undefined;
+      try {
+        await this.#drafting.submit(to.parent, caller, (draft) => {
+          const records = copyRecords(asFile(from), { ...to, fid, existing }, draft);
+          stored = records.find(({ op }) => op === 'store');
+          return records;
+        });
+      } finally {
+        release();
+      }
+      return { created: target === undefined, status: this.#view(fid, stored) };
     });
   }
 
@@ -248,41 +239,51 @@ export class Changes {
     }));
   }
 
-  /** Holds the latches; where the servers refuse what the cache allowed, looks again. */
-  async #change<T>(latches: readonly LatchRequest[], work: () => Promise<T>): Promise<T> {
-    return this.#latches.with(latches, () => retrying(work));
-  }
-
   #make(caller: Caller, where: Name, record: (fid: Fid, common: Common) => Mutation): Promise<ObjectStatus> {
     checkName(where.name);
-    return this.#change([inside(where.parent), named(where)], async () => {
-      const { existing, volume } = await this.#target(where);
-      if (existing !== undefined) throw exists(where);
-      const fid = this.#world.identity.newFid(volume.id);
-      await this.#world.reintegrator.submit(volume, {
-        records: (newStoreId) => [record(fid, this.#common(caller)(newStoreId(), this.#known(where.parent)))],
-      });
+    return this.#drafting.change([inside(where.parent), named(where)], async () => {
+      if ((await this.#drafting.names.find(where)) !== undefined) throw exists(where);
+      const fid = this.#drafting.newFid(where.parent);
+      await this.#drafting.submit(fid, caller, ({ make, seen }) => [record(fid, make(seen(where.parent)))]);
       return this.#view(fid);
     });
   }
 
   #update(caller: Caller, fid: Fid, record: (common: Common) => Mutation): Promise<ObjectStatus> {
+    if (fileOf(fid) !== fid) {
+      const what =
+        'this is one version of a file in conflict: decide which one is to be, then change the file';
+      throw undecided(fid, what);
+    }
     return retrying(async () => {
-      await this.#world.fetcher.fresh(fid);
-      await this.#world.reintegrator.submit(this.#world.volume(fid), {
-        records: (newStoreId) => [record(this.#common(caller)(newStoreId(), this.#known(fid)))],
-      });
+      await this.#drafting.world.fetcher.fresh(fid);
+      await this.#drafting.submit(fid, caller, ({ make, seen }) => [record(make(seen(fid)))]);
       return this.#view(fid);
     });
   }
 
+  async #remove(caller: Caller, where: Name, removal: Removal): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const found = await this.#drafting.names.existing(where);
+      expect(removal.expect, found);
+      if (found.view.kind !== 'directory') return this.#removeObject(caller, where, found, removal);
+      try {
+        return await this.#removeTree(caller, where, found);
+      } catch (error) {
+        // Somebody put something into it meanwhile, or took something out.
+        if (attempt >= attempts || !isOutdated(error)) throw error;
+      }
+    }
+  }
+
   async #removeMembers(caller: Caller, directory: Fid): Promise<void> {
-    await this.#world.fetcher.directory(directory);
-    const names = [...(this.#world.cache.names(directory)?.keys() ?? [])];
+    const { fetcher, cache } = this.#drafting.world;
+    await fetcher.directory(directory);
+    const names = [...(cache.names(directory)?.keys() ?? [])];
     for (let start = 0; start < names.length; start += removalsAtOnce) {
       await Promise.all(
         names.slice(start, start + removalsAtOnce).map((name) =>
-          this.remove(caller, directory, name).catch((error: unknown) => {
+          this.#remove(caller, { parent: directory, name }, { whole: true }).catch((error: unknown) => {
             // Gone is what we wanted.
             if (!isFailure(error, 'not-found')) throw error;
           }),
@@ -291,104 +292,74 @@ export class Changes {
     }
   }
 
-  /** Removes one file or link that bears `where`. */
-  #removeObject(caller: Caller, where: Name, seen: CachedObject, expectation?: Expectation): Promise<void> {
-    const { fid } = seen.status;
-    return this.#change([inside(where.parent), named(where)], async () => {
-      const found = await this.#existing(where);
-      expect(expectation, found);
-      if (found.status.fid !== fid) throw changed(found.status.fid);
-      const name = await this.#entryName(where);
-      await this.#world.reintegrator.submit(this.#world.volume(where.parent), {
-        records: (newStoreId) => [
-          {
-            op: 'remove',
-            ...this.#common(caller)(newStoreId(), { ...this.#known(where.parent), ...this.#known(fid) }),
-            parent: where.parent,
-            name,
-            fid,
-          },
-        ],
-      });
+  /** Removes one file or link that bears `where`; of a file in conflict the version that is seen there. */
+  #removeObject(caller: Caller, where: Name, seen: Bound, removal: Removal): Promise<void> {
+    return this.#drafting.change([inside(where.parent), named(where)], async () => {
+      const found = await this.#drafting.names.existing(where);
+      expect(removal.expect, found);
+      if (!isSame(found, seen)) throw changed(found.view.fid);
+      const { object, version, name } = found;
+      const { fid, data } = object.status;
+      const given = isVersion(found) && removal.whole !== true ? (version ?? data) : null;
+      // Another version than the one that was seen is not given up with it.
+      if (given !== null && given.storeId !== seen.view.version) throw changed(found.view.fid);
+      await this.#drafting.submit(where.parent, caller, ({ make, seen: known }) =>
+        given !== null
+          ? [dismissal(object.status, given, make(known(fid)))]
+          : [{ op: 'remove', ...make(known(where.parent, fid)), parent: where.parent, name, fid }],
+      );
     });
   }
 
   /** Removes a directory with all that is below it: in one entry, so whole or not at all, if it is small enough. */
-  async #removeTree(caller: Caller, where: Name, seen: CachedObject): Promise<void> {
-    const { fid } = seen.status;
-    const stored = { parent: where.parent, name: await this.#entryName(where) };
-    const removals = await this.#subtree(caller, stored, seen, { replace: true });
-    await this.#latches.with([inside(where.parent), named(where), whole(fid)], async () => {
-      const found = await this.#existing(where);
-      if (found.status.fid !== fid) throw changed(found.status.fid);
-      await this.#world.reintegrator.submit(this.#world.volume(where.parent), { records: removals });
+  async #removeTree(caller: Caller, where: Name, seen: Bound): Promise<void> {
+    const { fid } = seen.view;
+    const removals = await this.#subtree(caller, where, seen, { replace: true });
+    await this.#drafting.holding([inside(where.parent), named(where), whole(fid)], async () => {
+      const found = await this.#drafting.names.existing(where);
+      if (found.view.fid !== fid) throw changed(found.view.fid);
+      await this.#drafting.submit(where.parent, caller, removals);
     });
   }
 
   /** Makes the removal of what goes or is replaced: all of it in the rename's own entry where it is small enough. */
   async #subtree(
     caller: Caller,
-    where: Name,
-    target: CachedObject,
+    { parent: top }: Name,
+    target: Bound,
     options: ReplaceOptions,
-  ): Promise<(newStoreId: () => StoreId) => readonly Mutation[]> {
+  ): Promise<(draft: Draft) => readonly Mutation[]> {
     if (!options.replace) return () => [];
-    const found = await subtreeRecords(this.#world, where, target, atomicObjects);
+    const { world } = this.#drafting;
+    const where = { parent: top, name: target.name };
+    const found = await subtreeRecords(world, where, target.object, atomicObjects);
     if (found !== undefined) {
-      return (newStoreId) => {
-        const common = this.#common(caller);
-        return found.map(({ parent, name, status }) => ({
+      return ({ make, seen }) =>
+        found.map(({ parent, name, status }) => ({
           op: status.kind === 'directory' ? ('rmdir' as const) : ('remove' as const),
-          ...common(newStoreId(), { ...this.#known(parent), ...this.#known(status.fid) }),
+          ...make(seen(parent, status.fid)),
           parent,
           name,
           fid: status.fid,
         }));
-      };
     }
-    await this.#removeMembers(caller, target.status.fid);
+    await this.#removeMembers(caller, target.view.fid);
     return this.#subtree(caller, where, target, options);
   }
 
-  /** What bears a name now. @throws Failure not-found, not-directory, unreachable (the parent) */
-  async #target(
-    where: Name,
-  ): Promise<{ readonly existing: CachedObject | undefined; readonly volume: Volume }> {
-    await this.#world.fetcher.directory(where.parent);
-    const names = this.#world.cache.names(where.parent);
-    const entry = names === undefined ? undefined : findEntry(names, where.name);
-    const volume = this.#world.volume(where.parent);
-    if (entry === undefined) return { existing: undefined, volume };
-    return { existing: await this.#world.fetcher.fresh(entry.fid), volume };
+  /** Keeps the contents of a version beside a file here, whatever becomes of it at the servers. */
+  async #hold({ object, version }: Pick<Bound, 'object' | 'version'>): Promise<() => void> {
+    if (version === null) return () => undefined;
+    const { fid } = object.status;
+    return this.#contents.hold(this.#drafting.world.volume(fid), fid, version);
   }
 
-  /** As #target, for a name that must exist. */
-  async #existing(where: Name): Promise<CachedObject> {
-    const { existing } = await this.#target(where);
-    if (existing !== undefined) return existing;
-    throw new Failure('not-found', 'venus.lookup', `there is no ${where.name}`, { fid: where.parent });
-  }
-
-  /** The name as it is stored, under whichever Unicode form it was asked for. */
-  async #entryName(where: Name): Promise<string> {
-    await this.#world.fetcher.directory(where.parent);
-    const names = this.#world.cache.names(where.parent);
-    return (names === undefined ? undefined : findEntry(names, where.name))?.name ?? where.name;
-  }
-
-  #known(fid: Fid): Readonly<Record<Fid, StoreIdVector>> {
-    return { [fid]: this.#world.cache.status(fid)?.known ?? {} };
-  }
-
-  #common(caller: Caller): (storeId: StoreId, base: Common['base']) => Common {
-    const time = this.#world.clock.wall();
-    return (storeId, base) => ({ storeId, time, author: caller.user, base });
-  }
-
-  #view(fid: Fid): ObjectStatus {
-    const object = this.#world.cache.get(fid);
+  /** What is there now; of a version beside a file, which `stored` has made, that. */
+  #view(fid: Fid, stored?: Mutation): ObjectStatus {
+    const object = this.#drafting.world.cache.get(fid);
     if (object === undefined)
       throw new Failure('not-found', 'venus.status', 'somebody removed it meanwhile', { fid });
-    return object.view;
+    const version = stored === undefined ? undefined : siblingVersion(object.status, stored.storeId);
+    return version === undefined ? object.view : siblingView(object, version);
   }
 }

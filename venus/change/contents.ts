@@ -1,9 +1,8 @@
 /** Gets the contents of a file into the cache, and reads them (seed 004: "transfer the whole file"). */
 import { emptyDigest, Failure, isFailure, type FileData, type Fid } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
-import type { CachedObject } from '../cache/cached-object.js';
 import type { ContainerCache } from '../cache/container-cache.js';
-import type { OpenFile } from '../interface.js';
+import type { ObjectStatus, OpenFile } from '../interface.js';
 import type { Fetching } from '../volume/fetching.js';
 import type { Member, Volume } from '../volume/volume.js';
 
@@ -20,15 +19,16 @@ export class Contents {
     this.#log = log;
   }
 
-  /** Opens `object`, whose status is valid. @throws Failure unreachable, damaged, no-space */
-  async open(volume: Volume, object: CachedObject): Promise<OpenFile> {
-    const { fid, data } = object.status;
+  /**
+   * Opens contents of the object `fid` that are seen as `view`, which is valid.
+   * @throws Failure is-directory, unreachable, damaged, no-space
+   */
+  async open(volume: Volume, fid: Fid, view: ObjectStatus, data: FileData | null): Promise<OpenFile> {
     if (data === null) throw new Failure('is-directory', 'venus.open', 'it is no file', { fid });
-    if (data.length === 0 || data.digest === emptyDigest) return openEmpty(object);
-    await this.#ensure(volume, fid, data);
-    const release = this.#containers.pin(data.digest);
+    if (isEmpty(data)) return openEmpty(view);
+    const release = await this.hold(volume, fid, data);
     return {
-      status: object.view,
+      status: view,
       read: (start = 0, end = data.length) =>
         this.#read(volume, fid, data, start, Math.min(end, data.length)),
       close: () => {
@@ -36,6 +36,16 @@ export class Contents {
         return Promise.resolve();
       },
     };
+  }
+
+  /**
+   * Gets contents into the cache, where they stay until the result is called.
+   * @throws Failure unreachable, damaged, no-space
+   */
+  async hold(volume: Volume, fid: Fid, data: FileData): Promise<() => void> {
+    if (isEmpty(data)) return () => undefined;
+    await this.#ensure(volume, fid, data);
+    return this.#containers.pin(data.digest);
   }
 
   /** Reads on from another replica where the cached bytes turn out damaged: the reader does not notice. */
@@ -126,9 +136,13 @@ function cannotFetch(volume: Volume, fid: Fid, cause: Failure | undefined): Fail
   return new Failure('unreachable', 'venus.fetch', message, { fid, cause });
 }
 
-function openEmpty(object: CachedObject): OpenFile {
+function isEmpty({ length, digest }: FileData): boolean {
+  return length === 0 || digest === emptyDigest;
+}
+
+function openEmpty(status: ObjectStatus): OpenFile {
   return {
-    status: object.view,
+    status,
     read: async function* () {
       // No bytes.
     },

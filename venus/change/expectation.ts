@@ -1,7 +1,6 @@
 /** When a change may go on, and the failures that tell its author why not. */
 import { Failure, isFailure, type Fid } from '../../vice/interface/index.js';
-import type { CachedObject } from '../cache/cached-object.js';
-import type { Expectation, Name } from '../interface.js';
+import type { Expectation, Name, ObjectStatus } from '../interface.js';
 
 export const attempts = 5;
 
@@ -25,10 +24,13 @@ export async function retrying<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** @throws Failure changed */
-export function expect(expectation: Expectation | undefined, found: CachedObject | undefined): void {
+export function expect(
+  expectation: Expectation | undefined,
+  found: { readonly view: ObjectStatus } | undefined,
+): void {
   if (expectation?.version === undefined) return;
   const version = found === undefined ? null : (found.view.version ?? undefined);
-  if (version !== expectation.version) throw changed(found?.status.fid);
+  if (version !== expectation.version) throw changed(found?.view.fid);
 }
 
 export function changed(fid: Fid | undefined): Failure {
@@ -41,6 +43,11 @@ export function exists({ parent, name }: Name): Failure {
 
 export function isDirectory(fid: Fid): Failure {
   return new Failure('is-directory', 'venus.store', 'a directory bears this name', { fid });
+}
+
+/** What makes no sense while a person has not decided which version of a file is to be. */
+export function undecided(fid: Fid, what: string): Failure {
+  return new Failure('access-denied', 'venus.change', what, { fid });
 }
 
 export function crossVolume(fid: Fid): Failure {

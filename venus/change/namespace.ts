@@ -2,6 +2,8 @@
 import { Failure, nameFault, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
+import { siblingView } from '../conflict/sibling.js';
+import { entryShowing, siblingNamed } from '../conflict/siblings.js';
 import type { Place } from '../interface.js';
 import type { Fetcher } from '../volume/fetch.js';
 
@@ -73,7 +75,16 @@ async function lastPlace(
   entry: DirectoryEntry | undefined,
   ancestors: readonly Fid[],
 ): Promise<Place> {
-  if (entry === undefined) return { parent, name, object: null, ancestors };
+  if (entry === undefined) {
+    const sibling = await siblingNamed({ cache, fetcher }, parent, name);
+    if (sibling === undefined) {
+      const shown = await entryShowing({ cache, fetcher }, parent, name);
+      const object = shown === undefined ? null : (await fetcher.fresh(shown.fid)).view;
+      return { parent, name, object, ancestors };
+    }
+    const { file, version } = sibling;
+    return { parent, name: sibling.name, object: siblingView(file, version), ancestors };
+  }
   const cached: CachedObject | undefined = await fetcher.fresh(entry.fid).catch((error: unknown) => {
     // Removed between the listing and now: the name is free.
     if (error instanceof Failure && error.kind === 'not-found') return undefined;

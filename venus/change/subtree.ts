@@ -1,5 +1,5 @@
 /** The objects of a small tree, bottom up, as a replacing rename removes them. */
-import type { Fid, VnodeStatus } from '../../vice/interface/index.js';
+import { Failure, limits, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Name } from '../interface.js';
@@ -33,4 +33,15 @@ export async function subtreeRecords(
     return found.length <= bound;
   };
   return (await visit(where.parent, where.name, top.status)) ? found : undefined;
+}
+
+/** What replaces a directory must not go with it. @throws Failure loop */
+export function mustNotContain(cache: ObjectCache, replaced: Fid, inside: Fid | null): void {
+  for (let at = inside, depth = 0; at !== null && depth <= limits.depth; depth += 1) {
+    if (at === replaced) {
+      const message = 'a directory cannot be replaced by something that is in it';
+      throw new Failure('loop', 'venus.rename', message, { fid: replaced });
+    }
+    at = cache.status(at)?.parent ?? null;
+  }
 }

@@ -11,6 +11,8 @@
  *   moves an object into a directory       moves this directory to another one       moved   (else: a loop)
  *   moves a directory to another one       moves something out of it                 left    (else: a loop)
  *
+ * A repair is of its object alone: it leaves the object where it is and under the name that it bears.
+ *
  * Who has put a name into a directory that is removed later need not be asked: whoever took it out again
  * depends on that, and the removal on him. A new object in a directory that has been moved or changed depends
  * on the directory's making alone. A loop that shows only with the tree at hand, between more distant

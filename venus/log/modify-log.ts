@@ -14,7 +14,6 @@ import { z } from 'zod';
 import {
   counterOf,
   fidsOf,
-  mutationSchema,
   seal,
   unseal,
   volumeId,
@@ -23,6 +22,7 @@ import {
   type VolumeId,
 } from '../../vice/interface/index.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
+import { storedRecordSchema } from './earlier-record.js';
 import type { LogView, Plan } from './optimize.js';
 
 export interface LogEntry {
@@ -55,7 +55,7 @@ export interface Pending {
 const entryRow = z.strictObject({
   sequence: z.number(),
   volume: z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined),
-  records: z.array(mutationSchema),
+  records: z.array(storedRecordSchema),
   appliedBy: z.array(z.string()),
   acknowledged: z.boolean(),
   // Logs of the first version did not say.

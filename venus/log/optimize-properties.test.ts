@@ -1,10 +1,18 @@
 /** Properties of the log optimizer, against servers that certify and apply by the house's own rules. */
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
 import { venus } from '../../conformance/modify-log/logging-venus.js';
 import { difference, ownCounter, type PlainTree } from '../../conformance/modify-log/plain-tree.js';
+import { doMeanwhile } from '../../conformance/modify-log/others.js';
 import { RandomWalk, replay } from '../../conformance/modify-log/random-walk.js';
-import { isFailure } from '../../vice/interface/index.js';
+import {
+  isFailure,
+  versionsOf,
+  type Fid,
+  type Mutation,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
 import { Precedents } from './dependence.js';
 import type { LogEntry } from './modify-log.js';
 
@@ -88,6 +96,51 @@ t.test('property: what does not depend on an entry that is held may overtake it'
   t.comment(`${count.held} entries held, ${count.overtaking} overtook them, ${count.loops} made loops`);
   t.ok(count.loops <= count.overtaking / 20_000, 'loops of distant relatives are rare');
 });
+
+t.test('property: whatever others did meanwhile, the same versions are left', async (t) => {
+  const others = fc.array(fc.integer({ min: 0, max: 2 ** 32 - 1 }), { maxLength: 6 });
+  const count = { files: 0, siblings: 0 };
+  fc.assert(
+    fc.property(walks, others, (steps, meanwhile) => {
+      const walk = new RandomWalk();
+      const optimized = walk.servers.clone();
+      for (const step of steps) walk.step(step);
+      doMeanwhile(optimized, meanwhile);
+      const whole = optimized.clone();
+      settle(whole, walk.venus.unoptimized);
+      for (const { records } of [...walk.taken, ...walk.venus.log.values()]) settle(optimized, records);
+      const removals = walk.venus.unoptimized.filter(({ op }) => op === 'remove');
+      fail(unlikeFile(whole, optimized, new Set(removals.map(({ fid }) => fid))));
+      for (const { kind, siblings } of optimized.statuses.values()) {
+        if (kind === 'file') count.files += 1;
+        count.siblings += siblings.length;
+      }
+    }),
+    { numRuns: Math.ceil(logs / 20), seed },
+  );
+  t.comment(`${count.files} files, ${count.siblings} versions beside others`);
+  t.ok(count.siblings > count.files / 10, 'and there were conflicts');
+});
+
+/** The servers take what its author was told is done. */
+function settle(servers: PlainTree, records: readonly Mutation[]): void {
+  for (const record of records) servers.certifyAndApply({ ...record, settled: true });
+}
+
+/**
+ * A file whose versions are not the same. What was done to one of `removed` before its removal does not travel: what
+ * is left of it others have decided.
+ */
+function unlikeFile(whole: PlainTree, optimized: PlainTree, removed: ReadonlySet<Fid>): string | undefined {
+  const words = (file: VnodeStatus | undefined): unknown =>
+    file?.kind === 'file' ? [versionsOf(file), file.modified, file.mode, file.owner] : null;
+  for (const fid of new Set([...whole.statuses.keys(), ...optimized.statuses.keys()])) {
+    const [one, other] = [whole.status(fid), optimized.status(fid)];
+    if (removed.has(fid) && (one === undefined || other !== undefined)) continue;
+    if (!isDeepStrictEqual(words(one), words(other))) return `versions of ${fid}`;
+  }
+  return undefined;
+}
 
 function closure(log: Iterable<LogEntry>, entries: readonly LogEntry[]): readonly LogEntry[] {
   const precedents = new Precedents();

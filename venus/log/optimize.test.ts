@@ -47,7 +47,7 @@ function wordsOf(log: Iterable<Logged>): string[] {
 let contents = 1;
 const store = (fid: Fid): Change => {
   contents += 1;
-  return { op: 'store', fid, length: 9, digest: digestFor(contents), modified: contents };
+  return { op: 'store', fid, length: 9, digest: digestFor(contents), modified: contents, saved: contents };
 };
 const utimes = (fid: Fid): Change => ({ op: 'utimes', fid, modified: 1234 });
 const chmod = (fid: Fid): Change => ({ op: 'chmod', fid, mode: 0o600 });
@@ -171,7 +171,7 @@ t.test('the chain of an object', async (t) => {
 
   await t.test('an empty base stays: its author has seen the object', async (t) => {
     const fid = report;
-    const common = { time: 1, author: 'ann', fid };
+    const common = { time: 1, author: 'ann', host: 'gateway', fid };
     const log = logOf([
       [{ op: 'chmod', ...common, mode: 1, storeId: makeStoreId(venus, 5), base: { [fid]: {} } }],
       [
@@ -193,7 +193,7 @@ t.test('the chain of an object', async (t) => {
   });
 
   await t.test('that goes round is no chain', async (t) => {
-    const common = { time: 1, author: 'ann', fid: report, mode: 1 };
+    const common = { time: 1, author: 'ann', host: 'gateway', fid: report, mode: 1 };
     const circle = (counter: number, named: number): Mutation => ({
       op: 'chmod',
       ...common,
@@ -206,7 +206,7 @@ t.test('the chain of an object', async (t) => {
 
   await t.test('of another incarnation of this gateway is left alone', async (t) => {
     const before = makeStoreId('0000000000000001' as typeof venus, 5);
-    const common = { op: 'chmod', time: 1, author: 'ann', fid: report, mode: 1 } as const;
+    const common = { op: 'chmod', time: 1, author: 'ann', host: 'gateway', fid: report, mode: 1 } as const;
     const log = logOf([[{ ...common, storeId: before, base: { [report]: {} } }]]);
     const records = [{ ...common, storeId: makeStoreId(venus, 1), base: { [report]: {} } }];
     t.equal(optimize(records, log, venus).rewritten.size, 0);
@@ -493,7 +493,7 @@ t.test('dependence', async (t) => {
 });
 
 function entryOf(...changes: readonly Change[]): Logged {
-  const common = { storeId: makeStoreId(venus, 1), time: 1, author: 'ann', base: {} };
+  const common = { storeId: makeStoreId(venus, 1), time: 1, author: 'ann', host: 'gateway', base: {} };
   return {
     sequence: 1,
     records: changes.map((change) => ({ ...change, ...common })),

@@ -1,26 +1,30 @@
 /**
  * The log optimizer: what a later record makes void never travels. Pure; the optimized log ends in the same
- * tree as the whole one (directories' times aside). Coda: vol_cml.cc; Kistler's thesis, chapter 6.
+ * tree as the whole one, directories' times aside. (Of a file that survives its removal, because of what others did,
+ * what was done to it here before the removal does not travel.) Coda: vol_cml.cc; Kistler's thesis, chapter 6.
  *
  *   new record               cancels, of the same object
- *   store                    store, utimes
+ *   store                    utimes; store and repair as far as isReplaced allows
  *   utimes, chmod, chown     its own kind
  *   setprops                 setprops: what it overrides goes, the rest moves into it (mergeProperties)
- *   remove                   store, utimes, chmod, chown, setprops
- *   rmdir                    utimes, chmod, chown, setprops
+ *   remove                   store, utimes, chmod, chown, setprops, repair
+ *   rmdir                    utimes, chmod, chown, setprops, repair
  *   remove, rmdir            all, itself included, if the log has made the object (identity cancellation)
  *
  * What an attribute record sets is read by no other record, and the last one wins, so whatever lies between
  * may stay. Coda spares a store before a chown and a chmod before a store, since they bear on rights and
- * quota there; here rights belong to directories.
+ * quota there; here rights belong to directories. Versions are read: by a store that leaves some of them beside it,
+ * and by a repair, which vouches anew for what it finds. So no store or repair goes over a repair that stays.
  *
- * Not cancelled: what draft.ts, `mayDrop`, spares (frozen records, other users' records); a rename of an
- * object that stays or was there before; the removal of a replaced target, which rides in the rename's entry;
- * what a directory has seen while records that stay still use it as a parent, of whatever object and however
- * long ago.
+ * Not cancelled: what draft.ts, `mayDrop`, spares (frozen records, other users' records); a repair within an
+ * operation of several records, which must not be done without the others (versions that become files of their
+ * own); a rename of an object that stays or was there before; the removal of a replaced target, which rides in
+ * the rename's entry; what a directory has seen while records that stay still use it as a parent, of whatever
+ * object and however long ago.
  */
 import {
   isCreation,
+  knows,
   type Fid,
   type Mutation,
   type SetPropertiesRecord,
@@ -35,12 +39,12 @@ export type { Logged, LogView, Plan } from './draft.js';
 type Op = Mutation['op'];
 
 const voidedBy: Partial<Record<Op, readonly Op[]>> = {
-  store: ['store', 'utimes'],
+  store: ['store', 'utimes', 'repair'],
   utimes: ['utimes'],
   chmod: ['chmod'],
   chown: ['chown'],
-  remove: ['store', 'utimes', 'chmod', 'chown', 'setprops'],
-  rmdir: ['utimes', 'chmod', 'chown', 'setprops'],
+  remove: ['store', 'utimes', 'chmod', 'chown', 'setprops', 'repair'],
+  rmdir: ['utimes', 'chmod', 'chown', 'setprops', 'repair'],
 };
 
 /** Names that one record may remove (mutationSchema). */
@@ -73,10 +77,30 @@ export function withdraw(entries: readonly Logged[], log: LogView, venus: VenusI
 function cancelVoid(draft: Draft, record: Mutation): void {
   const ops = voidedBy[record.op];
   if (ops === undefined) return;
+  let versionsAreRead = false;
   for (const earlier of draft.backwards(record.fid)) {
-    if (earlier.record === record || !ops.includes(earlier.record.op)) continue;
-    if (draft.mayDrop(earlier, record)) draft.drop(earlier);
+    const { op } = earlier.record;
+    if (earlier.record === record) continue;
+    const isOfVersions = op === 'store' || op === 'repair';
+    const isVoid = ops.includes(op) && (!isOfVersions || (!versionsAreRead && isReplaced(earlier, record)));
+    if (isVoid && draft.mayDrop(earlier, record)) draft.drop(earlier);
+    else if (op === 'repair') versionsAreRead = true;
   }
+}
+
+/**
+ * Whether nothing that a store or repair has done to the versions of a file outlasts `later`. Versions that it made,
+ * replaced, gave up or vouched for are all known to the author of `later`, so a store replaces them, with it or
+ * without it, unless it leaves one of them beside itself.
+ */
+function isReplaced({ record, entry }: Standing, later: Mutation): boolean {
+  if (record.op === 'repair' && entry !== null && entry.records.length > 1) return false;
+  if (later.op !== 'store') return true;
+  if (record.op === 'repair' && record.accept !== null) return false;
+  const left = record.op === 'store' ? (record.beside ?? []) : [];
+  const seen = record.base[record.fid] ?? {};
+  const { beside = [] } = later;
+  return beside.every((mark) => mark !== record.storeId && (left.includes(mark) || !knows(seen, mark)));
 }
 
 /**

@@ -44,7 +44,14 @@ class Worker {
     const fid = existing ?? this.venus.newFid();
     this.#digests += 1;
     const modified = this.#digests;
-    const stored: Change = { op: 'store', fid, length, digest: digestFor(modified), modified };
+    const stored: Change = {
+      op: 'store',
+      fid,
+      length,
+      digest: digestFor(modified),
+      modified,
+      saved: modified,
+    };
     const created: Change = { op: 'create', parent, name, fid, mode: 0o644 };
     this.venus.change(user, existing === undefined ? [created, stored] : [stored]);
     return fid;

@@ -23,6 +23,7 @@ function create(counter: number, base: StoreIdVector, vnode = counter): Mutation
     storeId: makeStoreId(venus as NonNullable<typeof venus>, counter),
     time: 0,
     author: 'ann',
+    host: 'gateway',
     base: { [root]: base },
     parent: root,
     name: `f${vnode}`,
@@ -62,6 +63,54 @@ t.test('a record that is sent again keeps the base it was sent with', (t) => {
   t.end();
 });
 
+t.test('what its author was told is done goes out settled, and only that', (t) => {
+  const batch = [entry(1, [create(10, {}), create(11, {})], true), entry(2, [create(12, {})])];
+  const sent = recordsOf(batch, venus, () => undefined);
+  t.same(
+    sent.map(({ settled }) => settled),
+    [true, true, undefined],
+  );
+  t.notOk('settled' in (sent[2] ?? {}), 'also in the words that travel');
+  t.notOk(
+    batch.some(({ records }) => records.some((record) => 'settled' in record)),
+    'the log does not say it',
+  );
+  t.end();
+});
+
+t.test('threading adds what we did before; what the author chose stays', (t) => {
+  const [shown, left] = [makeStoreId(other, 3), makeStoreId(other, 2)];
+  const common = {
+    time: 0,
+    author: 'ann',
+    host: 'gateway',
+    base: { [file(1)]: { [other]: 3 } },
+    fid: file(1),
+  };
+  const data = { length: 1, digest: 'd', modified: 1, saved: 2 };
+  const store: Mutation = {
+    op: 'store',
+    storeId: makeStoreId(venus, 10),
+    ...common,
+    ...data,
+    beside: [left],
+  };
+  const accept = { name: 'report', parent: root };
+  const repair: Mutation = {
+    op: 'repair',
+    storeId: makeStoreId(venus, 11),
+    ...common,
+    dismiss: [shown],
+    accept,
+  };
+  const sent = recordsOf([entry(1, [store]), entry(2, [repair])], venus, () => ({ [venus]: 7, [other]: 5 }));
+  t.same(sent, [
+    { ...store, base: { [file(1)]: { [other]: 3, [venus]: 7 } } },
+    { ...repair, base: { [file(1)]: { [other]: 3, [venus]: 10 } } },
+  ]);
+  t.end();
+});
+
 t.test('a batch is bounded in records and in bytes, and never empty', (t) => {
   const many = Array.from({ length: 60 }, (_, index) =>
     entry(index, [create(2 * index + 1, {}), create(2 * index + 2, {})]),
@@ -77,11 +126,13 @@ t.test('a batch is bounded in records and in bytes, and never empty', (t) => {
     storeId: makeStoreId(venus, 1),
     time: 0,
     author: 'ann',
+    host: 'gateway',
     base: {},
     fid: file(1),
     length: 60_000,
     digest: 'd',
     modified: 0,
+    saved: 0,
   };
   const bodies = Array.from({ length: 99 }, (_, index) => entry(index, [store]));
   t.equal(nextBatch(bodies).length, Math.floor((4 * 1024 * 1024) / 60_000));

@@ -37,7 +37,8 @@ export function nextBatch(waiting: Iterable<LogEntry>): readonly LogEntry[] {
  * Records of one operation or of several, in order, as they are sent. What this Venus itself has done to an object
  * before counts as seen, also where the record was written before that was acknowledged: else a replica that missed
  * the earlier update would take the later one for all it has to know (invariant VR-4), and two of our own updates
- * would look like a conflict. Coda calls this the late prelude of reintegration.
+ * would look like a conflict. Coda calls this the late prelude of reintegration. What the author chose stays: the
+ * versions that a store leaves beside itself, those that a repair gives up, the time of saving.
  */
 export function threaded(
   records: readonly Mutation[],
@@ -50,7 +51,9 @@ export function threaded(
 
 /**
  * The records of `batch`: those that nobody was told about yet are threaded here; the others were when they entered
- * the log, and the cache has known them since, which says nothing about what came before them.
+ * the log, and the cache has known them since, which says nothing about what came before them. These are settled: the
+ * author has been answered and cannot look again, so servers merge where they would refuse (mutation.ts). Once sent so,
+ * always sent so: nobody takes an answer back.
  */
 export function recordsOf(
   batch: readonly LogEntry[],
@@ -61,7 +64,7 @@ export function recordsOf(
   return batch.flatMap(({ records, acknowledged }) =>
     records.map((record) => {
       const sent = thread(record, own, venus, knownNow);
-      return acknowledged ? record : sent;
+      return acknowledged ? { ...record, settled: true as const } : sent;
     }),
   );
 }

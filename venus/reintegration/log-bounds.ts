@@ -7,7 +7,7 @@ export interface Bounds {
   readonly bytes: number;
 }
 
-/** Beyond the bound in records this much is left for removals. */
+/** Beyond the bound in records this much is left for removals, of versions too. */
 const reserve = 1.1;
 
 export class LogBounds {
@@ -29,7 +29,7 @@ export class LogBounds {
   /** @throws Failure no-space */
   check(volume: VolumeId, records: readonly Mutation[]): void {
     const pending = this.#log.pending(volume);
-    const frees = records.every(({ op }) => op === 'remove' || op === 'rmdir');
+    const frees = records.every(({ op }) => op === 'remove' || op === 'rmdir' || op === 'repair');
     const bytes = records.reduce((sum, record) => sum + (record.op === 'store' ? record.length : 0), 0);
     const bound = this.limits.records * (frees ? reserve : 1);
     if (pending.records >= bound || (bytes > 0 && pending.bytes + bytes > this.limits.bytes))

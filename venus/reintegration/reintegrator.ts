@@ -6,7 +6,8 @@
  *
  * RI-1  Nobody waits for a server longer than `patienceMs`: then the log answers, whatever becomes of the change.
  * RI-2  An entry that cannot be sent steps aside with later ones of the same objects (HL-1); the others go on.
- * RI-3  An acknowledged entry that servers refuse for good is kept, with those that build on it (ML-5).
+ * RI-3  An acknowledged entry that servers refuse for good is kept, with those that build on it (ML-5). What others did
+ *       meanwhile is no reason: it goes out `settled`, and is merged. What is left are rights, quota, nonsense.
  */
 import PQueue from 'p-queue';
 import {
@@ -236,7 +237,7 @@ export class Reintegrator {
         }
         return this.#applied(volume, batch, records, collated);
       case 'refused':
-        return this.#refused(volume, batch, collated);
+        return this.#refused(volume, batch, records, collated);
       case 'stale':
         return this.#stale(volume, batch, collated);
       case 'unreachable':
@@ -277,6 +278,7 @@ export class Reintegrator {
   #refused(
     volume: Volume,
     batch: readonly LogEntry[],
+    records: readonly Mutation[],
     { index, kind, message, fid }: Extract<CollatedUpdate<Member>, { outcome: 'refused' }>,
   ): void {
     const { modifyLog } = this.#world;
@@ -284,6 +286,9 @@ export class Reintegrator {
     for (const record of culprit.records) for (const touched of fidsOf(record)) volume.doubt(touched);
     const entry = modifyLog.get(culprit.sequence);
     if (entry === undefined) return;
+    // Answered by the log while it was under way: the servers judged a change whose author could look again. He cannot
+    // any more, so it goes out again at once, settled.
+    if (entry.acknowledged && records[index]?.settled !== true) return;
     const replay = this.replay(volume);
     const isPassing = passing.some((each) => each === kind);
     const elsewhere = entry.appliedBy.length > 0 && replay.tries(entry) < refusalsMost;

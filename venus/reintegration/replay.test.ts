@@ -23,17 +23,30 @@ if (venus === undefined || volume === undefined) throw new Error('bad ids');
 const fid = (vnode: number): Fid => makeFid(volume, vnode, venus);
 const root = fid(1);
 
-const common = (counter: number, own?: number): Pick<Mutation, 'storeId' | 'time' | 'author' | 'base'> => ({
+const common = (
+  counter: number,
+  own?: number,
+): Pick<Mutation, 'storeId' | 'time' | 'author' | 'host' | 'base'> => ({
   storeId: makeStoreId(venus, counter),
   time: 0,
   author: 'ann',
+  host: 'gateway',
   base: { [root]: own === undefined ? {} : { [venus]: own } },
 });
 const create = (counter: number, name: string, own?: number): Mutation => {
   return { op: 'create', ...common(counter, own), parent: root, name, fid: fid(counter), mode: 0o644 };
 };
 const store = (counter: number, file: Fid, length = 10): Mutation => {
-  return { op: 'store', ...common(counter), base: {}, fid: file, length, digest: `${counter}`, modified: 0 };
+  return {
+    op: 'store',
+    ...common(counter),
+    base: {},
+    fid: file,
+    length,
+    digest: `${counter}`,
+    modified: 0,
+    saved: 0,
+  };
 };
 const remove = (counter: number, name: string): Mutation => {
   return { op: 'remove', ...common(counter), parent: root, name, fid: fid(counter) };
@@ -92,7 +105,7 @@ t.test('at any moment an entry either waits, and it is known until when, or it m
   }
 });
 
-t.test('the log is bounded: early for contents, last for removals', (t) => {
+t.test('the log is bounded: early for contents, last for removals and repairs', (t) => {
   const log = new ModifyLog(new WriteBuffer(new MemoryStore({})));
   const bounds = new LogBounds({ records: 10, bytes: 100 }, log);
   for (let counter = 1; counter <= 9; counter += 1) log.append(volume, [store(counter, fid(counter))], true);
@@ -103,6 +116,7 @@ t.test('the log is bounded: early for contents, last for removals', (t) => {
   log.append(volume, [create(10, 'x')], true);
   t.throws(() => bounds.check(volume, [create(11, 'y')]), /changes with \d+ bytes wait/);
   bounds.check(volume, [remove(11, 'x')]);
+  bounds.check(volume, [{ op: 'repair', ...common(11), fid: fid(8), dismiss: [], accept: null }]);
   log.append(volume, [remove(11, 'x')], true);
   t.throws(() => bounds.check(volume, [remove(12, 'y')]), /changes with \d+ bytes wait/);
   t.end();

@@ -94,11 +94,13 @@ t.test('the log after a crash is what was flushed, in order, and knows what cont
     storeId: `00000000000000aa:${counter}` as Mutation['storeId'],
     time: 0,
     author: 'ann',
+    host: 'g1',
     base: {},
     fid: '7f000001.2.aa' as Extract<Mutation, { op: 'store' }>['fid'],
     length: 1,
     digest: counter.toString(16).padStart(64, '0'),
     modified: 0,
+    saved: 0,
   });
   const first = log.append(volume, [record(1)], false);
   const second = log.append(volume, [record(2)], true);

@@ -5,6 +5,7 @@ import {
   fidsOf,
   makeFid,
   makeStoreId,
+  noNames,
   rootFid,
   venusId,
   volumeId,
@@ -18,17 +19,24 @@ import {
   type VnodeStatus,
   type VolumeId,
 } from '../../vice/interface/index.js';
-import type { ObjectStatus } from '../interface.js';
 
-/** A record without what every record has. */
-export type Change = Mutation extends infer M ? (M extends Mutation ? Omit<M, keyof Stamp> : never) : never;
+/** A record without what every record has, and of a store when it was saved. */
+export type Change = Mutation extends infer M
+  ? M extends Mutation
+    ? Omit<M, keyof Stamp | 'saved' | 'settled'>
+    : never
+  : never;
 
 interface Stamp {
   readonly storeId: StoreId;
   readonly time: number;
   readonly author: string;
+  readonly host: string;
   readonly base: Readonly<Record<Fid, StoreIdVector>>;
 }
+
+/** The gateway where everything is done. */
+const host = 'memory';
 
 export class MemoryTree implements Tree {
   readonly volume: VolumeId = known(volumeId('7f000001'));
@@ -57,6 +65,15 @@ export class MemoryTree implements Tree {
     return this.#objects.get(fid);
   }
 
+  statuses(): Iterable<VnodeStatus> {
+    return this.#objects.values();
+  }
+
+  /** What no record of this Venus could bring about: what others did apart. */
+  put(status: VnodeStatus): void {
+    this.#objects.set(status.fid, status);
+  }
+
   entry(directory: Fid, name: string): DirectoryEntry | undefined {
     return this.#names.get(directory)?.get(name);
   }
@@ -74,17 +91,32 @@ export class MemoryTree implements Tree {
     return makeFid(this.volume, (this.#vnode += 1), this.venus);
   }
 
-  /** Where an object is, from the root; null when it is gone. */
-  pathOf(fid: Fid): string | null {
+  /** The name that an object bears; null: it is the root, or gone. */
+  nameOf(fid: Fid): string | null {
+    const { parent = null, places = [] } = this.status(fid) ?? {};
+    if (parent === null) return null;
+    const wanted = places[0]?.name ?? '';
+    if (this.entry(parent, wanted)?.fid === fid) return wanted;
+    return this.entries(parent).find((bound) => bound.fid === fid)?.name ?? null;
+  }
+
+  /** Names from the root; null when it is gone. */
+  namesTo(fid: Fid): readonly string[] | null {
     const names: string[] = [];
     for (let at = fid; at !== this.root;) {
       const parent = this.status(at)?.parent ?? null;
-      const entry = parent === null ? undefined : this.entries(parent).find((bound) => bound.fid === at);
-      if (parent === null || entry === undefined) return null;
-      names.unshift(entry.name);
+      const name = this.nameOf(at);
+      if (parent === null || name === null) return null;
+      names.unshift(name);
       at = parent;
     }
-    return `/${names.join('/')}`;
+    return names;
+  }
+
+  /** Where an object is, from the root; null when it is gone. */
+  pathOf(fid: Fid): string | null {
+    const names = this.namesTo(fid);
+    return names === null ? null : `/${names.join('/')}`;
   }
 
   /** Applies all of `changes` or none; returns the records made of them. @throws Failure of semantics.ts */
@@ -106,12 +138,28 @@ export class MemoryTree implements Tree {
 
   #stamped(change: Change, author: string, time: number): Mutation {
     const storeId = makeStoreId(this.venus, (this.#counter += 1));
-    const bare = { ...change, storeId, time, author, base: {} } as Mutation;
+    const bare = {
+      ...change,
+      ...this.#saved(change, time),
+      storeId,
+      time,
+      author,
+      host,
+      base: {},
+    } as Mutation;
     const seen = fidsOf(bare).flatMap((fid) => {
       const status = this.status(fid);
       return status === undefined ? [] : [[fid, status.known]];
     });
     return { ...bare, base: Object.fromEntries(seen) as Stamp['base'] };
+  }
+
+  /** A write replaces what is shown and leaves the other versions alone, unless it says otherwise. */
+  #saved(change: Change, time: number): object {
+    if (change.op !== 'store') return {};
+    const { data = null, siblings = [] } = this.status(change.fid) ?? {};
+    const beside = change.beside ?? siblings.map(({ mark }) => mark);
+    return { saved: Math.max(time, (data?.saved ?? 0) + 1), ...(beside.length > 0 && { beside }) };
   }
 
   #applyOne(record: Mutation, undo: (() => void)[]): void {
@@ -133,23 +181,6 @@ export class MemoryTree implements Tree {
   }
 }
 
-/** What gateways see of `status`. */
-export function viewOf(status: VnodeStatus): ObjectStatus {
-  return {
-    fid: status.fid,
-    kind: status.kind,
-    length: status.data?.length ?? 0,
-    version: status.data?.storeId ?? null,
-    created: status.created,
-    modified: status.modified,
-    mode: status.mode,
-    owner: status.owner,
-    author: status.author,
-    properties: status.properties,
-    target: status.target,
-  };
-}
-
 const emptyRoot: Omit<VnodeStatus, 'fid' | 'created' | 'modified'> = {
   kind: 'directory',
   parent: null,
@@ -157,11 +188,17 @@ const emptyRoot: Omit<VnodeStatus, 'fid' | 'created' | 'modified'> = {
   storeId: null,
   known: {},
   data: null,
+  siblings: [],
+  places: [],
+  gone: {},
+  revived: {},
+  names: noNames,
   target: null,
   mode: 0o755,
   owner: 'System:Administrators',
   author: 'System:Administrators',
   properties: {},
+  setters: {},
 };
 
 /** Sets or, with undefined, removes `key`, and notes in `undo` how to take that back. */

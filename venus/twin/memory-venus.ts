@@ -6,9 +6,11 @@ import {
   emptyDigest,
   Failure,
   nameFault,
-  type DirectoryEntry,
+  versionsOf,
   type Fid,
+  type FileData,
   type StoreIdVector,
+  type VnodeStatus,
 } from '../../vice/interface/index.js';
 import type {
   Caller,
@@ -30,17 +32,24 @@ import type {
   WriteTarget,
 } from '../interface.js';
 import { digestOf } from '../../vice/seam/block-digests.js';
+import { copied, moved, removals, written } from './memory-changes.js';
+import { MemoryConflicts, withVersion, type ApartVersion } from './memory-conflicts.js';
 import { MemoryLeases } from './memory-leases.js';
 import { MemoryLog } from './memory-log.js';
+import { entriesSeen, findSeen, seenByFid, viewOf, type Seen } from './memory-names.js';
 import { MemoryServers } from './memory-servers.js';
-import { MemoryTree, viewOf, type Change } from './memory-tree.js';
+import { MemoryTree, type Change } from './memory-tree.js';
 import { MemoryWriter } from './memory-writer.js';
 
 /**
  * What can be made to fail or to wait. `read` and the two of the Writer are not operations of Venus itself.
  */
 export type Operation =
-  Exclude<keyof Venus, 'leases' | 'log' | 'state'> | 'read' | 'writer.write' | 'writer.close';
+  | Exclude<keyof Venus, 'leases' | 'log' | 'state' | 'conflicts'>
+  | 'read'
+  | 'writer.write'
+  | 'writer.close'
+  | `conflicts.${'list' | 'of' | 'repair'}`;
 
 const batchEntries = 100;
 const chunkBytes = 64 * 1024;
@@ -61,17 +70,20 @@ export interface MemoryVenusOptions {
 export class MemoryVenus implements Venus {
   readonly leases: Leases = new MemoryLeases();
   readonly log: MemoryLog;
+  readonly conflicts: MemoryConflicts;
   /** Writers and open files that are not closed yet: a test expects none at its end. */
   openWriters = 0;
   openFiles = 0;
   readonly #tree: MemoryTree;
-  readonly #contents: Map<Fid, Uint8Array>;
+  /** By digest. */
+  readonly #contents: Map<string, Uint8Array>;
   readonly #wall: () => number;
   readonly #capacity: number;
   readonly #quota: number;
   readonly #failures = new Map<Operation, Failure>();
   readonly #servers: MemoryServers;
   readonly #befores = new Map<Operation, () => Promise<void>>();
+  #apart = 0;
 
   constructor({
     wall = () => 1_700_000_000_000,
@@ -87,6 +99,22 @@ export class MemoryVenus implements Venus {
     this.#contents = new Map(fork === undefined ? [] : fork.from.#contents);
     this.#servers = new MemoryServers(servers);
     this.log = new MemoryLog((fid) => this.#tree.pathOf(fid));
+    this.conflicts = new MemoryConflicts(
+      this.#tree,
+      (caller, changes) => this.#apply(caller, changes),
+      (operation) => this.#enter(`conflicts.${operation}`),
+    );
+  }
+
+  /** As if somebody had stored it without knowing of the versions that are there; the one saved last is shown. */
+  addVersion(fid: Fid, version: ApartVersion): void {
+    this.#contents.set(digestOf(version.bytes), version.bytes);
+    this.alter(fid, (status) => withVersion(status, (this.#apart += 1), version));
+  }
+
+  /** Any other trace of what others did apart: removals, places, wanted names. */
+  alter(fid: Fid, change: (status: VnodeStatus) => VnodeStatus): void {
+    this.#tree.put(change(this.#seen(fid, 'alter').status));
   }
 
   /** Every update that an object has incorporated; null: there is no such object. */
@@ -116,13 +144,14 @@ export class MemoryVenus implements Venus {
     let at: Fid | undefined = this.#tree.root;
     for (const asked of path) {
       if (at === undefined) throw failure('not-found', 'lookup', `there is no directory ${name}`);
-      if (this.#mustExist(at, 'lookup').kind !== 'directory') throw failure('not-directory', 'lookup', name);
+      if (this.#seen(at, 'lookup').status.kind !== 'directory')
+        throw failure('not-directory', 'lookup', name);
       const fault = nameFault(asked);
       if (fault !== undefined) throw failure('invalid', 'lookup', `the name ${fault}`);
       ancestors.push(at);
-      const entry = this.#find(at, asked);
-      name = entry?.name ?? asked;
-      at = entry?.fid;
+      const seen = findSeen(this.#tree, at, asked);
+      name = seen?.name ?? asked;
+      at = seen?.fid;
     }
     const object = at === undefined ? null : this.#view(at, 'lookup');
     return { parent: ancestors.at(-1) ?? null, name, object, ancestors };
@@ -135,11 +164,13 @@ export class MemoryVenus implements Venus {
 
   async *list(_caller: Caller, directory: Fid): AsyncIterable<readonly Entry[]> {
     await this.#enter('list');
-    const { kind } = this.#mustExist(directory, 'list');
+    const { kind } = this.#seen(directory, 'list').status;
     if (kind !== 'directory') throw failure('not-directory', 'list', 'it is no directory');
     const names = this.#tree.entries(directory);
     for (let start = 0; start < names.length; start += batchEntries) {
-      yield names.slice(start, start + batchEntries).flatMap((entry) => this.#listed(entry));
+      yield names
+        .slice(start, start + batchEntries)
+        .flatMap((entry) => entriesSeen(this.#tree, directory, entry));
     }
   }
 
@@ -148,7 +179,8 @@ export class MemoryVenus implements Venus {
     const status = this.#view(fid, 'open');
     if (status.kind === 'directory') throw failure('is-directory', 'open', 'it is a directory');
     if (status.kind === 'symlink') throw failure('invalid', 'open', 'it is a symbolic link');
-    const contents = this.#contents.get(fid) ?? new Uint8Array();
+    const { status: object, sibling } = this.#seen(fid, 'open');
+    const contents = this.#bytesOf(sibling ?? object.data);
     this.openFiles += 1;
     let closed = false;
     return {
@@ -191,10 +223,10 @@ export class MemoryVenus implements Venus {
 
   async remove(caller: Caller, parent: Fid, name: string, expectation?: Expectation): Promise<void> {
     await this.#enter('remove');
-    const entry = this.#tree.entry(parent, name);
-    this.#expect(expectation, entry, 'remove');
-    if (entry === undefined) throw failure('not-found', 'remove', `there is no ${name}`);
-    this.#apply(caller, this.#removals(parent, entry));
+    const seen = findSeen(this.#tree, parent, name);
+    this.#expect(expectation, seen, 'remove');
+    if (seen === undefined) throw failure('not-found', 'remove', `there is no ${name}`);
+    this.#apply(caller, removals(this.#tree, parent, seen));
   }
 
   async rename(
@@ -204,68 +236,45 @@ export class MemoryVenus implements Venus {
     options: ReplaceOptions,
   ): Promise<{ readonly replaced: boolean }> {
     await this.#enter('rename');
-    const source = this.#tree.entry(from.parent, from.name);
+    const source = findSeen(this.#tree, from.parent, from.name);
     if (source === undefined) throw failure('not-found', 'rename', `there is no ${from.name}`);
-    const found = this.#find(to.parent, to.name);
+    const found = findSeen(this.#tree, to.parent, to.name);
     const target = found?.fid === source.fid ? undefined : found;
     this.#expect(options.expect, target, 'rename');
     if (target !== undefined && !options.replace) throw failure('exists', 'rename', 'the name is taken');
     if (from.parent === to.parent && from.name === to.name) return { replaced: false };
-    const { fid } = source;
-    const removals = target === undefined ? [] : this.#removals(to.parent, target);
-    this.#apply(caller, [
-      ...removals,
-      {
-        op: 'rename',
-        fromParent: from.parent,
-        fromName: from.name,
-        toParent: to.parent,
-        toName: to.name,
-        fid,
-      },
-    ]);
+    this.#apply(caller, moved(this.#tree, { ...from, seen: source }, { ...to, seen: target }));
     return { replaced: target !== undefined };
   }
 
   async copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
     await this.#enter('copy');
-    const original = this.#mustExist(source, 'copy');
-    const target = this.#find(to.parent, to.name);
+    const original = this.#seen(source, 'copy');
+    const target = findSeen(this.#tree, to.parent, to.name);
     this.#expect(options.expect, target, 'copy');
     if (target !== undefined && !options.replace) throw failure('exists', 'copy', 'the name is taken');
-    const removals = target === undefined ? [] : this.#removals(to.parent, target);
-    const fid = this.#tree.newFid();
-    const changes: Change[] = [...removals];
-    const { parent, name } = to;
-    if (original.kind === 'directory') {
-      changes.push({ op: 'mkdir', parent, name, fid, mode: original.mode });
-    } else if (original.kind === 'symlink') {
-      changes.push({ op: 'symlink', parent, name, fid, target: original.target ?? '' });
-    } else {
-      const { length, digest } = original.data ?? { length: 0, digest: emptyDigest };
-      changes.push({ op: 'create', parent, name, fid, mode: original.mode });
-      changes.push({ op: 'store', fid, length, digest, modified: this.#wall() });
-    }
-    changes.push({ op: 'setprops', fid, set: original.properties, remove: [] });
+    const { fid, changes } = copied(this.#tree, original, { ...to, seen: target }, this.#wall());
     this.#apply(caller, changes);
-    this.#contents.set(fid, this.#contents.get(source) ?? new Uint8Array());
     return { created: target === undefined, status: this.#view(fid, 'copy') };
   }
 
   async setModified(caller: Caller, fid: Fid, modified: number): Promise<ObjectStatus> {
     await this.#enter('setModified');
+    this.#mustBeWhole(fid, 'setModified');
     this.#apply(caller, [{ op: 'utimes', fid, modified }]);
     return this.#view(fid, 'setModified');
   }
 
   async setMode(caller: Caller, fid: Fid, mode: number): Promise<ObjectStatus> {
     await this.#enter('setMode');
+    this.#mustBeWhole(fid, 'setMode');
     this.#apply(caller, [{ op: 'chmod', fid, mode }]);
     return this.#view(fid, 'setMode');
   }
 
   async setProperties(caller: Caller, fid: Fid, { set, remove }: PropertyChanges): Promise<ObjectStatus> {
     await this.#enter('setProperties');
+    this.#mustBeWhole(fid, 'setProperties');
     this.#apply(caller, [{ op: 'setprops', fid, set, remove }]);
     return this.#view(fid, 'setProperties');
   }
@@ -304,27 +313,18 @@ export class MemoryVenus implements Venus {
   async #store(caller: Caller, target: WriteTarget, contents: Uint8Array): Promise<WriteOutcome> {
     await this.#enter('writer.close');
     const { parent, name } = target;
-    const existing = this.#find(parent, name);
+    const existing = findSeen(this.#tree, parent, name);
     this.#expect(target.expect, existing, 'close');
-    const fid = existing?.fid ?? this.#tree.newFid();
-    const growth = contents.length - (this.#contents.get(fid)?.length ?? 0);
+    const growth = contents.length - (existing?.status.data?.length ?? 0);
     if (this.#quota !== unbounded && this.#used() + growth > this.#quota) {
-      throw failure('quota', 'close', 'the quota of the volume is exceeded', fid);
+      throw failure('quota', 'close', 'the quota of the volume is exceeded');
     }
     const digest = digestOf(contents);
-    const modified = target.modified ?? this.#wall();
-    const creation: Change[] =
-      existing === undefined ? [{ op: 'create', parent, name, fid, mode: 0o644 }] : [];
-    this.#apply(caller, [...creation, { op: 'store', fid, length: contents.length, digest, modified }]);
-    this.#contents.set(fid, contents);
+    const data = { length: contents.length, digest, modified: target.modified ?? this.#wall() };
+    const { fid, changes } = written(this.#tree, { parent, name, seen: existing }, data);
+    this.#apply(caller, changes);
+    this.#contents.set(digest, contents);
     return { created: existing === undefined, status: this.#view(fid, 'close') };
-  }
-
-  /** What has to be done before `entry` is gone, itself included; children first. */
-  #removals(parent: Fid, { name, fid, kind }: DirectoryEntry): Change[] {
-    if (kind !== 'directory') return [{ op: 'remove', parent, name, fid }];
-    const below = this.#tree.entries(fid).flatMap((entry) => this.#removals(fid, entry));
-    return [...below, { op: 'rmdir', parent, name, fid }];
   }
 
   async *#read(contents: Uint8Array, start: number, end: number): AsyncIterable<Uint8Array> {
@@ -342,30 +342,27 @@ export class MemoryVenus implements Venus {
     if (this.#servers.isLogging) this.log.add('root', records);
   }
 
-  #find(directory: Fid, name: string): DirectoryEntry | undefined {
-    const spelled = (form: string): DirectoryEntry | undefined => this.#tree.entry(directory, form);
-    return spelled(name) ?? spelled(name.normalize('NFC')) ?? spelled(name.normalize('NFD'));
-  }
-
-  #expect(expectation: Expectation | undefined, found: DirectoryEntry | undefined, operation: string): void {
+  #expect(expectation: Expectation | undefined, found: Seen | undefined, operation: string): void {
     if (expectation?.version === undefined) return;
-    const version = found === undefined ? null : this.#tree.status(found.fid)?.data?.storeId;
+    const version = found === undefined ? null : (found.sibling ?? found.status.data)?.storeId;
     if (version !== expectation.version) throw failure('changed', operation, 'it is another version by now');
   }
 
-  #listed({ name, fid }: DirectoryEntry): readonly Entry[] {
-    const status = this.#tree.status(fid);
-    return status === undefined ? [] : [{ name, status: viewOf(status) }];
+  /** Nothing of a version beside a file can be set. */
+  #mustBeWhole(fid: Fid, operation: string): void {
+    if (fid.includes('@')) throw failure('access-denied', operation, 'it is a version in conflict', fid);
   }
 
-  #mustExist(fid: Fid, operation: string): NonNullable<ReturnType<MemoryTree['status']>> {
-    const status = this.#tree.status(fid);
-    if (status === undefined) throw failure('not-found', operation, 'the object is gone', fid);
-    return status;
+  #seen(fid: Fid, operation: string): Pick<Seen, 'status' | 'sibling'> {
+    return seenByFid(this.#tree, fid, operation);
   }
 
   #view(fid: Fid, operation: string): ObjectStatus {
-    return viewOf(this.#mustExist(fid, operation));
+    return viewOf(this.#tree, this.#seen(fid, operation));
+  }
+
+  #bytesOf(data: FileData | null): Uint8Array {
+    return this.#contents.get(data?.digest ?? emptyDigest) ?? new Uint8Array();
   }
 
   #available(): number {
@@ -373,12 +370,10 @@ export class MemoryVenus implements Venus {
   }
 
   #used(): number {
-    let used = 0;
-    for (const [fid, contents] of this.#contents) {
-      if (this.#tree.status(fid) === undefined) this.#contents.delete(fid);
-      else used += contents.length;
-    }
-    return used;
+    const versions = [...this.#tree.statuses()].flatMap(versionsOf);
+    const digests = new Set(versions.map(({ digest }) => digest));
+    for (const digest of this.#contents.keys()) if (!digests.has(digest)) this.#contents.delete(digest);
+    return versions.reduce((sum, { length }) => sum + length, 0);
   }
 
   async #enter(operation: Operation): Promise<void> {

@@ -1,7 +1,10 @@
 import t from 'tap';
 import {
+  counterOf,
   Failure,
+  mergeStatus,
   type Fid,
+  type FileData,
   type Result,
   type StoreId,
   type VnodeStatus,
@@ -22,7 +25,12 @@ function version(vv: Record<string, number>, known: Record<string, number>, stor
     known: Object.fromEntries(
       Object.entries(known).map(([venus, count]) => [venus.padStart(16, '0'), count]),
     ),
-    data: { storeId, length: 1, digest: 'd' },
+    data: contents(storeId),
+    siblings: [],
+    places: [],
+    gone: {},
+    revived: {},
+    names: '',
     target: null,
     created: 0,
     modified: 0,
@@ -30,6 +38,22 @@ function version(vv: Record<string, number>, known: Record<string, number>, stor
     owner: 'ann',
     author: 'ann',
     properties: {},
+    setters: {},
+  };
+}
+
+/** Each update has its own bytes, saved the later the higher its counter. */
+function contents(storeId: StoreId): FileData {
+  const saved = counterOf(storeId);
+  return {
+    storeId,
+    mark: storeId,
+    length: 1,
+    digest: storeId,
+    modified: 0,
+    author: 'ann',
+    host: 'g1',
+    saved,
   };
 }
 
@@ -96,7 +120,7 @@ t.test('an object that some servers do not have yet is taken from those who have
   t.end();
 });
 
-t.test('versions that do not contain each other are shown the same way from every side', (t) => {
+t.test('versions that do not contain each other are seen together, the same from every side', (t) => {
   const replies = [
     { member: 's1', status: second },
     { member: 's3', status: rival },
@@ -104,7 +128,34 @@ t.test('versions that do not contain each other are shown the same way from ever
   const collated = collateStatus(replies, undefined);
   const reversed = collateStatus([...replies].reverse(), undefined);
   t.equal(collated.inconsistent, true);
-  t.equal(collated.status, reversed.status);
+  t.same(collated.status, reversed.status);
+  t.equal(collated.status?.data?.storeId, update('a', 2), 'the one saved last is shown');
+  t.same(
+    collated.status?.siblings.map(({ storeId }) => storeId),
+    [update('b', 1)],
+    'the other one is not lost',
+  );
+  t.same(collated.behind, ['s1', 's3'], 'both are to resolve each other');
+  t.same(collated.sources, ['s1', 's3'], 'either has something that the other one lacks');
+  const resolved = { member: 's2', status: mergeStatus(second, rival) };
+  const after = collateStatus([...replies, resolved], undefined);
+  t.equal(after.inconsistent, false, 'one server has all of it already');
+  t.same([after.holders, after.sources, after.behind], [['s2'], ['s2'], ['s1', 's3']]);
+  t.end();
+});
+
+t.test('what others did meanwhile comes beside what only the cache knows', (t) => {
+  const ours = version({ s1: 1, s2: 1, s3: 1 }, { a: 1, c: 1 }, update('c', 1));
+  const collated = collateStatus([{ member: 's1', status: second }], ours);
+  t.equal(collated.accessible, second, 'what the servers alone have');
+  t.same(collated.holders, ['s1']);
+  t.same(collated.behind, [], 'no server lacks what another one has');
+  t.equal(collated.inconsistent, false, 'there is nothing that servers could resolve');
+  const versions = [collated.status?.data, ...(collated.status?.siblings ?? [])];
+  t.same(
+    versions.map((each) => each?.storeId),
+    [update('a', 2), update('c', 1)],
+  );
   t.end();
 });
 

@@ -3,6 +3,7 @@
  */
 import {
   maximum,
+  mergeStatus,
   relate,
   type Failure,
   type Fid,
@@ -17,52 +18,75 @@ export interface StatusReply<M> {
 }
 
 export interface CollatedStatus<M> {
-  /** The newest version, with the vector that all holders will have once COP2 is through; null: nobody has it. */
+  /**
+   * What a user sees: the newest version, with the vector that all holders will have once COP2 is through; where
+   * versions do not contain each other, what they come to together. null: nobody has it.
+   */
   readonly status: VnodeStatus | null;
-  /** Who holds exactly this version (empty when only the cache does). */
+  /** The same of the servers alone. */
+  readonly accessible: VnodeStatus | null;
+  /** Who holds exactly this version (empty when only the cache does, or nobody holds all of it). */
   readonly holders: readonly M[];
+  /** Who holds a version that no other server's contains. */
+  readonly sources: readonly M[];
   /** Who must be brought up to date. */
   readonly behind: readonly M[];
-  /** Versions that neither contains the other: a person or resolution has to merge them. */
+  /** Servers hold versions that do not contain each other: they are to resolve them. */
   readonly inconsistent: boolean;
 }
 
 /**
  * What an open may use: the version that dominates all others (seed 004: "if a non-preferred server dominates, read
  * the file from it"). The cached version takes part, because while its update is still on the way to a replica
- * that came back, the cache is newer than any server that can be asked.
+ * that came back, the cache is newer than any server that can be asked. Versions made apart are merged as servers
+ * will merge them (vice/interface/merge.ts), so that every gateway shows the same, and nothing that was known here
+ * is lost to what others did meanwhile.
  */
 export function collateStatus<M>(
   replies: readonly StatusReply<M>[],
   cached: VnodeStatus | undefined,
 ): CollatedStatus<M> {
-  let best = null as VnodeStatus | null;
-  let inconsistent = false;
+  let accessible = null as VnodeStatus | null;
   for (const { status } of replies) {
-    if (status === null) continue;
-    const relation = best === null ? 'dominant' : relate(status, best);
-    if (best === null || relation === 'dominant') best = status;
-    else if (relation === 'weakly-equal') best = { ...best, vv: maximum(best.vv, status.vv) };
-    else if (relation === 'inconsistent') {
-      inconsistent = true;
-      best = deterministic(best, status);
-    }
+    if (status !== null) accessible = accessible === null ? status : joined(accessible, status);
   }
-  if (best !== null && cached !== undefined && relate(cached, best) === 'dominant') best = cached;
-  const chosen = best;
-  const same = (status: VnodeStatus | null): boolean =>
-    status !== null && chosen !== null && ['equal', 'weakly-equal'].includes(relate(status, chosen));
+  const status = accessible === null || cached === undefined ? accessible : joined(accessible, cached);
+  const isOurs = status !== null && status === cached;
+  const newest = isOurs ? status : accessible;
+  const has = (wanted: VnodeStatus | null): M[] =>
+    replies.filter((reply) => isSame(reply.status, wanted)).map(({ member }) => member);
   return {
-    status: chosen,
-    holders: replies.filter(({ status }) => same(status)).map(({ member }) => member),
-    behind: replies.filter(({ status }) => !same(status)).map(({ member }) => member),
-    inconsistent,
+    status,
+    accessible,
+    holders: has(newest),
+    sources: replies.filter(({ status: own }) => isMaximal(own, replies)).map(({ member }) => member),
+    behind: replies.filter((reply) => !isSame(reply.status, newest)).map(({ member }) => member),
+    inconsistent: accessible !== null && has(accessible).length === 0,
   };
 }
 
-/** Every gateway shows the same version of an inconsistent object: the one with the larger StoreId. */
-function deterministic(a: VnodeStatus, b: VnodeStatus): VnodeStatus {
-  return (a.storeId ?? '') >= (b.storeId ?? '') ? a : b;
+/** `best` and `other` as one; `best` itself, or `other`, where it has all that the other one has. */
+function joined(best: VnodeStatus, other: VnodeStatus): VnodeStatus {
+  switch (relate(other, best)) {
+    case 'dominant':
+      return other;
+    case 'weakly-equal':
+      return { ...best, vv: maximum(best.vv, other.vv) };
+    case 'inconsistent':
+      return mergeStatus(best, other);
+    case 'equal':
+    case 'submissive':
+      return best;
+  }
+}
+
+function isSame(a: VnodeStatus | null, b: VnodeStatus | null): boolean {
+  return a !== null && b !== null && ['equal', 'weakly-equal'].includes(relate(a, b));
+}
+
+function isMaximal<M>(status: VnodeStatus | null, replies: readonly StatusReply<M>[]): boolean {
+  if (status === null) return false;
+  return replies.every(({ status: other }) => other === null || relate(status, other) !== 'submissive');
 }
 
 export type UpdateReply<M> =

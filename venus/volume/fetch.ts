@@ -7,20 +7,19 @@ import {
   isCreation,
   isFailure,
   isWithin,
-  type DirectoryEntry,
+  mergeStatus,
   type Fid,
-  type Mutation,
   type Result,
-  type StoreIdVector,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { isLocal, type ModifyLog } from '../log/modify-log.js';
-import { overlaid, overlayOf } from './overlay.js';
+import { digestAfter, hasOtherNames, overlaid, overlayOf } from './overlay.js';
 import type { Fetching } from './fetching.js';
 import { collateStatus, type CollatedStatus, type StatusReply } from './collate.js';
+import { mergedList, type List } from './merged-list.js';
 import { resolveAt } from './resolve-call.js';
 import type { Member, Volume } from './volume.js';
 
@@ -165,7 +164,7 @@ export class Fetcher {
         }));
         const collated = this.#collate(volume, fid, statuses);
         if (collated.behind.length > 0 && collated.status !== null) behind.add(fid);
-        this.#install(volume, fid, collated.status, fetch.wasBroken(fid));
+        this.#install(volume, fid, collated.status, fetch.wasBroken(fid), collated.accessible);
       });
       if (behind.size > 0) this.#bringUpToDate(volume, [...behind]);
     } finally {
@@ -187,25 +186,46 @@ export class Fetcher {
     return collated;
   }
 
-  /** Caches what servers said, unless the cache knows more by now: an update of ours was on its way meanwhile. */
-  #install(volume: Volume, fid: Fid, status: VnodeStatus | null, wasBroken: boolean): void {
+  /**
+   * Caches `status`, unless the cache knows more by now: an update of ours was on its way meanwhile. `accessible` is
+   * what the servers alone said.
+   */
+  #install(
+    volume: Volume,
+    fid: Fid,
+    status: VnodeStatus | null,
+    wasBroken: boolean,
+    accessible: VnodeStatus | null = status,
+  ): void {
     const { cache } = this.#world;
     const cached = cache.get(fid);
-    if (status === null) {
+    if (status === null || accessible === null) {
       if (cached === undefined || !this.#isBound(cached)) cache.drop(fid);
       return;
     }
-    if (cached !== undefined && !isWithin(cached.status.known, status.known)) {
-      // Ours is newer: valid as it is once servers have it, to be asked again if it was not only newer.
-      if (!cached.stale && isWithin(status.known, cached.status.known))
-        cache.putStatus(cached.status, volume.epoch, cached.complete);
+    if (cached?.complete !== true) {
+      if (cached !== undefined && !isWithin(cached.status.known, status.known))
+        return this.#keep(volume, cached, status);
+      const object = cache.putStatus(status, volume.epoch, false);
+      if (wasBroken) cache.put({ ...object, suspect: true });
       return;
     }
-    // What a directory has known determines its names.
-    const complete = cached?.complete === true;
-    const stale = complete && (cached.stale || !isWithin(status.known, cached.status.known));
-    const object = cache.putStatus(status, volume.epoch, complete, stale);
+    const isNewer = !isWithin(accessible.known, cached.status.known);
+    const stale = cached.stale || isNewer || this.#hasOtherNames(cached, accessible);
+    if (!isWithin(cached.status.known, status.known)) return this.#keep(volume, { ...cached, stale }, status);
+    // The digest is that of the names that are cached (OC-1).
+    const object = cache.putStatus({ ...status, names: cached.status.names }, volume.epoch, true, stale);
     if (wasBroken) cache.put({ ...object, suspect: true });
+  }
+
+  /** Ours is newer: valid as it is once servers have it, to be asked again if it was not only newer. */
+  #keep(volume: Volume, cached: CachedObject, status: VnodeStatus): void {
+    if (!isWithin(status.known, cached.status.known)) return;
+    this.#world.cache.putStatus(cached.status, volume.epoch, cached.complete, cached.stale);
+  }
+
+  #hasOtherNames(cached: CachedObject, accessible: VnodeStatus): boolean {
+    return hasOtherNames(cached.status, accessible, this.#world.modifyLog.touching(cached.status.fid));
   }
 
   /**
@@ -237,40 +257,44 @@ export class Fetcher {
         fid,
         replies.map(({ member, reply }) => ({ member, status: reply.status })),
       );
-      if (collated.status === null) return this.#install(volume, fid, null, false);
+      const { status, accessible } = collated;
+      if (status === null || accessible === null) return this.#install(volume, fid, null, false);
       if (collated.behind.length > 0) this.#bringUpToDate(volume, [fid]);
-      const [source] = collated.holders;
+      const cached = this.#world.cache.get(fid);
+      const isOurs = cached?.status === status && cached.complete && !this.#hasOtherNames(cached, accessible);
       // Only the cache has it: our own updates are on their way to servers that have just come back.
-      if (source === undefined) return this.#install(volume, fid, collated.status, false);
-      const lists = await this.#differingLists(volume, fid, replies, collated.holders);
-      await this.#installList(volume, fid, collated.status, lists, fetch.wasBroken);
+      if (isOurs) return this.#install(volume, fid, status, false, accessible);
+      const lists = await this.#differingLists(volume, fid, replies, collated.sources);
+      await this.#installList(volume, accessible, lists, fetch.wasBroken);
     } finally {
       fetch.end();
     }
   }
 
   /**
-   * The full lists that are needed: one of those who hold the newest directory, and one for each further state of its
-   * children among them (a server can be up to date with a directory and behind with a file in it).
+   * The full lists that are needed: one of those who hold the newest directory (of each state of it, where there are
+   * several), and one for each further state of its children among them (a server can be up to date with a directory
+   * and behind with a file in it).
    */
   async #differingLists(
     volume: Volume,
     fid: Fid,
     replies: readonly { readonly member: Member; readonly full: boolean; readonly reply: ListReply }[],
-    holders: readonly Member[],
-  ): Promise<readonly ListReply[]> {
-    const byDigest = new Map<string, (typeof replies)[number]>();
+    sources: readonly Member[],
+  ): Promise<readonly List[]> {
+    const byState = new Map<string, (typeof replies)[number]>();
     for (const item of replies) {
-      const isKnown = byDigest.has(item.reply.digest);
-      if (!holders.includes(item.member) || (isKnown && !item.full)) continue;
-      byDigest.set(item.reply.digest, item);
+      if (!sources.includes(item.member)) continue;
+      const state = `${item.reply.digest} ${item.reply.status?.names ?? ''}`;
+      if (!byState.has(state) || item.full) byState.set(state, item);
     }
-    if (byDigest.size > 1) this.#bringUpToDate(volume, [fid]);
-    return Promise.all(
-      [...byDigest.values()].map(({ member, full, reply }) =>
+    if (byState.size > 1) this.#bringUpToDate(volume, [fid]);
+    const lists = await Promise.all(
+      [...byState.values()].map(({ member, full, reply }) =>
         full ? reply : this.#callList(volume, member, fid, true),
       ),
     );
+    return lists.flatMap(({ status, entries }) => (status === null ? [] : [{ status, entries }]));
   }
 
   #callList(volume: Volume, member: Member, fid: Fid, full: boolean): Promise<ListReply> {
@@ -279,40 +303,33 @@ export class Fetcher {
 
   async #installList(
     volume: Volume,
-    fid: Fid,
-    status: VnodeStatus,
-    lists: readonly ListReply[],
+    accessible: VnodeStatus,
+    [first, ...others]: readonly List[],
     wasBroken: (fid: Fid) => boolean,
   ): Promise<void> {
-    const { cache } = this.#world;
-    const names = new Map<string, DirectoryEntry>();
-    const children = new Map<Fid, VnodeStatus>();
-    for (const list of lists) {
-      for (const { name, status: child } of list.entries) {
-        names.set(name, { name, fid: child.fid, kind: child.kind });
-        const known = children.get(child.fid);
-        const replies = [known ?? null, child].map((item) => ({ member: undefined, status: item }));
-        children.set(
-          child.fid,
-          known === undefined ? child : (collateStatus(replies, undefined).status ?? child),
-        );
-      }
-    }
+    const { cache, modifyLog } = this.#world;
+    const { fid } = accessible;
+    // Removed between two calls: asked again.
+    if (first === undefined) return;
+    const { names, children, digest } = mergedList([first, ...others]);
     let turn = 0;
     for (const child of children.values()) {
       this.#install(volume, child.fid, child, wasBroken(child.fid));
       if ((turn += 1) % turnObjects === 0) await this.#world.pause();
     }
     const cached = cache.get(fid);
-    const { records, known } = overlayOf(status, this.#world.modifyLog.touching(fid));
+    const { records, known } = overlayOf(accessible, modifyLog.touching(fid));
     if (cached !== undefined && !isWithin(cached.status.known, known)) {
       // An update of ours has been applied here while the list was on its way: ask again.
       return;
     }
+    const isOver = cached !== undefined && !isWithin(cached.status.known, accessible.known);
+    const status = { ...(isOver ? mergeStatus(accessible, cached.status) : accessible), known };
     const before = cache.names(fid);
-    const after = overlaid(fid, names, records, (moved) => cache.status(moved)?.kind);
+    const after = overlaid(fid, names, records, (each) => cache.status(each));
     cache.setNames(fid, after);
-    const object = cache.putStatus(overlaidStatus(status, records, known), volume.epoch, true);
+    const listed = records.length === 0 ? digest : digestAfter(digest, names, after);
+    const object = cache.putStatus({ ...status, names: listed }, volume.epoch, true);
     if (wasBroken(fid)) cache.put({ ...object, suspect: true });
     for (const [name, entry] of before ?? [])
       if (!after.has(name)) this.#world.volume(entry.fid).doubt(entry.fid);
@@ -358,16 +375,6 @@ function shared<K>(calls: Map<K, Promise<void>>, key: K, call: () => Promise<voi
   const started = call().finally(() => calls.delete(key));
   calls.set(key, started);
   return started;
-}
-
-function overlaidStatus(
-  status: VnodeStatus,
-  records: readonly Mutation[],
-  known: StoreIdVector,
-): VnodeStatus {
-  const last = records.at(-1);
-  if (last === undefined) return status;
-  return { ...status, known, modified: Math.max(status.modified, last.time), author: last.author };
 }
 
 function unreachable(fid: Fid, volume: Volume): Failure {

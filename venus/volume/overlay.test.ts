@@ -2,15 +2,17 @@ import t from 'tap';
 import {
   makeFid,
   makeStoreId,
+  noNames,
   venusId,
   volumeId,
   type DirectoryEntry,
   type Fid,
   type Mutation,
+  type Placement,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 import type { LogEntry } from '../log/modify-log.js';
-import { overlaid, overlayOf } from './overlay.js';
+import { digestAfter, hasOtherNames, overlaid, overlayOf } from './overlay.js';
 
 const venus = venusId('00000000000000aa');
 const other = venusId('00000000000000bb');
@@ -20,10 +22,11 @@ const fid = (vnode: number): Fid => makeFid(volume, vnode, venus);
 const directory = fid(1);
 const elsewhere = fid(2);
 
-const common = (counter: number): Pick<Mutation, 'storeId' | 'time' | 'author' | 'base'> => ({
+const common = (counter: number): Pick<Mutation, 'storeId' | 'time' | 'author' | 'host' | 'base'> => ({
   storeId: makeStoreId(venus, counter),
   time: counter,
   author: 'ann',
+  host: 'g1',
   base: {},
 });
 const create = (counter: number, name: string, file: Fid): Mutation => {
@@ -32,10 +35,20 @@ const create = (counter: number, name: string, file: Fid): Mutation => {
 const entry = (records: readonly Mutation[], appliedBy: readonly string[] = []): LogEntry => {
   return { sequence: 1, volume, records, appliedBy, acknowledged: true, offered: false };
 };
+/** Somebody else's place. */
+const placed = (time: number): Placement => ({
+  parent: directory,
+  name: 'taken',
+  storeId: makeStoreId(other, 1),
+  time,
+  author: 'bob',
+  host: 'g2',
+  isBroken: false,
+});
 const names = (...entries: readonly [string, Fid][]): Map<string, DirectoryEntry> => {
   return new Map(entries.map(([name, file]) => [name, { name, fid: file, kind: 'file' }]));
 };
-const status = (known: VnodeStatus['known']): VnodeStatus => ({
+const status = (known: VnodeStatus['known'], digest = noNames): VnodeStatus => ({
   fid: directory,
   kind: 'directory',
   parent: null,
@@ -43,6 +56,11 @@ const status = (known: VnodeStatus['known']): VnodeStatus => ({
   storeId: null,
   known,
   data: null,
+  siblings: [],
+  places: [],
+  gone: {},
+  revived: {},
+  names: digest,
   target: null,
   created: 0,
   modified: 0,
@@ -50,7 +68,9 @@ const status = (known: VnodeStatus['known']): VnodeStatus => ({
   owner: 'ann',
   author: 'ann',
   properties: {},
+  setters: {},
 });
+const digestOf = (all: ReadonlyMap<string, DirectoryEntry>): string => digestAfter(noNames, new Map(), all);
 
 t.test('only what the servers cannot know yet comes on top', (t) => {
   const waiting = entry([create(7, 'new', fid(7))]);
@@ -65,7 +85,7 @@ t.test('only what the servers cannot know yet comes on top', (t) => {
   t.end();
 });
 
-t.test('names made, removed and moved here; a name that somebody has taken stays his', (t) => {
+t.test('names made, removed and moved here; where a name is taken, both objects are seen', (t) => {
   const records: Mutation[] = [
     create(1, 'mine', fid(11)),
     create(2, 'taken', fid(12)),
@@ -98,12 +118,45 @@ t.test('names made, removed and moved here; a name that somebody has taken stays
     ['before', fid(15)],
     ['theirs', fid(99)],
   );
-  const result = overlaid(directory, theirs, records, () => 'symlink');
-  t.same([...result.keys()].sort(), ['folder', 'in', 'mine', 'replaced', 'taken', 'theirs']);
-  t.equal(result.get('taken')?.fid, fid(92));
+  const objectOf = (): Pick<VnodeStatus, 'kind' | 'places'> => ({ kind: 'symlink', places: [placed(1)] });
+  const result = overlaid(directory, theirs, records, objectOf);
+  const beside = 'taken (conflict ann g1 1970-01-01 00.00.00)';
+  t.same([...result.keys()].sort(), ['folder', 'in', 'mine', 'replaced', 'taken', beside, 'theirs']);
+  t.equal(result.get('taken')?.fid, fid(92), 'who was there first keeps it');
+  t.equal(result.get(beside)?.fid, fid(12), 'nothing of ours is hidden');
+  const later = (): Pick<VnodeStatus, 'kind' | 'places'> => ({ kind: 'symlink', places: [placed(9000)] });
+  const ours = overlaid(directory, theirs, records, later);
+  t.equal(ours.get('taken')?.fid, fid(12));
+  t.equal(ours.get('taken (conflict bob g2 1970-01-01 00.00.09)')?.fid, fid(92));
   t.equal(result.get('replaced')?.fid, fid(94), 'the removal was of another object');
   t.equal(result.get('in')?.kind, 'symlink');
   t.equal(result.get('folder')?.kind, 'directory');
   t.equal(theirs.size, 5, 'what was given stays as it is');
+  t.end();
+});
+
+t.test('an object that servers have renamed meanwhile goes all the same', (t) => {
+  const gone: Mutation = { op: 'remove', ...common(1), parent: directory, name: 'report', fid: fid(11) };
+  const theirs = names(['report (conflict)', fid(11)], ['report', fid(12)]);
+  const result = overlaid(directory, theirs, [gone], () => undefined);
+  t.same([...result.keys()], ['report'], 'its name, and not the one that another object bears');
+  t.end();
+});
+
+t.test('a digest tells whether servers have other names than are cached', (t) => {
+  const before = names(['a', fid(11)], ['b', fid(12)]);
+  const waiting = [
+    create(7, 'c', fid(13)),
+    { op: 'remove', ...common(8), parent: directory, name: 'b', fid: fid(12) },
+  ];
+  const entries = [entry(waiting as Mutation[])];
+  const after = overlaid(directory, before, waiting as Mutation[], () => undefined);
+  const cached = status({ [venus]: 8 }, digestAfter(digestOf(before), before, after));
+  t.equal(cached.names, digestOf(after), 'step by step or all at once');
+  t.notOk(hasOtherNames(cached, status({}, digestOf(before)), entries), 'only ours differ');
+  const renamed = names(['a (conflict)', fid(11)], ['b', fid(12)]);
+  t.ok(hasOtherNames(cached, status({}, digestOf(renamed)), entries), 'a merge has changed a name');
+  t.ok(hasOtherNames(status({}, digestOf(before)), status({}, digestOf(renamed)), []));
+  t.notOk(hasOtherNames(cached, status({}, digestOf(before)), []), 'ours are on their way: nobody can tell');
   t.end();
 });

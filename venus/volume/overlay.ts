@@ -1,14 +1,20 @@
 /**
- * What servers say of a directory, with this gateway's own changes of it that they do not have yet. Pure. Others'
+ * What servers say of a directory, with this gateway's own changes that they do not have yet. Pure. Others'
  * changes so become visible while the log still waits, and ours stay visible.
  */
 import {
+  comparePlaces,
+  conflictName,
   counterOf,
+  fidsOf,
+  isWithin,
   knows,
+  toggledName,
   venusOf,
   type DirectoryEntry,
   type Fid,
   type Mutation,
+  type Placement,
   type StoreIdVector,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
@@ -16,63 +22,180 @@ import { directoriesOf } from '../log/dependence.js';
 import { isLocal, type LogEntry } from '../log/modify-log.js';
 
 export interface Overlay {
-  /** Records that touch the directory and that `status` does not know, in order. */
+  /** Records that change the directory's names and that `status` does not know, in order. */
   readonly records: readonly Mutation[];
-  /** What the directory has known with them. */
+  /** What the directory has known with them, and with ours that change it otherwise. */
   readonly known: StoreIdVector;
 }
 
 /** The records of `entries` that come on top of `status`. */
-export function overlayOf(status: VnodeStatus, entries: readonly LogEntry[]): Overlay {
-  const records = entries
+export function overlayOf({ fid, known: before }: VnodeStatus, entries: readonly LogEntry[]): Overlay {
+  const unknown = entries
     .filter(isLocal)
     .flatMap((entry) => entry.records)
-    .filter((record) => directoriesOf(record).includes(status.fid) && !knows(status.known, record.storeId));
-  const known: Record<string, number> = { ...status.known };
-  for (const { storeId } of records) {
+    .filter((record) => fidsOf(record).includes(fid) && !knows(before, record.storeId));
+  const known: Record<string, number> = { ...before };
+  for (const { storeId } of unknown) {
     const venus = venusOf(storeId);
     known[venus] = Math.max(known[venus] ?? 0, counterOf(storeId));
   }
-  return { records, known };
+  return { records: unknown.filter((record) => directoriesOf(record).includes(fid)), known };
 }
 
-/** `names` of `directory` after `records`. A name that somebody else has taken meanwhile stays his. */
+/**
+ * Whether servers have other names of a directory, whose status there is `theirs`, than are cached as `cached`, but for
+ * those that `entries` (the log's, of this directory) are about to change. false where that cannot be told, because
+ * changes of ours are no more in the log and not at these servers.
+ */
+export function hasOtherNames(
+  cached: VnodeStatus,
+  theirs: VnodeStatus,
+  entries: readonly LogEntry[],
+): boolean {
+  const { records, known } = overlayOf(theirs, entries);
+  if (!isWithin(cached.known, known)) return false;
+  let digest = theirs.names;
+  for (const { fid, name } of records.flatMap((record) => toggledBy(cached.fid, record))) {
+    digest = toggledName(digest, fid, name);
+  }
+  return digest !== cached.names;
+}
+
+/** `digest`, of the names `before`, as it is of the names `after`. */
+export function digestAfter(
+  digest: string,
+  before: ReadonlyMap<string, DirectoryEntry>,
+  after: ReadonlyMap<string, DirectoryEntry>,
+): string {
+  let toggled = digest;
+  const toggleMissing = (from: typeof before, to: typeof before): void => {
+    for (const { name, fid } of from.values()) {
+      if (to.get(name)?.fid !== fid) toggled = toggledName(toggled, fid, name);
+    }
+  };
+  toggleMissing(before, after);
+  toggleMissing(after, before);
+  return toggled;
+}
+
+/**
+ * `names` of `directory` after `records`. A name that somebody else has taken meanwhile is his who was there first; the
+ * other object is seen beside it, as it will be when the servers have both.
+ */
 export function overlaid(
   directory: Fid,
   names: ReadonlyMap<string, DirectoryEntry>,
   records: readonly Mutation[],
-  kindOf: (fid: Fid) => DirectoryEntry['kind'] | undefined,
+  objectOf: (fid: Fid) => Pick<VnodeStatus, 'kind' | 'places'> | undefined,
 ): Map<string, DirectoryEntry> {
-  const result = new Map(names);
-  const bind = (name: string, fid: Fid, kind: DirectoryEntry['kind'] | undefined): void => {
-    if (!result.has(name) && kind !== undefined) result.set(name, { name, fid, kind });
-  };
-  const unbind = (name: string, fid: Fid): void => {
-    if (result.get(name)?.fid === fid) result.delete(name);
-  };
+  const layer = new Layer(names, objectOf);
   for (const record of records) {
     switch (record.op) {
       case 'create':
-        bind(record.name, record.fid, 'file');
+        layer.bind(record.name, record.fid, 'file', record);
         break;
       case 'mkdir':
-        bind(record.name, record.fid, 'directory');
+        layer.bind(record.name, record.fid, 'directory', record);
         break;
       case 'symlink':
-        bind(record.name, record.fid, 'symlink');
+        layer.bind(record.name, record.fid, 'symlink', record);
         break;
       case 'remove':
       case 'rmdir':
-        unbind(record.name, record.fid);
+        layer.unbind(record.name, record.fid);
         break;
       case 'rename': {
-        const kind = result.get(record.fromName)?.kind ?? kindOf(record.fid);
-        if (record.fromParent === directory) unbind(record.fromName, record.fid);
-        if (record.toParent === directory) bind(record.toName, record.fid, kind);
+        const kind = layer.names.get(record.fromName)?.kind ?? objectOf(record.fid)?.kind;
+        layer.unbind(record.fromName, record.fid);
+        if (record.toParent === directory) layer.bind(record.toName, record.fid, kind, record);
         break;
       }
       default:
     }
   }
-  return result;
+  return layer.names;
+}
+
+class Layer {
+  readonly names: Map<string, DirectoryEntry>;
+  readonly #objectOf: (fid: Fid) => Pick<VnodeStatus, 'places'> | undefined;
+  /** Names by object; made when one does not bear the name that it bore here. */
+  #byFid: Map<Fid, string> | undefined;
+
+  constructor(
+    names: ReadonlyMap<string, DirectoryEntry>,
+    objectOf: (fid: Fid) => Pick<VnodeStatus, 'places'> | undefined,
+  ) {
+    this.names = new Map(names);
+    this.#objectOf = objectOf;
+  }
+
+  bind(
+    name: string,
+    fid: Fid,
+    kind: DirectoryEntry['kind'] | undefined,
+    origin: Pick<Placement, 'storeId' | 'time' | 'author' | 'host'>,
+  ): void {
+    if (kind === undefined) return;
+    const entry = { name, fid, kind };
+    const holder = this.names.get(name);
+    if (holder === undefined || holder.fid === fid) return this.#set(entry);
+    const [place] = this.#objectOf(holder.fid)?.places ?? [];
+    const isOurs = place !== undefined && compareOrigins(origin, place) < 0;
+    if (isOurs) this.#set(entry);
+    this.#setBeside(name, isOurs ? holder : entry, isOurs ? place : origin);
+  }
+
+  /** Servers may have given it another name meanwhile. */
+  unbind(name: string, fid: Fid): void {
+    if (this.names.get(name)?.fid === fid) {
+      this.names.delete(name);
+      return;
+    }
+    this.#byFid ??= new Map([...this.names.values()].map((entry) => [entry.fid, entry.name]));
+    const other = this.#byFid.get(fid);
+    if (other !== undefined && this.names.get(other)?.fid === fid) this.names.delete(other);
+  }
+
+  #setBeside(
+    name: string,
+    entry: DirectoryEntry,
+    origin: Pick<Placement, 'storeId' | 'time' | 'author' | 'host'>,
+  ): void {
+    const plain = conflictName(name, origin);
+    const free = this.names.has(plain) ? conflictName(name, origin, true) : plain;
+    this.#set({ ...entry, name: free });
+  }
+
+  #set(entry: DirectoryEntry): void {
+    this.names.set(entry.name, entry);
+    this.#byFid?.set(entry.fid, entry.name);
+  }
+}
+
+/** @see comparePlaces */
+function compareOrigins(a: Pick<Placement, 'storeId' | 'time'>, b: Placement): number {
+  return comparePlaces({ ...b, ...a }, b);
+}
+
+/** The names in `directory` that come or go with `record`. */
+function toggledBy(
+  directory: Fid,
+  record: Mutation,
+): readonly { readonly fid: Fid; readonly name: string }[] {
+  switch (record.op) {
+    case 'create':
+    case 'mkdir':
+    case 'symlink':
+    case 'remove':
+    case 'rmdir':
+      return [record];
+    case 'rename': {
+      const { fid, fromParent, fromName, toParent, toName } = record;
+      const from = fromParent === directory ? [{ fid, name: fromName }] : [];
+      return toParent === directory ? [...from, { fid, name: toName }] : from;
+    }
+    default:
+      return [];
+  }
 }

@@ -14,6 +14,13 @@ interface RecordCommon {
   readonly time: number;
   /** The user who made the change; the server checks that the session may speak for this user. */
   readonly author: string;
+  /** Name of the gateway where it was made, at most 64 characters. */
+  readonly host: string;
+  /**
+   * The author was answered by his gateway's log: where the record collides with what others did meanwhile it is not
+   * refused but merged, as replicas are (merge.ts).
+   */
+  readonly settled?: true | undefined;
   /** For each existing object that the record touches, what its author had seen of it. */
   readonly base: Readonly<Record<Fid, StoreIdVector>>;
 }
@@ -50,6 +57,28 @@ export interface StoreRecord extends RecordCommon {
   readonly length: number;
   readonly digest: string;
   readonly modified: number;
+  /** See FileData. */
+  readonly saved: number;
+  /** Versions that the author had seen and leaves as they are (by `mark`); absent: it replaces all that he had seen. */
+  readonly beside?: readonly StoreId[] | undefined;
+}
+
+/**
+ * The result of a repair (Coda: CML Repair). Gives up versions of a file, by `mark`, and vouches for those that its
+ * author saw and leaves, so that another repair made apart is a conflict again and no loss (merge.ts, MG-4).
+ */
+export interface RepairRecord extends RecordCommon {
+  readonly op: 'repair';
+  readonly fid: Fid;
+  readonly dismiss: readonly StoreId[];
+  /** The object stays where it is, under the name that it bears, and alive: removals, other places are taken back. */
+  readonly accept: {
+    readonly name: string;
+    /** The directory where the author saw it; absent: where the replica has it. */
+    readonly parent?: Fid | undefined;
+    /** Where it keeps its name, when it got it (milliseconds since 1970): it keeps its turn for it; absent: now. */
+    readonly since?: number | undefined;
+  } | null;
 }
 
 /** Removes a file or symbolic link with its only name. */
@@ -115,7 +144,8 @@ export type Mutation =
   | UtimesRecord
   | ChmodRecord
   | ChownRecord
-  | SetPropertiesRecord;
+  | SetPropertiesRecord
+  | RepairRecord;
 
 /** Every object that `record` reads or changes, the created or removed one included. */
 export function fidsOf(record: Mutation): readonly Fid[] {
@@ -135,6 +165,8 @@ export function fidsOf(record: Mutation): readonly Fid[] {
     case 'chmod':
     case 'chown':
     case 'setprops':
+      return [record.fid];
+    case 'repair':
       return [record.fid];
   }
 }

@@ -13,7 +13,7 @@ import { parseStoreId, type StoreId } from './store-id.js';
 import { limits, type VnodeStatus } from './vnode.js';
 
 /** Raised when a peer of the old version could not make sense of the new one. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 const fid = z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined);
 const volume = z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined);
@@ -27,14 +27,35 @@ const fids = z.array(fid).max(1000);
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const text = z.string().max(limits.propertyBytes);
 
-const common = { storeId, time: z.number(), author: user, base: z.record(fid, counts) };
+const host = z.string().max(64);
+/** More than any one replica takes from a store: replicas that merge come to more. */
+const alternativesMost = 100 * limits.alternatives;
+const storeIds = z.array(storeId).max(alternativesMost);
+
+const common = {
+  storeId,
+  time: z.number(),
+  author: user,
+  host,
+  settled: z.literal(true).optional(),
+  base: z.record(fid, counts),
+};
 
 /** @see Mutation */
 export const mutationSchema: z.ZodType<Mutation> = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('create'), ...common, parent: fid, name, fid, mode: count }),
   z.strictObject({ op: z.literal('mkdir'), ...common, parent: fid, name, fid, mode: count }),
   z.strictObject({ op: z.literal('symlink'), ...common, parent: fid, name, fid, target: text }),
-  z.strictObject({ op: z.literal('store'), ...common, fid, length: count, digest, modified: z.number() }),
+  z.strictObject({
+    op: z.literal('store'),
+    ...common,
+    fid,
+    length: count,
+    digest,
+    modified: z.number(),
+    saved: z.number(),
+    beside: storeIds.optional(),
+  }),
   z.strictObject({ op: z.literal('remove'), ...common, parent: fid, name, fid }),
   z.strictObject({ op: z.literal('rmdir'), ...common, parent: fid, name, fid }),
   z.strictObject({
@@ -56,7 +77,39 @@ export const mutationSchema: z.ZodType<Mutation> = z.discriminatedUnion('op', [
     set: z.record(text, text),
     remove: z.array(text).max(1000),
   }),
+  z.strictObject({
+    op: z.literal('repair'),
+    ...common,
+    fid,
+    dismiss: storeIds,
+    accept: z.strictObject({ name, parent: fid.optional(), since: z.number().optional() }).nullable(),
+  }),
 ]);
+
+const fileData = z.strictObject({
+  storeId,
+  mark: storeId,
+  length: count,
+  digest,
+  modified: z.number(),
+  author: user,
+  host,
+  saved: z.number(),
+  vouched: counts.optional(),
+  givenUp: counts.optional(),
+});
+
+const setter = z.strictObject({ storeId, rank: count });
+
+const place = z.strictObject({
+  parent: fid,
+  name,
+  storeId,
+  time: z.number(),
+  author: user,
+  host,
+  isBroken: z.boolean(),
+});
 
 /** @see VnodeStatus */
 export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
@@ -65,8 +118,15 @@ export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
   parent: fid.nullable(),
   vv: counts,
   storeId: storeId.nullable(),
+  rank: count.optional(),
   known: counts,
-  data: z.strictObject({ storeId, length: count, digest }).nullable(),
+  data: fileData.nullable(),
+  siblings: z.array(fileData).max(alternativesMost),
+  setAside: z.array(fileData).max(alternativesMost).optional(),
+  places: z.array(place).max(alternativesMost),
+  gone: counts,
+  revived: counts,
+  names: z.string().max(16),
   target: z.string().nullable(),
   created: z.number(),
   modified: z.number(),
@@ -74,6 +134,7 @@ export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
   owner: z.string(),
   author: z.string(),
   properties: z.record(z.string(), z.string()),
+  setters: z.record(z.string(), setter),
 });
 
 const updateSet: z.ZodType<UpdateSet> = z.strictObject({
@@ -118,7 +179,7 @@ export const realmDocumentSchema = realmDocument;
  *   to which the caller has heard of all changes at this replica (of this `incarnation`); `changed` is what changed
  *   after it, null when the replica cannot tell (then everything is suspect). `seen` is the highest counter of `venus`
  *   that this replica has met: a Venus that has not made it yet was restored from an old backup.
- * - `status` of some objects; null for one that this replica does not have.
+ * - `status` of some objects; null for one that this replica does not have. Servers are also told of removed ones.
  * - `list` a directory: its status, a digest over its children's Fids and StoreIds (equal digests: equal children),
  *   and, if `full`, names with the children's statuses. The reply may come in parts: `entries` are concatenated.
  * - `mutate` certifies and applies a batch in one transaction, all or nothing (COP1). `inline` holds contents
@@ -131,7 +192,11 @@ export const realmDocumentSchema = realmDocument;
  * - `cop2` tells which replicas have applied updates.
  * - `resolve` asks the server to bring these objects (or the whole volume) up to date from its peers, and waits.
  * - `changes` (servers only) objects changed after stamp `since`, oldest first, for a peer that brings itself up to
- *   date; a removed object is a tombstone.
+ *   date; removed ones, too (merge.ts, `isRemoved`). `last` is the stamp of the last change that there is.
+ * - `digests` (servers only) of what lies under a prefix of bucket numbers, or of the objects of one bucket: how two
+ *   replicas find the objects in which they differ.
+ * - `conflicts` of the volume at this replica: the objects that a person has to decide about, with the names that
+ *   they bear, after `after` in the order of their Fids.
  * - `space` of the volume at this server, in bytes.
  * - `report` what an operator wants to see of this server.
  */
@@ -211,9 +276,23 @@ export const calls = {
     result: z.strictObject({
       replica: z.string(),
       incarnation: z.string(),
-      changes: z.array(z.strictObject({ stamp: count, status: statusSchema, removed: z.boolean() })),
+      changes: z.array(z.strictObject({ stamp: count, status: statusSchema })),
       /** The stamp up to which these changes are complete. */
       upTo: count,
+      more: z.boolean(),
+      last: count,
+    }),
+  },
+  digests: {
+    roles: ['server'],
+    argument: z.strictObject({ volume, prefix: z.string().regex(/^[0-9a-f]{0,3}$/) }),
+    result: z.strictObject({ digests: z.record(z.string().max(64), z.string().max(16)) }),
+  },
+  conflicts: {
+    roles: ['gateway', 'server', 'operator'],
+    argument: z.strictObject({ volume, after: fid.nullable(), limit: count }),
+    result: z.strictObject({
+      conflicts: z.array(z.strictObject({ status: statusSchema, name: z.string().nullable() })),
       more: z.boolean(),
     }),
   },

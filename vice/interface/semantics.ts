@@ -2,17 +2,49 @@
  * What a record means: whether it may be applied to a tree and what it changes. Pure; the one implementation that
  * the servers (authoritative) and Venus (its cached view) share, so that both always agree.
  *
+ * A settled record (mutation.ts) is not refused for what others did meanwhile: it adds its alternative to theirs, and
+ * is applied to what was removed, too. What that comes to in the tree (names that two objects want, circles) only a
+ * replica works out (vice/volume/settle.ts).
+ *
  * Not here: version vectors (each side counts its own way), rights, quota and certification (vice/volume).
  */
-import { volumeOf, type Fid } from './fid.js';
+import { attributesSet, contents, isReserved } from './attributes.js';
 import { Failure } from './failure.js';
-import type { CreateRecord, MakeDirRecord, Mutation, RenameRecord, SymlinkRecord } from './mutation.js';
-import { withStoreId } from './store-id.js';
-import { emptyDigest, limits, nameFault, type DirectoryEntry, type VnodeStatus } from './vnode.js';
+import { rootFid, volumeOf, type Fid } from './fid.js';
+import { arranged, isRemoved } from './merge.js';
+import type {
+  ChmodRecord,
+  ChownRecord,
+  CreateRecord,
+  MakeDirRecord,
+  Mutation,
+  RemoveDirRecord,
+  RemoveRecord,
+  RenameRecord,
+  RepairRecord,
+  SetPropertiesRecord,
+  StoreRecord,
+  SymlinkRecord,
+  UtimesRecord,
+} from './mutation.js';
+import { noNames, toggledName } from './names-digest.js';
+import { counterOf, isWithin, knows, unionOf, withStoreId, type StoreIdVector } from './store-id.js';
+import { isGivenUp, repaired, versionsOf } from './versions.js';
+import {
+  emptyDigest,
+  limits,
+  nameFault,
+  type DirectoryEntry,
+  type FileData,
+  type Placement,
+  type VnodeStatus,
+} from './vnode.js';
 
 /** A readable tree: one volume replica inside a transaction, or a cached view. Reads never wait. */
 export interface Tree {
   status(fid: Fid): VnodeStatus | undefined;
+  /** An object that was removed, as far as that is remembered (replicas do). */
+  tombstone?(fid: Fid): VnodeStatus | undefined;
   entry(directory: Fid, name: string): DirectoryEntry | undefined;
   isEmpty(directory: Fid): boolean;
 }
@@ -41,65 +73,47 @@ export function applyRecord(tree: Tree, record: Mutation): Effect {
     case 'symlink':
       return applyCreation(tree, record);
     case 'remove':
-    case 'rmdir': {
-      const parent = directoryOf(tree, record.parent);
-      const object = boundObject(tree, record.parent, record.name, record.fid);
-      if (record.op === 'remove' && object.kind === 'directory') throw failure('is-directory', object.fid);
-      if (record.op === 'rmdir') {
-        if (object.kind !== 'directory') throw failure('not-directory', object.fid);
-        if (!tree.isEmpty(object.fid)) throw failure('not-empty', object.fid);
-      }
-      return {
-        changed: [entryChanged(parent, record)],
-        removed: [touched(object, record)],
-        unbound: [{ directory: record.parent, name: record.name }],
-        bound: [],
-      };
-    }
+    case 'rmdir':
+      return applyRemoval(tree, record);
     case 'rename':
       return applyRename(tree, record);
-    case 'store': {
-      const file = existing(tree, record.fid);
-      if (file.kind !== 'file')
-        throw failure(file.kind === 'directory' ? 'is-directory' : 'invalid', file.fid);
-      const data = { storeId: record.storeId, length: record.length, digest: record.digest };
-      return changedOnly({ ...touched(file, record), data, modified: record.modified });
-    }
+    case 'store':
+      return applyStore(tree, record);
+    case 'repair':
+      return applyRepair(tree, record);
     case 'utimes':
-      return changedOnly({ ...touched(existing(tree, record.fid), record), modified: record.modified });
     case 'chmod':
-      return changedOnly({ ...touched(existing(tree, record.fid), record), mode: record.mode & 0o7777 });
     case 'chown':
-      return changedOnly({ ...touched(existing(tree, record.fid), record), owner: record.owner });
-    case 'setprops': {
-      const object = existing(tree, record.fid);
-      const properties: Record<string, string> = { ...object.properties };
-      for (const name of record.remove) delete properties[name];
-      Object.assign(properties, record.set);
-      if (propertyBytes(properties) > limits.propertyBytes) throw failure('too-large', object.fid);
-      return changedOnly({ ...touched(object, record), properties });
-    }
+    case 'setprops':
+      return applyAttributes(tree, record);
   }
 }
 
 function applyCreation(tree: Tree, record: CreateRecord | MakeDirRecord | SymlinkRecord): Effect {
-  const parent = directoryOf(tree, record.parent);
+  const parent = directoryOf(tree, record, record.parent);
   if (volumeOf(record.fid) !== volumeOf(record.parent)) throw failure('cross-volume', record.fid);
   mustBeName(record.name, record.parent);
-  if (tree.entry(record.parent, record.name) !== undefined) throw failure('exists', record.parent);
+  mustBeFree(tree, record, record.parent, record.name);
   if (tree.status(record.fid) !== undefined) throw failure('exists', record.fid);
   if (record.op === 'symlink' && Buffer.byteLength(record.target) > limits.targetBytes) {
     throw failure('too-large', record.fid);
   }
   const kind = record.op === 'mkdir' ? 'directory' : record.op === 'create' ? 'file' : 'symlink';
+  const empty = { length: 0, digest: emptyDigest, modified: record.time, saved: record.time };
   const status: VnodeStatus = {
     fid: record.fid,
     kind,
     parent: record.parent,
     vv: {},
     storeId: record.storeId,
+    rank: counterOf(record.storeId),
     known: withStoreId({}, record.storeId),
-    data: kind === 'file' ? { storeId: record.storeId, length: 0, digest: emptyDigest } : null,
+    data: kind === 'file' ? versionBy(record, empty) : null,
+    siblings: [],
+    places: [placement(record, record.parent, record.name)],
+    gone: {},
+    revived: {},
+    names: kind === 'directory' ? noNames : '',
     target: record.op === 'symlink' ? record.target : null,
     created: record.time,
     modified: record.time,
@@ -107,33 +121,141 @@ function applyCreation(tree: Tree, record: CreateRecord | MakeDirRecord | Symlin
     owner: record.author,
     author: record.author,
     properties: {},
+    setters: {},
   };
+  const entry = { name: record.name, fid: record.fid, kind } as const;
   return {
-    changed: [entryChanged(parent, record), status],
+    changed: [named(entryChanged(parent, record), [entry]), status],
     removed: [],
     unbound: [],
-    bound: [{ directory: record.parent, entry: { name: record.name, fid: record.fid, kind } }],
+    bound: [{ directory: record.parent, entry }],
+  };
+}
+
+function applyRemoval(tree: Tree, record: RemoveRecord | RemoveDirRecord): Effect {
+  const { fid, name } = record;
+  const parent = directoryOf(tree, record, record.parent, false);
+  const object = boundObject(tree, record, record.parent, name, fid);
+  if (record.op === 'remove' && object.kind === 'directory') throw failure('is-directory', fid);
+  if (record.op === 'rmdir' && object.kind !== 'directory') throw failure('not-directory', fid);
+  const isFull = record.op === 'rmdir' && !tree.isEmpty(fid);
+  if (isFull && record.settled !== true) throw failure('not-empty', fid);
+  // Names decide whether it may be removed; then all of it goes, but what a settled removal did not know of.
+  const covers =
+    record.settled === true ? baseOf(record, fid) : unionOf(baseOf(record, fid), marksOf(object));
+  // The removal itself, too: who takes back another one, that knew the same, has not taken back this one.
+  const gone = unionOf(object.gone, withStoreId(covers, record.storeId));
+  const revived = isFull ? unionOf(object.revived, gone) : object.revived;
+  const after = arranged({ ...touched(object, record), gone, revived }, versionsOf(object), object.places);
+  const isBoundHere = tree.entry(record.parent, name)?.fid === fid;
+  const isGone = isRemoved(after);
+  const unbinds = isGone && isBoundHere;
+  return {
+    changed: [
+      named(entryChanged(parent, record), unbinds ? [{ fid, name }] : []),
+      ...(isGone ? [] : [after]),
+    ],
+    removed: isGone ? [after] : [],
+    unbound: unbinds ? [{ directory: record.parent, name }] : [],
+    bound: [],
   };
 }
 
 function applyRename(tree: Tree, record: RenameRecord): Effect {
-  const from = directoryOf(tree, record.fromParent);
-  const to = directoryOf(tree, record.toParent);
-  if (volumeOf(record.fid) !== volumeOf(record.toParent)) throw failure('cross-volume', record.fid);
-  mustBeName(record.toName, record.toParent);
-  const object = boundObject(tree, record.fromParent, record.fromName, record.fid);
-  if (tree.entry(record.toParent, record.toName) !== undefined) throw failure('exists', record.toParent);
-  if (object.kind === 'directory') mustNotLoop(tree, object.fid, record.toParent);
-  const moved = { ...touched(object, record), parent: record.toParent };
-  const directories = from.fid === to.fid ? [from] : [from, to];
+  const { fid, fromName, toName } = record;
+  const from = directoryOf(tree, record, record.fromParent, false);
+  const to = directoryOf(tree, record, record.toParent);
+  if (volumeOf(fid) !== volumeOf(record.toParent)) throw failure('cross-volume', fid);
+  mustBeName(toName, record.toParent);
+  const object = boundObject(tree, record, record.fromParent, fromName, fid);
+  mustBeFree(tree, record, record.toParent, toName);
+  if (object.kind === 'directory' && record.settled !== true) mustNotLoop(tree, fid, record.toParent);
+  const seen = baseOf(record, fid);
+  const others = object.places.filter((place) => !knows(seen, place.storeId));
+  const places = [placement(record, record.toParent, toName), ...others];
+  const moved = arranged(revivedBy(touched(object, record), seen), versionsOf(object), places);
+  const isBoundHere = tree.entry(record.fromParent, fromName)?.fid === fid;
+  const gone = isBoundHere ? [{ fid, name: fromName }] : [];
+  const entry = { name: toName, fid, kind: object.kind };
+  const directories =
+    from.fid === to.fid
+      ? [named(entryChanged(from, record), [...gone, entry])]
+      : [named(entryChanged(from, record), gone), named(entryChanged(to, record), [entry])];
   return {
-    changed: [...directories.map((directory) => entryChanged(directory, record)), moved],
+    changed: [...directories, moved],
     removed: [],
-    unbound: [{ directory: record.fromParent, name: record.fromName }],
-    bound: [
-      { directory: record.toParent, entry: { name: record.toName, fid: record.fid, kind: object.kind } },
-    ],
+    unbound: gone.map(({ name }) => ({ directory: record.fromParent, name })),
+    bound: [{ directory: record.toParent, entry }],
   };
+}
+
+function applyStore(tree: Tree, record: StoreRecord): Effect {
+  const file = existing(tree, record, record.fid);
+  if (file.kind !== 'file') throw failure(file.kind === 'directory' ? 'is-directory' : 'invalid', file.fid);
+  const seen = baseOf(record, file.fid);
+  const versions = versionsOf(file).filter(
+    ({ mark }) => !knows(seen, mark) || record.beside?.includes(mark) === true,
+  );
+  if (versions.length >= limits.alternatives) throw failure('too-large', file.fid);
+  const { setters } = attributesSet(file, record, [contents]);
+  const after = { ...revivedBy(touched(file, record), seen), setters };
+  return changedOnly(arranged(after, [versionBy(record, record), ...versions], file.places));
+}
+
+function applyRepair(tree: Tree, record: RepairRecord): Effect {
+  const object = existing(tree, record, record.fid);
+  const versions = repaired(object, record);
+  if (record.settled !== true && versions.length > 0 && versions.every(isGivenUp))
+    throw failure('invalid', object.fid);
+  const after = touched(object, record);
+  const { accept } = record;
+  if (accept === null) return changedOnly(arranged(after, versions, object.places));
+  const seen = baseOf(record, object.fid);
+  const parent = accept.parent ?? object.parent;
+  const accepted = revivedBy(after, seen);
+  if (parent === null || object.parent === null)
+    return changedOnly(arranged(accepted, versions, object.places));
+  if (volumeOf(parent) !== volumeOf(object.fid)) throw failure('cross-volume', object.fid);
+  mustBeName(accept.name, object.fid);
+  const unseen = object.places.filter((place) => !knows(seen, place.storeId));
+  const place = { ...placement(record, parent, accept.name), time: accept.since ?? record.time };
+  return changedOnly(arranged(accepted, versions, [place, ...unseen]));
+}
+
+function applyAttributes(
+  tree: Tree,
+  record: UtimesRecord | ChmodRecord | ChownRecord | SetPropertiesRecord,
+): Effect {
+  const object = touched(existing(tree, record, record.fid), record);
+  const { won, setters } = attributesSet(object, record, attributesOf(record));
+  const after = { ...object, setters };
+  switch (record.op) {
+    case 'utimes': {
+      const modified = won.has('modified') ? record.modified : object.modified;
+      return changedOnly(arranged({ ...after, modified }, versionsOf(object), object.places));
+    }
+    case 'chmod':
+      return changedOnly({ ...after, ...(won.has('mode') && { mode: record.mode & 0o7777 }) });
+    case 'chown':
+      return changedOnly({ ...after, ...(won.has('owner') && { owner: record.owner }) });
+    case 'setprops': {
+      const properties = new Map(Object.entries(object.properties));
+      for (const name of record.remove) if (won.has(name)) properties.delete(name);
+      for (const [name, value] of Object.entries(record.set)) if (won.has(name)) properties.set(name, value);
+      if (propertyBytes(properties) > limits.propertyBytes) throw failure('too-large', object.fid);
+      return changedOnly({ ...after, properties: Object.fromEntries(properties) });
+    }
+  }
+}
+
+/** What `record` sets. @throws Failure invalid when a property is called as an attribute */
+function attributesOf(
+  record: UtimesRecord | ChmodRecord | ChownRecord | SetPropertiesRecord,
+): readonly string[] {
+  if (record.op !== 'setprops') return [{ utimes: 'modified', chmod: 'mode', chown: 'owner' }[record.op]];
+  const names = [...record.remove, ...Object.keys(record.set)];
+  if (names.some(isReserved)) throw failure('invalid', record.fid);
+  return names;
 }
 
 /** A directory must not become its own descendant (invariant I6: the tree is acyclic). */
@@ -142,43 +264,102 @@ function mustNotLoop(tree: Tree, directory: Fid, newParent: Fid): void {
   for (let depth = 0; ancestor !== null; depth += 1) {
     if (ancestor === directory) throw failure('loop', directory);
     if (depth > limits.depth) throw failure('too-large', directory);
-    ancestor = existing(tree, ancestor).parent;
+    const status = tree.status(ancestor);
+    if (status === undefined) throw failure('not-found', ancestor);
+    ancestor = status.parent;
   }
 }
 
 function touched(status: VnodeStatus, record: Mutation): VnodeStatus {
+  const known = withStoreId(status.known, record.storeId);
+  let rank = 0;
+  for (const venus in known) rank += known[venus] ?? 0;
   return {
     ...status,
     storeId: record.storeId,
-    known: withStoreId(status.known, record.storeId),
+    rank: Math.max(rank, (status.rank ?? 0) + 1),
+    known,
     author: record.author,
   };
 }
 
+/** The time of the last change of a name, as any attribute: of changes made apart the same one everywhere. */
 function entryChanged(directory: VnodeStatus, record: Mutation): VnodeStatus {
-  return { ...touched(directory, record), modified: record.time };
+  const { won, setters } = attributesSet(directory, record, ['modified']);
+  return { ...touched(directory, record), setters, ...(won.size > 0 && { modified: record.time }) };
+}
+
+/** `directory` after the names `toggled` have come or gone. */
+function named(
+  directory: VnodeStatus,
+  toggled: readonly { readonly fid: Fid; readonly name: string }[],
+): VnodeStatus {
+  let { names } = directory;
+  for (const { fid, name } of toggled) names = toggledName(names, fid, name);
+  return names === directory.names ? directory : { ...directory, names };
+}
+
+/** Somebody who knew of the removal goes on with the object: it is taken back. */
+function revivedBy(status: VnodeStatus, seen: StoreIdVector): VnodeStatus {
+  if (isWithin(status.gone, status.revived) || !isWithin(status.gone, seen)) return status;
+  return { ...status, revived: unionOf(status.revived, status.gone) };
 }
 
 function changedOnly(status: VnodeStatus): Effect {
-  return { changed: [status], removed: [], unbound: [], bound: [] };
+  return isRemoved(status)
+    ? { changed: [], removed: [status], unbound: [], bound: [] }
+    : { changed: [status], removed: [], unbound: [], bound: [] };
 }
 
-function existing(tree: Tree, fid: Fid): VnodeStatus {
-  const status = tree.status(fid);
+function placement(record: Mutation, parent: Fid, name: string): Placement {
+  const { storeId, time, author, host } = record;
+  return { parent, name, storeId, time, author, host, isBroken: false };
+}
+
+function versionBy(
+  { storeId, author, host }: Mutation,
+  { length, digest, modified, saved }: Pick<FileData, 'length' | 'digest' | 'modified' | 'saved'>,
+): FileData {
+  return { storeId, mark: storeId, length, digest, modified, author, host, saved };
+}
+
+/** Everything that a removal has to cover. */
+function marksOf(object: VnodeStatus): StoreIdVector {
+  let marks: StoreIdVector = {};
+  for (const { storeId } of object.places) marks = withStoreId(marks, storeId);
+  for (const { mark, vouched = {} } of versionsOf(object)) marks = unionOf(withStoreId(marks, mark), vouched);
+  return marks;
+}
+
+function baseOf(record: Mutation, fid: Fid): StoreIdVector {
+  return record.base[fid] ?? {};
+}
+
+/** The object; a settled record also finds one that was removed. */
+function existing(tree: Tree, record: Mutation, fid: Fid): VnodeStatus {
+  const status = tree.status(fid) ?? (record.settled === true ? tree.tombstone?.(fid) : undefined);
   if (status === undefined) throw failure('not-found', fid);
   return status;
 }
 
-function directoryOf(tree: Tree, fid: Fid): VnodeStatus {
-  const status = existing(tree, fid);
+/** The directory; where a settled record needs it alive (to put something into it), it is again. */
+function directoryOf(tree: Tree, record: Mutation, fid: Fid, isNeeded = true): VnodeStatus {
+  const status = existing(tree, record, fid);
   if (status.kind !== 'directory') throw failure('not-directory', fid);
-  return status;
+  if (!isNeeded || !isRemoved(status)) return status;
+  return { ...status, revived: unionOf(status.revived, status.gone) };
 }
 
-/** The object that `name` must be bound to for the record to make sense. */
-function boundObject(tree: Tree, directory: Fid, name: string, fid: Fid): VnodeStatus {
-  if (tree.entry(directory, name)?.fid !== fid) throw failure('not-found', fid);
-  return existing(tree, fid);
+/** The object that `name` must be bound to for the record to make sense; for a settled one it may have moved. */
+function boundObject(tree: Tree, record: Mutation, directory: Fid, name: string, fid: Fid): VnodeStatus {
+  if (record.settled !== true && tree.entry(directory, name)?.fid !== fid) throw failure('not-found', fid);
+  if (fid === rootFid(volumeOf(fid))) throw failure('invalid', fid);
+  return existing(tree, record, fid);
+}
+
+function mustBeFree(tree: Tree, record: Mutation, directory: Fid, name: string): void {
+  if (record.settled !== true && tree.entry(directory, name) !== undefined)
+    throw failure('exists', directory);
 }
 
 function mustBeName(name: string, directory: Fid): void {
@@ -186,11 +367,9 @@ function mustBeName(name: string, directory: Fid): void {
   if (fault !== undefined) throw new Failure('invalid', operation, `the name ${fault}`, { fid: directory });
 }
 
-function propertyBytes(properties: Readonly<Record<string, string>>): number {
+function propertyBytes(properties: ReadonlyMap<string, string>): number {
   let bytes = 0;
-  for (const [name, value] of Object.entries(properties)) {
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
-  }
+  for (const [name, value] of properties) bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
   return bytes;
 }
 
@@ -203,6 +382,7 @@ const sentences: Partial<Record<Failure['kind'], string>> = {
   loop: 'a directory cannot move into itself',
   'cross-volume': 'both names must be in one volume',
   'too-large': 'a limit of the realm is exceeded',
+  invalid: 'the record makes no sense here',
 };
 
 function failure(kind: Failure['kind'], fid: Fid): Failure {

@@ -57,3 +57,14 @@ export function unionOf(a: StoreIdVector, b: StoreIdVector): StoreIdVector {
   for (const venus in a) union[venus] = Math.max(union[venus] ?? 0, a[venus] ?? 0);
   return union;
 }
+
+/** Whether it holds no update. */
+export function isEmptyVector(vector: StoreIdVector): boolean {
+  for (const _ in vector) return false;
+  return true;
+}
+
+/** An order that is the same for all, and means nothing. */
+export function compareStoreIds(a: StoreId, b: StoreId): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

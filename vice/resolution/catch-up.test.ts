@@ -1,7 +1,7 @@
 /** Replicas end up the same, byte for byte, whatever some of them have missed. */
 import t from 'tap';
 import { BareGateway, realmOf } from '../../conformance/bare-realm/gateway.js';
-import { names, root, volume } from '../../conformance/bare-realm/realm.js';
+import { digestOf, names, root, volume } from '../../conformance/bare-realm/realm.js';
 
 t.test('a server that was away catches up with everything, byte for byte', async (t) => {
   const { realm, ann } = await realmOf(...names);
@@ -64,25 +64,89 @@ t.test('two sides of a partition that changed different things end the same', as
   for (const other of ['s1', 's2']) realm.network.heal('s3', other);
   await realm.clock.advance(90_000);
 
-  const dumps = await Promise.all(names.map((name) => realm.dump(name)));
-  for (const dump of dumps) {
+  await realm.isSame(t, 'healed');
+  for (const name of names) {
+    const dump = await realm.dump(name);
     t.equal(dump.get('/left/by ann')?.contents, 'ann');
     t.equal(dump.get('/right/sub/deep')?.contents, 'down');
+    const { contents, versions, conflicts } = dump.get('/both') ?? {};
+    t.same([contents, versions, conflicts], ['by bob', ['by ann'], ['versions']], `both versions at ${name}`);
+    const operator = await realm.dial(name, 'op', 'operator');
+    t.same(await operator.call('resolve', { volume, fids: null }), { pulled: 0, inconsistent: [] });
+    t.match(await operator.call('report', {}), { volumes: { [volume]: { conflicts: 1, unsettled: [] } } });
+    const listed = await operator.call('conflicts', { volume, after: null, limit: 10 });
+    t.match(listed, { conflicts: [{ name: 'both', status: { fid: both } }], more: false });
   }
-  const versions = dumps.map((dump) => dump.get('/both')?.contents);
-  t.same(versions, ['by ann', 'by ann', 'by bob'], 'no version is lost');
-  const operator = await realm.dial('s3', 'op', 'operator');
-  const resolved = await operator.call('resolve', { volume, fids: null });
-  t.same(resolved.inconsistent, [both], 'and what is left for a merge is told');
-  const report = await operator.call('report', {});
-  t.match(report, { server: 's3', volumes: { [volume]: { inconsistent: [both] } } });
 
   realm.kill('s3');
   await realm.start('s3');
   const later = await realm.dial('s3', 'op', 'operator');
-  const found = await later.call('report', {});
-  t.match(found, { volumes: { [volume]: { inconsistent: [both] } } }, 'not forgotten over a restart');
+  t.match(await later.call('report', {}), { volumes: { [volume]: { conflicts: 1 } } }, 'not forgotten');
+  ann.reach = names;
+  await ann.store(both, 'by both');
+  await realm.clock.advance(10_000);
+  await realm.isSame(t, 'one person has seen both');
+  t.match((await realm.dump('s3')).get('/both'), { contents: 'by both', versions: [], conflicts: [] });
 });
+
+t.test('moves by one person are no conflict, in whatever order they are heard of', async (t) => {
+  const { realm, ann } = await realmOf(...names);
+  const [a, c] = [await ann.make('mkdir', root, 'a'), await ann.make('mkdir', root, 'c')];
+  const b = await ann.make('mkdir', a, 'b');
+  await ann.make('mkdir', b, 'in b');
+  realm.kill('s3');
+  ann.reach = ['s1', 's2'];
+  // b, which was in a, now has a in it; and its last change comes long after that of a.
+  await ann.rename(b, a, 'b', c, 'b');
+  await ann.rename(a, root, 'a', b, 'a');
+  for (let index = 0; index < 300; index += 1) await ann.make('create', root, `file-${index}`);
+  await ann.apply([{ op: 'chmod', fid: b, mode: 0o700 }]);
+  await ann.rename(c, root, 'c', root, 'd');
+  await realm.start('s3');
+  await realm.isSame(t, 'after');
+  const dump = await realm.dump('s3');
+  t.ok(
+    dump.has('/d/b/a') && dump.has('/d/b/in b'),
+    [...dump.keys()].filter((path) => !/file/.test(path)).join(),
+  );
+  t.same(
+    [...dump.values()].filter(({ conflicts }) => conflicts.length > 0),
+    [],
+  );
+});
+
+t.test(
+  'what is in a removed directory and cannot be had yet keeps it for that long, and no longer',
+  async (t) => {
+    const { realm, ann } = await realmOf(...names);
+    const [from, to] = [await ann.make('mkdir', root, 'from'), await ann.make('mkdir', root, 'to')];
+    const file = await ann.file(from, 'file', 'old');
+    realm.kill('s3');
+    ann.reach = ['s1', 's2'];
+    await ann.store(file, 'new');
+    await ann.rename(file, from, 'file', to, 'file');
+    await ann.remove('rmdir', root, 'from', from);
+    const disks = ['s1', 's2'].map((name) => realm.disk(name).containers);
+    for (const containers of disks) await containers.remove(digestOf('new'));
+    await realm.start('s3');
+    const waiting = await realm.dump('s3');
+    t.equal(waiting.get('/from/file')?.contents, 'old', 'as it was');
+    const operator = await realm.dial('s3', 'op', 'operator');
+    const { inconsistent } = await operator.call('resolve', { volume, fids: null });
+    t.ok(inconsistent.length === 0 || inconsistent.includes(file));
+    t.match(await operator.call('report', {}), { volumes: { [volume]: { unsettled: Array } } });
+    for (const containers of disks) {
+      const spool = await containers.spool();
+      await spool.write(Buffer.from('new'));
+      await spool.commit();
+    }
+    await realm.clock.advance(70_000);
+    await realm.isSame(t, 'after');
+    t.equal((await realm.dump('s3')).get('/to/file')?.contents, 'new');
+    t.equal(realm.status('s3', from), undefined, 'the directory is gone');
+    t.match(await operator.call('report', {}), { volumes: { [volume]: { unsettled: [], conflicts: 0 } } });
+  },
+);
 
 t.test('a lost COP2 is healed without moving data', async (t) => {
   const { realm, ann } = await realmOf(...names);

@@ -8,23 +8,24 @@
  */
 import { Failure, type Fid, type Result } from '../interface/index.js';
 import { ask } from './ask.js';
-import type { Held } from './decide.js';
-import { pull, type PullOutcome, type PullSource, type PullWorld, type Subject } from './pull.js';
+import { Pull, type PullSource, type PullWorld } from './pull.js';
 
 /** How far a peer's changes have been read; in memory. */
 export interface Progress extends Mark {
-  /**
-   * Inconsistent objects and those that wait for what belongs to them: to be asked for again. A tombstone
-   * cannot be asked for, so it is kept.
-   */
-  readonly open: ReadonlyMap<Fid, Held | 'ask'>;
-  readonly inconsistent: ReadonlySet<Fid>;
+  /** Objects that are not settled: to be asked for again. */
+  readonly open: ReadonlySet<Fid>;
 }
 
 /** A moment in the history of a peer's replica. */
 interface Mark {
   readonly incarnation: string;
   readonly stamp: number;
+}
+
+/** How far a catch-up has come, for whoever watches. */
+export interface CatchUpMeter {
+  /** Changes of the peer read so far, and all that there are (as stamps: an estimate). */
+  read(done: number, all: number): void;
 }
 
 export interface CaughtUp {
@@ -45,34 +46,35 @@ export async function catchUp(
   source: PullSource,
   peer: string,
   last: Progress | undefined,
+  meter?: CatchUpMeter,
 ): Promise<CaughtUp> {
   const { replica } = world;
+  const pull = new Pull(world, source);
   let progress = last ?? beginning(replica.caughtUp(peer));
-  let installed = 0;
+  if (progress.open.size > 0) await pull.take(await pull.ask([...progress.open]), true);
+  const { stamp: start } = progress;
   for (;;) {
     const page = await readPage(world, source, peer, progress);
-    if (page.incarnation !== progress.incarnation) {
+    if (page.incarnation !== progress.incarnation && progress.stamp !== 0) {
       // Another history: what was read of the old one says nothing about this one.
-      const wasAtStart = progress.stamp === 0;
       progress = beginning({ incarnation: page.incarnation, stamp: 0 });
-      if (!wasAtStart) continue;
+      continue;
     }
-    const subjects = new Map<Fid, Subject>(progress.open);
-    for (const { status, removed } of page.changes) subjects.set(status.fid, { status, removed });
-    const outcome = await pull(world, source, subjects);
-    installed += outcome.installed;
-    progress = progressAfter(progress, page.upTo, subjects, outcome);
-    if (progress.open.size === 0) {
-      const { incarnation, stamp } = progress;
-      await replica.setCaughtUp(peer, { incarnation, stamp });
-    }
-    if (!page.more) return { installed, progress };
-    if (progress.open.size > openMax) {
-      const open = progress.open.size;
-      world.log.error('too many unsettled objects', { volume: replica.volume, peer, open });
-      return { installed, progress: beginning(replica.caughtUp(peer)) };
-    }
+    await pull.take(
+      page.changes.map(({ status }) => status),
+      true,
+    );
+    progress = { incarnation: page.incarnation, stamp: page.upTo, open: progress.open };
+    meter?.read(page.upTo - start, page.last - start);
+    if (!page.more) break;
   }
+  // Every object that directories could say they have known was on one of these pages (PL-1).
+  const { installed, unresolved } = await pull.finish();
+  const { incarnation, stamp } = progress;
+  if (unresolved.size === 0) await replica.setCaughtUp(peer, { incarnation, stamp });
+  if (unresolved.size <= openMax) return { installed, progress: { incarnation, stamp, open: unresolved } };
+  world.log.error('too many unsettled objects', { volume: replica.volume, peer, open: unresolved.size });
+  return { installed, progress: beginning(replica.caughtUp(peer)) };
 }
 
 async function readPage(
@@ -92,22 +94,7 @@ function incompatible(message: string): Failure {
   return new Failure('incompatible', 'resolution.changes', message);
 }
 
-function progressAfter(
-  before: Progress,
-  upTo: number,
-  subjects: ReadonlyMap<Fid, Subject>,
-  outcome: PullOutcome,
-): Progress {
-  const open = new Map<Fid, Held | 'ask'>();
-  for (const fid of [...outcome.inconsistent, ...outcome.unresolved]) {
-    const subject = subjects.get(fid);
-    open.set(fid, subject !== 'ask' && subject?.removed === true ? subject : 'ask');
-  }
-  const { inconsistent } = outcome;
-  return { incarnation: before.incarnation, stamp: upTo, open, inconsistent };
-}
-
 function beginning(mark: Mark | undefined): Progress {
   const { incarnation, stamp } = mark ?? { incarnation: '', stamp: 0 };
-  return { incarnation, stamp, open: new Map(), inconsistent: new Set() };
+  return { incarnation, stamp, open: new Set() };
 }

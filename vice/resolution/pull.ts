@@ -1,20 +1,18 @@
 /**
- * Brings objects of one volume replica up to date from one peer: decides about each (decide.ts), fetches
- * what is needed, and installs it in steps that keep the tree a tree (plan.ts).
+ * Brings objects of one volume replica together with what one peer holds of them: decides about each (decide.ts),
+ * fetches the contents that it lacks, and merges them in steps, directories above before what is in them.
  *
- * Two ways in: what concerns one object only (new contents, larger counts, an object that no directory here
- * names yet) is installed in batches as it comes, so that memory stays bounded however much was missed;
- * what changes names waits in `candidates` until all that belongs to it is known.
- *
- * New directories are brought from below: a directory is installed after everything in it, and only then
- * bound, so that nobody here ever sees half of a new tree.
+ * PL-1  A directory says that it has known an update only when all that the update put into it is here (VR-4): so what
+ *       directories have known is merged last, in `finish`, and not at all for those in which something is missing.
  */
 import {
   emptyDigest,
   isFailure,
+  isRemoved,
+  isRunt,
   isWithin,
   limits,
-  type DirectoryEntry,
+  versionsOf,
   type Fid,
   type Result,
   type VnodeStatus,
@@ -22,11 +20,12 @@ import {
 import { sleep, type Clock } from '../seam/clock.js';
 import type { Log } from '../seam/log.js';
 import type { Link } from '../seam/network.js';
-import type { ForcedObject, ForceStep, Replica } from '../volume/replica.js';
+import { contentsNeeded } from '../volume/merge-step.js';
+import type { Replica } from '../volume/replica.js';
 import { ask, askDirectory } from './ask.js';
-import { decide, healed, pulled, type Held } from './decide.js';
+import { decide } from './decide.js';
 import type { FetchContainer } from './fetch-container.js';
-import { plan, stepObjects, type Candidate, type OwnTree } from './plan.js';
+import { withWayUp } from './way-up.js';
 
 export interface PullWorld {
   readonly replica: Replica;
@@ -34,6 +33,8 @@ export interface PullWorld {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Told of each step. */
+  readonly progress?: (objects: number) => void;
 }
 
 export interface PullSource {
@@ -43,98 +44,144 @@ export interface PullSource {
 }
 
 export interface PullOutcome {
-  /** Objects installed or removed. */
-  installed: number;
-  /** Both sides have updates that the other has not. */
-  readonly inconsistent: Set<Fid>;
-  /** To be looked at again: what belongs to them is missing or inconsistent, or was overtaken here. */
-  readonly unresolved: Set<Fid>;
+  /** Objects that are different now. */
+  readonly installed: number;
+  /** To be looked at again: contents that nobody has, or a directory that is not here. */
+  readonly unresolved: ReadonlySet<Fid>;
+  /** A directory is removed at the peer: of what was in it only all of the peer's changes tell. */
+  readonly needsChanges: boolean;
 }
 
 /** Containers fetched at the same time. */
 const fetchedAtOnce = 4;
-/** Objects decided between two turns of the event loop. */
-const judgedAtOnce = 200;
+/** Objects in one step, and between two turns of the event loop. */
+const stepObjects = 100;
+/** New directories followed by one `resolve`; what lies deeper comes with the next catch-up. */
+const followedMost = 1000;
 
-/** What the peer holds: as it said; `ask` has it asked, undefined: the peer knows nothing of it. */
-export type Subject = Held | 'ask' | undefined;
-
-export async function pull(
-  world: PullWorld,
-  source: PullSource,
-  subjects: ReadonlyMap<Fid, Subject>,
-): Promise<PullOutcome> {
-  return new Pull(world, source, subjects).run();
-}
-
-class Pull {
+export class Pull {
   readonly #world: PullWorld;
-  readonly #replica: Replica;
   readonly #source: PullSource;
-  readonly #subjects: Map<Fid, Subject>;
-  readonly #queue: Fid[];
-  readonly #judged = new Set<Fid>();
-  /** Whole in themselves, to be installed with the next batch, in this order. */
-  readonly #ready = new Map<Fid, ForcedObject>();
-  readonly #candidates = new Map<Fid, Candidate>();
-  /** New directories being brought, outermost first. */
-  readonly #bringing = new Set<Fid>();
-  readonly #children = new Map<Fid, ReadonlySet<Fid>>();
-  readonly #outcome: PullOutcome = { installed: 0, inconsistent: new Set(), unresolved: new Set() };
+  /** Directories whose known updates are merged at the end, as the peer held them. */
+  readonly #later = new Map<Fid, VnodeStatus>();
+  /** Directories as the peer has held them last: some are asked for again, on the way up. */
+  readonly #latest = new Map<Fid, VnodeStatus>();
+  readonly #unresolved = new Set<Fid>();
+  /** Directories in which something is missing. */
+  readonly #incomplete = new Set<Fid>();
+  #installed = 0;
+  #needsChanges = false;
 
-  constructor(world: PullWorld, source: PullSource, subjects: ReadonlyMap<Fid, Subject>) {
+  constructor(world: PullWorld, source: PullSource) {
     this.#world = world;
-    this.#replica = world.replica;
     this.#source = source;
-    this.#subjects = new Map(subjects);
-    this.#queue = [...subjects.keys()];
   }
 
-  async run(): Promise<PullOutcome> {
-    for (let judged = 1; ; judged += 1) {
-      const fid = this.#queue.shift();
-      if (fid === undefined) break;
-      if (this.#judged.has(fid)) continue;
-      this.#judged.add(fid);
-      await this.#judge(fid, await this.#subject(fid));
-      if (judged % judgedAtOnce === 0) await sleep(this.#world.clock, 0, this.#world.signal);
+  /** Merges `peers`, in order. `isWhole`: also all that is in the directories among them is taken, before `finish`. */
+  async take(peers: readonly VnodeStatus[], isWhole: boolean): Promise<void> {
+    for (let start = 0; start < peers.length; start += stepObjects) {
+      await this.#step(peers.slice(start, start + stepObjects), isWhole);
+      await sleep(this.#world.clock, 0, this.#world.signal);
     }
-    await this.#installReady();
-    await this.#installCandidates();
-    return this.#outcome;
   }
 
-  /** Has `fid` judged too, by what the peer holds (default: ask it). */
-  #need(fid: Fid | null | undefined, subject: Subject = 'ask'): void {
-    if (fid === null || fid === undefined || this.#judged.has(fid)) return;
-    if (!this.#subjects.has(fid)) this.#subjects.set(fid, subject);
-    this.#queue.push(fid);
-  }
-
-  async #subject(fid: Fid): Promise<Held | undefined> {
-    const subject = this.#subjects.get(fid);
-    if (subject !== 'ask') return subject;
-    const asked = this.#queue.filter((other) => this.#subjects.get(other) === 'ask');
-    const fids = [...new Set([fid, ...asked])].slice(0, 500);
-    const argument = { volume: this.#replica.volume, fids, cop2: [] };
-    const { statuses } = await ask(this.#source.link, 'status', argument, this.#world.signal);
-    for (const [index, each] of fids.entries()) {
-      const status = statuses[index];
-      this.#subjects.set(each, status?.fid === each ? { status, removed: false } : undefined);
+  /** Asks the peer how it holds `fids`; those that it does not know are left out. */
+  async ask(fids: readonly Fid[]): Promise<readonly VnodeStatus[]> {
+    const statuses: VnodeStatus[] = [];
+    for (let start = 0; start < fids.length; start += 500) {
+      const argument = { volume: this.#world.replica.volume, fids: fids.slice(start, start + 500), cop2: [] };
+      const reply = await ask(this.#source.link, 'status', argument, this.#world.signal);
+      for (const status of reply.statuses) if (status !== null) statuses.push(status);
     }
-    const answer = this.#subjects.get(fid);
-    return answer === 'ask' ? undefined : answer;
+    return statuses;
   }
 
-  #own(fid: Fid): Held | undefined {
-    const status = this.#ownStatus(fid);
-    return status === undefined ? undefined : { status, removed: false };
+  /** A directory with all that is in it at the peer, and all that is in it here; new directories in it, too. */
+  async takeDirectory(directory: Fid): Promise<void> {
+    const queue = [directory];
+    for (let followed = 0; queue.length > 0 && followed < followedMost; followed += 1) {
+      const next = queue.shift() as Fid;
+      const listing = await this.#list(next);
+      if (listing === undefined) {
+        this.#unresolved.add(next);
+        this.#incomplete.add(next);
+        continue;
+      }
+      const children = listing.entries.map(({ status }) => status);
+      for (const { kind, fid } of children) {
+        if (kind === 'directory' && isNew(this.#own(fid))) queue.push(fid);
+      }
+      const listed = new Set(children.map(({ fid }) => fid));
+      const others = (await this.#childrenOf(next)).filter((fid) => !listed.has(fid));
+      const gone = await this.ask(others);
+      if (gone.some((status) => status.kind === 'directory' && isRemoved(status))) this.#needsChanges = true;
+      if (listing.status !== null) await this.take([listing.status], true);
+      await this.take([...children, ...gone], false);
+    }
+  }
+
+  /** Merges what directories have known. Nothing may be taken after it. */
+  async finish(): Promise<PullOutcome> {
+    const ready = [...this.#later.values()]
+      .filter(({ fid }) => !this.#incomplete.has(fid))
+      .map((whole) => withKnownOf(whole, this.#latest.get(whole.fid) ?? whole));
+    for (const fid of this.#incomplete) if (this.#later.has(fid)) this.#unresolved.add(fid);
+    // Removed ones from below: a directory in which there is still something is not removed.
+    const removed = ready.filter(isRemoved).map((status) => ({ status, depth: this.#depth(status) }));
+    removed.sort((a, b) => b.depth - a.depth);
+    const ordered = [...ready.filter((status) => !isRemoved(status)), ...removed.map(({ status }) => status)];
+    for (let start = 0; start < ordered.length; start += stepObjects) {
+      await this.#merge(ordered.slice(start, start + stepObjects), false);
+    }
+    return { installed: this.#installed, unresolved: this.#unresolved, needsChanges: this.#needsChanges };
+  }
+
+  async #step(peers: readonly VnodeStatus[], isWhole: boolean): Promise<void> {
+    for (const peer of isWhole ? peers : []) {
+      if (peer.kind === 'directory' && this.#isNews(peer)) this.#later.set(peer.fid, peer);
+    }
+    const world = { own: (fid: Fid) => this.#own(fid), ask: (fids: readonly Fid[]) => this.ask(fids) };
+    const ordered = await withWayUp(peers, world);
+    if (ordered.length === 0) return;
+    for (const peer of ordered) if (peer.kind === 'directory') this.#latest.set(peer.fid, peer);
+    const releases: (() => void)[] = [];
+    try {
+      const missing = await this.#fetchContents(ordered, releases);
+      for (const peer of ordered) if (missing.has(peer.fid)) this.#isMissing(peer);
+      await this.#merge(
+        ordered.filter(({ fid }) => !missing.has(fid)),
+        true,
+      );
+    } finally {
+      for (const release of releases) release();
+    }
+  }
+
+  async #merge(objects: readonly VnodeStatus[], withoutKnown: boolean): Promise<void> {
+    if (objects.length === 0) return;
+    const { changed, skipped } = await this.#world.replica.merge({ objects, withoutKnown });
+    for (const status of objects) if (skipped.includes(status.fid)) this.#isMissing(status);
+    this.#installed += changed.length;
+    this.#world.progress?.(changed.length);
+  }
+
+  /** What says that it has the object (or had it) must not say so here: where it is, and where it was. */
+  #isMissing(peer: VnodeStatus): void {
+    this.#unresolved.add(peer.fid);
+    this.#incomplete.add(peer.fid);
+    for (const { places } of [peer, this.#own(peer.fid) ?? peer]) {
+      for (const { parent } of places) this.#incomplete.add(parent);
+    }
+  }
+
+  #isNews(peer: VnodeStatus): boolean {
+    return decide(this.#own(peer.fid), peer).next !== undefined;
   }
 
   /** A damaged object counts as missing: what the peer has comes in its place. */
-  #ownStatus(fid: Fid): VnodeStatus | undefined {
+  #own(fid: Fid): VnodeStatus | undefined {
     try {
-      return this.#replica.status(fid);
+      return this.#world.replica.held(fid);
     } catch (error) {
       if (!isFailure(error, 'damaged')) throw error;
       this.#world.log.warn('object damaged', { fid });
@@ -142,226 +189,82 @@ class Pull {
     }
   }
 
-  /** Parent of an object that is here or about to be; undefined: it is neither. */
-  #parentHere(fid: Fid): Fid | null | undefined {
-    return this.#ready.get(fid)?.status.parent ?? this.#ownStatus(fid)?.parent;
-  }
-
-  async #judge(fid: Fid, peer: Held | undefined): Promise<void> {
-    const own = this.#own(fid);
-    const verdict = decide(own, peer);
-    if (peer === undefined || verdict === 'keep') return;
-    switch (verdict) {
-      case 'inconsistent':
-        this.#outcome.inconsistent.add(fid);
-        return;
-      case 'pull-vector':
-        if (own !== undefined) await this.#add({ status: healed(own.status, peer.status), entries: null });
-        return;
-      case 'remove':
-        return this.#remove(own?.status, peer.status);
-      case 'pull':
-        if (peer.status.kind === 'directory') return this.#pullDirectory(fid);
-        return this.#pullLeaf(own?.status, peer.status);
+  async #childrenOf(directory: Fid): Promise<readonly Fid[]> {
+    const { replica } = this.#world;
+    for (let isMended = false; ; isMended = true) {
+      try {
+        return [...(replica.list(directory)?.entries ?? [])].map(({ status }) => status.fid);
+      } catch (error) {
+        // An object that cannot be read here is brought anew with the directory.
+        if (!isFailure(error, 'damaged')) throw error;
+        if (isMended) return [];
+        await replica.mend(directory);
+      }
     }
   }
 
-  /** A file or symbolic link: by itself, unless it has moved. */
-  async #pullLeaf(own: VnodeStatus | undefined, peer: VnodeStatus): Promise<void> {
-    const next = pulled(own, peer);
-    if (own === undefined || own.parent === peer.parent) return this.#add({ status: next, entries: null });
-    this.#candidates.set(peer.fid, { fid: peer.fid, own, next, removed: false, entries: null });
-    this.#need(own.parent);
-    this.#need(peer.parent);
-  }
-
-  #remove(own: VnodeStatus | undefined, tombstone: VnodeStatus): void {
-    const fid = tombstone.fid;
-    const next = own === undefined ? tombstone : pulled(own, tombstone);
-    this.#candidates.set(fid, { fid, own, next, removed: true, entries: null });
-    if (own === undefined) return;
-    this.#need(own.parent);
-    for (const child of this.#childrenOf(fid)) this.#need(child);
-  }
-
-  /** A directory: with all its names, and all that they name. */
-  async #pullDirectory(fid: Fid): Promise<void> {
-    const listing = await this.#list(fid);
-    if (listing === undefined) {
-      this.#outcome.unresolved.add(fid);
-      return;
+  #depth(status: VnodeStatus): number {
+    let depth = 0;
+    for (let next = status.parent; next !== null && depth < limits.depth; depth += 1) {
+      next = this.#own(next)?.parent ?? null;
     }
-    // Judged again by what was listed: the peer, or this replica, may have moved on.
-    const own = this.#own(fid);
-    const verdict = decide(own, { status: listing.status, removed: false });
-    if (verdict === 'inconsistent') this.#outcome.inconsistent.add(fid);
-    if (verdict === 'pull-vector' && own !== undefined) {
-      return this.#add({ status: healed(own.status, listing.status), entries: null });
-    }
-    if (verdict !== 'pull') return;
-    await this.#bringChildren(fid, listing);
-    const entries = listing.entries.map(({ name, status }) => ({ name, fid: status.fid, kind: status.kind }));
-    const next = pulled(own?.status, listing.status);
-    if (own === undefined && entries.every((entry) => this.#parentHere(entry.fid) === fid)) {
-      return this.#add({ status: next, entries });
-    }
-    this.#candidates.set(fid, { fid, own: own?.status, next, removed: false, entries });
-    this.#needNeighbours(own?.status, next, listing, entries);
-  }
-
-  /** All that changes its place together with a directory's names. */
-  #needNeighbours(
-    own: VnodeStatus | undefined,
-    next: VnodeStatus,
-    listing: DirectoryListing,
-    entries: readonly DirectoryEntry[],
-  ): void {
-    for (const { status } of listing.entries) {
-      if (this.#parentHere(status.fid) !== next.fid) this.#need(status.fid, { status, removed: false });
-    }
-    if (own === undefined) return;
-    const named = new Set(entries.map((entry) => entry.fid));
-    for (const child of this.#childrenOf(own.fid)) if (!named.has(child)) this.#need(child);
-    if (own.parent === next.parent) return;
-    this.#need(own.parent);
-    this.#need(next.parent);
-  }
-
-  /** Brings what a directory of the peer names and this replica does not have, directories whole. */
-  async #bringChildren(directory: Fid, listing: DirectoryListing): Promise<void> {
-    if (this.#bringing.has(directory) || this.#bringing.size > limits.depth) return;
-    this.#bringing.add(directory);
-    for (const { status } of listing.entries) {
-      if (this.#parentHere(status.fid) !== undefined || this.#candidates.has(status.fid)) continue;
-      if (decide(undefined, { status, removed: false }) !== 'pull') continue;
-      this.#judged.add(status.fid);
-      if (status.kind === 'directory') await this.#pullDirectory(status.fid);
-      else await this.#add({ status, entries: null });
-    }
-    this.#bringing.delete(directory);
+    return depth;
   }
 
   /**
-   * The peer's directory, its status and names of one moment; undefined when it is gone or never keeps
-   * still.
+   * The peer's directory, its status and names of one moment; undefined when it is gone or never keeps still.
    */
-  async #list(fid: Fid): Promise<DirectoryListing | undefined> {
+  async #list(fid: Fid): Promise<Result<'list'> | undefined> {
     const { link } = this.#source;
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const listing = await askDirectory(link, fid, this.#world.clock, this.#world.signal);
       if (listing?.status?.fid !== fid || listing.status.kind !== 'directory') return undefined;
-      const argument = { volume: this.#replica.volume, fids: [fid], cop2: [] };
-      const [now] = (await ask(link, 'status', argument, this.#world.signal)).statuses;
+      const [now] = await this.ask([fid]);
       // Unchanged after the last name as before the first one: the names are of this version.
-      if (now === null || now === undefined) return undefined;
-      if (now.storeId === listing.status.storeId && isWithin(now.known, listing.status.known)) {
-        return { status: listing.status, entries: listing.entries };
-      }
+      if (now === undefined) return undefined;
+      if (now.names === listing.status.names && isWithin(now.known, listing.status.known)) return listing;
     }
     return undefined;
   }
 
-  #childrenOf(directory: Fid): ReadonlySet<Fid> {
-    const known = this.#children.get(directory);
-    if (known !== undefined) return known;
-    const children = new Set<Fid>();
-    try {
-      for (const { status } of this.#replica.list(directory)?.entries ?? []) children.add(status.fid);
-    } catch (error) {
-      // What cannot be read here is brought anew with the directory.
-      if (!isFailure(error, 'damaged')) throw error;
-    }
-    this.#children.set(directory, children);
-    return children;
-  }
-
-  async #add(object: ForcedObject): Promise<void> {
-    this.#ready.set(object.status.fid, object);
-    if (this.#ready.size >= stepObjects) await this.#installReady();
-  }
-
-  async #installReady(): Promise<void> {
-    const batch = [...this.#ready.values()];
-    if (batch.length === 0) return;
-    const releases: (() => void)[] = [];
-    try {
-      const missing = await this.#fetchContents(batch, releases);
-      const objects: ForcedObject[] = [];
-      for (const object of batch) {
-        const lacks = object.entries?.some((entry) => missing.has(entry.fid)) === true;
-        if (lacks) missing.add(object.status.fid);
-        if (missing.has(object.status.fid)) this.#outcome.unresolved.add(object.status.fid);
-        else objects.push(object);
-      }
-      await this.#force({ objects, removed: [] });
-    } finally {
-      this.#ready.clear();
-      for (const release of releases) release();
-    }
-  }
-
-  async #installCandidates(): Promise<void> {
-    const tree: OwnTree = {
-      parent: (fid) => this.#ownStatus(fid)?.parent,
-      children: (directory) => this.#childrenOf(directory),
-    };
-    const { steps, blocked } = plan(tree, this.#candidates);
-    for (const fid of blocked) this.#outcome.unresolved.add(fid);
-    for (const step of steps) {
-      const releases: (() => void)[] = [];
-      try {
-        const missing = await this.#fetchContents(step.objects, releases);
-        if (missing.size === 0) await this.#force(step);
-        else for (const { status } of step.objects) this.#outcome.unresolved.add(status.fid);
-      } finally {
-        for (const release of releases) release();
-      }
-    }
-  }
-
   /**
-   * Fetches the containers of `objects` and holds them; the answer is the objects whose contents nobody
-   * has.
+   * Fetches the containers of `objects` and holds them; the answer is the objects whose contents nobody has.
    */
-  async #fetchContents(objects: readonly ForcedObject[], releases: (() => void)[]): Promise<Set<Fid>> {
+  async #fetchContents(peers: readonly VnodeStatus[], releases: (() => void)[]): Promise<Set<Fid>> {
     const missing = new Set<Fid>();
-    const waiting = objects.filter(({ status: { data } }) => data !== null && data.digest !== emptyDigest);
+    const objects = peers.flatMap((peer) => decide(this.#own(peer.fid), peer).next ?? []);
+    const needed = new Set(objects.flatMap(contentsNeeded));
+    const waiting = objects
+      .filter((status) => !isRemoved(status))
+      .flatMap((status) => versionsOf(status).map((version) => ({ fid: status.fid, version })))
+      .filter(({ version }) => version.digest !== emptyDigest);
     const fetchNext = async (): Promise<void> => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-        const data = next.status.data;
-        if (data === null) continue;
-        const { digest, length } = data;
-        releases.push(this.#replica.hold(digest));
+        const { fid, version } = next;
+        const { digest, length } = version;
+        releases.push(this.#world.replica.hold(digest));
         const sources = this.#source.containerSources;
         try {
           await this.#world.fetch({ digest, length, sources, signal: this.#world.signal });
         } catch (error) {
           if (!isFailure(error, 'not-found', 'damaged', 'unreachable', 'timeout')) throw error;
-          const { fid } = next.status;
           this.#world.log.warn('contents not fetched', { fid, digest, reason: error.message });
-          missing.add(fid);
+          if (needed.has(version)) missing.add(fid);
         }
       }
     };
     await Promise.all(Array.from({ length: fetchedAtOnce }, fetchNext));
     return missing;
   }
-
-  async #force(step: ForceStep): Promise<void> {
-    if (step.objects.length + step.removed.length === 0) return;
-    const { installed, skipped } = await this.#replica.force(step);
-    this.#outcome.installed += installed.length;
-    for (const { status } of step.objects) this.#children.delete(status.fid);
-    // A file that is still not here, or a tombstone for nothing, was skipped for a tombstone that is here
-    // already.
-    for (const fid of skipped) {
-      const isLeaf = step.objects.every(({ status }) => status.fid !== fid || status.kind !== 'directory');
-      if (!isLeaf || this.#own(fid) !== undefined) this.#outcome.unresolved.add(fid);
-    }
-  }
 }
 
-interface DirectoryListing {
-  readonly status: VnodeStatus;
-  readonly entries: Result<'list'>['entries'];
+/** A directory as the peer has held it last, but with what it had known when all that was in it was taken. */
+function withKnownOf(whole: VnodeStatus, latest: VnodeStatus): VnodeStatus {
+  const { known, vv, storeId, rank, gone, revived } = whole;
+  return { ...latest, known, vv, storeId, rank, gone, revived };
+}
+
+/** Whether nothing that is in the directory need be here. */
+function isNew(own: VnodeStatus | undefined): boolean {
+  return own === undefined || isRunt(own);
 }

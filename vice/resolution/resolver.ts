@@ -6,6 +6,7 @@
  */
 import {
   isFailure,
+  isRemoved,
   volumeEntry,
   type Fid,
   type RealmDocument,
@@ -19,9 +20,11 @@ import type { Link } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
 import { catchUp, type Progress } from './catch-up.js';
 import { containerFetcher } from './fetch-container.js';
+import { Graves } from './graves.js';
 import type { ServerLinks } from './links.js';
-import { pull, type PullSource, type PullWorld, type Subject } from './pull.js';
+import { Pull, type PullSource, type PullWorld } from './pull.js';
 import { ask } from './ask.js';
+import { differing } from './differing.js';
 
 export interface ResolverWorld {
   readonly clock: Clock;
@@ -46,8 +49,29 @@ export interface ResolutionMeter {
 
 /** Milliseconds between two rounds of all volumes with all peers. */
 const roundMs = 60_000;
+/** Milliseconds between two looks at the space, and free bytes below which removed files keep nothing. */
+const spaceMs = 5000;
+const ampleBytes = 1024 ** 3;
 /** Milliseconds in which requests to tell a peer are put together. */
 const nudgeMs = 200;
+
+/** A catch-up with one peer that is under way. */
+export interface CatchUpState {
+  /** Server. */
+  readonly peer: string;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** Changes of the peer read so far, of all that there were (an estimate). */
+  readonly done: number;
+  readonly all: number;
+  /** Objects that are different now. */
+  readonly objects: number;
+}
+
+export interface ResolutionReport {
+  readonly unsettled: readonly Fid[];
+  readonly catchUps: readonly CatchUpState[];
+}
 
 /** A volume's replica at another server. */
 interface PeerReplica {
@@ -62,6 +86,8 @@ export class Resolver {
   readonly #turns = new Map<VolumeId, Promise<unknown>>();
   readonly #queued = new Map<string, Promise<void>>();
   readonly #progress = new Map<string, Progress>();
+  readonly #catchUps = new Map<string, CatchUpState>();
+  readonly #gravesOf = new Map<VolumeId, Graves>();
   readonly #nudged = new Set<string>();
   readonly #running = new Set<Promise<unknown>>();
 
@@ -73,6 +99,7 @@ export class Resolver {
   /** Starts the rounds. */
   start(): void {
     this.#background(this.#rounds());
+    this.#background(this.#watchSpace());
   }
 
   /** A peer server is reachable (again): catches up with all that it holds. */
@@ -86,7 +113,7 @@ export class Resolver {
 
   /**
    * Brings `fids` (null: all objects) of a volume up to date from every peer that is linked now; peers that
-   * fail are left out, with a line in the log.
+   * fail are left out, with a line in the log. What could not be settled is `inconsistent`.
    */
   async resolve(replica: Replica, fids: readonly Fid[] | null): Promise<Result<'resolve'>> {
     let pulled = 0;
@@ -135,13 +162,19 @@ export class Resolver {
     await this.#fetch({ digest, length: null, sources, signal: this.#stop.signal });
   }
 
-  /** For the operator: objects that each side changed on its own, by volume. */
-  inconsistent(volume: VolumeId): readonly Fid[] {
-    const found = new Set<Fid>();
+  /** `server` has merged all changes of `replica` up to `stamp`. */
+  wasRead(replica: Replica, server: string, stamp: number): void {
+    this.#graves(replica).wasRead(server, stamp);
+  }
+
+  /** For the operator: catch-ups under way, and objects that could not be settled, by volume. */
+  report(volume: VolumeId): ResolutionReport {
+    const unsettled = new Set<Fid>();
     for (const [key, progress] of this.#progress) {
-      if (key.startsWith(volume)) for (const fid of progress.inconsistent) found.add(fid);
+      if (key.startsWith(volume)) for (const fid of progress.open) unsettled.add(fid);
     }
-    return [...found];
+    const catchUps = [...this.#catchUps].filter(([key]) => key.startsWith(volume)).map(([, state]) => state);
+    return { unsettled: [...unsettled], catchUps };
   }
 
   /** Stops where it is and waits for what is under way. */
@@ -155,8 +188,52 @@ export class Resolver {
       await sleep(this.#world.clock, roundMs, this.#stop.signal);
       for (const replica of [...this.#world.replicas()]) {
         for (const peer of this.#peers(replica)) await this.#catchUpSoon(replica, peer);
+        await this.#forget(replica);
       }
     }
+  }
+
+  /** Removed files keep their contents only while there is room. */
+  async #watchSpace(): Promise<void> {
+    for (let wasAmple = true; ;) {
+      const isAmple = (await this.#world.containers.space()) > ampleBytes;
+      for (const replica of [...this.#world.replicas()]) {
+        replica.keepsRemoved = isAmple;
+        if (wasAmple && !isAmple) await this.#dropRemoved(replica);
+      }
+      wasAmple = isAmple;
+      await sleep(this.#world.clock, spaceMs, this.#stop.signal);
+    }
+  }
+
+  async #dropRemoved(replica: Replica): Promise<void> {
+    try {
+      for (let count = 1; count > 0;) count = await replica.dropRemoved(Number.MAX_SAFE_INTEGER - 1);
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      this.#world.log.warn('contents of removed files not dropped', {
+        volume: replica.volume,
+        reason: error.message,
+      });
+    }
+  }
+
+  /** Removed objects of which every replica has heard. */
+  async #forget(replica: Replica): Promise<void> {
+    const servers = this.#peers(replica).map(({ server }) => server);
+    const stamp = this.#graves(replica).ripe(servers, replica.stamp);
+    try {
+      for (let count = 1; count > 0;) count = await replica.forgetRemoved(stamp);
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      this.#world.log.warn('tombstones not forgotten', { volume: replica.volume, reason: error.message });
+    }
+  }
+
+  #graves(replica: Replica): Graves {
+    let graves = this.#gravesOf.get(replica.volume);
+    if (graves === undefined) this.#gravesOf.set(replica.volume, (graves = new Graves(this.#world.clock)));
+    return graves;
   }
 
   /** A catch-up that begins after this call; calls that find one waiting share it. */
@@ -167,7 +244,11 @@ export class Resolver {
     const turn = this.#turn(replica, async () => {
       this.#queued.delete(key);
       const source = this.#source(replica, peer.server);
-      if (source !== undefined) await this.#catchUp(replica, peer, source);
+      if (source === undefined) return;
+      const { stamp } = replica;
+      await this.#catchUp(replica, peer, source);
+      // Where all is quiet, and yet the two differ, no change will ever tell.
+      if (replica.stamp === stamp) await this.#compare(replica, peer, source);
     }).catch((error: unknown) => {
       this.#survive(error, replica, peer);
     });
@@ -177,11 +258,20 @@ export class Resolver {
 
   async #catchUp(replica: Replica, peer: PeerReplica, source: PullSource): Promise<number> {
     const key = keyOf(replica, peer);
-    const last = this.#progress.get(key);
-    const { installed, progress } = await catchUp(this.#pullWorld(replica), source, peer.id, last);
-    this.#progress.set(key, progress);
-    this.#settled(replica, peer, installed, progress.inconsistent);
-    return installed;
+    const state = { peer: peer.server, since: this.#world.clock.wall(), done: 0, all: 0, objects: 0 };
+    this.#catchUps.set(key, state);
+    try {
+      const world = this.#pullWorld(replica, (objects) => (state.objects += objects));
+      const read = (done: number, all: number): void => void Object.assign(state, { done, all });
+      const { installed, progress } = await catchUp(world, source, peer.id, this.#progress.get(key), {
+        read,
+      });
+      this.#progress.set(key, progress);
+      this.#settled(replica, peer, installed, progress.open);
+      return installed;
+    } finally {
+      this.#catchUps.delete(key);
+    }
   }
 
   async #resolveWith(
@@ -191,26 +281,29 @@ export class Resolver {
     fids: readonly Fid[] | null,
     inconsistent: Set<Fid>,
   ): Promise<number> {
-    let installed = 0;
-    let complete = fids === null;
-    if (fids !== null) {
-      const argument = { volume: replica.volume, fids: [...fids], cop2: [] };
-      const { statuses } = await ask(source.link, 'status', argument, this.#stop.signal);
-      const subjects = new Map<Fid, Subject>();
-      for (const status of statuses) {
-        if (status !== null) subjects.set(status.fid, { status, removed: false });
-      }
-      const outcome = await pull(this.#pullWorld(replica), source, subjects);
-      installed = outcome.installed;
-      for (const fid of outcome.inconsistent) inconsistent.add(fid);
-      this.#settled(replica, peer, installed, outcome.inconsistent);
-      // Gone at the peer, or waiting for a tombstone: only its changes tell.
-      complete = outcome.unresolved.size > 0 || subjects.size < new Set(fids).size;
-    }
-    if (!complete) return installed;
-    installed += await this.#catchUp(replica, peer, source);
-    for (const fid of this.#progress.get(keyOf(replica, peer))?.inconsistent ?? []) inconsistent.add(fid);
-    return installed;
+    if (fids === null) return this.#catchUp(replica, peer, source);
+    const pull = new Pull(this.#pullWorld(replica), source);
+    const statuses = await pull.ask(fids);
+    const leaves = statuses.filter(({ kind }) => kind !== 'directory');
+    const directories = statuses.filter((status) => status.kind === 'directory' && !isRemoved(status));
+    for (const { fid } of directories) await pull.takeDirectory(fid);
+    await pull.take(leaves, false);
+    const { installed, unresolved, needsChanges } = await pull.finish();
+    for (const fid of unresolved) inconsistent.add(fid);
+    this.#settled(replica, peer, installed, unresolved);
+    // Never heard of at the peer, or a directory that was removed with all that was in it: only its changes tell.
+    const isAll = leaves.length + directories.length === new Set(fids).size;
+    if (isAll && unresolved.size === 0 && !needsChanges) return installed;
+    return installed + (await this.#catchUp(replica, peer, source));
+  }
+
+  /** Merges objects in which the two replicas differ although both have read all changes of each other. */
+  async #compare(replica: Replica, peer: PeerReplica, source: PullSource): Promise<void> {
+    const fids = await differing(replica, source.link, this.#stop.signal);
+    if (fids.length === 0) return;
+    const fields = { volume: replica.volume, peer: peer.server, objects: fids.length };
+    this.#world.log.info('replicas differ', fields);
+    await this.#resolveWith(replica, peer, source, fids, new Set());
   }
 
   async #tell(replica: Replica, peer: PeerReplica): Promise<void> {
@@ -240,9 +333,9 @@ export class Resolver {
     return { link, containerSources: [link, ...others] };
   }
 
-  #pullWorld(replica: Replica): PullWorld {
+  #pullWorld(replica: Replica, progress: (objects: number) => void = () => undefined): PullWorld {
     const { clock, log } = this.#world;
-    return { replica, fetch: this.#fetch, clock, log, signal: this.#stop.signal };
+    return { replica, fetch: this.#fetch, clock, log, signal: this.#stop.signal, progress };
   }
 
   #turn<T>(replica: Replica, work: () => Promise<T>): Promise<T> {
@@ -257,10 +350,10 @@ export class Resolver {
     return turn;
   }
 
-  #settled(replica: Replica, peer: PeerReplica, installed: number, inconsistent: ReadonlySet<Fid>): void {
+  #settled(replica: Replica, peer: PeerReplica, installed: number, unsettled: ReadonlySet<Fid>): void {
     this.#world.meter.installed(installed);
-    if (installed === 0 && inconsistent.size === 0) return;
-    const fields = { volume: replica.volume, peer: peer.server, installed, inconsistent: inconsistent.size };
+    if (installed === 0 && unsettled.size === 0) return;
+    const fields = { volume: replica.volume, peer: peer.server, installed, unsettled: unsettled.size };
     this.#world.log.info('resolved', fields);
   }
 

@@ -13,7 +13,12 @@ export interface VolumeReading {
   readonly volume: string;
   readonly stamp: number;
   readonly usedBytes: number;
-  readonly inconsistent: number;
+  /** Objects that a person has to decide about. */
+  readonly conflicts: number;
+  /** Objects that resolution could not settle yet. */
+  readonly unsettled: number;
+  /** Changes of peers that are still to be read. */
+  readonly behind: number;
 }
 
 export interface Metrics extends ResolutionMeter {
@@ -91,5 +96,11 @@ function addReadings(registry: Registry, readings: Readings): void {
     });
   volumeGauge('vice_volume_stamp', 'Changes of the volume replica', (volume) => volume.stamp);
   volumeGauge('vice_volume_used_bytes', 'Bytes of the volume replica', (volume) => volume.usedBytes);
-  volumeGauge('vice_volume_inconsistent', 'Objects to be merged', (volume) => volume.inconsistent);
+  volumeGauge(
+    'vice_volume_conflicts',
+    'Objects that a person has to decide about',
+    (volume) => volume.conflicts,
+  );
+  volumeGauge('vice_volume_unsettled', 'Objects to be resolved again', (volume) => volume.unsettled);
+  volumeGauge('vice_volume_behind', 'Changes of peers still to be read', (volume) => volume.behind);
 }

@@ -41,7 +41,8 @@ async function volumeReport(context: ServerContext, replica: Replica): Promise<R
     stamp,
     group,
     watchers: context.promises.watchers(volume),
-    inconsistent: context.resolver.inconsistent(volume),
+    conflicts: replica.conflictCount(),
+    ...context.resolver.report(volume),
     ...(await replica.space()),
   };
 }

@@ -1,4 +1,4 @@
-/** Calls that read one replica: `status`, `list`, `changes`, `space`. */
+/** Calls that read one replica: `status`, `list`, `changes`, `digests`, `conflicts`, `space`. */
 import { isFailure, type Fid, type Result, type UpdateSet, type VnodeStatus } from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
 import type { Listing, Replica } from '../volume/replica.js';
@@ -7,12 +7,14 @@ import type { Handlers, ServerContext } from './context.js';
 /** Entries in one part of a listing; making a part takes some milliseconds of the event loop. */
 const partEntries = 500;
 const changesMax = 1_000;
+const conflictsMax = 200;
 
-export const reading: Handlers<'status' | 'list' | 'changes' | 'space'> = {
-  async status(context, _session, { volume, fids, cop2 }) {
+export const reading: Handlers<'status' | 'list' | 'changes' | 'digests' | 'conflicts' | 'space'> = {
+  async status(context, { peer }, { volume, fids, cop2 }) {
     const replica = context.volumes.required(volume);
     await takeCop2(context, replica, cop2);
-    return { statuses: fids.map((fid) => readable(context, replica, fid)) };
+    const isServer = peer.role === 'server';
+    return { statuses: fids.map((fid) => readable(context, replica, fid, isServer)) };
   },
 
   async list(context, _session, { volume, fid, full, cop2 }) {
@@ -24,11 +26,20 @@ export const reading: Handlers<'status' | 'list' | 'changes' | 'space'> = {
     return parts(listing, context.world.clock);
   },
 
-  async changes(context, _session, { volume, since, limit }) {
+  async changes(context, { peer }, { volume, since, incarnation, limit }) {
     const replica = context.volumes.required(volume);
+    if (incarnation === replica.incarnation) context.resolver.wasRead(replica, peer.name, since);
     const page = replica.changes(since, Math.min(limit, changesMax));
     if (page.upTo > since) await flushed(context);
     return { replica: replica.id, incarnation: replica.incarnation, ...page };
+  },
+
+  async digests(context, _session, { volume, prefix }) {
+    return { digests: Object.fromEntries(context.volumes.required(volume).digests(prefix)) };
+  },
+
+  async conflicts(context, _session, { volume, after, limit }) {
+    return context.volumes.required(volume).conflicts(after, Math.min(limit, conflictsMax));
   },
 
   async space(context, _session, { volume }) {
@@ -45,9 +56,14 @@ export async function flushed(context: ServerContext): Promise<void> {
 }
 
 /** A damaged object is one that this replica does not have; it is fetched again from a peer meanwhile. */
-function readable(context: ServerContext, replica: Replica, fid: Fid): VnodeStatus | null {
+function readable(
+  context: ServerContext,
+  replica: Replica,
+  fid: Fid,
+  isRemovedToo = false,
+): VnodeStatus | null {
   try {
-    return replica.status(fid) ?? null;
+    return (isRemovedToo ? replica.held(fid) : replica.status(fid)) ?? null;
   } catch (error) {
     if (!isFailure(error, 'damaged')) throw error;
     context.resolver.restore(replica, fid);

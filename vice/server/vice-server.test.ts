@@ -18,6 +18,7 @@ import {
   type Argument,
   type Fid,
   type Mutation,
+  type Result,
 } from '../interface/index.js';
 import { blockBytes } from '../seam/containers.js';
 import { MemoryContainers } from '../seam/twin/memory-containers.js';
@@ -118,7 +119,7 @@ t.test('contents travel beside the mutation, resume, and are what they were prom
   const fid = await ann.make('create', root, 'file');
   const text = 'the whole contents';
   const store = (digest: string, length: number): Mutation =>
-    ann.record({ op: 'store', fid, length, digest, modified: 1 }, 's1');
+    ann.record({ op: 'store', fid, length, digest, modified: 1, saved: 1 }, 's1');
   const claim = (record: Mutation, transfers: Record<string, string>): Argument<'mutate'> => ({
     ...mutation(record, {}),
     transfers,
@@ -206,12 +207,12 @@ t.test('contents that a volume has need not be sent, and stay until they are nam
   t.equal(await client.upload('staging/staged', 0, 'staged only'), 'answered');
   t.same(await ask('staged only'), [false], 'what no file of the volume has is not told of');
 
-  await ann.remove('remove', root, 'file', fid);
+  await ann.store(fid, 'replaced');
   t.ok(await containers.has(digestOf('known')), 'nothing names it now, but the next mutation will');
   const digest = digestOf('known');
-  const record = ann.record({ op: 'store', fid: other, length: 5, digest, modified: 1 }, 's1');
+  const record = ann.record({ op: 'store', fid: other, length: 5, digest, modified: 1, saved: 1 }, 's1');
   t.match(await client.call('mutate', mutation(record, {})), { outcome: 'applied' });
-  await ann.remove('remove', root, 'other', other);
+  await ann.store(other, 'replaced, too');
   await realm.clock.advance(10);
   t.notOk(await containers.has(digest), 'the mutation has taken the hold with it');
 
@@ -219,7 +220,7 @@ t.test('contents that a volume has need not be sent, and stay until they are nam
   t.same(await ask('promised'), [true]);
   await realm.clock.advance(9 * 60_000);
   t.same(await ask('promised'), [true], 'an offer renews the promise');
-  await ann.remove('remove', root, 'last', last);
+  await ann.store(last, 'replaced in the end');
   await realm.clock.advance(9 * 60_000);
   t.ok(await containers.has(digestOf('promised')));
   await realm.clock.advance(2 * 60_000);
@@ -264,7 +265,7 @@ t.test('a broken upload goes on at the byte where it broke', async (t) => {
   t.equal(await client.upload(path, text.length), 'answered', 'all had come');
 
   const record = ann.record(
-    { op: 'store', fid, length: text.length, digest: offered.digest, modified: 1 },
+    { op: 'store', fid, length: text.length, digest: offered.digest, modified: 1, saved: 1 },
     's1',
   );
   const clash = ann.record(
@@ -341,7 +342,14 @@ t.test('a transfer that is not what it was said to be is thrown away', async (t)
 
   t.equal(await received(), 0);
   t.equal(await client.upload(path, 0, 'what was written!'), 'answered');
-  const draft = { op: 'store', fid, length: text.length, digest: offered.digest, modified: 1 } as const;
+  const draft = {
+    op: 'store',
+    fid,
+    length: text.length,
+    digest: offered.digest,
+    modified: 1,
+    saved: 1,
+  } as const;
   const claim = {
     ...mutation(ann.record(draft, 's1'), {}),
     transfers: { [offered.digest]: offered.transfer },
@@ -391,7 +399,14 @@ t.test('a damaged or missing container is fetched from a peer and served', async
   const client = await ann.client('s1');
   const fid = await ann.make('create', root, 'file');
   for (const server of names) await (await ann.client(server)).upload('staging/p', 0, text);
-  const draft = { op: 'store', fid, length: text.length, digest: digestOf(text), modified: 1 } as const;
+  const draft = {
+    op: 'store',
+    fid,
+    length: text.length,
+    digest: digestOf(text),
+    modified: 1,
+    saved: 1,
+  } as const;
   const record = ann.record(draft, 's1');
   for (const server of names) {
     const claim = { ...mutation(record, {}), transfers: { [digestOf(text)]: 'p' } };
@@ -451,13 +466,57 @@ t.test('a listener that is not the server it should be is hung up on', async (t)
   );
 });
 
+t.test('conflicts are listed page by page, reported, and measured', async (t) => {
+  const { realm, ann } = await realmOf('s1');
+  const bob = new BareGateway(realm, 'b');
+  bob.reach = ['s1'];
+  const made: Fid[] = [];
+  for (const name of ['a', 'b', 'c']) made.push(await ann.make('create', root, name));
+  const settled = (fid: Fid, name: string): Mutation => {
+    const record = bob.record({ op: 'create', parent: root, name, fid, mode: 0o644 }, 's1');
+    return { ...record, settled: true };
+  };
+  const client = await bob.client('s1');
+  const inlined = { inline: {}, transfers: {}, watermark: 0, cop2: [], volume };
+  for (const [index, name] of ['a', 'b', 'c'].entries()) {
+    const records = [settled(makeFid(volume, 50 + index, bob.venus), name)];
+    t.match(await client.call('mutate', { ...inlined, records }), { outcome: 'applied', ahead: [root] });
+  }
+  const operator = await realm.dial('s1', 'op', 'operator');
+  const listed: string[] = [];
+  let pages = 0;
+  for (let after: Fid | null = null, more = true; more; pages += 1) {
+    const page: Result<'conflicts'> = await operator.call('conflicts', { volume, after, limit: 2 });
+    for (const { status, name } of page.conflicts) listed.push(`${status.places[0]?.name} is called ${name}`);
+    after = page.conflicts.at(-1)?.status.fid ?? null;
+    ({ more } = page);
+  }
+  const named = (name: string): string => `${name} is called ${name} (conflict ann gb 1970-01-01 00.00.0`;
+  t.equal(pages, 2);
+  t.ok(
+    listed.length === 3 && ['a', 'b', 'c'].every((name, at) => listed[at]?.startsWith(named(name))),
+    listed.join(),
+  );
+  t.match(await operator.call('report', {}), { volumes: { [volume]: { conflicts: 3 } } });
+  await ann.remove('remove', root, 'b', made[1] ?? root);
+  t.match(await operator.call('report', {}), { volumes: { [volume]: { conflicts: 2 } } });
+  const server = await realm.dial('s1', 'host2', 'server');
+  const { statuses } = await server.call('status', { volume, fids: made, cop2: [] });
+  t.match(statuses[1], { gone: { [ann.venus]: Number } }, 'a server is told of a removed object');
+  const asGateway = await client.call('status', { volume, fids: made, cop2: [] });
+  t.equal(asGateway.statuses[1], null, 'a gateway is not');
+});
+
 t.test('a server closes, with work under way', async (t) => {
   const { realm, ann } = await realmOf(...names);
   const fid = await ann.file(root, 'file', 'x');
   const client = await ann.client('s1');
   const stuck = { next: () => new Promise<IteratorResult<Uint8Array>>(() => undefined) };
   void kindOf(client.link.upload('staging/x', 0, { [Symbol.asyncIterator]: () => stuck }));
-  const record = ann.record({ op: 'store', fid, length: 5, digest: digestOf('never'), modified: 1 }, 's1');
+  const record = ann.record(
+    { op: 'store', fid, length: 5, digest: digestOf('never'), modified: 1, saved: 1 },
+    's1',
+  );
   const claim = { ...mutation(record, {}), transfers: { [digestOf('never')]: 'x' } };
   const waiting = kindOf(client.link.call('mutate', claim, { timeoutMs: 60_000 }));
   await realm.clock.advance(100);

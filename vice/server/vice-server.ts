@@ -1,20 +1,15 @@
 /** A Vice server: one process of the realm that holds volume replicas. */
-import {
-  isFailure,
-  type Fid,
-  type RealmDocument,
-  type VolumeId,
-} from '../interface/index.js';
+import { isFailure, type Fid, type RealmDocument, type VolumeId } from '../interface/index.js';
 import { openLocation, type Location } from '../location/location.js';
 import { ask } from '../resolution/ask.js';
 import { ServerLinks } from '../resolution/links.js';
-import { Resolver } from '../resolution/resolver.js';
+import { Resolver, type CatchUpState } from '../resolution/resolver.js';
 import type { Link, Session } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
 import { CallbackPromises } from './callback-promises.js';
 import type { ServerContext, ServerWorld } from './context.js';
 import { HeldContents } from './held-contents.js';
-import { serverMetrics } from './metrics.js';
+import { serverMetrics, type VolumeReading } from './metrics.js';
 import { pushRealm } from './realm-push.js';
 import { viceService } from './service.js';
 import { Staging } from './staging.js';
@@ -38,6 +33,8 @@ export interface ViceServer {
   replica(volume: VolumeId): Replica | undefined;
   /** Brings `fids` (null: all) of a volume up to date from the peers that are linked. */
   resolve(volume: VolumeId, fids: readonly Fid[] | null): Promise<{ readonly pulled: number }>;
+  /** Catch-ups with other servers that are under way. */
+  catchUps(): readonly ({ readonly volume: VolumeId } & CatchUpState)[];
   /** Hangs up, finishes what is under way. The store and the containers stay open: they are the caller's. */
   close(): Promise<void>;
 }
@@ -98,11 +95,11 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
   links.follow(location.current);
   resolver.start();
   world.log.info('serving', { address: listener.address, volumes: volumes.all().length });
-
   return {
     address: listener.address,
     location,
     replica: (volume) => volumes.get(volume),
+    catchUps: () => volumes.all().flatMap(({ volume }) => catchUpsOf(resolver, volume)),
     resolve: (volume, fids) => resolver.resolve(volumes.required(volume), fids),
     async close() {
       const resolved = resolver.close();
@@ -112,6 +109,10 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
       for (const kept of [staging, context.held]) kept.close();
     },
   };
+}
+
+function catchUpsOf(resolver: Resolver, volume: VolumeId): ReturnType<ViceServer['catchUps']> {
+  return resolver.report(volume).catchUps.map((catchUp) => ({ volume, ...catchUp }));
 }
 
 /**
@@ -140,11 +141,10 @@ function countRoles(sessions: ReadonlyMap<number, Session>): ReadonlyMap<string,
   return counts;
 }
 
-async function readVolume(
-  replica: Replica,
-  resolver: Resolver,
-): Promise<{ volume: string; stamp: number; usedBytes: number; inconsistent: number }> {
+async function readVolume(replica: Replica, resolver: Resolver): Promise<VolumeReading> {
   const { used } = await replica.space();
-  const inconsistent = resolver.inconsistent(replica.volume).length;
-  return { volume: replica.volume, stamp: replica.stamp, usedBytes: used, inconsistent };
+  const { unsettled, catchUps } = resolver.report(replica.volume);
+  const behind = catchUps.reduce((sum, { all, done }) => sum + Math.max(0, all - done), 0);
+  const figures = { conflicts: replica.conflictCount(), unsettled: unsettled.length, behind };
+  return { volume: replica.volume, stamp: replica.stamp, usedBytes: used, ...figures };
 }

@@ -165,7 +165,8 @@ function countOf(stored: Uint8Array): number {
   }
 }
 
-function isNamed(reader: StoreReader, digest: string): boolean {
+/** Whether a file of any volume names `digest`. */
+export function isNamed(reader: StoreReader, digest: string): boolean {
   const prefix = `container/${digest}/`;
   for (const _ of reader.range({ start: prefix, end: endOf(prefix), limit: 1 })) return true;
   return false;

@@ -5,8 +5,13 @@
  *   V/meta                      incarnation, last stamp, bytes used
  *   V/object/FID                status of a living object, or its tombstone; where its name is
  *   V/entry/DIRECTORY/NAME      one name, so that a directory has no size limit
+ *   V/beside/DIRECTORY/FID/NAME an object that wants NAME and bears another one (volume/naming.ts)
+ *   V/conflict/FID              a person has to decide about the object
+ *   V/bucket/NUMBER             digest of all objects in the bucket (state-digest.ts)
+ *   V/member/NUMBER/FID         digest of one of them
  *   V/children/DIRECTORY        children digest (children-digest.ts)
  *   V/stamp/STAMP/FID           the object's last change: one row per object
+ *   V/grave/STAMP/FID           of a removed object: the same, to find those that may be forgotten
  *   V/applied/VENUS/COUNTER     records applied at or above the Venus' watermark
  *   V/watermark/VENUS           no counter below will come again
  *   V/cop2/STOREID              objects of an update whose COP2 has not come
@@ -17,6 +22,8 @@ import {
   Failure,
   isFailure,
   nameFault,
+  noNames,
+  toggledName,
   unseal,
   type DirectoryEntry,
   type Fid,
@@ -26,7 +33,8 @@ import {
   type VolumeId,
 } from '../interface/index.js';
 import { endOf, type StoreReader } from '../seam/store.js';
-import { childDigest, digestText, noChildren, toggled } from './children-digest.js';
+import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
+import { bucketDigits, childDigest } from './state-digest.js';
 
 export interface MetaRow {
   readonly incarnation: string;
@@ -46,15 +54,17 @@ export interface ObjectRow {
    * Replica stamp when resolution last set the object's counts; COP2s of earlier updates are void (cop2.ts).
    */
   readonly forced: number;
-  /**
-   * Its only name; null for the root, a tombstone, and a stray that resolution brought before its directory.
-   */
+  /** Of a removed file: its contents are still here, for an update that did not know of the removal. */
+  readonly keeps?: boolean;
+  /** Its only name; null for the root and a tombstone. */
   readonly bound: Binding | null;
 }
 
 export interface Binding {
   readonly directory: Fid;
   readonly name: string;
+  /** The name that it was given; another one (`name`) where another object keeps that. */
+  readonly wanted: string;
 }
 
 export interface EntryRow {
@@ -91,12 +101,41 @@ export class VolumeKeys {
     return `${this.volume}/entry/${directory}/${name}`;
   }
 
+  /** The name comes last: it may be anything. */
+  beside(directory: Fid, fid: Fid, wanted: string): string {
+    return `${this.besidePrefix(directory)}${fid}/${wanted}`;
+  }
+
+  besidePrefix(directory: Fid): string {
+    return `${this.volume}/beside/${directory}/`;
+  }
+
+  conflict(fid: Fid): string {
+    return `${this.conflictPrefix}${fid}`;
+  }
+
+  bucket(number: string): string {
+    return `${this.volume}/bucket/${number}`;
+  }
+
+  member(number: string, fid: Fid): string {
+    return `${this.volume}/member/${number}/${fid}`;
+  }
+
+  get conflictPrefix(): string {
+    return `${this.volume}/conflict/`;
+  }
+
   children(directory: Fid): string {
     return `${this.volume}/children/${directory}`;
   }
 
   stamp(stamp: number, fid: Fid): string {
     return `${this.volume}/stamp/${padded(stamp)}/${fid}`;
+  }
+
+  grave(stamp: number, fid: Fid): string {
+    return `${this.volume}/grave/${padded(stamp)}/${fid}`;
   }
 
   /** All stamp rows after `since`. */
@@ -176,6 +215,64 @@ export class VolumeReader {
     }
   }
 
+  /** All objects whose rows can be read, removed ones too. */
+  *objects(): Generator<ObjectRow> {
+    const start = this.keys.object('' as Fid);
+    for (const { value } of this.#reader.range({ start, end: endOf(start) })) {
+      const row = readable<ObjectRow>(value);
+      if (row !== undefined) yield row;
+    }
+  }
+
+  /** Objects in `directory` that bear another name than they want: `name`, or any. */
+  *besides(directory: Fid, name?: string): Generator<Fid> {
+    const start = this.keys.besidePrefix(directory);
+    for (const { key } of this.#reader.range({ start, end: endOf(start) })) {
+      const slash = key.indexOf('/', start.length);
+      if (name === undefined || key.slice(slash + 1) === name) yield key.slice(start.length, slash) as Fid;
+    }
+  }
+
+  /** Objects that a person has to decide about, after `after` in the order of their Fids. */
+  *conflicts(after: Fid | null): Generator<Fid> {
+    const prefix = this.keys.conflictPrefix;
+    const start = after === null ? prefix : `${prefix}${after}\u0000`;
+    for (const { key } of this.#reader.range({ start, end: endOf(prefix) }))
+      yield key.slice(prefix.length) as Fid;
+  }
+
+  /**
+   * What there is under `prefix` of a bucket's number: digests of the longer prefixes, or the objects of one bucket
+   * with theirs.
+   */
+  digests(prefix: string): ReadonlyMap<string, string> {
+    const digests = new Map<string, bigint>();
+    const isBucket = prefix.length === bucketDigits;
+    const start = isBucket ? `${this.keys.member(prefix, '' as Fid)}` : this.keys.bucket(prefix);
+    for (const { key, value } of this.#reader.range({ start, end: endOf(start) })) {
+      const below = key.slice(start.length);
+      const part = isBucket ? below : `${prefix}${below.slice(0, 1)}`;
+      const digest = readable<string>(value);
+      digests.set(
+        part,
+        toggled(digests.get(part) ?? noChildren, digest === undefined ? 1n : digestOf(digest)),
+      );
+    }
+    return new Map([...digests].map(([part, digest]) => [part, digestText(digest)]));
+  }
+
+  bucketDigest(number: string): bigint {
+    const digest = this.#forgettable<string>(this.keys.bucket(number));
+    return digest === undefined ? noChildren : digestOf(digest);
+  }
+
+  /** Removed objects whose last change has a stamp up to `stamp`, oldest first. */
+  *removedUpTo(stamp: number): Generator<Fid> {
+    const prefix = `${this.keys.volume}/grave/`;
+    const range = { start: prefix, end: this.keys.grave(stamp + 1, '' as Fid) };
+    for (const { key } of this.#reader.range(range)) yield key.slice(key.lastIndexOf('/') + 1) as Fid;
+  }
+
   /** Updates whose COP2 has not come. */
   *awaitingCop2(): Generator<StoreId> {
     const start = this.keys.cop2Prefix;
@@ -206,9 +303,18 @@ export class VolumeReader {
     let digest = noChildren;
     for (const { entry } of this.entries(directory)) {
       const row = entry === undefined ? undefined : this.readableObject(entry.fid);
-      if (row !== undefined) digest = toggled(digest, childDigest(row.status.fid, row.status.storeId));
+      if (row !== undefined) digest = toggled(digest, childDigest(row.status));
     }
     return digestText(digest);
+  }
+
+  /** The digest of a directory's names, worked out from its entries. */
+  recountedNames(directory: Fid): string {
+    let names: string = noNames;
+    for (const { name, entry } of this.entries(directory)) {
+      if (entry !== undefined) names = toggledName(names, entry.fid, name);
+    }
+    return names;
   }
 
   /** `object`, but undefined also when it is damaged. */

@@ -4,24 +4,24 @@
  * container counts, bytes used) is worked out once at the end, from how each object was before and is after.
  */
 import {
-  counterOf,
+  conflictsOf,
   emptyDigest,
-  Failure,
   isFailure,
+  noNames,
   seal,
   type DirectoryEntry,
   type Fid,
-  type StoreId,
+  toggledName,
   type Tree,
-  venusOf,
-  volumeOf,
   type VnodeStatus,
-  type VolumeId,
 } from '../interface/index.js';
 import type { StoreTransaction } from '../seam/store.js';
-import { childDigest, digestOf, digestText, noChildren, toggled } from './children-digest.js';
-import { countReferences } from './container-references.js';
+import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
+import { countReferences, isNamed } from './container-references.js';
+import { bytesOf, count, digestOfRow, sameBinding } from './row-figures.js';
 import type { RowCache } from './row-cache.js';
+import { bucketOf, childDigest } from './state-digest.js';
+import { UpdateRows } from './update-rows.js';
 import { VolumeReader, type Binding, type MetaRow, type ObjectRow, type VolumeKeys } from './volume-store.js';
 
 interface Working {
@@ -51,13 +51,19 @@ export class VolumeTransaction implements Tree {
   readonly #changed = new Set<Fid>();
   /** Directories whose digest cannot be continued because the row of a child was damaged. */
   readonly #recount = new Set<Fid>();
+  readonly #keepsRemoved: boolean;
   readonly #meta: MetaRow;
+  /** Which updates are here, and which wait for their second phase. */
+  readonly updates: UpdateRows;
   #stamp: number;
 
-  constructor(transaction: StoreTransaction, keys: VolumeKeys, cache: RowCache) {
+  /** `keepsRemoved`: removed files keep their contents for a while (graves.ts). */
+  constructor(transaction: StoreTransaction, keys: VolumeKeys, cache: RowCache, keepsRemoved = false) {
+    this.#keepsRemoved = keepsRemoved;
     this.#transaction = transaction;
     this.#keys = keys;
     this.#reader = new VolumeReader(transaction, keys);
+    this.updates = new UpdateRows(transaction, keys, this.#reader);
     this.#cache = cache;
     const meta = this.#reader.meta();
     if (meta === undefined) throw new Error(`volume ${keys.volume} has no meta record`);
@@ -82,6 +88,12 @@ export class VolumeTransaction implements Tree {
     const row = this.#cache.get(fid) ?? this.#reader.object(fid);
     this.#working.set(fid, { before: row, after: row });
     return row;
+  }
+
+  /** As a `Tree`: a removed object, which replicas remember. */
+  tombstone(fid: Fid): VnodeStatus | undefined {
+    const row = this.object(fid);
+    return row?.removed === true ? row.status : undefined;
   }
 
   /**
@@ -120,7 +132,7 @@ export class VolumeTransaction implements Tree {
   put(status: VnodeStatus, forced = false): void {
     const row = this.#working.get(status.fid)?.after;
     this.#set({
-      status,
+      status: { ...status, names: this.#namesOf(status, row) },
       removed: false,
       stamp: this.#stamp,
       forced: forced ? this.#stamp : (row?.forced ?? 0),
@@ -136,8 +148,34 @@ export class VolumeTransaction implements Tree {
     const lost = row === undefined ? this.#nameFoundAgain(status) : null;
     if (lost !== null) this.removeEntry(lost.directory, lost.name);
     const forcedAt = forced ? this.#stamp : (row?.forced ?? 0);
-    this.#set({ status, removed: true, stamp: this.#stamp, forced: forcedAt, bound: null });
+    const names = status.kind === 'directory' ? noNames : '';
+    this.#set({
+      status: { ...status, names },
+      removed: true,
+      stamp: this.#stamp,
+      forced: forcedAt,
+      bound: null,
+      ...(this.#keepsContents(row) && { keeps: true }),
+    });
     this.#changed.add(status.fid);
+  }
+
+  #keepsContents(row: ObjectRow | undefined): boolean {
+    if (row === undefined || row.status.kind !== 'file') return false;
+    return row.removed ? row.keeps === true : this.#keepsRemoved;
+  }
+
+  /** Lets the contents of a removed file go. */
+  dropContents(fid: Fid): void {
+    const row = this.object(fid);
+    if (row?.removed !== true || row.keeps !== true) return;
+    const { keeps: _kept, ...rest } = row;
+    this.#set(rest);
+  }
+
+  /** Whether contents are here, as far as rows say. */
+  hasContents(digest: string): boolean {
+    return digest === emptyDigest || isNamed(this.#transaction, digest);
   }
 
   /** Sets counts only: no change that anybody else need hear of (cop2.ts). */
@@ -146,21 +184,43 @@ export class VolumeTransaction implements Tree {
     this.#set({ ...row, status: { ...row.status, vv }, forced: forcedAt });
   }
 
-  bind(directory: Fid, entry: DirectoryEntry): void {
+  /** Names an object that has no name; `wanted` where it has to bear another name than it was given. */
+  bind(directory: Fid, entry: DirectoryEntry, wanted = entry.name): void {
     const row = this.object(entry.fid);
     if (row === undefined || row.removed) throw new Error(`a name for ${entry.fid}, which is not here`);
     if (row.bound !== null) throw new Error(`a second name for ${entry.fid}`);
     const { name, fid, kind } = entry;
     this.#transaction.put(this.#keys.entry(directory, name), seal({ fid, kind }));
-    this.#set({ ...row, bound: { directory, name } });
+    if (wanted !== name) this.#transaction.put(this.#keys.beside(directory, fid, wanted), present);
+    this.#set({ ...row, bound: { directory, name, wanted } });
   }
 
   unbind(fid: Fid): void {
     const row = this.object(fid);
     const bound = row?.bound ?? null;
     if (row === undefined || bound === null) return;
-    this.#transaction.remove(this.#keys.entry(bound.directory, bound.name));
+    const { directory, name, wanted } = bound;
+    this.#transaction.remove(this.#keys.entry(directory, name));
+    if (wanted !== name) this.#transaction.remove(this.#keys.beside(directory, fid, wanted));
     this.#set({ ...row, bound: null });
+  }
+
+  /** Objects in `directory` that bear another name than they want: `name`, or any. */
+  besides(directory: Fid, name?: string): Fid[] {
+    return [...this.#reader.besides(directory, name)];
+  }
+
+  /** Writes entries of `directory` anew that cannot be read: their objects know their names. Reads all objects. */
+  mendEntries(directory: Fid): void {
+    const lost = new Set<string>();
+    for (const { name, entry } of this.entries(directory)) if (entry === undefined) lost.add(name);
+    if (lost.size === 0) return;
+    for (const name of lost) this.removeEntry(directory, name);
+    for (const { bound, status } of this.#reader.objects()) {
+      if (bound?.directory !== directory || !lost.has(bound.name)) continue;
+      const { fid, kind } = status;
+      this.#transaction.put(this.#keys.entry(directory, bound.name), seal({ fid, kind }));
+    }
   }
 
   /** Removes an entry that no object's row answers for (it was damaged). */
@@ -169,53 +229,25 @@ export class VolumeTransaction implements Tree {
   }
 
   /**
-   * Forgets a tombstone for good. Nobody calls this yet: it is right only once every replica of the group has
-   * caught up with this one past the tombstone's stamp (their marks, not ours, and again after each growth of
-   * the group), and no log can still hold a record on the object. A peer that missed the removal would bring
-   * the object back.
+   * Forgets a tombstone for good: only once every replica of the group has read past its stamp. A peer that missed the
+   * removal would bring the object back.
    */
   forgetTombstone(row: ObjectRow): void {
     if (!row.removed) throw new Error(`${row.status.fid} is alive`);
-    this.#transaction.remove(this.#keys.stamp(row.stamp, row.status.fid));
-    this.#transaction.remove(this.#keys.object(row.status.fid));
-  }
-
-  isMarkedApplied(storeId: StoreId): boolean {
-    const [venus, counter] = [venusOf(storeId), counterOf(storeId)];
-    return counter < this.#reader.watermark(venus) || this.#reader.isMarkedApplied(venus, counter);
-  }
-
-  markApplied(storeId: StoreId): void {
-    this.#transaction.put(this.#keys.applied(venusOf(storeId), counterOf(storeId)), present);
-  }
-
-  /** No counter of `venus` below `watermark` will come again: nothing below need be remembered singly. */
-  raiseWatermark(venus: string, watermark: number): void {
-    if (watermark <= this.#reader.watermark(venus)) return;
-    this.#transaction.put(this.#keys.watermark(venus), seal(watermark));
-    const range = { start: this.#keys.applied(venus, 0), end: this.#keys.applied(venus, watermark) };
-    // Bounded: what is left over goes with the next raise.
-    const rows = [...this.#transaction.range({ ...range, limit: 1000 })];
-    for (const { key } of rows) this.#transaction.remove(key);
-  }
-
-  cop2(storeId: StoreId): ReturnType<VolumeReader['cop2']> {
-    return this.#reader.cop2(storeId);
-  }
-
-  awaitCop2(storeId: StoreId, fids: readonly Fid[]): void {
-    this.#transaction.put(this.#keys.cop2(storeId), seal({ stamp: this.#stamp, fids }));
-  }
-
-  forgetCop2(storeId: StoreId): void {
-    this.#transaction.remove(this.#keys.cop2(storeId));
+    const { fid } = row.status;
+    this.#transaction.remove(this.#keys.stamp(row.stamp, fid));
+    this.#transaction.remove(this.#keys.grave(row.stamp, fid));
+    this.#transaction.remove(this.#keys.object(fid));
   }
 
   /** Writes what the changes amount to. The last call of the transaction. */
   finish(): Finished {
+    this.#renameDigests();
     const rows = new Map<Fid, ObjectRow>();
     const digests = new Map<Fid, bigint>();
+    const { volume } = this.#keys;
     const references = new Map<string, number>();
+    const buckets = new Map<string, bigint>();
     let used = this.#meta.used;
     for (const [fid, { before, after }] of this.#working) {
       if (after === undefined || after === before) continue;
@@ -227,13 +259,22 @@ export class VolumeTransaction implements Tree {
       }
       const { kind } = after.status;
       if (after.removed && kind === 'directory') this.#transaction.remove(this.#keys.children(fid));
+      this.#markConflict(fid, after);
+      const [bucket, change] = this.#recordDigest(fid, before, after);
+      buckets.set(bucket, toggled(buckets.get(bucket) ?? noChildren, change));
       used += bytesOf(after) - bytesOf(before);
       count(references, before, -1);
       count(references, after, 1);
     }
     this.#writeDigests(digests);
+    for (const [bucket, change] of buckets) {
+      const digest = digestText(toggled(this.#reader.bucketDigest(bucket), change));
+      this.#transaction.put(this.#keys.bucket(bucket), seal(digest));
+    }
     const unnamed = [...references]
-      .filter(([digest, change]) => this.#countReferences(digest, change))
+      .filter(
+        ([digest, change]) => change !== 0 && countReferences(this.#transaction, volume, digest, change),
+      )
       .map(([digest]) => digest);
     if (this.#stamp !== this.#meta.stamp || used !== this.#meta.used) {
       this.#transaction.put(this.#keys.meta, seal({ ...this.#meta, stamp: this.#stamp, used }));
@@ -241,8 +282,51 @@ export class VolumeTransaction implements Tree {
     return { stamp: this.#stamp, changed: [...this.#changed], rows, unnamed };
   }
 
-  #countReferences(digest: string, change: number): boolean {
-    return change !== 0 && countReferences(this.#transaction, this.#keys.volume, digest, change);
+  /** What was (un)bound changes the digest of its directory, which so takes a stamp: others must list again. */
+  #renameDigests(): void {
+    const names = new Map<Fid, string>();
+    for (const [fid, { before, after }] of this.#working) {
+      if (sameBinding(before?.bound, after?.bound)) continue;
+      for (const bound of [before?.bound, after?.bound]) {
+        if (bound === undefined || bound === null) continue;
+        names.set(bound.directory, toggledName(names.get(bound.directory) ?? noNames, fid, bound.name));
+      }
+    }
+    for (const [directory, change] of names) {
+      const row = this.object(directory);
+      if (row === undefined || row.removed || (change === noNames && !this.#recount.has(directory))) continue;
+      const digest = this.#recount.has(directory)
+        ? this.#reader.recountedNames(directory)
+        : digestText(toggled(digestOf(row.status.names), digestOf(change)));
+      const stamp = this.#changed.has(directory) ? row.stamp : this.#stamp;
+      this.#set({ ...row, status: { ...row.status, names: digest }, stamp });
+      this.#changed.add(directory);
+    }
+  }
+
+  /** @returns the object's bucket, and how its digest changes */
+  #recordDigest(fid: Fid, before: ObjectRow | undefined, after: ObjectRow): readonly [string, bigint] {
+    const bucket = bucketOf(fid);
+    const key = this.#keys.member(bucket, fid);
+    const [was, is] = [digestOfRow(before), digestOfRow(after)];
+    // Removed ones are forgotten by each replica in its own time.
+    if (after.removed) this.#transaction.remove(key);
+    else this.#transaction.put(key, seal(digestText(is)));
+    return [bucket, toggled(was, is)];
+  }
+
+  #namesOf(status: VnodeStatus, row: ObjectRow | undefined): string {
+    if (status.kind !== 'directory') return '';
+    if (row !== undefined) return row.removed ? noNames : row.status.names;
+    return this.#reader.recountedNames(status.fid);
+  }
+
+  #markConflict(fid: Fid, { status, removed, bound }: ObjectRow): void {
+    const key = this.#keys.conflict(fid);
+    const isOne = !removed && conflictsOf(status, bound?.name ?? null).length > 0;
+    if (isOne === (this.#transaction.get(key) !== undefined)) return;
+    if (isOne) this.#transaction.put(key, present);
+    else this.#transaction.remove(key);
   }
 
   #set(row: ObjectRow): void {
@@ -255,9 +339,11 @@ export class VolumeTransaction implements Tree {
 
   #moveStamp(fid: Fid, before: ObjectRow | undefined, after: ObjectRow): void {
     if (before?.stamp === after.stamp) return;
-    const { stamp } = before ?? { stamp: 0 };
+    const stamp = before?.stamp ?? 0;
     if (stamp > 0) this.#transaction.remove(this.#keys.stamp(stamp, fid));
     this.#transaction.put(this.#keys.stamp(after.stamp, fid), present);
+    if (before?.removed === true) this.#transaction.remove(this.#keys.grave(stamp, fid));
+    if (after.removed) this.#transaction.put(this.#keys.grave(after.stamp, fid), present);
   }
 
   /** After the objects: a recount reads them. */
@@ -291,32 +377,13 @@ export class VolumeTransaction implements Tree {
     if (!this.#working.has(status.fid)) throw new Error(`${status.fid} is written before it is read`);
     if (status.parent === null || !this.#recount.has(status.parent)) return null;
     for (const { name, entry } of this.entries(status.parent)) {
-      if (entry?.fid === status.fid) return { directory: status.parent, name };
+      if (entry?.fid !== status.fid) continue;
+      return { directory: status.parent, name, wanted: status.places[0]?.name ?? name };
     }
     return null;
   }
 }
 
-/** @throws Failure invalid when an object of another volume is named. */
-export function mustBeIn(volume: VolumeId, fids: readonly Fid[]): void {
-  for (const fid of fids) {
-    if (volumeOf(fid) !== volume) {
-      throw new Failure('cross-volume', 'vice.mutate', `the object is not in volume ${volume}`, { fid });
-    }
-  }
-}
-
-function toggle(digests: Map<Fid, bigint>, { directory }: Binding, { fid, storeId }: VnodeStatus): void {
-  digests.set(directory, toggled(digests.get(directory) ?? noChildren, childDigest(fid, storeId)));
-}
-
-/** Bytes that an object counts for in its volume's use of space. */
-export function bytesOf(row: ObjectRow | undefined): number {
-  return row === undefined || row.removed ? 0 : (row.status.data?.length ?? 0);
-}
-
-function count(references: Map<string, number>, row: ObjectRow | undefined, change: number): void {
-  const digest = row === undefined || row.removed ? undefined : row.status.data?.digest;
-  if (digest === undefined || digest === emptyDigest) return;
-  references.set(digest, (references.get(digest) ?? 0) + change);
+function toggle(digests: Map<Fid, bigint>, { directory }: Binding, status: VnodeStatus): void {
+  digests.set(directory, toggled(digests.get(directory) ?? noChildren, childDigest(status)));
 }

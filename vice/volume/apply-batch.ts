@@ -7,19 +7,20 @@ import {
   increment,
   isFailure,
   knows,
-  limits,
   venusOf,
+  versionsOf,
   type Effect,
   type Fid,
   type Mutation,
   type Result,
   type StoreRecord,
-  type VnodeStatus,
   type VolumeId,
 } from '../interface/index.js';
-import { mustBeIn, type VolumeTransaction } from '../store/volume-transaction.js';
+import type { VolumeTransaction } from '../store/volume-transaction.js';
+import { mustBeIn } from './own-volume.js';
 import { alreadyApplied, certify, isAhead, type Look } from './certify.js';
 import type { MutateArgument } from './replica.js';
+import { settle } from './settle.js';
 
 /** Thrown out of the transaction, so that nothing of the batch stays. */
 export class BatchRefused extends Error {
@@ -65,15 +66,18 @@ export function applyBatch(
         const held = look(fid);
         if (held !== undefined && isAhead(record, held)) ahead.add(fid);
       }
-      if (transaction.isMarkedApplied(record.storeId)) continue;
+      if (transaction.updates.isMarkedApplied(record.storeId)) continue;
       if (isHere(record, look, transaction)) {
         countOnce(transaction, record, context.replica);
         continue;
       }
       mustCertify(record, look);
       if (record.op === 'store') mustHaveContents(record, context.lengths);
-      if (record.op === 'rename') mustHaveSettledPath(transaction, record.toParent);
-      install(transaction, record, applyRecord(transaction, record), context.replica);
+      const effect = applyRecord(transaction, record);
+      mustHaveOldContents(transaction, record, effect);
+      for (const fid of install(transaction, record, effect, context.replica)) {
+        ahead.add(fid);
+      }
       storeIds.push(record.storeId);
     } catch (error) {
       // Missing contents say nothing about the record: they have to be sent, and the same batch again.
@@ -81,8 +85,8 @@ export function applyBatch(
       throw new BatchRefused(index, error);
     }
   }
-  transaction.raiseWatermark(venus, watermark);
-  return { storeIds, versions: versionsOf(transaction, touched), ahead: [...ahead] };
+  transaction.updates.raiseWatermark(venus, watermark);
+  return { storeIds, versions: repliesOf(transaction, touched), ahead: [...ahead] };
 }
 
 /** Whether resolution has brought the update before its record came. */
@@ -109,29 +113,12 @@ function countOnce(transaction: VolumeTransaction, record: Mutation, replica: st
     if (row.removed) transaction.putTombstone(status);
     else transaction.put(status);
   }
-  transaction.markApplied(record.storeId);
+  transaction.updates.markApplied(record.storeId);
 }
 
 function mustCertify(record: Mutation, look: Look): void {
   const refusal = certify(record, look);
   if (refusal !== undefined) throw refusal;
-}
-
-/**
- * While resolution has moved a directory but not yet its name (VR-3), parents and names are two different
- * trees; a rename that is checked against one could make a loop of the other.
- */
-function mustHaveSettledPath(transaction: VolumeTransaction, directory: Fid): void {
-  let next: Fid | null = directory;
-  for (let depth = 0; next !== null && depth <= limits.depth; depth += 1) {
-    const row = transaction.object(next);
-    if (row === undefined || row.removed) return;
-    if ((row.bound?.directory ?? null) !== row.status.parent) {
-      const message = 'a directory above is being moved by resolution; ask again after it';
-      throw new Failure('stale', 'vice.mutate', message, { fid: next });
-    }
-    next = row.status.parent;
-  }
 }
 
 class ContentsMissing extends Failure {}
@@ -148,26 +135,76 @@ function mustHaveContents(record: StoreRecord, lengths: ReadonlyMap<string, numb
   }
 }
 
-function install(transaction: VolumeTransaction, record: Mutation, effect: Effect, replica: string): void {
+/** What brings a removed file back needs the contents that the removal let go, or it comes too late. */
+function mustHaveOldContents(transaction: VolumeTransaction, record: Mutation, { changed }: Effect): void {
+  for (const status of changed) {
+    const row = transaction.object(status.fid);
+    if (status.kind !== 'file' || row?.removed !== true || row.keeps === true) continue;
+    for (const { digest } of versionsOf(status)) {
+      if ((record.op === 'store' && digest === record.digest) || transaction.hasContents(digest)) continue;
+      const message = 'the file has been removed, and its contents are gone';
+      throw new Failure('not-found', 'vice.mutate', message, { fid: status.fid });
+    }
+  }
+}
+
+/** What has become of other objects, or of these in another way, than the author of the record must believe. */
+function install(
+  transaction: VolumeTransaction,
+  record: Mutation,
+  effect: Effect,
+  replica: string,
+): ReadonlySet<Fid> {
   // Where resolution has brought the update already, its counts at the other replicas came with it.
   const uncounted = fidsOf(record).filter((fid) => {
     return !knows(transaction.object(fid)?.status.known ?? {}, record.storeId);
   });
+  const removed = fidsOf(record).filter((fid) => transaction.object(fid)?.removed === true);
   transaction.nextStamp();
-  const counted = (status: VnodeStatus): VnodeStatus => ({ ...status, vv: increment(status.vv, [replica]) });
-  // A name has to go before its object, and an object has to be there before its name.
-  for (const { directory, name } of effect.unbound) {
-    const entry = transaction.entry(directory, name);
-    if (entry !== undefined) transaction.unbind(entry.fid);
+  const disturbed = new Set<Fid>();
+  // A name goes with its object before another object takes it.
+  for (const status of [...effect.removed, ...effect.changed]) {
+    const counted = { ...status, vv: increment(status.vv, [replica]) };
+    if (settle(transaction, counted, { forced: false, disturbed })) continue;
+    throw new Failure('stale', 'vice.mutate', 'this replica does not have its directory yet', {
+      fid: status.fid,
+    });
   }
-  for (const status of effect.removed) transaction.putTombstone(counted(status));
-  for (const status of effect.changed) transaction.put(counted(status));
-  for (const { directory, entry } of effect.bound) transaction.bind(directory, entry);
-  transaction.markApplied(record.storeId);
-  transaction.awaitCop2(record.storeId, uncounted);
+  for (const fid of surprises(transaction, record, removed)) disturbed.add(fid);
+  transaction.updates.markApplied(record.storeId);
+  transaction.updates.awaitCop2(record.storeId, transaction.stamp, uncounted);
+  return disturbed;
 }
 
-function versionsOf(transaction: VolumeTransaction, fids: ReadonlySet<Fid>): AppliedBatch['versions'] {
+/**
+ * Objects whose names are not what the record says, as others' updates decided (settle.ts, naming.ts), and where they
+ * are; those of `removed` that are back.
+ */
+function surprises(
+  transaction: VolumeTransaction,
+  record: Mutation,
+  removed: readonly Fid[],
+): readonly Fid[] {
+  const withPlace = (of: Fid): Fid[] => [of, transaction.status(of)?.parent ?? of];
+  const found = removed.filter((of) => transaction.status(of) !== undefined).flatMap(withPlace);
+  const { fid } = record;
+  const isAt = (directory: Fid, name: string): boolean => transaction.entry(directory, name)?.fid === fid;
+  switch (record.op) {
+    case 'create':
+    case 'mkdir':
+    case 'symlink':
+      return isAt(record.parent, record.name) ? found : [...found, record.parent, ...withPlace(fid)];
+    case 'rename':
+      return isAt(record.toParent, record.toName) ? found : [...found, record.toParent, ...withPlace(fid)];
+    case 'remove':
+    case 'rmdir':
+      return transaction.status(fid) === undefined ? found : [...found, record.parent, ...withPlace(fid)];
+    default:
+      return found;
+  }
+}
+
+function repliesOf(transaction: VolumeTransaction, fids: ReadonlySet<Fid>): AppliedBatch['versions'] {
   const versions: AppliedBatch['versions'] = [];
   for (const fid of fids) {
     const row = transaction.object(fid);

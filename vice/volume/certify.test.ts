@@ -1,19 +1,20 @@
-/** The pure decisions: one test per row of certify's table, replays, and what resolution may install. */
+/** The pure decisions: one test per row of certify's table, settled records, replays. */
 import t from 'tap';
 import {
   makeStoreId,
   makeFid,
   emptyDigest,
   fidsOf,
+  type FileData,
   type Fid,
   type Mutation,
+  type StoreId,
   type StoreIdVector,
   type VenusId,
   type VnodeStatus,
   type VolumeId,
 } from '../interface/index.js';
 import { alreadyApplied, certify, isAhead, type Held, type Look } from './certify.js';
-import { judge } from './force-step.js';
 
 const volume = '7f000001' as VolumeId;
 const anna = 'aaaaaaaaaaaaaaaa' as VenusId;
@@ -33,7 +34,12 @@ function status(fid: Fid, known: StoreIdVector, changes: Partial<VnodeStatus> = 
     vv: { a: 1 },
     storeId: last === undefined ? null : (`${last[0]}:${last[1]}` as VnodeStatus['storeId']),
     known,
-    data: kind === 'file' ? { storeId: created, length: 0, digest: emptyDigest } : null,
+    data: kind === 'file' ? version(created, 0, emptyDigest) : null,
+    siblings: [],
+    places: [],
+    gone: {},
+    revived: {},
+    names: '',
     target: null,
     created: 0,
     modified: 0,
@@ -41,8 +47,13 @@ function status(fid: Fid, known: StoreIdVector, changes: Partial<VnodeStatus> = 
     owner: 'anna',
     author: 'anna',
     properties: {},
+    setters: {},
     ...changes,
   };
+}
+
+function version(storeId: StoreId, length: number, digest: string): FileData {
+  return { storeId, mark: storeId, length, digest, modified: 0, author: 'x', host: 'g1', saved: 0 };
 }
 
 function world(...held: readonly (VnodeStatus | Held)[]): Look {
@@ -52,7 +63,7 @@ function world(...held: readonly (VnodeStatus | Held)[]): Look {
 
 const seen = { [anna]: 1 };
 const newer = { [anna]: 1, [ben]: 9 };
-const common = { storeId: makeStoreId(anna, 5), time: 0, author: 'anna' };
+const common = { storeId: makeStoreId(anna, 5), time: 0, author: 'anna', host: 'g1' };
 const base = { [directory]: seen, [other]: seen, [file]: seen };
 const made = makeFid(volume, 5, anna);
 const at = { parent: directory, name: 'x', fid: file };
@@ -72,7 +83,8 @@ const records = {
     toName: 'y',
     fid: file,
   },
-  store: { op: 'store', ...common, base, fid: file, length: 0, digest: emptyDigest, modified: 0 },
+  store: { op: 'store', ...common, base, fid: file, length: 0, digest: emptyDigest, modified: 0, saved: 0 },
+  repair: { op: 'repair', ...common, base, fid: file, dismiss: [], accept: null },
   utimes: { op: 'utimes', ...common, base, fid: file, modified: 1 },
   chmod: { op: 'chmod', ...common, base, fid: file, mode: 0o600 },
   chown: { op: 'chown', ...common, base, fid: file, owner: 'ben' },
@@ -111,7 +123,7 @@ t.test('row by row: unseen updates of the object', async (t) => {
   const everywhere = world(status(directory, newer), status(other, newer), status(file, newer));
   for (const record of all) t.equal(certify(record, everywhere), undefined, `${record.op}: metadata`);
 
-  const contents = { storeId: makeStoreId(ben, 9), length: 3, digest: 'ab' };
+  const contents = version(makeStoreId(ben, 9), 3, 'ab');
   const unseen = status(file, newer, { data: contents });
   const stored = world(status(directory, newer), status(other, newer), unseen);
   for (const record of all) {
@@ -133,6 +145,33 @@ t.test('row by row: the object, or a directory of it, was removed', async (t) =>
     }
   }
 });
+
+t.test('a version beside the shown one counts as much as that', async (t) => {
+  const beside = version(makeStoreId(ben, 9), 3, 'ab');
+  const both = world(status(directory, newer), status(file, newer, { siblings: [beside] }));
+  t.equal(certify(records.store, both)?.kind, 'conflict');
+  const knowing = { ...records.store, base: { [file]: newer } };
+  t.equal(certify(knowing, both), undefined, 'to whom knows both');
+});
+
+t.test(
+  'a settled record is merged, and so refused only by a replica that lacks what its author has seen',
+  async (t) => {
+    const unseen = status(file, newer, { data: version(makeStoreId(ben, 9), 3, 'ab') });
+    const gone = [directory, other, file].map((fid) => ({ status: status(fid, newer), removed: true }));
+    const worlds = [ordinary, world(status(directory, newer), status(other, newer), unseen), world(...gone)];
+    for (const record of all) {
+      const settled = { ...record, settled: true } as const;
+      for (const look of worlds) t.equal(certify(settled, look), undefined, record.op);
+      const fid = fidsOf(record).find((each) => each in record.base) ?? file;
+      const ahead = { ...settled, base: { ...record.base, [fid]: { [anna]: 1, [ben]: 30 } } };
+      for (const look of worlds) t.equal(certify(ahead, look)?.kind, 'stale', record.op);
+      t.equal(certify(settled, world())?.kind, 'stale', 'nor by one that has nothing');
+    }
+    const used = world(status(directory, seen), { status: status(made, seen), removed: true });
+    t.equal(certify({ ...records.create, settled: true }, used)?.kind, 'exists', 'a Fid stays used');
+  },
+);
 
 t.test('a Fid is never used again', async (t) => {
   const used = world(status(directory, seen), { status: status(made, seen), removed: true });
@@ -168,25 +207,4 @@ t.test('ahead: updates of others that the author had not seen; its own it has', 
   t.equal(isAhead(records.store, held(seen)), false);
   t.equal(isAhead(records.store, held({ [anna]: 7 })), false);
   t.equal(isAhead(records.store, held(newer)), true);
-});
-
-t.test('judge: what resolution may install over what is here', async (t) => {
-  const here = { status: status(file, newer, { vv: { a: 2, b: 1 } }), removed: false };
-  const decided = (known: StoreIdVector, changes: Partial<VnodeStatus> = {}): VnodeStatus =>
-    status(file, known, changes);
-  t.equal(judge(undefined, decided(seen)), 'install', 'missing');
-  t.equal(judge(here, decided({ ...newer, [ben]: 10 })), 'install', 'knows more');
-  t.equal(judge(here, decided(seen)), 'keep', 'knows less');
-  const carl = { cccccccccccccccc: 1 };
-  t.equal(judge(here, decided({ ...seen, [ben]: 8, ...carl })), 'keep', 'an update here is unknown to it');
-  t.equal(judge(here, here.status), 'keep', 'equal');
-  t.equal(judge(here, decided(newer, { vv: { a: 2, b: 2 } })), 'counts', 'weakly equal');
-  t.equal(judge(here, decided(newer, { vv: { a: 1, b: 1 } })), 'keep', 'weakly equal, with nothing to add');
-  const crossed = { storeId: makeStoreId(anna, 1), vv: { a: 3, b: 1 } };
-  t.equal(judge(here, decided(newer, crossed)), 'keep', 'crossed updates: the smaller StoreId');
-  t.equal(judge({ ...here, status: decided(newer, crossed) }, here.status), 'install', 'the greater StoreId');
-  const gone = { status: status(file, newer), removed: true };
-  t.equal(judge(gone, decided(newer)), 'keep', 'removed by somebody who knew all of it');
-  t.equal(judge(gone, decided({ ...seen, ...carl })), 'keep', 'removal unknown to the decision');
-  t.equal(judge(gone, decided({ ...newer, ...carl })), 'install', 'an update survived the removal');
 });

@@ -15,6 +15,9 @@
  *   utimes chmod chown          applied: the last one wins, for this attribute    not-found
  *   setprops                    applied: the last one wins, for each property     not-found
  *
+ * A settled record (its author was answered by his gateway's log) is only ever stale: it is merged with what others did
+ * (vice/interface/semantics.ts).
+ *
  * Only contents against contents is a conflict of a file: whoever had seen the latest close may replace or
  * remove it, in whatever order the attributes of others arrive. Coda compares the StoreId of the last update
  * of any kind and so makes a chmod the enemy of a store; with several replicas the outcome would depend on
@@ -26,6 +29,7 @@ import {
   isCreation,
   isWithin,
   knows,
+  versionsOf,
   type DirectoryEntry,
   type FailureKind,
   type Fid,
@@ -56,18 +60,17 @@ export function certify(record: Mutation, look: Look): Failure | undefined {
     }
   }
   for (const fid of touched) {
-    if (look(fid)?.removed !== true) continue;
+    if (record.settled === true || look(fid)?.removed !== true) continue;
     return refusal('not-found', fid, 'the object has been removed meanwhile');
   }
   const held = look(record.fid);
   if (isCreation(record) && held?.removed === true) {
     return refusal('exists', record.fid, 'the Fid has been used before; a new object needs a new one');
   }
-  const data = replacesContents(record) ? held?.status.data : undefined;
-  if (data !== undefined && data !== null && !knows(record.base[record.fid] ?? nothing, data.storeId)) {
-    return refusal('conflict', record.fid, 'the contents have been changed meanwhile by somebody else');
-  }
-  return undefined;
+  if (record.settled === true || held === undefined || !replacesContents(record)) return undefined;
+  const seen = record.base[record.fid] ?? nothing;
+  if (versionsOf(held.status).every(({ mark }) => knows(seen, mark))) return undefined;
+  return refusal('conflict', record.fid, 'the contents have been changed meanwhile by somebody else');
 }
 
 /**

@@ -26,9 +26,9 @@ export function applyCop2(
   own: string,
   group: readonly string[],
 ): void {
-  const pending = transaction.cop2(storeId);
+  const pending = transaction.updates.cop2(storeId);
   if (pending === undefined) return;
-  transaction.forgetCop2(storeId);
+  transaction.updates.forgetCop2(storeId);
   // Never trust a peer: each replica once, and only those that there are.
   const others = [...new Set(replicas)].filter((replica) => replica !== own && group.includes(replica));
   if (others.length === 0) return;

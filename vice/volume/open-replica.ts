@@ -6,7 +6,6 @@ import {
   emptyDigest,
   Failure,
   isFailure,
-  rootFid,
   seal,
   type Fid,
   type Result,
@@ -20,18 +19,20 @@ import type { Log } from '../seam/log.js';
 import { randomHex, type Random } from '../seam/random.js';
 import { type Store } from '../seam/store.js';
 import { ContainerReferences } from '../store/container-references.js';
-import { propertySize, RowCache } from '../store/row-cache.js';
+import { RowCache } from '../store/row-cache.js';
 import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store/volume-store.js';
-import { bytesOf, VolumeTransaction, type Finished } from '../store/volume-transaction.js';
+import { VolumeTransaction, type Finished } from '../store/volume-transaction.js';
 import { applyBatch, BatchRefused, type AppliedBatch } from './apply-batch.js';
 import { applyCop2, PendingUpdates } from './cop2.js';
-import { applyForceStep } from './force-step.js';
+import { recovered, writeMeta } from './first-records.js';
+import { applyMergeStep, contentsNeededFor } from './merge-step.js';
+import { changePage, conflictPage } from './pages.js';
 import type {
   Change,
-  Forced,
-  ForceStep,
   Listing,
   Mark,
+  Merged,
+  MergeStep,
   MutateArgument,
   Mutated,
   Replica,
@@ -40,8 +41,8 @@ import type {
 
 /** More changed objects than this are not worth naming: the caller looks at everything. */
 const changedMost = 10_000;
-/** One page of changes for a peer: objects, and characters of their properties (a frame has 16 MiB). */
-const page = { objects: 1000, properties: 2 * 1024 * 1024 } as const;
+/** Tombstones forgotten in one transaction. */
+const forgottenAtOnce = 1000;
 
 /**
  * Stamps left out before the first change after an opening. Before a crash somebody may have been told of
@@ -86,6 +87,7 @@ class StoredReplica implements Replica {
   readonly id: string;
   readonly incarnation: string;
   group: readonly string[];
+  keepsRemoved = false;
   readonly #store: Store;
   readonly #containers: Containers;
   readonly #clock: Clock;
@@ -124,6 +126,10 @@ class StoredReplica implements Replica {
     return row?.removed === false ? row.status : undefined;
   }
 
+  held(fid: Fid): VnodeStatus | undefined {
+    return this.#object(fid)?.status;
+  }
+
   list(fid: Fid): Listing | undefined {
     const status = this.status(fid);
     if (status?.kind !== 'directory') return undefined;
@@ -138,7 +144,7 @@ class StoredReplica implements Replica {
       const context = { volume: this.volume, replica: this.id, lengths };
       const { result, stamp } = await this.#change(speaker, (transaction) => {
         const applied = applyBatch(transaction, argument, context);
-        for (const storeId of this.#expired(applied)) transaction.forgetCop2(storeId);
+        for (const storeId of this.#expired(applied)) transaction.updates.forgetCop2(storeId);
         return applied;
       });
       for (const storeId of result.storeIds) this.#pending.add(storeId, this.#clock.monotonic());
@@ -176,40 +182,74 @@ class StoredReplica implements Replica {
   }
 
   changes(since: number, limit: number): Omit<Result<'changes'>, 'replica' | 'incarnation'> {
-    const changes: Result<'changes'>['changes'] = [];
-    const most = Math.min(Math.max(limit, 1), page.objects);
-    const last = this.stamp;
-    let upTo = 0;
-    let properties = 0;
-    for (const { stamp, fid } of this.#reader.changedAfter(since)) {
-      // Objects of one record share a stamp; a page never ends between them.
-      const full = changes.length >= most || properties >= page.properties;
-      if (full && stamp > upTo) return { changes, upTo, more: true };
-      upTo = stamp;
-      const row = this.#readable(fid);
-      if (row === undefined || row.stamp !== stamp) continue;
-      properties += propertySize(row);
-      changes.push({ stamp, status: row.status, removed: row.removed });
-    }
-    return { changes, upTo: Math.max(upTo, last), more: false };
+    return changePage(this.#reader, (fid) => this.#readable(fid), { since, limit, last: this.stamp });
   }
 
-  async force(step: ForceStep): Promise<Forced> {
-    const contents = step.objects.flatMap(({ status: { data } }) => (data === null ? [] : [data]));
+  async merge(step: MergeStep): Promise<Merged> {
+    const contents = contentsNeededFor(step, (fid) => this.#readable(fid)?.status, this.volume);
     const releases = contents.map(({ digest }) => this.#references.hold(digest));
     try {
       const lengths = await this.#lengths(contents.map(({ digest }) => digest));
       const missing = contents.find(({ digest, length }) => lengths.get(digest) !== length);
       if (missing !== undefined) {
         const message = `${missing.length} bytes of contents ${missing.digest} must be fetched first`;
-        throw new Failure('not-found', 'vice.force', message);
+        throw new Failure('not-found', 'vice.merge', message);
       }
-      const force = (transaction: VolumeTransaction): ReturnType<typeof applyForceStep> =>
-        applyForceStep(transaction, step, this.volume);
-      return (await this.#change(undefined, force)).result;
+      const merge = (transaction: VolumeTransaction): Merged =>
+        applyMergeStep(transaction, step, this.volume);
+      return (await this.#change(undefined, merge)).result;
     } finally {
       for (const release of releases) release();
     }
+  }
+
+  async mend(directory: Fid): Promise<void> {
+    await this.#change(undefined, (transaction) => transaction.mendEntries(directory));
+  }
+
+  async dropRemoved(stamp: number): Promise<number> {
+    const fids: Fid[] = [];
+    for (const fid of this.#reader.removedUpTo(stamp)) {
+      if (this.#readable(fid)?.keeps === true && fids.push(fid) >= forgottenAtOnce) break;
+    }
+    if (fids.length === 0) return 0;
+    await this.#change(undefined, (transaction) => {
+      for (const fid of fids) transaction.dropContents(fid);
+    });
+    return fids.length;
+  }
+
+  async forgetRemoved(stamp: number): Promise<number> {
+    await this.dropRemoved(stamp);
+    const fids: Fid[] = [];
+    for (const fid of this.#reader.removedUpTo(stamp)) {
+      if (this.#readable(fid)?.keeps !== true && fids.push(fid) >= forgottenAtOnce) break;
+    }
+    if (fids.length === 0) return 0;
+    await this.#store.transact((transaction) => {
+      const volume = new VolumeTransaction(transaction, this.#keys, this.#cache);
+      for (const fid of fids) {
+        const row = volume.object(fid);
+        if (row?.removed === true && row.stamp <= stamp && row.keeps !== true) volume.forgetTombstone(row);
+      }
+    });
+    // The cache may have shown one of them in between.
+    this.#cache.clear();
+    return fids.length;
+  }
+
+  digests(prefix: string): ReadonlyMap<string, string> {
+    return this.#reader.digests(prefix);
+  }
+
+  conflictCount(): number {
+    let count = 0;
+    for (const _ of this.#reader.conflicts(null)) count += 1;
+    return count;
+  }
+
+  conflicts(after: Fid | null, limit: number): Result<'conflicts'> {
+    return conflictPage(this.#reader, (fid) => this.#readable(fid), after, limit);
   }
 
   caughtUp(peer: string): Mark | undefined {
@@ -250,7 +290,7 @@ class StoredReplica implements Replica {
     let change: Change | undefined;
     try {
       const result = await this.#store.transact((transaction) => {
-        const volume = new VolumeTransaction(transaction, this.#keys, this.#cache);
+        const volume = new VolumeTransaction(transaction, this.#keys, this.#cache, this.keepsRemoved);
         const value = work(volume);
         finished = volume.finish();
         const { stamp, changed } = finished;
@@ -350,45 +390,4 @@ class StoredReplica implements Replica {
       if (row?.bound?.directory === directory && row.bound.name === name) yield { name, status: row.status };
     }
   }
-}
-
-async function writeMeta(store: Store, keys: VolumeKeys, meta: MetaRow): Promise<MetaRow> {
-  const root = rootFid(keys.volume);
-  await store.transact((transaction) => {
-    transaction.put(keys.meta, seal(meta));
-    const row: ObjectRow = { status: emptyRoot(root), removed: false, stamp: 0, forced: 0, bound: null };
-    if (transaction.get(keys.object(root)) === undefined) transaction.put(keys.object(root), seal(row));
-  });
-  return meta;
-}
-
-/** A runt: it knows nothing, so whatever a peer has of it comes in its place. */
-function emptyRoot(fid: Fid): VnodeStatus {
-  return {
-    fid,
-    kind: 'directory',
-    parent: null,
-    vv: {},
-    storeId: null,
-    known: {},
-    data: null,
-    target: null,
-    created: 0,
-    modified: 0,
-    mode: 0o755,
-    owner: 'System:Administrators',
-    author: 'System:Administrators',
-    properties: {},
-  };
-}
-
-/** What the objects themselves still say of a volume whose meta record is lost. */
-function recovered(reader: VolumeReader): Pick<MetaRow, 'stamp' | 'used'> {
-  let stamp = 0;
-  let used = 0;
-  for (const change of reader.changedAfter(0)) {
-    stamp = change.stamp;
-    used += bytesOf(reader.readableObject(change.fid));
-  }
-  return { stamp, used };
 }

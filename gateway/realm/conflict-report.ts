@@ -1,0 +1,36 @@
+/** Conflicts as they come out of a gateway's control door. */
+import { z } from 'zod';
+
+const conflictVersion = z.object({
+  name: z.string(),
+  author: z.string(),
+  host: z.string(),
+  /** Milliseconds since 1970. */
+  time: z.number(),
+  size: z.number(),
+  storeId: z.string(),
+  fid: z.string(),
+});
+
+export const conflictSchema = z.object({
+  fid: z.string(),
+  /** From the realm's root; null: it cannot be named. */
+  path: z.string().nullable(),
+  kind: z.enum(['versions', 'name', 'removal', 'place']),
+  /** What is seen under the object's own name comes first. */
+  versions: z.array(conflictVersion),
+});
+
+export const conflictsSchema = z.object({ conflicts: z.array(conflictSchema) });
+
+/** What is in a directory, for comparison. */
+export const directoryEntrySchema = z.object({
+  name: z.string(),
+  kind: z.enum(['file', 'directory', 'symlink']),
+  length: z.number(),
+  modified: z.number(),
+});
+
+export type ConflictOf = z.infer<typeof conflictSchema>;
+export type VersionOf = z.infer<typeof conflictVersion>;
+export type DirectoryEntryOf = z.infer<typeof directoryEntrySchema>;

@@ -1,0 +1,128 @@
+/**
+ * A Venus that has `/.coda/` in its root beside what it really has. So the conflicts of the realm are a folder like any
+ * other to the methods of the share; what may be done in it says coda-path.ts.
+ */
+import type {
+  Caller,
+  Conflicts,
+  Entry,
+  Expectation,
+  Fid,
+  Leases,
+  Name,
+  ObjectStatus,
+  OpenFile,
+  PendingLog,
+  Place,
+  PropertyChanges,
+  ReplaceOptions,
+  Space,
+  Venus,
+  VenusState,
+  VolumeMode,
+  WriteOutcome,
+  Writer,
+} from '../../venus/interface.js';
+import type { Clock } from '../../vice/seam/clock.js';
+import { isCodaPath } from './coda-path.js';
+import { ConflictFolder, isVirtual } from './conflict-folder.js';
+
+export class CodaFolder implements Venus {
+  readonly leases: Leases;
+  readonly log: PendingLog;
+  readonly conflicts: Conflicts;
+  readonly #venus: Venus;
+  readonly #folder: ConflictFolder;
+
+  constructor(venus: Venus, clock: Clock) {
+    this.leases = venus.leases;
+    this.log = venus.log;
+    this.conflicts = venus.conflicts;
+    this.#venus = venus;
+    this.#folder = new ConflictFolder(venus, clock);
+  }
+
+  lookup(caller: Caller, path: readonly string[]): Promise<Place> {
+    return isCodaPath(path) ? this.#folder.lookup(caller, path) : this.#venus.lookup(caller, path);
+  }
+
+  status(caller: Caller, fid: Fid): Promise<ObjectStatus> {
+    return isVirtual(fid) ? this.#folder.status(caller, fid) : this.#venus.status(caller, fid);
+  }
+
+  list(caller: Caller, directory: Fid): AsyncIterable<readonly Entry[]> {
+    return isVirtual(directory) ? this.#folder.list(caller, directory) : this.#venus.list(caller, directory);
+  }
+
+  open(caller: Caller, fid: Fid): Promise<OpenFile> {
+    return isVirtual(fid) ? this.#folder.open(caller, fid) : this.#venus.open(caller, fid);
+  }
+
+  remove(caller: Caller, parent: Fid, name: string, expect?: Expectation): Promise<void> {
+    if (isVirtual(parent)) return this.#folder.remove(caller, { parent, name }, expect);
+    return this.#venus.remove(caller, parent, name, expect);
+  }
+
+  rename(
+    caller: Caller,
+    from: Name,
+    to: Name,
+    options: ReplaceOptions,
+  ): Promise<{ readonly replaced: boolean }> {
+    if (isVirtual(from.parent)) return this.#folder.rename(caller, from, to, options);
+    return this.#venus.rename(caller, from, to, options);
+  }
+
+  copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
+    if (isVirtual(source)) return this.#folder.copy(caller, source, to, options);
+    return this.#venus.copy(caller, source, to, options);
+  }
+
+  write(caller: Caller, announced?: number): Promise<Writer> {
+    return this.#venus.write(caller, announced);
+  }
+
+  makeDirectory(caller: Caller, parent: Fid, name: string): Promise<ObjectStatus> {
+    return this.#venus.makeDirectory(caller, parent, name);
+  }
+
+  makeSymlink(caller: Caller, parent: Fid, name: string, target: string): Promise<ObjectStatus> {
+    return this.#venus.makeSymlink(caller, parent, name, target);
+  }
+
+  setModified(caller: Caller, fid: Fid, modified: number): Promise<ObjectStatus> {
+    return this.#venus.setModified(caller, fid, modified);
+  }
+
+  setMode(caller: Caller, fid: Fid, mode: number): Promise<ObjectStatus> {
+    return this.#venus.setMode(caller, fid, mode);
+  }
+
+  setProperties(caller: Caller, fid: Fid, changes: PropertyChanges): Promise<ObjectStatus> {
+    return this.#venus.setProperties(caller, fid, changes);
+  }
+
+  space(caller: Caller): Promise<Space> {
+    return this.#venus.space(caller);
+  }
+
+  disconnect(servers: readonly string[]): Promise<void> {
+    return this.#venus.disconnect(servers);
+  }
+
+  reconnect(servers: readonly string[]): Promise<void> {
+    return this.#venus.reconnect(servers);
+  }
+
+  setVolumeMode(volume: string | null, mode: VolumeMode): Promise<void> {
+    return this.#venus.setVolumeMode(volume, mode);
+  }
+
+  state(): VenusState {
+    return this.#venus.state();
+  }
+
+  close(): Promise<void> {
+    return this.#venus.close();
+  }
+}

@@ -1,0 +1,134 @@
+/** What the cache knows of conflicts: kept as objects and names come and go, over a restart, and told once. */
+import t from 'tap';
+import {
+  seal,
+  type ConflictKind,
+  type DirectoryEntry,
+  type Fid,
+  type FileData,
+  type StoreId,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
+import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
+import { WriteBuffer } from '../store/write-buffer.js';
+import { ObjectCache } from './object-cache.js';
+
+const directory = '7f000001.1.1' as Fid;
+const fid = (vnode: number): Fid => `7f000001.${vnode}.00000000000000aa` as Fid;
+const id = (counter: number): StoreId => `00000000000000aa:${counter}` as StoreId;
+
+function contents(counter: number): FileData {
+  const digest = counter.toString(16).padStart(64, '0');
+  const [storeId, author, host] = [id(counter), 'ann', 'g1'];
+  return { storeId, mark: storeId, length: 1, digest, modified: 0, author, host, saved: counter };
+}
+
+function file(vnode: number, name: string, changes: Partial<VnodeStatus> = {}): VnodeStatus {
+  const place = { storeId: id(vnode), time: 0, author: 'ann', host: 'g1', isBroken: false };
+  return {
+    fid: fid(vnode),
+    kind: 'file',
+    parent: directory,
+    vv: { s1: 1 },
+    storeId: id(vnode),
+    known: { '00000000000000aa': vnode },
+    data: contents(vnode),
+    siblings: [],
+    places: [{ parent: directory, name, ...place }],
+    gone: {},
+    revived: {},
+    names: '',
+    target: null,
+    created: 0,
+    modified: 0,
+    mode: 0o644,
+    owner: 'ann',
+    author: 'ann',
+    properties: {},
+    setters: {},
+    ...changes,
+  };
+}
+
+const names = (...entries: readonly [string, Fid][]): Map<string, DirectoryEntry> =>
+  new Map(entries.map(([name, of]) => [name, { name, fid: of, kind: 'file' }]));
+
+t.test('versions beside a file are known as long as they are there', async (t) => {
+  const told: [Fid, readonly ConflictKind[]][] = [];
+  const store = new MemoryStore({});
+  const cache = new ObjectCache(new WriteBuffer(store), (of, before) => told.push([of, before]));
+  const plain = cache.putStatus(file(2, 'a'), 1, false);
+  t.equal(plain.view.conflict, null);
+  t.equal(cache.conflicts.in(directory), undefined, 'nothing is in conflict: nothing is to be looked at');
+  const clash = file(2, 'a', { siblings: [contents(1)], known: { x: 1 } });
+  const seen = cache.putStatus(clash, 1, false);
+  t.equal(seen.view.conflict?.kind, 'versions');
+  t.same([...(cache.conflicts.in(directory) ?? [])], [fid(2)]);
+  t.same(cache.conflicts.count(), { versions: 1 });
+  t.equal(cache.putStatus({ ...clash }, 1, false).view, seen.view, 'one value as long as nothing changes');
+  const counted = cache.putStatus({ ...clash, vv: { s1: 1, s2: 1 } }, 1, false);
+  t.same(counted.view.conflict?.vector, { s1: 1, s2: 1 }, 'a vector that has changed is shown');
+  cache.putStatus(file(2, 'a', { known: { x: 2 } }), 1, false);
+  t.same(cache.conflicts.count(), {});
+  t.equal(cache.conflicts.in(directory), undefined);
+  t.same(told, [
+    [fid(2), []],
+    [fid(2), ['versions']],
+  ]);
+});
+
+t.test('a name that an object was not given is found where its directory is listed', async (t) => {
+  const store = new MemoryStore({});
+  const buffer = new WriteBuffer(store);
+  const cache = new ObjectCache(buffer);
+  for (const vnode of [2, 3]) cache.putStatus(file(vnode, 'a'), 1, false);
+  cache.setNames(directory, names(['a', fid(2)], ['a (conflict)', fid(3)]));
+  t.equal(cache.get(fid(2))?.view.conflict, null);
+  const view = cache.get(fid(3))?.view;
+  t.match(view?.conflict, { kind: 'name', wanted: 'a', author: 'ann' });
+  t.equal(cache.conflicts.get(fid(3))?.name, 'a (conflict)');
+  cache.putStatus(file(3, 'a'), 2, false);
+  t.equal(cache.get(fid(3))?.view, view, 'validated again');
+
+  await buffer.flush();
+  const after = new ObjectCache(new WriteBuffer(store.reopen()));
+  t.same(after.conflicts.count(), { name: 1 }, 'known after a restart without a look at anything');
+  t.same(after.get(fid(3))?.view, view);
+
+  const accepted = {
+    parent: directory,
+    name: 'a (conflict)',
+    storeId: id(9),
+    time: 0,
+    author: 'ann',
+    host: 'g1',
+  };
+  const taken = file(3, 'a', { places: [{ ...accepted, isBroken: false }], known: { x: 9 } });
+  t.equal(after.putStatus(taken, 2, false).view.conflict, null, 'accepted under the name that it bears');
+
+  cache.setNames(directory, names(['a', fid(3)]));
+  t.equal(cache.get(fid(3))?.view.conflict, null, 'the other one is gone: it has its name back');
+  t.same(cache.conflicts.count(), {});
+});
+
+t.test('what is removed or renamed is no conflict any more', async (t) => {
+  const cache = new ObjectCache(new WriteBuffer(new MemoryStore({})));
+  cache.putStatus(file(2, 'a', { siblings: [contents(1)] }), 1, false);
+  cache.putStatus(file(3, 'a'), 1, false);
+  cache.setNames(directory, names(['a', fid(2)], ['a (conflict)', fid(3)]));
+  t.same(cache.conflicts.count(), { versions: 1, name: 1 });
+  cache.drop(fid(2));
+  t.same(cache.conflicts.count(), { name: 1 });
+  cache.unbind(directory, 'a (conflict)');
+  t.same(cache.conflicts.count(), {});
+  t.equal(cache.get(fid(3))?.view.conflict, null);
+});
+
+t.test('a row of another version of the program is as if it were not there', async (t) => {
+  const buffer = new WriteBuffer(new MemoryStore({}));
+  buffer.put(`v/${fid(2)}`, seal({ status: { fid: fid(2), kind: 'file' }, epoch: 1 }));
+  const cache = new ObjectCache(buffer);
+  t.equal(cache.get(fid(2)), undefined);
+  cache.putStatus(file(2, 'a'), 1, false);
+  t.equal(cache.get(fid(2))?.status.kind, 'file');
+});

@@ -1,0 +1,89 @@
+/**
+ * What all changes have in common: who may go on with what, looking again where somebody else was faster, and what
+ * every record says of its author and of what he had seen.
+ */
+import { volumeOf, type Fid, type Mutation, type StoreId } from '../../vice/interface/index.js';
+import type { Clock } from '../../vice/seam/clock.js';
+import type { ObjectCache } from '../cache/object-cache.js';
+import type { Caller } from '../interface.js';
+import type { Transfers } from '../reintegration/batch-sender.js';
+import type { Reintegrator } from '../reintegration/reintegrator.js';
+import type { Committed } from '../reintegration/waiters.js';
+import type { Identity } from '../store/identity.js';
+import type { Fetcher } from '../volume/fetch.js';
+import type { Volume } from '../volume/volume.js';
+import { retrying } from './expectation.js';
+import { Latches, type LatchRequest } from './latches.js';
+import { Names } from './names.js';
+
+/** What all records have. */
+export type Common = Pick<Mutation, 'storeId' | 'time' | 'author' | 'host' | 'base'>;
+
+/** Makes it for the next record of an entry. */
+export type MakeCommon = (base: Common['base']) => Common;
+
+/** For the records of one entry. */
+export interface Draft {
+  readonly make: MakeCommon;
+  /** What has been seen of these objects. */
+  readonly seen: (...fids: readonly Fid[]) => Common['base'];
+}
+
+export interface ChangesWorld {
+  readonly cache: ObjectCache;
+  readonly fetcher: Fetcher;
+  readonly reintegrator: Reintegrator;
+  readonly identity: Identity;
+  readonly clock: Clock;
+  /** Name of this gateway. */
+  readonly host: string;
+  readonly volume: (fid: Fid) => Volume;
+}
+
+export class Drafting {
+  readonly world: ChangesWorld;
+  readonly names: Names;
+  readonly #latches = new Latches();
+
+  constructor(world: ChangesWorld) {
+    this.world = world;
+    this.names = new Names(world);
+  }
+
+  /** Holds the latches; where the servers refuse what the cache allowed, looks again. */
+  change<T>(latches: readonly LatchRequest[], work: () => Promise<T>): Promise<T> {
+    return this.#latches.with(latches, () => retrying(work));
+  }
+
+  /** Holds the latches. */
+  holding<T>(latches: readonly LatchRequest[], work: () => Promise<T>): Promise<T> {
+    return this.#latches.with(latches, work);
+  }
+
+  newFid(like: Fid): Fid {
+    return this.world.identity.newFid(volumeOf(like));
+  }
+
+  /** Logs one entry of the volume of `fid`. `records` runs in this turn (see Submission.records). */
+  submit(
+    fid: Fid,
+    caller: Caller,
+    records: (draft: Draft) => readonly Mutation[],
+    transfers?: Transfers,
+  ): Promise<Committed> {
+    const { reintegrator, volume } = this.world;
+    return reintegrator.submit(volume(fid), {
+      records: (newStoreId) => records(this.#draft(caller, newStoreId)),
+      ...(transfers !== undefined && { transfers }),
+    });
+  }
+
+  #draft({ user: author }: Caller, newStoreId: () => StoreId): Draft {
+    const { clock, host, cache } = this.world;
+    const time = clock.wall();
+    return {
+      make: (base) => ({ storeId: newStoreId(), time, author, host, base }),
+      seen: (...fids) => Object.fromEntries(fids.map((fid) => [fid, cache.status(fid)?.known ?? {}])),
+    };
+  }
+}

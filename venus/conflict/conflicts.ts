@@ -1,0 +1,125 @@
+/** All that a person has to decide about, apart from the tree (venus/interface.ts, Conflicts). */
+import { isFailure, volumeOf, type ConflictKind, type Fid, type Result } from '../../vice/interface/index.js';
+import type { ObjectCache } from '../cache/object-cache.js';
+import type { Repairs, Undecided } from '../change/repairs.js';
+import type { Caller, ConflictReport, Conflicts, Decision } from '../interface.js';
+import type { Fetcher } from '../volume/fetch.js';
+import type { Volume } from '../volume/volume.js';
+import { askedPath } from './paths.js';
+import { reportOf } from './report.js';
+import { siblingsBeside } from './siblings.js';
+
+/** Objects in one reply, and in one batch of reports. */
+const pageObjects = 100;
+
+export interface ConflictsWorld {
+  readonly cache: ObjectCache;
+  readonly fetcher: Fetcher;
+  readonly repairs: Repairs;
+  readonly root: () => Fid;
+  readonly volumes: () => readonly Volume[];
+  readonly volume: (fid: Fid) => Volume;
+}
+
+type Page = Result<'conflicts'>;
+
+export class KnownConflicts implements Conflicts {
+  readonly #world: ConflictsWorld;
+
+  constructor(world: ConflictsWorld) {
+    this.#world = world;
+  }
+
+  async *list(_caller: Caller): AsyncGenerator<readonly ConflictReport[]> {
+    for (const volume of this.#world.volumes()) {
+      const told = new Set<Fid>();
+      for await (const fids of this.#candidates(volume)) {
+        const reports = await this.#reports(fids.filter((fid) => !told.has(fid)));
+        for (const fid of fids) told.add(fid);
+        if (reports.length > 0) yield reports;
+      }
+    }
+  }
+
+  async of(_caller: Caller, fid: Fid): Promise<readonly ConflictReport[]> {
+    return this.#report(await this.#world.repairs.undecided(fid));
+  }
+
+  repair(caller: Caller, fid: Fid, decision: Decision): Promise<void> {
+    return this.#world.repairs.repair(caller, fid, decision);
+  }
+
+  count(): Readonly<Partial<Record<ConflictKind, number>>> {
+    return this.#world.cache.conflicts.count();
+  }
+
+  /** What may be in conflict, say servers (they differ until they have resolved each other) or the cache. */
+  async *#candidates(volume: Volume): AsyncGenerator<readonly Fid[]> {
+    let after: Fid | null = null;
+    for (let more = true; more;) {
+      const pages = await this.#ask(volume, after);
+      const fids = [...new Set(pages.flatMap(({ conflicts }) => conflicts.map(({ status }) => status.fid)))];
+      if (fids.length > 0) yield fids;
+      // What one of them has not told yet begins behind its own last one.
+      const ends: readonly Fid[] = pages.flatMap((page) => (page.more ? (lastOf(page) ?? []) : []));
+      const next: Fid | undefined = [...ends].sort()[0];
+      more = next !== undefined && next !== after;
+      after = next ?? after;
+    }
+    const own = this.#world.cache.conflicts.all().filter((fid) => volumeOf(fid) === volume.id);
+    for (let start = 0; start < own.length; start += pageObjects) yield own.slice(start, start + pageObjects);
+  }
+
+  async #ask(volume: Volume, after: Fid | null): Promise<readonly Page[]> {
+    const asked = await Promise.all(
+      volume.avsg.map(({ server }) =>
+        server.call('conflicts', { volume: volume.id, after, limit: pageObjects }).catch((error: unknown) => {
+          // The others tell what they know.
+          if (!isFailure(error)) throw error;
+          return undefined;
+        }),
+      ),
+    );
+    return asked.filter((page) => page !== undefined);
+  }
+
+  /** Of those that are still in conflict, as far as can be seen from here. */
+  async #reports(fids: readonly Fid[]): Promise<readonly ConflictReport[]> {
+    const { fetcher, repairs } = this.#world;
+    await fetcher.freshen(fids).catch(ifFailed(undefined));
+    const reports: ConflictReport[] = [];
+    for (const fid of fids) {
+      const found = await repairs.undecided(fid).catch(ifFailed(undefined));
+      if (found !== undefined) reports.push(...(await this.#report(found)));
+    }
+    return reports;
+  }
+
+  async #report({ object, name, kinds }: Undecided): Promise<readonly ConflictReport[]> {
+    if (kinds.length === 0) return [];
+    const { cache, root, volume } = this.#world;
+    const { status } = object;
+    const [place] = status.places;
+    const keeper = place === undefined ? undefined : cache.names(place.parent)?.get(place.name)?.fid;
+    const reported = {
+      volume: volume(status.fid).name,
+      status,
+      path: await askedPath(this.#world, root(), object, name ?? ''),
+      name: name ?? '',
+      siblings: siblingsBeside(cache, object, name ?? ''),
+      keeper: keeper === undefined || keeper === status.fid ? undefined : cache.status(keeper),
+    };
+    return kinds.map((kind) => reportOf(reported, kind));
+  }
+}
+
+function lastOf({ conflicts }: Page): Fid | undefined {
+  return conflicts.at(-1)?.status.fid;
+}
+
+function ifFailed<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (!isFailure(error)) throw error;
+    return value;
+  };
+}

@@ -1,0 +1,48 @@
+/** Where an object is, in names from the realm's root. */
+import { isFailure, type Fid } from '../../vice/interface/index.js';
+import type { CachedObject } from '../cache/cached-object.js';
+import type { ObjectCache } from '../cache/object-cache.js';
+import type { Fetcher } from '../volume/fetch.js';
+import { nameBorne } from './siblings.js';
+
+/** Directories above an object that are followed at most; a circle cannot be, but a damaged cache can. */
+const depthMost = 1000;
+
+/** As far as it is cached; null: it cannot be told. */
+export function cachedPath(cache: ObjectCache, root: Fid, fid: Fid): readonly string[] | null {
+  const path: string[] = [];
+  for (let at: Fid | null = fid; at !== root;) {
+    const object: CachedObject | undefined = at === null ? undefined : cache.get(at);
+    if (object === undefined || path.length > depthMost) return null;
+    path.unshift(nameBorne(cache, object));
+    at = object.status.parent;
+  }
+  return path;
+}
+
+/** As `cachedPath`; what is not cached is asked for. `name`: what the object itself bears. */
+export async function askedPath(
+  { cache, fetcher }: { readonly cache: ObjectCache; readonly fetcher: Fetcher },
+  root: Fid,
+  { status }: CachedObject,
+  name: string,
+): Promise<readonly string[] | null> {
+  if (status.fid === root) return [];
+  const path = [name];
+  for (let at = status.parent; at !== root;) {
+    const object = at === null || path.length > depthMost ? undefined : await asked(fetcher, at);
+    if (object === undefined) return null;
+    path.unshift(nameBorne(cache, object));
+    at = object.status.parent;
+  }
+  return path;
+}
+
+async function asked(fetcher: Fetcher, fid: Fid): Promise<CachedObject | undefined> {
+  try {
+    return await fetcher.fresh(fid);
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    return undefined;
+  }
+}

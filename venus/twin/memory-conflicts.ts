@@ -1,0 +1,177 @@
+/** The conflicts of a MemoryVenus, which only its tests bring about. */
+import {
+  arranged,
+  conflictsOf,
+  Failure,
+  makeStoreId,
+  versionsOf,
+  withStoreId,
+  type ConflictKind as VnodeConflictKind,
+  type Fid,
+  type FileData,
+  type Placement,
+  type StoreId,
+  type VenusId,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
+import { digestOf } from '../../vice/seam/block-digests.js';
+import type {
+  Caller,
+  ConflictKind,
+  ConflictReport,
+  Conflicts,
+  ConflictVersion,
+  Decision,
+} from '../interface.js';
+import { storedAnew } from './memory-changes.js';
+import { marksLike, seenByFid, siblingsSeen } from './memory-names.js';
+import type { Change, MemoryTree } from './memory-tree.js';
+
+/** A version that somebody makes apart. */
+export interface ApartVersion {
+  readonly author: string;
+  readonly host: string;
+  /** When it was saved, and the time of the file, milliseconds since 1970. */
+  readonly time: number;
+  readonly bytes: Uint8Array;
+}
+
+const stranger = '00000000000000bb' as VenusId;
+
+export class MemoryConflicts implements Conflicts {
+  readonly #tree: MemoryTree;
+  readonly #apply: (caller: Caller, changes: readonly Change[]) => void;
+  readonly #enter: (operation: 'list' | 'of' | 'repair') => Promise<void>;
+
+  constructor(
+    tree: MemoryTree,
+    apply: (caller: Caller, changes: readonly Change[]) => void,
+    enter: (operation: 'list' | 'of' | 'repair') => Promise<void>,
+  ) {
+    this.#tree = tree;
+    this.#apply = apply;
+    this.#enter = enter;
+  }
+
+  async *list(): AsyncIterable<readonly ConflictReport[]> {
+    await this.#enter('list');
+    for (const status of this.#tree.statuses()) {
+      const reports = this.#reportsOf(status);
+      if (reports.length > 0) yield reports;
+    }
+  }
+
+  async of(_caller: Caller, fid: Fid): Promise<readonly ConflictReport[]> {
+    await this.#enter('of');
+    return this.#reportsOf(seenByFid(this.#tree, fid, 'conflicts.of').status);
+  }
+
+  async repair(caller: Caller, fid: Fid, decision: Decision): Promise<void> {
+    await this.#enter('repair');
+    const { status } = seenByFid(this.#tree, fid, 'conflicts.repair');
+    const name = this.#tree.nameOf(status.fid);
+    if (conflictsOf(status, name).length === 0) throw notFound('there is no conflict', fid);
+    this.#apply(caller, 'keepAll' in decision ? this.#keepAll(status) : this.#keep(status, decision.keep));
+  }
+
+  count(): Partial<Record<ConflictKind, number>> {
+    const counts: Partial<Record<ConflictKind, number>> = {};
+    for (const status of this.#tree.statuses())
+      for (const { kind } of this.#reportsOf(status)) counts[kind] = (counts[kind] ?? 0) + 1;
+    return counts;
+  }
+
+  #keep(status: VnodeStatus, keep: StoreId): readonly Change[] {
+    const { fid, parent, places } = status;
+    const name = this.#tree.nameOf(fid);
+    const versions = status.data === null ? [] : [status.data, ...status.siblings];
+    const kept = versions.find(({ storeId }) => storeId === keep);
+    if (kept !== undefined) {
+      const dismiss = versions.filter(({ digest }) => digest !== kept.digest).map(({ mark }) => mark);
+      return [{ op: 'repair', fid, dismiss, accept: name === null ? null : { name } }];
+    }
+    const place = places.find(({ storeId }) => storeId === keep);
+    if (place === undefined || parent === null || name === null)
+      throw notFound('there is no such version', fid);
+    if (place === places[0]) return [{ op: 'repair', fid, dismiss: [], accept: { name } }];
+    const to = { toParent: place.parent, toName: place.name };
+    return [{ op: 'rename', fromParent: parent, fromName: name, ...to, fid }];
+  }
+
+  #keepAll(status: VnodeStatus): readonly Change[] {
+    const { fid, parent } = status;
+    const name = this.#tree.nameOf(fid);
+    if (parent === null || name === null) return [{ op: 'repair', fid, dismiss: [], accept: null }];
+    const siblings = siblingsSeen(this.#tree, parent, { name, fid, kind: 'file' });
+    const own = siblings.flatMap(({ name, sibling }) =>
+      sibling === null ? [] : storedAnew(this.#tree.newFid(), parent, name, sibling),
+    );
+    const dismiss = siblings.flatMap(({ sibling }) => marksLike(status, sibling?.digest));
+    return [...own, { op: 'repair', fid, dismiss, accept: { name } }];
+  }
+
+  #reportsOf(status: VnodeStatus): readonly ConflictReport[] {
+    const name = this.#tree.nameOf(status.fid);
+    const { fid } = status;
+    const path = this.#tree.namesTo(fid);
+    return conflictsOf(status, name).map((kind) => {
+      const versions = this.#versionsOf(status, name ?? '', kind);
+      return { volume: 'root', fid, path, kind, versions };
+    });
+  }
+
+  #versionsOf(status: VnodeStatus, name: string, kind: VnodeConflictKind): readonly ConflictVersion[] {
+    const { fid, data, places, parent } = status;
+    const [place] = places;
+    if (kind === 'versions' && data !== null && parent !== null) {
+      const siblings = siblingsSeen(this.#tree, parent, { name, fid, kind: 'file' });
+      return [
+        versionSeen(name, fid, data),
+        ...siblings.flatMap(({ name, fid, sibling }) => (sibling ? versionSeen(name, fid, sibling) : [])),
+      ];
+    }
+    const size = data?.length ?? 0;
+    if (kind === 'place')
+      return places.map((other, index) => placeSeen(other, index === 0 ? name : other.name, size, fid));
+    if (place === undefined) return [];
+    const own = placeSeen(place, name, size, fid);
+    const keeper = kind === 'name' && parent !== null && this.#tree.entry(parent, place.name);
+    const other = keeper ? this.#tree.status(keeper.fid) : undefined;
+    const [otherPlace] = other?.places ?? [];
+    if (other === undefined || otherPlace === undefined) return [own];
+    return [own, placeSeen(otherPlace, place.name, other.data?.length ?? 0, other.fid)];
+  }
+}
+
+/** `status` with a version that was made without knowing of the others; the later one is shown. */
+export function withVersion(status: VnodeStatus, count: number, version: ApartVersion): VnodeStatus {
+  const { author, host, time, bytes } = version;
+  const storeId = makeStoreId(stranger, count);
+  const digest = digestOf(bytes);
+  const data = {
+    storeId,
+    mark: storeId,
+    length: bytes.length,
+    digest,
+    modified: time,
+    author,
+    host,
+    saved: time,
+  };
+  const known = withStoreId(status.known, storeId);
+  return arranged({ ...status, known }, [...versionsOf(status), data], status.places);
+}
+
+function versionSeen(name: string, fid: Fid, data: FileData): ConflictVersion {
+  const { author, host, saved, length, storeId } = data;
+  return { name, author, host, time: saved, size: length, storeId, fid };
+}
+
+function placeSeen(place: Placement, name: string, size: number, fid: Fid): ConflictVersion {
+  const { author, host, time, storeId } = place;
+  return { name, author, host, time, size, storeId, fid };
+}
+
+function notFound(message: string, fid: Fid): Failure {
+  return new Failure('not-found', 'memory.conflicts.repair', message, { fid });
+}

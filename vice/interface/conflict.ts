@@ -1,0 +1,97 @@
+/**
+ * What is left for a person to decide about one object, and the names under which it can be seen. Pure.
+ *
+ * Nothing is ever hidden: every version of a file is a file in the listing, every object has a name.
+ */
+import { hash } from 'node:crypto';
+import { isRemoved } from './merge.js';
+import { isWithin, type StoreId } from './store-id.js';
+import { limits, type FileData, type VnodeStatus } from './vnode.js';
+
+/**
+ * - `versions`: the contents of a file were changed apart (Coda: write/write).
+ * - `name`: two new objects were given one name apart (name/name); this one bears another name meanwhile.
+ * - `removal`: somebody removed it without knowing of an update that survives (remove/update).
+ * - `place`: it was moved to several places apart, or into itself by two moves (interfering renames).
+ */
+export type ConflictKind = 'versions' | 'name' | 'removal' | 'place';
+
+/** The conflicts of an object that bears `name` (null: the root), in this order. */
+export function conflictsOf(status: VnodeStatus, name: string | null): readonly ConflictKind[] {
+  const kinds: ConflictKind[] = [];
+  if (siblingsOf(status).length > 0) kinds.push('versions');
+  const [place] = status.places;
+  if (place !== undefined && name !== null && place.name !== name) kinds.push('name');
+  if (!isWithin(status.gone, status.revived) && !isRemoved(status)) kinds.push('removal');
+  if (place !== undefined && (place.isBroken || status.places.some((other) => !isSamePlace(place, other)))) {
+    kinds.push('place');
+  }
+  return kinds;
+}
+
+/** The versions that are seen beside the shown one. Identical contents are no conflict. */
+export function siblingsOf({ data, siblings }: Pick<VnodeStatus, 'data' | 'siblings'>): readonly FileData[] {
+  const seen = new Set([data?.digest]);
+  return siblings.filter(({ digest }) => {
+    const isNew = !seen.has(digest);
+    seen.add(digest);
+    return isNew;
+  });
+}
+
+/** Who made what could not keep its name, where and when. */
+export interface Origin {
+  readonly author: string;
+  /** Name of the gateway. */
+  readonly host: string;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly storeId: StoreId;
+}
+
+/** `name (conflict AUTHOR HOST TIME).ext`; TIME is UTC. `distinct`: where even that is taken. */
+export function conflictName(name: string, origin: Origin, distinct = false): string {
+  const time = new Date(Math.min(Math.max(origin.time, 0), lastMoment))
+    .toISOString()
+    .slice(0, 19)
+    .replace('T', ' ')
+    .replaceAll(':', '.');
+  const mark = distinct ? ` ${hash('sha256', origin.storeId, 'hex').slice(0, 6)}` : '';
+  const words = [plain(origin.author), plain(origin.host), time].filter((word) => word !== '').join(' ');
+  const [stem, extension] = split(name);
+  const tail = ` (conflict ${words}${mark})${extension}`;
+  return `${clipped(stem, limits.nameBytes - Buffer.byteLength(tail))}${tail}`;
+}
+
+/** The year 9999 ends: no clock, however wrong, makes a name that is none. */
+const lastMoment = Date.UTC(10_000, 0) - 1;
+
+function isSamePlace(a: VnodeStatus['places'][number], b: VnodeStatus['places'][number]): boolean {
+  return a.parent === b.parent && a.name === b.name;
+}
+
+/** A name's extension is what programs open it by: at most 16 bytes behind the last dot. */
+function split(name: string): readonly [string, string] {
+  const dot = name.lastIndexOf('.');
+  const extension = dot <= 0 ? '' : name.slice(dot);
+  return Buffer.byteLength(extension) > 17
+    ? [name, '']
+    : [name.slice(0, name.length - extension.length), extension];
+}
+
+/** A word of a name: without what names, shares or shells stumble over, and short. */
+function plain(word: string): string {
+  return clipped(
+    word
+      .toWellFormed()
+      .replace(/[\u0000-\u001f\u007f\ufffe\uffff/\\:*?"<>|()]/g, '_')
+      .trim(),
+    40,
+  );
+}
+
+function clipped(text: string, bytes: number): string {
+  let clip = text;
+  while (Buffer.byteLength(clip) > bytes) clip = clip.slice(0, -1);
+  return clip.isWellFormed() ? clip : clip.slice(0, -1);
+}

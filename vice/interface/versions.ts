@@ -1,0 +1,90 @@
+/**
+ * Versions of one file's contents: who gave them up, who vouches for them, which of them are seen. Pure.
+ *
+ * A version that a repair gives up, or a removal covers, is set aside and not dropped until a store replaces it.
+ * Dropping it at once would make the outcome depend on who met whom first: of two repairs made apart each may give up
+ * what the other leaves, and a removal may cover one of two versions now and another removal the second one later.
+ */
+import type { RepairRecord } from './mutation.js';
+import {
+  compareStoreIds,
+  isEmptyVector,
+  isWithin,
+  knows,
+  unionOf,
+  withStoreId,
+  type StoreIdVector,
+} from './store-id.js';
+import type { FileData, VnodeStatus } from './vnode.js';
+
+/** All versions of a file's contents: the shown one, those seen beside it, those set aside. */
+export function versionsOf({
+  data,
+  siblings,
+  setAside = [],
+}: Pick<VnodeStatus, 'data' | 'siblings' | 'setAside'>): readonly FileData[] {
+  return data === null ? [] : [data, ...siblings, ...setAside];
+}
+
+/** Whether a removal covers `version`: its author had seen it, and whoever vouches for it. */
+export function isCovered({ storeId, vouched = {} }: FileData, gone: StoreIdVector): boolean {
+  return knows(gone, storeId) && isWithin(vouched, gone);
+}
+
+/** Whether a repair gave `version` up, and nobody vouches for it whom that repair's author had not seen (MG-4). */
+export function isGivenUp({ storeId, vouched = {}, givenUp = {} }: FileData): boolean {
+  return knows(givenUp, storeId) && isWithin(vouched, givenUp);
+}
+
+/** Those that are seen, the shown one first, and the others. */
+export function divided(
+  versions: readonly FileData[],
+  gone: StoreIdVector,
+): { readonly seen: readonly FileData[]; readonly setAside: readonly FileData[] } {
+  if (versions.length < 2) return { seen: versions, setAside: [] };
+  const ordered = [...versions].sort(byVersion);
+  const least = Math.min(...ordered.map((version) => weaknessOf(version, gone)));
+  const isSeen = (version: FileData): boolean => weaknessOf(version, gone) === least;
+  return { seen: ordered.filter(isSeen), setAside: ordered.filter((version) => !isSeen(version)) };
+}
+
+/** Only the least weak are seen: rather what a removal would take than what a person chose not to keep. */
+function weaknessOf(version: FileData, gone: StoreIdVector): number {
+  return (isGivenUp(version) ? 2 : 0) + (isCovered(version, gone) ? 1 : 0);
+}
+
+/** The versions of `object`: those that are given up, and those that are vouched for because others are (MG-4). */
+export function repaired(
+  object: VnodeStatus,
+  { fid, storeId, base, dismiss, accept }: RepairRecord,
+): readonly FileData[] {
+  const seen = base[fid] ?? {};
+  const versions = versionsOf(object);
+  // To give up is to choose among what is left; to accept an object is to keep what a removal would have taken.
+  const hasSeenBetter = versions.some(
+    (version) => knows(seen, version.mark) && !isCovered(version, object.gone),
+  );
+  const isKept = dismiss.length > 0 || (accept !== null && !hasSeenBetter && isWithin(object.gone, seen));
+  return versions.map((version) => {
+    const { mark, vouched = {}, givenUp = {} } = version;
+    if (!knows(seen, mark)) return version;
+    if (dismiss.includes(mark)) return { ...version, givenUp: withStoreId(unionOf(givenUp, seen), storeId) };
+    const wasGivenUp = isGivenUp(version) && isWithin(givenUp, seen);
+    return wasGivenUp || !isKept ? version : { ...version, vouched: withStoreId(vouched, storeId) };
+  });
+}
+
+export function joinedVersion(one: FileData, other: FileData): FileData {
+  const vouched = unionOf(one.vouched ?? {}, other.vouched ?? {});
+  const givenUp = unionOf(one.givenUp ?? {}, other.givenUp ?? {});
+  return {
+    ...one,
+    ...(!isEmptyVector(vouched) && { vouched }),
+    ...(!isEmptyVector(givenUp) && { givenUp }),
+  };
+}
+
+/** The one saved last is shown. */
+function byVersion(a: FileData, b: FileData): number {
+  return b.saved - a.saved || compareStoreIds(b.storeId, a.storeId);
+}

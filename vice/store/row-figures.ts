@@ -1,0 +1,27 @@
+/** What one row amounts to beside itself. Pure. */
+import { emptyDigest, versionsOf } from '../interface/index.js';
+import { noChildren } from './children-digest.js';
+import { stateDigest } from './state-digest.js';
+import type { Binding, ObjectRow } from './volume-store.js';
+
+export function sameBinding(a: Binding | null | undefined, b: Binding | null | undefined): boolean {
+  return (a?.directory ?? '') === (b?.directory ?? '') && (a?.name ?? '') === (b?.name ?? '');
+}
+
+export function digestOfRow(row: ObjectRow | undefined): bigint {
+  return row === undefined || row.removed ? noChildren : stateDigest(row.status);
+}
+
+/** Bytes that an object counts for in its volume's use of space. */
+export function bytesOf(row: ObjectRow | undefined): number {
+  if (row === undefined || row.removed) return 0;
+  return versionsOf(row.status).reduce((bytes, { length }) => bytes + length, 0);
+}
+
+/** Each version of a living file needs its container; a removed one may keep them for a while. */
+export function count(references: Map<string, number>, row: ObjectRow | undefined, change: number): void {
+  if (row === undefined || (row.removed && row.keeps !== true)) return;
+  for (const { digest } of versionsOf(row.status)) {
+    if (digest !== emptyDigest) references.set(digest, (references.get(digest) ?? 0) + change);
+  }
+}

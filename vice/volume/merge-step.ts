@@ -1,0 +1,102 @@
+/**
+ * Merges what a peer holds of some objects into what is here, inside one transaction (Coda: ForceFile, ForceVV,
+ * ForceDir in resforce.cc, but nothing is forced: what is here and the peer does not know of stays).
+ */
+import {
+  emptyDigest,
+  Failure,
+  isCovered,
+  isRemoved,
+  isSameStatus,
+  mergeStatus,
+  nameFault,
+  rootFid,
+  versionsOf,
+  type Fid,
+  type FileData,
+  type VnodeStatus,
+  type VolumeId,
+} from '../interface/index.js';
+import type { VolumeTransaction } from '../store/volume-transaction.js';
+import { mustBeIn } from './own-volume.js';
+import type { Merged, MergeStep } from './replica.js';
+import { settle } from './settle.js';
+
+/** @throws Failure invalid, cross-volume: then nothing of the step must be kept */
+export function applyMergeStep(transaction: VolumeTransaction, step: MergeStep, volume: VolumeId): Merged {
+  const changed: Fid[] = [];
+  const skipped: Fid[] = [];
+  for (const theirs of step.objects) {
+    mustBeSound(theirs, volume);
+    const row = transaction.objectToReplace(theirs.fid, theirs.parent);
+    const ours = row?.status;
+    const merged = ours === undefined ? theirs : mergeStatus(ours, theirs);
+    const isPartial = step.withoutKnown && merged.kind === 'directory';
+    // A removal waits for `finish`: by then what was in the directory has gone, wherever that was last.
+    if (isPartial && isRemoved(merged)) continue;
+    const next = isPartial ? withKnownOf(ours, merged) : merged;
+    if (ours !== undefined && isSameStatus(ours, next)) continue;
+    if (row !== undefined && isSameStatus({ ...row.status, vv: next.vv }, next)) {
+      // Weakly equal: counts are no news to anybody (cop2.ts).
+      transaction.putCounts(row, next.vv, true);
+      changed.push(theirs.fid);
+      continue;
+    }
+    transaction.nextStamp();
+    const isPut = settle(transaction, next, { forced: true, disturbed: new Set() });
+    (isPut ? changed : skipped).push(theirs.fid);
+  }
+  return { changed, skipped };
+}
+
+/**
+ * VR-4: a directory that is not complete yet does not say that it has known what the peer has; nor does it go before
+ * what was in it has gone.
+ */
+function withKnownOf(ours: VnodeStatus | undefined, merged: VnodeStatus): VnodeStatus {
+  const { known, vv, storeId, rank, gone, revived } = ours ?? runt;
+  return { ...merged, known, vv, storeId, rank, gone, revived };
+}
+
+const runt = { known: {}, vv: {}, storeId: null, rank: undefined, gone: {}, revived: {} } as const;
+
+/**
+ * The versions whose contents have to be here before `step` is merged into `own`. Not those that a removal covers:
+ * whoever removed them gave their contents up, and they may be nowhere any more (a rename that did not know of the
+ * removal keeps the file).
+ * @throws Failure invalid, cross-volume
+ */
+export function contentsNeededFor(
+  step: MergeStep,
+  own: (fid: Fid) => VnodeStatus | undefined,
+  volume: VolumeId,
+): readonly FileData[] {
+  return step.objects.flatMap((theirs) => {
+    mustBeSound(theirs, volume);
+    const ours = own(theirs.fid);
+    return contentsNeeded(ours === undefined ? theirs : mergeStatus(ours, theirs));
+  });
+}
+
+export function contentsNeeded(status: VnodeStatus): readonly FileData[] {
+  if (isRemoved(status)) return [];
+  return versionsOf(status).filter((version) => {
+    return version.digest !== emptyDigest && !isCovered(version, status.gone);
+  });
+}
+
+/** Never trust a peer: what no correct replica would say is refused whole. */
+function mustBeSound({ fid, kind, data, places, siblings }: VnodeStatus, volume: VolumeId): void {
+  mustBeIn(volume, [fid, ...places.map(({ parent }) => parent)]);
+  if ((places.length === 0) !== (fid === rootFid(volume))) throw invalid(fid, 'only the root has no place');
+  if ((data === null) === (kind === 'file')) throw invalid(fid, 'exactly files have contents');
+  if (data === null && siblings.length > 0) throw invalid(fid, 'exactly files have versions');
+  for (const { name } of places) {
+    const fault = nameFault(name);
+    if (fault !== undefined) throw invalid(fid, `a name ${fault}`);
+  }
+}
+
+function invalid(fid: Fid, message: string): Failure {
+  return new Failure('invalid', 'vice.merge', message, { fid });
+}
