@@ -6,6 +6,7 @@ import {
   conflictsOf,
   isFailure,
   isRemoved,
+  isRunt,
   makeFid,
   makeStoreId,
   noNames,
@@ -28,6 +29,7 @@ import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import { digestText, noChildren, toggled } from '../../vice/store/children-digest.js';
 import { childDigest } from '../../vice/store/state-digest.js';
+import { bucketOf, stateDigest } from '../../vice/store/state-digest.js';
 import { openReplica } from '../../vice/volume/open-replica.js';
 import type { Merged, Mutated, Replica } from '../../vice/volume/replica.js';
 export const volume = '7f000001' as VolumeId;
@@ -198,6 +200,7 @@ export async function check(replica: Replica, store?: Store): Promise<void> {
   const indexed = replica.conflicts(null, 1000).conflicts.map(({ status }) => status.fid);
   if (!sameJson(indexed, conflicts.sort()))
     throw new Error(`conflicts are ${indexed} instead of ${conflicts}`);
+  checkDigests(replica, seen);
   if (store === undefined) return;
   const rows = (table: string): number => {
     const start = `${volume}/${table}/`;
@@ -205,6 +208,25 @@ export async function check(replica: Replica, store?: Store): Promise<void> {
   };
   if (rows('entry') !== seen.size - 1) throw new Error(`${rows('entry')} entries for ${seen.size} objects`);
   if (rows('beside') !== besides) throw new Error(`${rows('beside')} rows for ${besides} names beside`);
+}
+
+/** What replicas compare themselves by (vice/store/state-digest.ts). @throws Error */
+function checkDigests(replica: Replica, living: ReadonlySet<Fid>): void {
+  const counted = new Map<string, bigint>();
+  for (const fid of living) {
+    const status = replica.status(fid);
+    // A root that nobody has changed yet is no object of anybody's.
+    const kept = replica.digests(bucketOf(fid)).get(fid);
+    if (status === undefined || (kept === undefined && fid === root && isRunt(status))) continue;
+    const digest = stateDigest(status);
+    const first = bucketOf(fid).slice(0, 1);
+    counted.set(first, toggled(counted.get(first) ?? noChildren, digest));
+    if (kept !== digestText(digest)) throw new Error(`state digest of ${fid} is ${String(kept)}`);
+  }
+  for (const [part, digest] of replica.digests('')) {
+    const due = digestText(counted.get(part) ?? noChildren);
+    if (digest !== due) throw new Error(`state digest of ${part} is ${digest} instead of ${due}`);
+  }
 }
 
 /** The dumb twin of naming: which name each of the objects in one directory bears. */

@@ -39,11 +39,7 @@ class Schedule {
       tops.push(fid);
       this.#tops.set(gateway, [fid]);
     }
-    for (const gateway of this.#shared ? this.#gateways : []) {
-      this.#tops.set(gateway, [root, ...tops]);
-      gateway.look('s1', root);
-      for (const fid of tops) gateway.look('s1', fid);
-    }
+    if (this.#shared) await this.#share(tops);
     for (let step = 0; step < steps; step += 1) {
       if (this.#choice.chance(0.26)) await this.#disturb();
       else await this.#change(this.#choice.of(this.#gateways));
@@ -51,6 +47,26 @@ class Schedule {
     for (const name of names) for (const other of names) this.realm.network.heal(name, other);
     for (const name of names) if (!this.realm.servers.has(name)) await this.realm.start(name);
     await this.realm.clock.advance(300_000);
+  }
+
+  /** What both gateways know of when they begin, and each its own server, most of the time. */
+  async #share(tops: readonly Fid[]): Promise<void> {
+    const [maker] = this.#gateways;
+    for (const [index, parent] of [root, ...tops, root, ...tops].entries()) {
+      const fid = maker?.newFid();
+      if (fid === undefined) continue;
+      const made = { parent, name: `first-${index}`, fid, mode: 0o755 };
+      await maker?.send({ op: index < 3 ? 'mkdir' : 'create', ...made }, { settled: false });
+    }
+    for (const [index, gateway] of this.#gateways.entries()) {
+      this.#tops.set(gateway, [root, ...tops]);
+      for (const fid of [root, ...tops]) gateway.look('s1', fid);
+      gateway.reach = this.#home(index);
+    }
+  }
+
+  #home(index: number): readonly string[] {
+    return names.filter((_, at) => at === index);
   }
 
   async #disturb(): Promise<void> {
@@ -76,7 +92,11 @@ class Schedule {
   }
 
   async #change(gateway: Wanderer): Promise<void> {
-    if (this.#choice.chance(0.2)) gateway.reach = names.filter(() => this.#choice.chance(0.5));
+    if (this.#choice.chance(0.2)) {
+      const isAtHome = this.#shared && this.#choice.chance(0.7);
+      const home = this.#home(this.#gateways.indexOf(gateway));
+      gateway.reach = isAtHome ? home : names.filter(() => this.#choice.chance(0.5));
+    }
     const all = gateway.alive().filter(({ fid }) => this.#isOf(gateway, fid));
     const directory = this.#choice.of(all.filter(({ kind }) => kind === 'directory')).fid;
     if (this.#shared && this.#choice.chance(0.5) && gateway.reach.length > 0) {

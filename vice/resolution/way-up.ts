@@ -3,8 +3,8 @@
  * at every moment and nothing gives way that need not.
  *
  * WU-1  A directory comes before what is in it.
- * WU-2  A circle that was broken stays so (vice/volume/settle.ts, ST-2), and half of the peer's moves can make a circle which
- *       all of them do not: so a circle is made only of what the peer holds of all of it at this moment.
+ * WU-2  A circle that was broken stays so (vice/volume/settle.ts, ST-2), and half of the peer's moves can make a
+ *       circle which all of them do not: so a circle is made only of what the peer holds of all of it at this moment.
  */
 import { isSameStatus, limits, type Fid, type VnodeStatus } from '../interface/index.js';
 import { decide } from './decide.js';

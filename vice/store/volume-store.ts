@@ -261,6 +261,11 @@ export class VolumeReader {
     return new Map([...digests].map(([part, digest]) => [part, digestText(digest)]));
   }
 
+  memberDigest(number: string, fid: Fid): bigint {
+    const digest = this.#forgettable<string>(this.keys.member(number, fid));
+    return digest === undefined ? noChildren : digestOf(digest);
+  }
+
   bucketDigest(number: string): bigint {
     const digest = this.#forgettable<string>(this.keys.bucket(number));
     return digest === undefined ? noChildren : digestOf(digest);

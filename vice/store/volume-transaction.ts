@@ -260,7 +260,7 @@ export class VolumeTransaction implements Tree {
       const { kind } = after.status;
       if (after.removed && kind === 'directory') this.#transaction.remove(this.#keys.children(fid));
       this.#markConflict(fid, after);
-      const [bucket, change] = this.#recordDigest(fid, before, after);
+      const [bucket, change] = this.#recordDigest(fid, after);
       buckets.set(bucket, toggled(buckets.get(bucket) ?? noChildren, change));
       used += bytesOf(after) - bytesOf(before);
       count(references, before, -1);
@@ -305,10 +305,11 @@ export class VolumeTransaction implements Tree {
   }
 
   /** @returns the object's bucket, and how its digest changes */
-  #recordDigest(fid: Fid, before: ObjectRow | undefined, after: ObjectRow): readonly [string, bigint] {
+  #recordDigest(fid: Fid, after: ObjectRow): readonly [string, bigint] {
     const bucket = bucketOf(fid);
     const key = this.#keys.member(bucket, fid);
-    const [was, is] = [digestOfRow(before), digestOfRow(after)];
+    // What it counts for now is what is written, whatever its row was: that may have been lost.
+    const [was, is] = [this.#reader.memberDigest(bucket, fid), digestOfRow(after)];
     // Removed ones are forgotten by each replica in its own time.
     if (after.removed) this.#transaction.remove(key);
     else this.#transaction.put(key, seal(digestText(is)));

