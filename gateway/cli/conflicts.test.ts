@@ -42,7 +42,7 @@ interface World {
 }
 
 async function openWorld(t: Test): Promise<World> {
-  const owner = JSON.stringify({ format: 1, role: 'gateway', name: 'g1', realm: 'r' });
+  const owner = JSON.stringify({ format: 2, role: 'gateway', name: 'g1', realm: 'r' });
   const folder = t.testdir({ gateway: { 'coda-folder.json': owner } });
   const data = join(folder, 'gateway');
   const venus = new MemoryVenus({ wall: () => start, servers: ['s1'] });

@@ -61,7 +61,7 @@ function statusOf(venus: MemoryVenus): Status {
 
 t.test('a gateway without servers: what waits, saved, given up, sent', async (t) => {
   const folder = t.testdir({
-    gateway: { 'coda-folder.json': JSON.stringify({ format: 1, role: 'gateway', name: 'g1', realm: 'r' }) },
+    gateway: { 'coda-folder.json': JSON.stringify({ format: 2, role: 'gateway', name: 'g1', realm: 'r' }) },
   });
   const data = join(folder, 'gateway');
   const venus = new MemoryVenus({ wall: () => start, servers: ['s1', 's2'] });

@@ -295,7 +295,8 @@ t.test('a realm from its first start to its third', async (t) => {
 t.test('what is wrong is said with what to do, and ends with its code', async (t) => {
   const folder = t.testdir({
     newer: { 'coda-folder.json': JSON.stringify({ format: 99, something: 'else' }) },
-    server: { 'coda-folder.json': JSON.stringify({ format: 1, role: 'server', name: 's1', realm: 'r' }) },
+    older: { 'coda-folder.json': JSON.stringify({ format: 1, something: 'else' }) },
+    server: { 'coda-folder.json': JSON.stringify({ format: 2, role: 'server', name: 's1', realm: 'r' }) },
     'config.json': JSON.stringify({ name: 'g1', listn: '127.0.0.1:0' }),
   });
   const data = join(folder, 'new');
@@ -307,6 +308,7 @@ t.test('what is wrong is said with what to do, and ends with its code', async (t
 
   const cases: [string[], number, RegExp][] = [
     [['up', '--data', join(folder, 'newer')], 4, /newer version of coda-gateway \(format 99/],
+    [['up', '--data', join(folder, 'older')], 4, /written by an earlier build \(format 1\)/],
     [['up', '--data', join(folder, 'server')], 4, /belongs to the server "s1"/],
     [['up', '--data', data, '--listen', `127.0.0.1:${port}`], 4, new RegExp(`127.0.0.1:${port} is in use`)],
     [['up', '--data', data, '--listen', '0.0.0.0:0'], 2, /in the clear.*--tls-key/],

@@ -9,8 +9,8 @@ import { z } from 'zod';
 import { messageOf, OperatorError } from '../config/operator-error.js';
 import { readIfThere, writeWhole } from './whole-file.js';
 
-/** Raised when an older version could not use what this one writes. */
-export const folderFormat = 1;
+/** Raised when an older version could not use what this one writes. 2: objects have versions and places. */
+export const folderFormat = 2;
 
 const stampSchema = z.object({
   format: z.number().int(),
@@ -53,6 +53,13 @@ export async function readOwner(folder: string): Promise<FolderOwner | undefined
       'refused',
       `${folder} was written by a newer version of coda-gateway (format ${format.data.format}; this one ` +
         `knows ${folderFormat}). Install that version or a later one, or give another folder with --data.`,
+    );
+  }
+  if (format.success && format.data.format < folderFormat) {
+    throw new OperatorError(
+      'refused',
+      `${folder} was written by an earlier build (format ${format.data.format}), which this one cannot read. ` +
+        'Start the earlier build, copy the files out of the share, and into a new realm with --data DIR.',
     );
   }
   if (stamp.success) return stamp.data;
