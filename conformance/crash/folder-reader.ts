@@ -9,7 +9,7 @@ const question =
   '<?xml version="1.0" encoding="utf-8"?><D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/>' +
   `<D:getetag/><D:getcontentlength/><M:mark xmlns:M="${markNamespace}"/></D:prop></D:propfind>`;
 
-interface Member {
+export interface Member {
   readonly path: string;
   readonly folder: boolean;
   readonly length: number;
@@ -58,7 +58,8 @@ async function readDigest(client: WebdavClient, member: Member): Promise<string>
   return createHash('sha256').update(body).digest('hex');
 }
 
-async function listMembers(client: WebdavClient, folder: string): Promise<Member[] | undefined> {
+/** Of one folder, in one request; undefined when there is no such folder. */
+export async function listMembers(client: WebdavClient, folder: string): Promise<Member[] | undefined> {
   const { status, body } = await client.request('PROPFIND', `${folder}/`, {
     headers: { depth: '1', 'content-type': 'application/xml' },
     body: question,

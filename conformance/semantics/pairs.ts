@@ -1,6 +1,6 @@
 /** Operations that two people can do apart, each against each, in a folder of its own for every pair. */
 import type { WebdavClient } from '../webdav-client.js';
-import { markNamespace } from '../crash/folder-reader.js';
+import { listMembers, markNamespace } from '../crash/folder-reader.js';
 import { escaped, move, read, succeed } from './exchange.js';
 
 /** What one of the two does in `folder`; `who` tells their contents apart. */
@@ -54,17 +54,17 @@ export async function prepare(client: WebdavClient, folder: string): Promise<voi
 }
 
 /**
- * What a gateway shows in `folder`, in an order and in words that do not depend on when it happened: `name:
- * contents`, a property behind it in braces. Who could not keep a name is told by his gateway.
+ * What a gateway shows in `folder`, in an order and in words that do not depend on when it happened: contents behind
+ * the name, then a property in braces. Who could not keep a name is told by his gateway.
  */
 export async function outcome(client: WebdavClient, folder: string): Promise<readonly string[]> {
   const lines: string[] = [];
   const visit = async (path: string): Promise<void> => {
-    for (const member of await client.list(escaped(`${path}/`))) {
-      const name = decodeURIComponent(member).replace(/\/$/, '');
+    for (const member of (await listMembers(client, escaped(path))) ?? []) {
+      const name = decodeURIComponent(member.path);
       const shown = name.slice(folder.length + 1).replace(/\(conflict \S+ (\S+) [^)]*\)/g, '(conflict $1)');
-      const property = await markOf(client, name);
-      if (member.endsWith('/')) {
+      const property = member.mark === '' ? '' : ` {${member.mark}}`;
+      if (member.folder) {
         lines.push(`${shown}/${property}`);
         await visit(name);
       } else lines.push(`${shown}: ${String(await read(client, name))}${property}`);
@@ -82,14 +82,4 @@ async function mark(client: WebdavClient, path: string, who: string): Promise<vo
   const property = `<M:mark xmlns:M="${markNamespace}">${who}</M:mark>`;
   const body = `<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop>${property}</D:prop></D:set></D:propertyupdate>`;
   await succeed(client, 'PROPPATCH', path, body, { 'content-type': 'application/xml' });
-}
-
-async function markOf(client: WebdavClient, path: string): Promise<string> {
-  const prop = `<D:prop><M:mark xmlns:M="${markNamespace}"/></D:prop>`;
-  const { body } = await client.request('PROPFIND', escaped(path), {
-    headers: { depth: '0', 'content-type': 'application/xml' },
-    body: `<D:propfind xmlns:D="DAV:">${prop}</D:propfind>`,
-  });
-  const text = /mark[^<>/]*>([^<]*)</.exec(body.toString())?.[1];
-  return text === undefined || text === '' ? '' : ` {${text}}`;
 }

@@ -262,7 +262,7 @@ t.test('at the bound of the log new contents are refused early; removing goes on
   t.same(await realm.finish(list(g1, '')), ['b']);
 });
 
-const seeds = Number(process.env['SEEDS'] ?? '60');
+const seeds = Number(process.env['SEEDS'] ?? '30');
 const from = Number(process.env['SEED'] ?? '1');
 
 t.test('two gateways that write the same names apart: nothing acknowledged is lost', async (t) => {

@@ -243,7 +243,7 @@ class Apart {
 }
 
 const runs = {
-  numRuns: Number(process.env['RUNS'] ?? 40),
+  numRuns: Number(process.env['RUNS'] ?? 30),
   seed: Number(process.env['SEED'] ?? 1),
   endOnFailure: process.env['SHRINK'] === undefined,
 };
