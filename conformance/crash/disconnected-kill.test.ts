@@ -15,11 +15,12 @@ import { readReplica } from '../semantics/replica-reader.js';
 import { below, worldOfReplica } from '../semantics/worlds.js';
 import { KillingGround } from './killing-ground.js';
 import type { RoleProcess } from './role-process.js';
+import { scaled } from '../test-scale.js';
 import { Seeded } from './seeded.js';
 import { judge, judgeFolder } from './verdict.js';
 import { Writer, type Folder } from './writer.js';
 
-const kills = Number(process.env['CODA_CRASH_KILLS_DISCONNECTED'] ?? 40);
+const kills = Number(process.env['CODA_CRASH_KILLS_DISCONNECTED'] ?? scaled(40, 20));
 const seed = Number(process.env['CODA_CRASH_SEED'] ?? 20_260_202);
 const writerCount = 5;
 const mostFaults = 10;

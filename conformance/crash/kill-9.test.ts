@@ -12,10 +12,11 @@ import { until } from '../program.js';
 import { KillingGround } from './killing-ground.js';
 import type { RoleProcess } from './role-process.js';
 import { Seeded } from './seeded.js';
+import { scaled } from '../test-scale.js';
 import { judgeFolder } from './verdict.js';
 import { Writer } from './writer.js';
 
-const kills = Number(process.env['CODA_CRASH_KILLS'] ?? 210);
+const kills = Number(process.env['CODA_CRASH_KILLS'] ?? scaled(210, 30));
 const seed = Number(process.env['CODA_CRASH_SEED'] ?? 20_260_101);
 const writerCount = 6;
 

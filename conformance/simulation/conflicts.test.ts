@@ -3,6 +3,7 @@ import t from 'tap';
 import type { ConflictReport, Entry, Venus } from '../../venus/interface.js';
 import { conflictRun, type ConflictRunOptions } from './conflict-run.js';
 import { get, list, makeDirectory, put, remove, rename } from './share.js';
+import { scaled } from '../test-scale.js';
 import { SimulatedRealm } from './simulated-realm.js';
 
 const caller = { user: 'ann' };
@@ -268,7 +269,7 @@ t.test('identical contents are no conflict', async (t) => {
   }
 });
 
-const seeds = Number(process.env['SEEDS'] ?? '8');
+const seeds = Number(process.env['SEEDS'] ?? scaled(8, 3));
 const from = Number(process.env['SEED'] ?? '1');
 const steps = Number(process.env['STEPS'] ?? '60');
 const kinds: readonly (readonly [string, Omit<ConflictRunOptions, 'steps'>])[] = [

@@ -3,6 +3,7 @@ import t from 'tap';
 import { isFailure, type Venus, type VolumeState } from '../../venus/interface.js';
 import { rivalRun } from './rival-run.js';
 import { get, list, makeDirectory, put, remove, rename } from './share.js';
+import { scaled } from '../test-scale.js';
 import { SimulatedRealm } from './simulated-realm.js';
 
 t.setTimeout(5 * 60_000);
@@ -262,7 +263,7 @@ t.test('at the bound of the log new contents are refused early; removing goes on
   t.same(await realm.finish(list(g1, '')), ['b']);
 });
 
-const seeds = Number(process.env['SEEDS'] ?? '30');
+const seeds = Number(process.env['SEEDS'] ?? scaled(30, 5));
 const from = Number(process.env['SEED'] ?? '1');
 
 t.test('two gateways that write the same names apart: nothing acknowledged is lost', async (t) => {

@@ -3,6 +3,7 @@ import t from 'tap';
 import { isFailure } from '../../vice/interface/index.js';
 import { get, list, makeDirectory, put, remove } from './share.js';
 import { seededRun } from './seeded-run.js';
+import { scaled } from '../test-scale.js';
 import { SimulatedRealm } from './simulated-realm.js';
 
 async function started(seed: number): Promise<SimulatedRealm> {
@@ -117,7 +118,7 @@ t.test('a silent server holds nobody up for longer than its silence', async (t) 
 
 t.setTimeout(10 * 60_000);
 
-const seeds = Number(process.env['SEEDS'] ?? '40');
+const seeds = Number(process.env['SEEDS'] ?? scaled(40, 6));
 const from = Number(process.env['SEED'] ?? '1');
 
 t.test('seeded chaos: nothing acknowledged is lost, replicas come together', async (t) => {

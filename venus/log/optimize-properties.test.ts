@@ -1,6 +1,7 @@
 /** Properties of the log optimizer, against servers that certify and apply by the house's own rules. */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
+import { scaled } from '../../conformance/test-scale.js';
 import t from 'tap';
 import { venus } from '../../conformance/modify-log/logging-venus.js';
 import { difference, ownCounter, type PlainTree } from '../../conformance/modify-log/plain-tree.js';
@@ -18,7 +19,7 @@ import type { LogEntry } from './modify-log.js';
 
 /** A fixed seed: the same logs in every run. */
 const seed = Number(process.env['SEED'] ?? 1);
-const logs = Number(process.env['RUNS'] ?? 100_000);
+const logs = Number(process.env['RUNS'] ?? scaled(100_000, 10_000));
 const walks = fc.array(fc.integer({ min: 0, max: 2 ** 32 - 1 }), {
   minLength: 5,
   maxLength: 40,

@@ -7,6 +7,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
+import { scaled } from '../../conformance/test-scale.js';
 import t from 'tap';
 import {
   applyRecord,
@@ -35,7 +36,7 @@ import {
   type VolumeId,
 } from './index.js';
 
-const runs = Number(process.env['RUNS'] ?? 100_000);
+const runs = Number(process.env['RUNS'] ?? scaled(100_000, 10_000));
 t.setTimeout(1_800_000);
 
 const kinds: readonly VnodeKind[] = ['file', 'directory', 'symlink'];
