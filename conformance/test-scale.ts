@@ -1,6 +1,6 @@
 /**
- * Sizes of the long tests: whole as a rule; `CODA_TEST_SCALE` (0 to 1) makes them smaller, for a machine that is slow at
- * the moment (`.ci/run` measures that).
+ * Sizes of the long tests: whole as a rule; `CODA_TEST_SCALE` (0 to 1) makes them smaller, for a machine that is slow
+ * at the moment (`.ci/run` measures that).
  */
 const scale = Number(process.env['CODA_TEST_SCALE'] ?? 1);
 
