@@ -27,6 +27,9 @@ export interface SupervisorOptions {
   allRunning(supervisor: Supervisor): void;
 }
 
+/** Milliseconds that a server has to tell how far it has caught up. */
+const patienceMs = 1500;
+
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #servers: readonly Supervised[];
@@ -94,7 +97,8 @@ export class Supervisor {
 
   async #serverStatus(server: Supervised): Promise<ServerStatus> {
     const own = serverStatus(server);
-    const answer = await this.#ask(server);
+    // A frozen process holds its door open and says nothing: nobody waits long for what is only progress.
+    const answer = await Promise.race([this.#ask(server), this.#patience()]);
     return { ...own, catchUps: answer?.servers[0]?.catchUps ?? [] };
   }
 
@@ -102,6 +106,10 @@ export class Supervisor {
     const own = processOf(gateway);
     const answer = await this.#ask(gateway);
     return { ...own, volumes: [], servers: [], cache: null, conflicts: 0, ...answer?.gateways[0], ...own };
+  }
+
+  #patience(): Promise<undefined> {
+    return new Promise((resolve) => this.#options.clock.after(patienceMs, () => resolve(undefined)));
   }
 
   /** Undefined: it does not run, or died between two looks; its state will tell. */
