@@ -3,10 +3,10 @@ import { Failure, siblingsOf, type FileData } from '../../vice/interface/index.j
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { siblingView } from '../conflict/sibling.js';
+import { findEntry } from '../cache/find-entry.js';
 import { entryShowing, siblingNamed } from '../conflict/siblings.js';
 import type { Name, ObjectStatus } from '../interface.js';
 import type { Fetcher } from '../volume/fetch.js';
-import { findEntry } from './namespace.js';
 
 export interface Bound {
   readonly object: CachedObject;

@@ -1,29 +1,12 @@
-/** Walking names: pure choice of an entry, and the walk from the realm's root. */
+/** Walking names from the realm's root. */
 import { Failure, nameFault, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { siblingView } from '../conflict/sibling.js';
 import { entryShowing, siblingNamed } from '../conflict/siblings.js';
 import type { Place } from '../interface.js';
+import { findEntry } from '../cache/find-entry.js';
 import type { Fetcher } from '../volume/fetch.js';
-
-/**
- * The entry that `name` means: byte for byte, else under the other Unicode normal form (macOS sends NFD, others NFC;
- * names are stored as they were given).
- */
-export function findEntry(
-  names: ReadonlyMap<string, DirectoryEntry>,
-  name: string,
-): DirectoryEntry | undefined {
-  const exact = names.get(name);
-  if (exact !== undefined || isAscii(name)) return exact;
-  return names.get(name.normalize('NFC')) ?? names.get(name.normalize('NFD'));
-}
-
-function isAscii(name: string): boolean {
-  for (let index = 0; index < name.length; index += 1) if (name.charCodeAt(index) > 127) return false;
-  return true;
-}
 
 /** @throws Failure invalid */
 export function checkName(name: string): void {

@@ -2,10 +2,12 @@
 import {
   conflictName,
   Failure,
+  limits,
   type DirectoryEntry,
   type Fid,
   type FileData,
 } from '../../vice/interface/index.js';
+import { findEntry } from '../cache/find-entry.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Fetcher } from '../volume/fetch.js';
@@ -49,8 +51,12 @@ export async function siblingNamed(
   directory: Fid,
   name: string,
 ): Promise<NamedSibling | undefined> {
+  const plain = namesBeside(cache, directory, name);
+  if (plain === undefined) return undefined;
+  // What stands beside a file that was not looked at since it came into conflict is known from its name alone.
+  for (const entry of plain) if (entry.kind === 'file') await fetcher.fresh(entry.fid).catch(passOver);
   const files = cache.conflicts.in(directory);
-  if (files === undefined || !name.includes(sign)) return undefined;
+  if (files === undefined) return undefined;
   await fetcher.freshen([...files]);
   const forms = new Set([name, name.normalize('NFC'), name.normalize('NFD')]);
   const candidates = [...files].flatMap((fid) => {
@@ -71,18 +77,42 @@ export async function entryShowing(
   directory: Fid,
   name: string,
 ): Promise<DirectoryEntry | undefined> {
+  for (const entry of namesBeside(cache, directory, name) ?? []) {
+    if (entry.kind !== 'file') continue;
+    const { data } = (await fetcher.fresh(entry.fid)).status;
+    if (data === null) continue;
+    const origin = { ...data, time: data.saved };
+    if ([false, true].some((distinct) => conflictName(entry.name, origin, distinct) === name)) return entry;
+  }
+  return undefined;
+}
+
+/**
+ * The entries of `directory` beside which a version can stand under `name`, by the form of the name alone; undefined:
+ * it has not the form. More than one only where a name is so long that its conflict names are cut.
+ */
+function namesBeside(
+  cache: ObjectCache,
+  directory: Fid,
+  name: string,
+): readonly DirectoryEntry[] | undefined {
   const at = name.lastIndexOf(sign);
   const end = name.indexOf(')', at);
   if (at < 0 || end < 0) return undefined;
-  const plain = `${name.slice(0, at)}${name.slice(end + 1)}`;
-  const entry = cache.names(directory)?.get(plain);
-  if (entry?.kind !== 'file') return undefined;
-  const { data } = (await fetcher.fresh(entry.fid)).status;
-  if (data === null) return undefined;
-  const origin = { ...data, time: data.saved };
-  return name === conflictName(plain, origin) || name === conflictName(plain, origin, true)
-    ? entry
-    : undefined;
+  const names = cache.names(directory);
+  if (names === undefined) return [];
+  const [stem, extension] = [name.slice(0, at), name.slice(end + 1)];
+  const entry = findEntry(names, `${stem}${extension}`);
+  if (entry !== undefined) return [entry];
+  if (Buffer.byteLength(name) < limits.nameBytes - 3) return [];
+  return [...names.values()].filter(
+    (other) => other.name.startsWith(stem) && other.name.endsWith(extension) && other.name !== name,
+  );
+}
+
+/** Removed meanwhile, or out of reach: then nothing is known to stand beside it. */
+function passOver(error: unknown): void {
+  if (!(error instanceof Failure)) throw error;
 }
 
 /** The object that `fid` means, valid, and which version, if it is a sibling. @throws Failure not-found, unreachable */
