@@ -4,9 +4,11 @@
  * Every operation says for whom it acts; the servers check rights again. Every expected failure is a Failure.
  * A change is acknowledged (the promise resolves) only when it is durable: on the servers while connected.
  */
-import type { Failure, Fid, StoreId } from '../vice/interface/index.js';
-export { Failure, isFailure } from '../vice/interface/index.js';
-export type { FailureKind, Fid, StoreId } from '../vice/interface/index.js';
+import type { AccessList, Failure, Fid, StoreId } from '../vice/interface/index.js';
+import type { PendingLog } from './pending-log.js';
+export type { PendingChange, PendingLog, PendingRecord, Restored } from './pending-log.js';
+export { Failure, isFailure, parseRights, rightsText } from '../vice/interface/index.js';
+export type { AccessList, FailureKind, Fid, StoreId } from '../vice/interface/index.js';
 
 export interface Caller {
   readonly user: string;
@@ -44,8 +46,9 @@ export interface ObjectStatus {
  * - `name`: it was made under a name that another object keeps (`wanted`).
  * - `removal`: somebody removed it without knowing of an update that survives.
  * - `place`: it was moved to several places apart.
+ * - `protection`: its access list was set apart to different ones; the stricter holds.
  */
-export type ConflictKind = 'versions' | 'sibling' | 'name' | 'removal' | 'place';
+export type ConflictKind = 'versions' | 'sibling' | 'name' | 'removal' | 'place' | 'protection';
 
 export interface Conflict {
   readonly kind: ConflictKind;
@@ -73,6 +76,8 @@ export interface ConflictVersion {
   readonly storeId: StoreId;
   /** To open and look at; of a version of a file the sibling's. */
   readonly fid: Fid;
+  /** Of an access list: what it says; null: that the directory has none of its own. Absent: of anything else. */
+  readonly list?: AccessList | null;
 }
 
 /** One object that a person has to decide about. */
@@ -121,6 +126,17 @@ export interface Place {
   readonly object: ObjectStatus | null;
   /** All directories from the root down to `parent`, root first; empty for the root. */
   readonly ancestors: readonly Fid[];
+}
+
+/** What a caller may do with an object, and why. */
+export interface Access {
+  /** Letters of `rlidwka` (vice/interface/access.ts). */
+  readonly rights: string;
+  /**
+   * The lists that decide, each with its directory, nearest first; none: everybody may do all but set lists. Several of
+   * one directory were set apart: the stricter holds.
+   */
+  readonly lists: readonly { readonly directory: Fid; readonly list: AccessList | null }[];
 }
 
 /** What must hold at the moment of the change, checked together with it; else it fails with `changed`. */
@@ -241,61 +257,6 @@ export interface VolumeState {
   readonly lastError: string | null;
 }
 
-/** One record of a pending change, for people to read. */
-export interface PendingRecord {
-  readonly op: string;
-  readonly fid: Fid;
-  readonly version: StoreId;
-  /** Of the object, as this gateway shows it, from the realm's root; null: it cannot be named any more. */
-  readonly path: string | null;
-  /** Of new contents; else null. */
-  readonly length: number | null;
-  readonly digest: string | null;
-}
-
-/** One operation of a user that is not yet safe on enough servers. */
-export interface PendingChange {
-  readonly sequence: number;
-  /** Name of the volume. */
-  readonly volume: string;
-  readonly author: string;
-  /** Milliseconds since 1970. */
-  readonly time: number;
-  /** `pending`: on this gateway only; `sent`: on too few servers yet; `kept`: refused for good. */
-  readonly state: 'pending' | 'sent' | 'kept';
-  /** Why it was refused; null unless kept. */
-  readonly reason: string | null;
-  readonly records: readonly PendingRecord[];
-}
-
-/** What a restored archive came to. */
-export interface Restored {
-  /** Changes made anew. */
-  readonly restored: number;
-  /** Changes that were in the share already. */
-  readonly present: number;
-  /** Where contents went that would have replaced somebody's newer ones, and what could not be done, in words. */
-  readonly notes: readonly string[];
-}
-
-/** The client modify log as people handle it (Coda: cfs listlocal, checkpointml, discardlocal). */
-export interface PendingLog {
-  /** In order. */
-  changes(): readonly PendingChange[];
-  /** A portable archive of the changes (all, or those named) with their contents. @throws Failure not-found, damaged */
-  checkpoint(sequences?: readonly number[]): AsyncIterable<Uint8Array>;
-  /**
-   * Makes the changes of an archive anew, in the names of their authors; never overwrites what the archive's author
-   * had not seen. @throws Failure invalid (no such archive, torn), no-space
-   */
-  restore(archive: AsyncIterable<Uint8Array>): Promise<Restored>;
-  /**
-   * Gives changes up, and with them all that build on them; the servers' state shows again where they can be asked.
-   * Resolves with the sequence numbers given up. @throws Failure not-found, busy (under way to a server)
-   */
-  discard(sequences: readonly number[]): Promise<readonly number[]>;
-}
-
 export interface VenusState {
   readonly venus: string;
   readonly servers: readonly ServerState[];
@@ -351,6 +312,13 @@ export interface Venus {
   setMode(caller: Caller, fid: Fid, mode: number): Promise<ObjectStatus>;
   /** All or nothing. @throws Failure not-found, too-large, access-denied, unreachable */
   setProperties(caller: Caller, fid: Fid, changes: PropertyChanges): Promise<ObjectStatus>;
+  /** Of a directory, or of the one that a file is in. @throws Failure not-found, unreachable, access-denied */
+  access(caller: Caller, fid: Fid): Promise<Access>;
+  /**
+   * Gives a directory a list of its own, which holds for all below that has none; or (null) takes it away.
+   * @throws Failure not-found, not-directory, invalid, too-large, access-denied, unreachable
+   */
+  setAccess(caller: Caller, directory: Fid, list: AccessList | null): Promise<void>;
   space(caller: Caller): Promise<Space>;
   readonly leases: Leases;
   readonly log: PendingLog;

@@ -8,6 +8,7 @@ import {
   realmRoot,
   volumeOf,
   type Fid,
+  type Groups,
   type Push,
   type RealmDocument,
   type VolumeId,
@@ -65,6 +66,10 @@ export class Realm {
 
   get volumes(): readonly Volume[] {
     return [...this.#volumes.values()];
+  }
+
+  get groups(): Groups | undefined {
+    return this.#document.current.groups;
   }
 
   get(id: VolumeId): Volume | undefined {

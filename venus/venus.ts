@@ -1,11 +1,19 @@
 /** Venus assembled: the caching client behind the door of interface.ts. */
-import { Failure, isFailure, type Fid, type RealmDocument, type VolumeId } from '../vice/interface/index.js';
+import {
+  Failure,
+  isFailure,
+  right,
+  type Fid,
+  type RealmDocument,
+  type VolumeId,
+} from '../vice/interface/index.js';
 import { sleep, type Clock } from '../vice/seam/clock.js';
 import type { Containers } from '../vice/seam/containers.js';
 import type { Log } from '../vice/seam/log.js';
 import type { Network } from '../vice/seam/network.js';
 import type { Random } from '../vice/seam/random.js';
 import type { Store } from '../vice/seam/store.js';
+import { AccessGuard } from './access/access-guard.js';
 import { restoreTargetOf } from './archive/restore-venus.js';
 import { ContainerCache } from './cache/container-cache.js';
 import { ObjectCache } from './cache/object-cache.js';
@@ -21,6 +29,7 @@ import { cachedPath } from './conflict/paths.js';
 import { fileOf, siblingView } from './conflict/sibling.js';
 import { objectOrSibling, siblingsBeside } from './conflict/siblings.js';
 import type {
+  Access,
   Caller,
   Conflicts,
   Entry,
@@ -111,6 +120,7 @@ class CachingClient implements Venus {
   readonly #parts: Parts;
   readonly #cache: ObjectCache;
   readonly #fetcher: Fetcher;
+  readonly #guard: AccessGuard;
   readonly #changes: Changes;
   readonly #contents: Contents;
   readonly #reintegrator: Reintegrator;
@@ -145,8 +155,10 @@ class CachingClient implements Venus {
       random,
       log,
     });
+    this.#guard = new AccessGuard({ cache, fetcher: this.#fetcher, groups: () => this.#realm.groups });
     const drafting = new Drafting({
       cache,
+      guard: this.#guard,
       fetcher: this.#fetcher,
       reintegrator: this.#reintegrator,
       identity,
@@ -158,6 +170,7 @@ class CachingClient implements Venus {
     this.#changes = new Changes(drafting, this.#contents);
     this.conflicts = new KnownConflicts({
       cache,
+      guard: this.#guard,
       fetcher: this.#fetcher,
       repairs: new Repairs(drafting, this.#contents),
       root: () => this.#realm.root,
@@ -180,17 +193,20 @@ class CachingClient implements Venus {
     await Promise.race([this.#realm.asked(), sleep(this.#world.clock, startMs)]);
   }
 
-  async lookup(_caller: Caller, path: readonly string[]): Promise<Place> {
-    return walk(this.#cache, this.#fetcher, this.#realm.root, path);
+  async lookup(caller: Caller, path: readonly string[]): Promise<Place> {
+    const world = { cache: this.#cache, fetcher: this.#fetcher, guard: this.#guard };
+    return walk(world, caller, this.#realm.root, path);
   }
 
-  async status(_caller: Caller, fid: Fid): Promise<ObjectStatus> {
+  async status(caller: Caller, fid: Fid): Promise<ObjectStatus> {
     const { object, version } = await objectOrSibling(this.#fetcher, fid);
+    await this.#guard.mayLookAt(caller, object.status);
     return version === null ? object.view : siblingView(object, version);
   }
 
-  async *list(_caller: Caller, directory: Fid): AsyncGenerator<readonly Entry[]> {
+  async *list(caller: Caller, directory: Fid): AsyncGenerator<readonly Entry[]> {
     await this.#fetcher.directory(directory);
+    await this.#guard.require(caller, directory, right.lookup);
     const entries = [...(this.#cache.names(directory)?.values() ?? [])];
     for (let start = 0; start < entries.length; start += listBatch) {
       const batch = entries.slice(start, start + listBatch);
@@ -213,8 +229,9 @@ class CachingClient implements Venus {
     }
   }
 
-  async open(_caller: Caller, fid: Fid): Promise<OpenFile> {
+  async open(caller: Caller, fid: Fid): Promise<OpenFile> {
     const { object, version } = await objectOrSibling(this.#fetcher, fid);
+    await this.#guard.mayRead(caller, object.status);
     const view = version === null ? object.view : siblingView(object, version);
     return this.#contents.open(this.#realm.volumeOf(fid), fid, view, version ?? object.status.data);
   }
@@ -238,6 +255,13 @@ class CachingClient implements Venus {
   setModified: Venus['setModified'] = (...args) => this.#changes.setModified(...args);
   setMode: Venus['setMode'] = (...args) => this.#changes.setMode(...args);
   setProperties: Venus['setProperties'] = (...args) => this.#changes.setProperties(...args);
+  setAccess: Venus['setAccess'] = (...args) => this.#changes.setAccess(...args);
+
+  async access(caller: Caller, fid: Fid): Promise<Access> {
+    const { status } = (await objectOrSibling(this.#fetcher, fid)).object;
+    await this.#guard.mayLookAt(caller, status);
+    return this.#guard.access(caller, status);
+  }
 
   async space(): Promise<Space> {
     const now = this.#world.clock.monotonic();

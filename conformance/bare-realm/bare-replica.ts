@@ -1,5 +1,7 @@
 /** One replica on memory twins, and a client that talks to it: what the tests of vice/volume share. */
 import {
+  administrators,
+  anyUser,
   compare,
   comparePlaces,
   conflictName,
@@ -35,7 +37,7 @@ import type { Merged, Mutated, Replica } from '../../vice/volume/replica.js';
 export const volume = '7f000001' as VolumeId;
 export const root = rootFid(volume);
 export const group = ['a', 'b', 'c'];
-export const speaker = { session: 1 };
+export const speaker = { session: 1, groups: { [administrators]: [anyUser] } };
 
 export interface Server {
   readonly store: MemoryStore;

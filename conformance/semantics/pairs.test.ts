@@ -8,10 +8,11 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { until } from '../program.js';
 import type { WebdavClient } from '../webdav-client.js';
+import { accessListsOf } from './access-lists.js';
 import { isEverywhere } from './everywhere.js';
 import { readFolder } from '../crash/folder-reader.js';
 import { emptyWorld } from '../crash/world.js';
-import { outcome, pairs, prepare } from './pairs.js';
+import { outcome, pairs, prepare, type AccessLists } from './pairs.js';
 import { RealmStage, untilDrained, untilVolume } from './stage.js';
 
 t.setTimeout(1_500_000);
@@ -49,20 +50,30 @@ t.test('two sets of replicas', async (t) => {
   });
 });
 
+/** One of the two people's gateway. */
+interface View {
+  readonly client: WebdavClient;
+  readonly access: AccessLists;
+}
+
+function viewOf(stage: RealmStage, gateway: 'g1' | 'g2'): View {
+  return { client: stage.client(gateway), access: accessListsOf(stage.data, gateway, stage.share.user) };
+}
+
 type Apart = (stage: RealmStage, first: () => Promise<void>, second: () => Promise<void>) => Promise<void>;
 
 async function tellPairs(t: Test, apart: Apart): Promise<void> {
   const stage = await RealmStage.open();
   t.teardown(() => stage.close());
-  const [g1, g2] = [stage.client('g1'), stage.client('g2')];
-  await inTurn(pairs, ({ folder }) => prepare(g1, folder));
+  const [g1, g2] = [viewOf(stage, 'g1'), viewOf(stage, 'g2')];
+  await inTurn(pairs, ({ folder }) => prepare(g1.client, folder));
   // Both have all of it in their caches.
-  for (const client of [g1, g2])
-    await inTurn(pairs, async ({ folder }) => void (await outcome(client, folder)));
+  for (const { client, access } of [g1, g2])
+    await inTurn(pairs, async ({ folder }) => void (await outcome(client, folder, access)));
   await apart(
     stage,
-    () => inTurn(pairs, ({ folder, first }) => first.run(g1, folder, 'g1')),
-    () => inTurn(pairs, ({ folder, second }) => second.run(g2, folder, 'g2')),
+    () => inTurn(pairs, ({ folder, first }) => first.run(g1.client, folder, 'g1', g1.access)),
+    () => inTurn(pairs, ({ folder, second }) => second.run(g2.client, folder, 'g2', g2.access)),
   );
   await untilDrained(stage);
   const shown = await untilSame(g1, g2);
@@ -73,11 +84,11 @@ async function tellPairs(t: Test, apart: Apart): Promise<void> {
   const written = (await readFile(tableFile, 'utf8')).split('\n');
   const unexpected = lines.filter((line) => !written.includes(line));
   t.same(unexpected, [], 'as pairs.md has it');
-  await isEverywhere(t, stage, (await readFolder(g1, '')) ?? emptyWorld);
+  await isEverywhere(t, stage, (await readFolder(g1.client, '')) ?? emptyWorld);
 }
 
 /** Resolution goes on in the background: both show the same before long, and go on showing it. */
-async function untilSame(g1: WebdavClient, g2: WebdavClient): Promise<readonly (readonly string[])[]> {
+async function untilSame(g1: View, g2: View): Promise<readonly (readonly string[])[]> {
   let before = '';
   const look = async (): Promise<readonly (readonly string[])[] | undefined> => {
     const [one, other] = [await shownBy(g1), await shownBy(g2)];
@@ -89,9 +100,9 @@ async function untilSame(g1: WebdavClient, g2: WebdavClient): Promise<readonly (
   return until('both gateways to show the same', 300_000, look, 2000);
 }
 
-async function shownBy(client: WebdavClient): Promise<readonly (readonly string[])[]> {
+async function shownBy({ client, access }: View): Promise<readonly (readonly string[])[]> {
   const shown = new Map<string, readonly string[]>();
-  await inTurn(pairs, async ({ folder }) => void shown.set(folder, await outcome(client, folder)));
+  await inTurn(pairs, async ({ folder }) => void shown.set(folder, await outcome(client, folder, access)));
   return pairs.map(({ folder }) => shown.get(folder) ?? []);
 }
 
@@ -107,9 +118,9 @@ const head = `# What two operations that were done apart come to
 
 In a folder with \`f.txt\` ("f"), \`d/in.txt\` ("in") and an empty folder \`e\`, one person does the first operation
 on gateway g1, then another the second on g2; neither sees the other's. The third column is what both gateways show
-when they are together again: contents behind the colon, a property in braces. A version or a name that a person has
-to decide about is \`(conflict ...)\`, with the gateway where it was made. Written by \`pairs.test.ts\`, which fails
-when it is not so.
+when they are together again: contents behind the colon, a property in braces, access lists in brackets (of two the
+stricter holds). A version or a name that a person has to decide about is \`(conflict ...)\`, with the gateway where it
+was made. Written by \`pairs.test.ts\`, which fails when it is not so.
 
 | first, on g1 | second, on g2 | what it comes to |
 | --- | --- | --- |

@@ -6,7 +6,15 @@ import { escaped, move, read, succeed } from './exchange.js';
 /** What one of the two does in `folder`; `who` tells their contents apart. */
 export interface Operation {
   readonly name: string;
-  run(client: WebdavClient, folder: string, who: string): Promise<void>;
+  run(client: WebdavClient, folder: string, who: string, access: AccessLists): Promise<void>;
+}
+
+/** The access lists of one gateway, which WebDAV has no words for. */
+export interface AccessLists {
+  /** Gives a folder a list that tells who set it. */
+  set(path: string, who: string): Promise<void>;
+  /** The lists of a folder's own, in words; '': it has none. */
+  of(path: string): Promise<string>;
 }
 
 export const operations: readonly Operation[] = [
@@ -34,6 +42,7 @@ export const operations: readonly Operation[] = [
   { name: 'rename d into e', run: (client, folder) => move(client, `${folder}/d`, `${folder}/e/d`) },
   { name: 'rename e into d', run: (client, folder) => move(client, `${folder}/e`, `${folder}/d/e`) },
   { name: 'set property of d', run: (client, folder, who) => mark(client, `${folder}/d`, who) },
+  { name: 'set list of d', run: (_client, folder, who, access) => access.set(`${folder}/d`, who) },
 ];
 
 export interface Pair {
@@ -55,9 +64,13 @@ export async function prepare(client: WebdavClient, folder: string): Promise<voi
 
 /**
  * What a gateway shows in `folder`, in an order and in words that do not depend on when it happened: contents behind
- * the name, then a property in braces. Who could not keep a name is told by his gateway.
+ * the name, then a property in braces, access lists in brackets. Who could not keep a name is told by his gateway.
  */
-export async function outcome(client: WebdavClient, folder: string): Promise<readonly string[]> {
+export async function outcome(
+  client: WebdavClient,
+  folder: string,
+  access: AccessLists,
+): Promise<readonly string[]> {
   const lines: string[] = [];
   const visit = async (path: string): Promise<void> => {
     for (const member of (await listMembers(client, escaped(path))) ?? []) {
@@ -65,7 +78,7 @@ export async function outcome(client: WebdavClient, folder: string): Promise<rea
       const shown = name.slice(folder.length + 1).replace(/\(conflict \S+ (\S+) [^)]*\)/g, '(conflict $1)');
       const property = member.mark === '' ? '' : ` {${member.mark}}`;
       if (member.folder) {
-        lines.push(`${shown}/${property}`);
+        lines.push(`${shown}/${property}${await access.of(name)}`);
         await visit(name);
       } else lines.push(`${shown}: ${String(await read(client, name))}${property}`);
     }

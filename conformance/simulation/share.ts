@@ -1,27 +1,28 @@
 /** A gateway as a script uses it: whole files by path. */
 import type { Caller, ObjectStatus, Place, Venus } from '../../venus/interface.js';
 
-const caller: Caller = { user: 'ann' };
+/** Who does it, where nobody else is named. */
+export const caller: Caller = { user: 'ann' };
 
 export function pathOf(path: string): string[] {
   return path.split('/').filter((name) => name !== '');
 }
 
-async function placeOf(venus: Venus, path: string): Promise<Place> {
-  return venus.lookup(caller, pathOf(path));
+async function placeOf(venus: Venus, path: string, by: Caller): Promise<Place> {
+  return venus.lookup(by, pathOf(path));
 }
 
-async function objectOf(venus: Venus, path: string): Promise<ObjectStatus> {
-  const { object } = await placeOf(venus, path);
+async function objectOf(venus: Venus, path: string, by: Caller): Promise<ObjectStatus> {
+  const { object } = await placeOf(venus, path, by);
   if (object === null) throw new Error(`${path} does not exist`);
   return object;
 }
 
 /** Stores `contents` under `path`; its directory must exist. */
-export async function put(venus: Venus, path: string, contents: string): Promise<ObjectStatus> {
-  const { parent, name } = await placeOf(venus, path);
+export async function put(venus: Venus, path: string, contents: string, by = caller): Promise<ObjectStatus> {
+  const { parent, name } = await placeOf(venus, path, by);
   if (parent === null) throw new Error('the root is no file');
-  const writer = await venus.write(caller);
+  const writer = await venus.write(by);
   try {
     const bytes = Buffer.from(contents, 'latin1');
     for (let start = 0; start < bytes.length; start += 65_536)
@@ -33,10 +34,10 @@ export async function put(venus: Venus, path: string, contents: string): Promise
 }
 
 /** The whole contents, or undefined when there is no such file. */
-export async function get(venus: Venus, path: string): Promise<string | undefined> {
-  const { object } = await placeOf(venus, path);
+export async function get(venus: Venus, path: string, by = caller): Promise<string | undefined> {
+  const { object } = await placeOf(venus, path, by);
   if (object === null) return undefined;
-  const file = await venus.open(caller, object.fid);
+  const file = await venus.open(by, object.fid);
   try {
     const chunks: Uint8Array[] = [];
     for await (const chunk of file.read()) chunks.push(chunk);
@@ -46,39 +47,45 @@ export async function get(venus: Venus, path: string): Promise<string | undefine
   }
 }
 
-export async function makeDirectory(venus: Venus, path: string): Promise<ObjectStatus> {
-  const { parent, name } = await placeOf(venus, path);
+export async function makeDirectory(venus: Venus, path: string, by = caller): Promise<ObjectStatus> {
+  const { parent, name } = await placeOf(venus, path, by);
   if (parent === null) throw new Error('the root exists');
-  return venus.makeDirectory(caller, parent, name);
+  return venus.makeDirectory(by, parent, name);
 }
 
 /** Names in a directory, in order. */
-export async function list(venus: Venus, path: string): Promise<readonly string[]> {
-  const { fid } = await objectOf(venus, path);
+export async function list(venus: Venus, path: string, by = caller): Promise<readonly string[]> {
+  const { fid } = await objectOf(venus, path, by);
   const names: string[] = [];
-  for await (const batch of venus.list(caller, fid)) names.push(...batch.map(({ name }) => name));
+  for await (const batch of venus.list(by, fid)) names.push(...batch.map(({ name }) => name));
   return names.sort();
 }
 
-export async function remove(venus: Venus, path: string): Promise<void> {
-  const { parent, name } = await placeOf(venus, path);
+export async function remove(venus: Venus, path: string, by = caller): Promise<void> {
+  const { parent, name } = await placeOf(venus, path, by);
   if (parent === null) throw new Error('the root stays');
-  await venus.remove(caller, parent, name);
+  await venus.remove(by, parent, name);
 }
 
-export async function rename(venus: Venus, from: string, to: string): Promise<void> {
-  const source = await placeOf(venus, from);
-  const target = await placeOf(venus, to);
+export async function rename(venus: Venus, from: string, to: string, by = caller): Promise<void> {
+  const source = await placeOf(venus, from, by);
+  const target = await placeOf(venus, to, by);
   if (source.parent === null || target.parent === null) throw new Error('the root stays');
   await venus.rename(
-    caller,
+    by,
     { parent: source.parent, name: source.name },
     { parent: target.parent, name: target.name },
     { replace: true },
   );
 }
 
-export async function setProperty(venus: Venus, path: string, name: string, value: string): Promise<void> {
-  const { fid } = await objectOf(venus, path);
-  await venus.setProperties(caller, fid, { set: { [name]: value }, remove: [] });
+export async function setProperty(
+  venus: Venus,
+  path: string,
+  name: string,
+  value: string,
+  by = caller,
+): Promise<void> {
+  const { fid } = await objectOf(venus, path, by);
+  await venus.setProperties(by, fid, { set: { [name]: value }, remove: [] });
 }

@@ -4,7 +4,7 @@
  */
 import { CountingNetwork } from './counting-network.js';
 import { dumpReplica, type ReplicaDump } from './replica-dump.js';
-import type { RealmDocument, VolumeId } from '../../vice/interface/index.js';
+import { administrators, type RealmDocument, type VolumeId } from '../../vice/interface/index.js';
 import { silentLog, type Log } from '../../vice/seam/log.js';
 import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
 import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
@@ -62,6 +62,7 @@ export class SimulatedRealm {
         { id: rootVolume, name: 'root', replicas: names.map((name) => ({ id: name, server: name })) },
       ],
       rootVolume,
+      groups: { [administrators]: ['ann'] },
     };
   }
 

@@ -18,6 +18,7 @@ const verbs: Readonly<Record<string, string>> = {
   chmod: 'set the mode of',
   chown: 'set the owner of',
   setprops: 'set properties of',
+  setacl: 'set access list of',
 };
 
 /** "stored /a/b.txt (12 KiB)", "removed /a.txt, removed the folder /b, and 7 more". */

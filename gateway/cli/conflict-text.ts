@@ -46,6 +46,8 @@ export function headText(conflict: ConflictOf): string {
       return `${what}: another object keeps the name that it was given`;
     case 'removal':
       return `${what}: removed by somebody who did not know of this change`;
+    case 'protection':
+      return `${what}: its access list was set to different ones, apart; the stricter holds`;
     case 'place':
       return `${what}: moved to ${countText(versions.length, 'place')}, apart`;
   }

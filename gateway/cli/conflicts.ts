@@ -30,7 +30,8 @@ export function addConflictsCommand(program: Command): void {
       'after',
       `
 Kinds: versions (a file was changed apart: each version is a file beside the name), name (two new objects were
-given one name), removal (removed by somebody who did not know of a change), place (moved to several places).
+given one name), removal (removed by somebody who did not know of a change), place (moved to several places),
+protection (a folder's access list was set to different ones).
 
 JSON: [{"path", "kind", "versions": [{"name", "author", "host", "time", "size", "storeId"}]}]
 "path" is from the root of the share, or the object's Fid where no path leads to it; "time" is milliseconds

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { addAclCommand } from './acl.js';
 import { addConflictsCommand } from './conflicts.js';
 import { addDisconnectCommands } from './disconnect.js';
 import { endingOf, exitCodesHelp } from './exit-code.js';
@@ -37,6 +38,7 @@ Examples:
   coda log                         what waits to be sent to the servers
   coda conflicts                   what people must decide about, then coda repair
   coda user add alice              another user of the share
+  coda acl set /docs alice rl      what she may do there
   coda gateway --config g1.json    one gateway of a real deployment`,
     );
   addUpCommand(program);
@@ -47,6 +49,7 @@ Examples:
   addLogCommand(program);
   addConflictsCommand(program);
   addRepairCommand(program);
+  addAclCommand(program);
   addUserCommand(program);
   addViceCommand(program);
   addGatewayCommand(program);

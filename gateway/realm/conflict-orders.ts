@@ -87,7 +87,7 @@ export async function merge(venus: Venus, query: URLSearchParams, body: Body): P
 }
 
 /** A path from the root, or a Fid. @throws OperatorError refused */
-async function fidOf(venus: Venus, caller: Caller, path: string): Promise<Fid> {
+export async function fidOf(venus: Venus, caller: Caller, path: string): Promise<Fid> {
   if (/^[0-9a-f]{8}\.[0-9a-f]+\.[0-9a-f]{16}(@|$)/.test(path)) return path as Fid;
   try {
     const { object } = await venus.lookup(caller, namesOf(path));

@@ -16,7 +16,7 @@ export const conflictSchema = z.object({
   fid: z.string(),
   /** From the realm's root; null: it cannot be named. */
   path: z.string().nullable(),
-  kind: z.enum(['versions', 'name', 'removal', 'place']),
+  kind: z.enum(['versions', 'name', 'removal', 'place', 'protection']),
   /** What is seen under the object's own name comes first. */
   versions: z.array(conflictVersion),
 });

@@ -1,7 +1,7 @@
 /** `coda up`: a whole realm on this machine, made at the first start and found again at every later one. */
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { RealmDocument } from '../../vice/interface/index.js';
+import { administrators, type RealmDocument } from '../../vice/interface/index.js';
 import { sleep, type Clock } from '../../vice/seam/clock.js';
 import { formatListenAddress, requireProtected, type ListenAddress } from '../config/listen-address.js';
 import { OperatorError } from '../config/operator-error.js';
@@ -87,9 +87,10 @@ export async function openRealm(
   try {
     // A killed predecessor may have left it.
     if (options.readyFile !== undefined) await rm(options.readyFile, { force: true });
-    const realm = await prepare(folder, options, clock, progress);
+    const prepared = await prepare(folder, options, clock, progress);
     const gateways = await placeGateways(folder, options, clock);
-    const login = await prepareLogin(realm, options);
+    const login = await prepareLogin(prepared, options);
+    const realm = await withAdministrator(prepared, login.user);
     const configs = await writeChildConfigs(folder, realm.document, gateways, options);
     const supervisor = supervise(folder, { realm, login, gateways, configs, options }, clock, progress);
     supervised.current = supervisor;
@@ -209,6 +210,16 @@ async function prepare(
   const document = withPorts(found.document, moved);
   if (document !== found.document) await writeDocument(folder, document);
   return { ...found, document };
+}
+
+/** The first user may set access lists: somebody must. */
+async function withAdministrator(realm: EmbeddedRealm, user: string): Promise<EmbeddedRealm> {
+  const { folder, document } = realm;
+  if (document.groups?.[administrators] !== undefined) return realm;
+  const groups = { ...document.groups, [administrators]: [user] };
+  const next = { ...document, version: document.version + 1, groups };
+  await writeDocument(folder, next);
+  return { ...realm, document: next };
 }
 
 function requireSameServers(document: RealmDocument, asked: number | undefined): void {

@@ -4,6 +4,7 @@ import type { Clock } from '../../vice/seam/clock.js';
 import { sleep } from '../../vice/seam/clock.js';
 import type { PendingChange, Venus } from '../../venus/interface.js';
 import { OperatorError } from '../config/operator-error.js';
+import { accessOrders } from './access-orders.js';
 import { conflictOrders, merge } from './conflict-orders.js';
 import type { Answer } from './control-door.js';
 import { ByteAnswer, type Body } from './control-stream.js';
@@ -52,6 +53,7 @@ export function venusAnswer(venus: Venus, clock: Clock): Answer {
     if (route === '/conflicts/merge') return merge(venus, new URLSearchParams(query), body);
     const read = <T>(schema: z.ZodType<T>): Promise<T> => ordered(body, schema);
     if (Object.hasOwn(conflictOrders, route)) return conflictOrders[route]?.(venus, read);
+    if (Object.hasOwn(accessOrders, route)) return accessOrders[route]?.(venus, read);
     const order = Object.hasOwn(orders, route) ? orders[route] : undefined;
     return order?.(venus, body, clock);
   };

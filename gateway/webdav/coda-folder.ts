@@ -3,6 +3,8 @@
  * other to the methods of the share; what may be done in it says coda-path.ts.
  */
 import type {
+  Access,
+  AccessList,
   Caller,
   Conflicts,
   Entry,
@@ -100,6 +102,14 @@ export class CodaFolder implements Venus {
 
   setProperties(caller: Caller, fid: Fid, changes: PropertyChanges): Promise<ObjectStatus> {
     return this.#venus.setProperties(caller, fid, changes);
+  }
+
+  access(caller: Caller, fid: Fid): Promise<Access> {
+    return isVirtual(fid) ? Promise.resolve({ rights: 'rld', lists: [] }) : this.#venus.access(caller, fid);
+  }
+
+  setAccess(caller: Caller, directory: Fid, list: AccessList | null): Promise<void> {
+    return this.#venus.setAccess(caller, directory, list);
   }
 
   space(caller: Caller): Promise<Space> {

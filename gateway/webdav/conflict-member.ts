@@ -81,6 +81,7 @@ const meanings: Readonly<Record<ConflictReport['kind'], string>> = {
   name: 'It was made under a name that another object keeps, so it bears another one.',
   removal: 'Somebody removed it without knowing of a change that somebody else made. It is still there.',
   place: 'It was moved to several places apart. It is at the first of these.',
+  protection: 'Its access list was set apart to different ones. The stricter holds.',
 };
 
 /** `order` is a command as it can be pasted into a shell. */
@@ -89,6 +90,7 @@ const advice: Readonly<Record<ConflictReport['kind'], (order: string) => string>
   name: () => 'Rename one of the two, or delete one.',
   removal: (order) => `Delete it, or keep it: ${order}`,
   place: (order) => `Leave it there: ${order}\nOr move it to where it shall be.`,
+  protection: () => 'Set the list that shall be with `coda acl set`, or choose one with `coda repair`.',
 };
 
 function textOf(reports: readonly ConflictReport[]): string {

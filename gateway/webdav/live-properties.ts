@@ -9,6 +9,7 @@ import { conflictNames, conflictProperties, isoTime } from './conflict-propertie
 import { etagOf } from './etag.js';
 import { formatHttpDate } from './http-date.js';
 import { mediaTypeOf } from './media-type.js';
+import { privilegesName } from './privileges.js';
 import { escapeXml } from './xml-writer.js';
 
 /** XML of a property, or undefined if the object has none of that name. */
@@ -66,6 +67,7 @@ export const propnameNames: readonly string[] = [
   ...allpropNames,
   '{DAV:}displayname',
   ...quotaNames,
+  privilegesName,
   ...conflictNames,
 ];
 

@@ -7,6 +7,7 @@ import {
   quotaNames,
   windowsAllpropNames,
 } from './live-properties.js';
+import { privilegesName } from './privileges.js';
 import { childOf, elementsOf, type Element } from './xml-reader.js';
 
 /** Each is answered for each member of a folder, found or not. */
@@ -25,7 +26,7 @@ export interface PropertyRequest {
   readonly key: string;
 }
 
-const computedNames: ReadonlySet<string> = new Set([lockDiscoveryName, ...quotaNames]);
+const computedNames: ReadonlySet<string> = new Set([lockDiscoveryName, ...quotaNames, privilegesName]);
 
 /** @throws DavError 400 */
 export function propertyRequest(body: Element | undefined, forWindows: boolean): PropertyRequest {

@@ -9,6 +9,7 @@ import { acceptsGzip, gzipped } from './gzip.js';
 import { encodeName, hrefOf } from './href.js';
 import { lockDiscoveryName } from './live-properties.js';
 import { lockDiscovery } from './lock-discovery.js';
+import { privilegeSet, privilegesName } from './privileges.js';
 import { emptyOf, RenderedCache } from './property-rendering.js';
 import { propertyRequest, type PropertyRequest } from './property-request.js';
 import { existingTarget } from './target.js';
@@ -40,7 +41,8 @@ export const propfind: Method = async (exchange) => {
   const body = await readXml(exchange.body);
   const request = cache.intern(propertyRequest(body, client.kind === 'windows'));
   const place = await existingTarget(exchange);
-  const wantsSpace = request.kind !== 'names' && request.computed.some((name) => name !== lockDiscoveryName);
+  const wantsSpace =
+    request.kind !== 'names' && request.computed.some((name) => name.startsWith('{DAV:}quota-'));
   const space = wantsSpace ? await share.venus.space(caller) : undefined;
   const listing = { exchange, request, minimal: isMinimal(exchange), space };
   return answer(exchange, responses(listing, place, place.object, depth));
@@ -103,7 +105,7 @@ async function* responses(
   const { share, caller, path } = exchange;
   let text = multistatusStart;
   const selfHref = hrefOf(share.prefix, path, self.kind === 'directory');
-  text += response(listing, selfHref, place, self, path);
+  text += response(listing, selfHref, place, self, path, await rightsOn(listing, self));
   if (depth === 0 || self.kind !== 'directory') return text + multistatusEnd;
   const ancestors = [...place.ancestors, self.fid];
   let names = 0;
@@ -115,7 +117,8 @@ async function* responses(
         continue;
       }
       const href = selfHref + encodeName(name) + (status.kind === 'directory' ? '/' : '');
-      text += response(listing, href, { parent: self.fid, name, object: status, ancestors }, status, path);
+      const member = { parent: self.fid, name, object: status, ancestors };
+      text += response(listing, href, member, status, path, await rightsOn(listing, status));
       names += 1;
       if (names % namesPerTurn === 0) await sleep(share.clock, 0);
       if (text.length < chunkSize) continue;
@@ -127,17 +130,27 @@ async function* responses(
   return text + multistatusEnd;
 }
 
+/** Letters of rlidwka, where they were asked for. */
+function rightsOn({ exchange, request }: Listing, { fid }: ObjectStatus): Promise<string> | string {
+  if (request.kind === 'names' || !request.computed.includes(privilegesName)) return '';
+  return exchange.share.venus.access(exchange.caller, fid).then(({ rights }) => rights);
+}
+
 function response(
   listing: Listing,
   href: string,
   place: Place,
   status: ObjectStatus,
   listed: readonly string[],
+  rights: string,
 ): string {
   const { request, minimal } = listing;
   let { found, missing } = cache.render(request, status, place.name);
   for (const name of request.computed) {
-    const xml = computed(listing, name, place, status, listed);
+    const xml =
+      name === privilegesName
+        ? privilegeSet(status.kind === 'directory', rights)
+        : computed(listing, name, place, status, listed);
     if (xml !== undefined) found += request.kind === 'names' ? emptyOf(name) : xml;
     else if (request.kind === 'some') missing += emptyOf(name);
   }

@@ -39,6 +39,7 @@ export async function put(exchange: Exchange): Promise<Answer> {
   const intent = { place, path, kind: place.object === null ? 'membership' : 'content' } as const;
   await share.locks.guard(exchange, [intent]);
   const locksBefore = new Set(share.locks.covering(place).map((lock) => lock.token));
+  await requireRight(exchange, place);
   await requireRoom(exchange, place);
 
   const announced = announcedLength(headers);
@@ -95,6 +96,17 @@ function expectationOf(exchange: Exchange, place: Place): Expectation | undefine
     return { version: null };
   }
   return requireConditions(exchange, object);
+}
+
+/** Before the body is sent. What he may do with a file that he has just made only the close knows. */
+async function requireRight({ share, caller }: Exchange, { parent, object }: Place): Promise<void> {
+  if (parent === null) return;
+  const { rights } = await share.venus.access(caller, object?.fid ?? parent);
+  if (rights.includes('i') || (object !== null && rights.includes('w'))) return;
+  throw new DavError(
+    403,
+    object === null ? 'You may put nothing into this folder' : 'You may not change this file',
+  );
 }
 
 /** @throws DavError 507 before a body that would not fit is sent */

@@ -34,8 +34,8 @@ export class RestoreAttributes {
       const made = this.#plan.made.get(fid);
       if (made === undefined || made.mode === null || own.has(fid)) continue;
       const { sequence, author, time, mode } = made;
-      const none = { set: {}, remove: [], modified: undefined, owner: undefined };
-      await this.#tell({ sequence, author, time, fid, mode, ...none });
+      const none = { set: {}, remove: [], modified: undefined };
+      await this.#tell({ sequence, author, time, fid, mode, ...none, owner: undefined, access: undefined });
     }
     for (const wanted of attributes) {
       const mode =
@@ -91,6 +91,7 @@ export class RestoreAttributes {
     if (wanted.modified !== undefined && wanted.modified !== modified) {
       await this.#target.setModified(caller, fid, wanted.modified);
     }
+    if (wanted.access !== undefined) await this.#target.setAccess(caller, fid, wanted.access);
   }
 
   async #isUnchanged({ fid }: ObjectStatus): Promise<boolean> {
@@ -108,6 +109,7 @@ function isAs({ properties, mode, modified }: ObjectStatus, wanted: Attributes):
   return (
     Object.entries(wanted.set).every(([name, value]) => properties[name] === value) &&
     wanted.remove.every((name) => properties[name] === undefined) &&
+    wanted.access === undefined &&
     (wanted.mode === undefined || wanted.mode === mode) &&
     (wanted.modified === undefined || wanted.modified === modified)
   );

@@ -12,6 +12,7 @@ import {
   isCreation,
   unionOf,
   withStoreId,
+  type AccessList,
   type Fid,
   type Mutation,
   type RenameRecord,
@@ -52,6 +53,8 @@ export interface Attributes extends Act {
   readonly mode: number | undefined;
   readonly modified: number | undefined;
   readonly owner: string | undefined;
+  /** Of a directory. */
+  readonly access: AccessList | null | undefined;
 }
 
 /** What a person had decided about a file or directory in conflict. */
@@ -165,6 +168,9 @@ class Planner {
       case 'chmod':
         this.#set(act, fid, (before) => ({ ...before, mode: record.mode }));
         break;
+      case 'setacl':
+        this.#set(act, fid, (before) => ({ ...before, access: record.list }));
+        break;
       case 'utimes':
         this.#set(act, fid, (before) => ({ ...before, modified: record.modified }));
         break;
@@ -219,8 +225,9 @@ class Planner {
   }
 
   #set(act: Act, fid: Fid, change: (before: Attributes) => Attributes): void {
-    const none = { fid, set: {}, remove: [], mode: undefined, modified: undefined, owner: undefined };
-    this.#attributes.set(fid, { ...change(this.#attributes.get(fid) ?? { ...none, ...act }), ...act });
+    const none = { fid, set: {}, remove: [], mode: undefined, modified: undefined };
+    const unset = { ...none, owner: undefined, access: undefined };
+    this.#attributes.set(fid, { ...change(this.#attributes.get(fid) ?? { ...unset, ...act }), ...act });
   }
 }
 

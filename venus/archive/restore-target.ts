@@ -14,7 +14,8 @@ type Operations =
   | 'remove'
   | 'setProperties'
   | 'setMode'
-  | 'setModified';
+  | 'setModified'
+  | 'setAccess';
 
 /** The share that an archive is restored into. */
 export interface RestoreTarget extends Pick<Venus, Operations> {

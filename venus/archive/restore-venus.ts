@@ -18,6 +18,7 @@ export function restoreTargetOf(venus: Omit<RestoreTarget, keyof Asked>, asked: 
     remove: (...args) => venus.remove(...args),
     setProperties: (...args) => venus.setProperties(...args),
     setMode: (...args) => venus.setMode(...args),
+    setAccess: (...args) => venus.setAccess(...args),
     setModified: (...args) => venus.setModified(...args),
   };
 }

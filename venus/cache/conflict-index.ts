@@ -15,7 +15,7 @@ export interface KnownConflict {
 
 const fid = z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined);
 const row = z.strictObject({
-  kinds: z.array(z.enum(['versions', 'name', 'removal', 'place'])),
+  kinds: z.array(z.enum(['versions', 'name', 'removal', 'place', 'protection'])),
   parent: fid.nullable(),
   name: z.string().nullable(),
 });

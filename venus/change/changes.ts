@@ -7,6 +7,7 @@ import { Failure, isFailure, volumeOf, type Fid, type Mutation } from '../../vic
 import { fileOf, siblingVersion, siblingView } from '../conflict/sibling.js';
 import { objectOrSibling } from '../conflict/siblings.js';
 import type {
+  AccessList,
   Caller,
   Expectation,
   Name,
@@ -143,6 +144,7 @@ export class Changes {
     const { names } = this.#drafting;
     const source = await names.existing(from);
     const target = await names.find(to);
+    await this.#drafting.world.guard.prepare(from.parent);
     const isReplaced = target !== undefined && !isSame(target, source);
     if (source.version !== null || (isReplaced && isVersion(target))) {
       return this.#versionMoves.move(caller, from, to, options);
@@ -187,6 +189,7 @@ export class Changes {
     checkName(to.name);
     const { names, world } = this.#drafting;
     const original = await objectOrSibling(world.fetcher, source);
+    await world.guard.mayRead(caller, original.object.status);
     const { kind } = original.object.status;
     const target = await names.find(to);
     if (target !== undefined && !options.replace) throw exists(to);
@@ -239,12 +242,19 @@ export class Changes {
     }));
   }
 
+  /** @see Venus.setAccess */
+  async setAccess(caller: Caller, fid: Fid, list: AccessList | null): Promise<void> {
+    await this.#update(caller, fid, (common) => ({ op: 'setacl', ...common, fid, list }));
+  }
+
   #make(caller: Caller, where: Name, record: (fid: Fid, common: Common) => Mutation): Promise<ObjectStatus> {
     checkName(where.name);
     return this.#drafting.change([inside(where.parent), named(where)], async () => {
       if ((await this.#drafting.names.find(where)) !== undefined) throw exists(where);
       const fid = this.#drafting.newFid(where.parent);
-      await this.#drafting.submit(fid, caller, ({ make, seen }) => [record(fid, make(seen(where.parent)))]);
+      await this.#drafting.submit(where.parent, caller, ({ make, seen }) => [
+        record(fid, make(seen(where.parent))),
+      ]);
       return this.#view(fid);
     });
   }

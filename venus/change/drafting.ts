@@ -4,6 +4,7 @@
  */
 import { volumeOf, type Fid, type Mutation, type StoreId } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
+import type { AccessGuard } from '../access/access-guard.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Caller } from '../interface.js';
 import type { Transfers } from '../reintegration/batch-sender.js';
@@ -32,6 +33,7 @@ export interface Draft {
 export interface ChangesWorld {
   readonly cache: ObjectCache;
   readonly fetcher: Fetcher;
+  readonly guard: AccessGuard;
   readonly reintegrator: Reintegrator;
   readonly identity: Identity;
   readonly clock: Clock;
@@ -64,26 +66,39 @@ export class Drafting {
     return this.world.identity.newFid(volumeOf(like));
   }
 
-  /** Logs one entry of the volume of `fid`. `records` runs in this turn (see Submission.records). */
+  /**
+   * Logs one entry of the volume of `fid`. `records` runs in this turn (see Submission.records), unless directories
+   * above must be asked for first. @throws Failure access-denied
+   */
   submit(
     fid: Fid,
     caller: Caller,
     records: (draft: Draft) => readonly Mutation[],
     transfers?: Transfers,
   ): Promise<Committed> {
-    const { reintegrator, volume } = this.world;
-    return reintegrator.submit(volume(fid), {
-      records: (newStoreId) => records(this.#draft(caller, newStoreId)),
-      ...(transfers !== undefined && { transfers }),
-    });
+    const { reintegrator, volume, guard, cache } = this.world;
+    const submitted = (): Promise<Committed> =>
+      reintegrator.submit(volume(fid), {
+        records: (newStoreId) => {
+          const made = records(this.#draft(caller, newStoreId));
+          guard.check(made);
+          return made;
+        },
+        ...(transfers !== undefined && { transfers }),
+      });
+    const unknown = cache.get(fid) === undefined ? undefined : guard.prepare(fid);
+    return unknown === undefined ? submitted() : unknown.then(submitted);
   }
 
   #draft({ user: author }: Caller, newStoreId: () => StoreId): Draft {
-    const { clock, host, cache } = this.world;
+    const { clock, host, cache, guard } = this.world;
     const time = clock.wall();
     return {
       make: (base) => ({ storeId: newStoreId(), time, author, host, base }),
-      seen: (...fids) => Object.fromEntries(fids.map((fid) => [fid, cache.status(fid)?.known ?? {}])),
+      seen: (...fids) => {
+        const all = [...fids, ...guard.deciding(fids)];
+        return Object.fromEntries(all.map((each) => [each, cache.status(each)?.known ?? {}]));
+      },
     };
   }
 }

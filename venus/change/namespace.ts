@@ -1,10 +1,11 @@
 /** Walking names from the realm's root. */
-import { Failure, nameFault, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
+import { Failure, nameFault, right, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
+import type { AccessGuard } from '../access/access-guard.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { siblingView } from '../conflict/sibling.js';
 import { entryShowing, siblingNamed } from '../conflict/siblings.js';
-import type { Place } from '../interface.js';
+import type { Caller, Place } from '../interface.js';
 import { findEntry } from '../cache/find-entry.js';
 import type { Fetcher } from '../volume/fetch.js';
 
@@ -14,10 +15,16 @@ export function checkName(name: string): void {
   if (fault !== undefined) throw new Failure('invalid', 'venus.lookup', `the name ${fault}`);
 }
 
+export interface WalkWorld {
+  readonly cache: ObjectCache;
+  readonly fetcher: Fetcher;
+  readonly guard: AccessGuard;
+}
+
 /** @see Venus.lookup */
 export async function walk(
-  cache: ObjectCache,
-  fetcher: Fetcher,
+  { cache, fetcher, guard }: WalkWorld,
+  caller: Caller,
   root: Fid,
   path: readonly string[],
 ): Promise<Place> {
@@ -31,6 +38,7 @@ export async function walk(
   for (const [depth, name] of path.entries()) {
     checkName(name);
     await fetcher.directory(directory);
+    await guard.require(caller, directory, right.lookup);
     ancestors.push(directory);
     const names = cache.names(directory);
     const entry = names === undefined ? undefined : findEntry(names, name);

@@ -7,6 +7,7 @@ import {
   Failure,
   isFailure,
   siblingsOf,
+  type AccessVersion,
   type ConflictKind,
   type Fid,
   type FileData,
@@ -74,6 +75,8 @@ export class Repairs {
     const { status } = what.object;
     const version = seenVersions(status).find(({ storeId }) => storeId === keep);
     const place = status.places.find(({ storeId }) => storeId === keep);
+    const access = status.access?.find(({ storeId }) => storeId === keep);
+    if (access !== undefined) return this.#keepList(caller, status.fid, access);
     if (version !== undefined) return this.#keepVersion(caller, what, version);
     if (place !== undefined && place !== status.places[0]) return this.#keepPlace(caller, what, place);
     if (place === undefined && keep !== this.#placeOfKeeper(what)) throw noSuchVersion(status.fid);
@@ -122,11 +125,22 @@ export class Repairs {
     }));
   }
 
+  /** A list set anew by somebody who has seen all of them is the only one. */
+  async #keepList(caller: Caller, fid: Fid, { list }: AccessVersion): Promise<void> {
+    await this.#submitRecord(caller, { fid }, ({ make, seen }) => ({
+      op: 'setacl',
+      ...make(seen(fid)),
+      fid,
+      list,
+    }));
+  }
+
   /** Versions become files of their own, some at a time; all else stays as it is seen. */
   async #keepAll(caller: Caller, what: Undecided): Promise<void> {
     const { cache, volume } = this.#drafting.world;
-    const { object, name } = what;
+    const { object, name, kinds } = what;
     const { fid, parent } = object.status;
+    if (kinds.includes('protection')) throw oneList(fid);
     const siblings = parent === null ? [] : siblingsBeside(cache, object, name ?? '');
     const some = siblings.slice(0, atomicVersions);
     const holds: (() => void)[] = [];
@@ -179,7 +193,7 @@ export class Repairs {
 
   async #submitRecord(
     caller: Caller,
-    { fid }: VnodeStatus,
+    { fid }: Pick<VnodeStatus, 'fid'>,
     record: (draft: Draft) => Mutation,
   ): Promise<void> {
     await this.#drafting.submit(fid, caller, (draft) => [record(draft)]);
@@ -198,6 +212,11 @@ function unlessUnreachable(error: unknown): undefined {
 
 function nothingToDecide(fid: Fid): Failure {
   return new Failure('not-found', 'venus.repair', 'there is no conflict: nothing is to be decided', { fid });
+}
+
+function oneList(fid: Fid): Failure {
+  const what = 'a directory has one access list: keep one of them, or set another';
+  return new Failure('invalid', 'venus.repair', what, { fid });
 }
 
 function noSuchVersion(fid: Fid): Failure {

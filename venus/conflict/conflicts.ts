@@ -1,5 +1,6 @@
 /** All that a person has to decide about, apart from the tree (venus/interface.ts, Conflicts). */
 import { isFailure, volumeOf, type ConflictKind, type Fid, type Result } from '../../vice/interface/index.js';
+import type { AccessGuard } from '../access/access-guard.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Repairs, Undecided } from '../change/repairs.js';
 import type { Caller, ConflictReport, Conflicts, Decision } from '../interface.js';
@@ -15,6 +16,7 @@ const pageObjects = 100;
 export interface ConflictsWorld {
   readonly cache: ObjectCache;
   readonly fetcher: Fetcher;
+  readonly guard: AccessGuard;
   readonly repairs: Repairs;
   readonly root: () => Fid;
   readonly volumes: () => readonly Volume[];
@@ -30,19 +32,24 @@ export class KnownConflicts implements Conflicts {
     this.#world = world;
   }
 
-  async *list(_caller: Caller): AsyncGenerator<readonly ConflictReport[]> {
+  async *list(caller: Caller): AsyncGenerator<readonly ConflictReport[]> {
     for (const volume of this.#world.volumes()) {
       const told = new Set<Fid>();
       for await (const fids of this.#candidates(volume)) {
-        const reports = await this.#reports(fids.filter((fid) => !told.has(fid)));
+        const reports = await this.#reports(
+          caller,
+          fids.filter((fid) => !told.has(fid)),
+        );
         for (const fid of fids) told.add(fid);
         if (reports.length > 0) yield reports;
       }
     }
   }
 
-  async of(_caller: Caller, fid: Fid): Promise<readonly ConflictReport[]> {
-    return this.#report(await this.#world.repairs.undecided(fid));
+  async of(caller: Caller, fid: Fid): Promise<readonly ConflictReport[]> {
+    const undecided = await this.#world.repairs.undecided(fid);
+    await this.#world.guard.mayLookAt(caller, undecided.object.status);
+    return this.#report(undecided);
   }
 
   repair(caller: Caller, fid: Fid, decision: Decision): Promise<void> {
@@ -84,13 +91,16 @@ export class KnownConflicts implements Conflicts {
   }
 
   /** Of those that are still in conflict, as far as can be seen from here. */
-  async #reports(fids: readonly Fid[]): Promise<readonly ConflictReport[]> {
-    const { fetcher, repairs } = this.#world;
+  async #reports(caller: Caller, fids: readonly Fid[]): Promise<readonly ConflictReport[]> {
+    const { fetcher, guard, repairs } = this.#world;
     await fetcher.freshen(fids).catch(ifFailed(undefined));
     const reports: ConflictReport[] = [];
     for (const fid of fids) {
       const found = await repairs.undecided(fid).catch(ifFailed(undefined));
-      if (found !== undefined) reports.push(...(await this.#report(found)));
+      if (found === undefined) continue;
+      const isHidden = guard.mayLookAt(caller, found.object.status).then(() => false);
+      if (await isHidden.catch(ifFailed(true))) continue;
+      reports.push(...(await this.#report(found)));
     }
     return reports;
   }

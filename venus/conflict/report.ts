@@ -1,5 +1,11 @@
 /** What is told of an object in conflict: for each kind, what there is to choose from. Pure. */
-import type { Fid, Placement, VnodeStatus } from '../../vice/interface/index.js';
+import {
+  differingLists,
+  type AccessVersion,
+  type Fid,
+  type Placement,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
 import type { ConflictReport, ConflictVersion } from '../interface.js';
 import { siblingFid } from './sibling.js';
 import type { FileData } from '../../vice/interface/index.js';
@@ -42,6 +48,8 @@ function versionsFor(
     }
     case 'place':
       return places.map((each, index) => ofPlace(status, index === 0 ? name : each.name, each));
+    case 'protection':
+      return differingLists(status).map((version) => ofList(status.fid, name, version));
     case 'removal':
       if (data !== null) return [ofContents(fid, name, data)];
       return place === undefined ? [] : [ofPlace(status, name, place)];
@@ -54,6 +62,14 @@ function ofContents(
   { author, host, saved, length, storeId }: FileData,
 ): ConflictVersion {
   return { name, author, host, time: saved, size: length, storeId, fid };
+}
+
+function ofList(
+  fid: Fid,
+  name: string,
+  { author, host, time, storeId, list }: AccessVersion,
+): ConflictVersion {
+  return { name, author, host, time, size: 0, storeId, fid, list };
 }
 
 function ofPlace(

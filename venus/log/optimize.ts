@@ -5,10 +5,11 @@
  *
  *   new record               cancels, of the same object
  *   store                    utimes; store and repair as far as isReplaced allows
- *   utimes, chmod, chown     its own kind
+ *   utimes, chmod, chown,    its own kind
+ *   setacl
  *   setprops                 setprops: what it overrides goes, the rest moves into it (mergeProperties)
  *   remove                   store, utimes, chmod, chown, setprops, repair
- *   rmdir                    utimes, chmod, chown, setprops, repair
+ *   rmdir                    utimes, chmod, chown, setprops, setacl, repair
  *   remove, rmdir            all, itself included, if the log has made the object (identity cancellation)
  *
  * What an attribute record sets is read by no other record, and the last one wins, so whatever lies between
@@ -43,8 +44,9 @@ const voidedBy: Partial<Record<Op, readonly Op[]>> = {
   utimes: ['utimes'],
   chmod: ['chmod'],
   chown: ['chown'],
+  setacl: ['setacl'],
   remove: ['store', 'utimes', 'chmod', 'chown', 'setprops', 'repair'],
-  rmdir: ['utimes', 'chmod', 'chown', 'setprops', 'repair'],
+  rmdir: ['utimes', 'chmod', 'chown', 'setprops', 'setacl', 'repair'],
 };
 
 /** Names that one record may remove (mutationSchema). */

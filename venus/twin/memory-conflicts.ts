@@ -84,6 +84,8 @@ export class MemoryConflicts implements Conflicts {
   #keep(status: VnodeStatus, keep: StoreId): readonly Change[] {
     const { fid, parent, places } = status;
     const name = this.#tree.nameOf(fid);
+    const access = status.access?.find(({ storeId }) => storeId === keep);
+    if (access !== undefined) return [{ op: 'setacl', fid, list: access.list }];
     const versions = status.data === null ? [] : [status.data, ...status.siblings];
     const kept = versions.find(({ storeId }) => storeId === keep);
     if (kept !== undefined) {
@@ -131,6 +133,11 @@ export class MemoryConflicts implements Conflicts {
       ];
     }
     const size = data?.length ?? 0;
+    if (kind === 'protection') {
+      return (status.access ?? []).map(({ author, host, time, storeId, list }) => {
+        return { name, author, host, time, size: 0, storeId, fid, list };
+      });
+    }
     if (kind === 'place')
       return places.map((other, index) => placeSeen(other, index === 0 ? name : other.name, size, fid));
     if (place === undefined) return [];

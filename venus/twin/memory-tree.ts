@@ -119,13 +119,19 @@ export class MemoryTree implements Tree {
     return names === null ? null : `/${names.join('/')}`;
   }
 
-  /** Applies all of `changes` or none; returns the records made of them. @throws Failure of semantics.ts */
-  apply(author: string, time: number, changes: readonly Change[]): readonly Mutation[] {
+  /** Applies all of `changes` or none; returns the records made of them. @throws Failure of semantics.ts, of `check` */
+  apply(
+    author: string,
+    time: number,
+    changes: readonly Change[],
+    check: (record: Mutation) => void,
+  ): readonly Mutation[] {
     const undo: (() => void)[] = [];
     const records: Mutation[] = [];
     try {
       for (const change of changes) {
         const record = this.#stamped(change, author, time);
+        check(record);
         this.#applyOne(record, undo);
         records.push(record);
       }

@@ -6,13 +6,17 @@ import {
   emptyDigest,
   Failure,
   nameFault,
+  right,
   versionsOf,
   type Fid,
   type FileData,
+  type Groups,
   type StoreIdVector,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 import type {
+  Access,
+  AccessList,
   Caller,
   Entry,
   Expectation,
@@ -32,6 +36,7 @@ import type {
   WriteTarget,
 } from '../interface.js';
 import { digestOf } from '../../vice/seam/block-digests.js';
+import { MemoryAccess } from './memory-access.js';
 import { copied, moved, removals, written } from './memory-changes.js';
 import { MemoryConflicts, withVersion, type ApartVersion } from './memory-conflicts.js';
 import { MemoryLeases } from './memory-leases.js';
@@ -39,17 +44,8 @@ import { MemoryLog } from './memory-log.js';
 import { entriesSeen, findSeen, seenByFid, viewOf, type Seen } from './memory-names.js';
 import { MemoryServers } from './memory-servers.js';
 import { MemoryTree, type Change } from './memory-tree.js';
+import { TestOrders, type Operation } from './test-orders.js';
 import { MemoryWriter } from './memory-writer.js';
-
-/**
- * What can be made to fail or to wait. `read` and the two of the Writer are not operations of Venus itself.
- */
-export type Operation =
-  | Exclude<keyof Venus, 'leases' | 'log' | 'state' | 'conflicts'>
-  | 'read'
-  | 'writer.write'
-  | 'writer.close'
-  | `conflicts.${'list' | 'of' | 'repair'}`;
 
 const batchEntries = 100;
 const chunkBytes = 64 * 1024;
@@ -63,6 +59,8 @@ export interface MemoryVenusOptions {
   readonly quota?: number;
   /** Names of servers that can be disconnected from; while all are, changes enter the log. */
   readonly servers?: readonly string[];
+  /** Of access lists. */
+  readonly groups?: Groups;
   /** To begin with the tree of another, as a second gateway of its realm; `venus` is the own VenusId. */
   readonly fork?: { readonly from: MemoryVenus; readonly venus: string };
 }
@@ -75,14 +73,14 @@ export class MemoryVenus implements Venus {
   openWriters = 0;
   openFiles = 0;
   readonly #tree: MemoryTree;
+  readonly #access: MemoryAccess;
   /** By digest. */
   readonly #contents: Map<string, Uint8Array>;
   readonly #wall: () => number;
   readonly #capacity: number;
   readonly #quota: number;
-  readonly #failures = new Map<Operation, Failure>();
+  readonly #orders = new TestOrders();
   readonly #servers: MemoryServers;
-  readonly #befores = new Map<Operation, () => Promise<void>>();
   #apart = 0;
 
   constructor({
@@ -90,12 +88,14 @@ export class MemoryVenus implements Venus {
     capacity = unbounded,
     quota = capacity,
     servers = [],
+    groups = {},
     fork,
   }: MemoryVenusOptions = {}) {
     this.#wall = wall;
     this.#capacity = capacity;
     this.#quota = quota;
     this.#tree = fork === undefined ? new MemoryTree(wall()) : fork.from.#tree.fork(fork.venus);
+    this.#access = new MemoryAccess(this.#tree, groups);
     this.#contents = new Map(fork === undefined ? [] : fork.from.#contents);
     this.#servers = new MemoryServers(servers);
     this.log = new MemoryLog((fid) => this.#tree.pathOf(fid));
@@ -117,27 +117,26 @@ export class MemoryVenus implements Venus {
     this.#tree.put(change(this.#seen(fid, 'alter').status));
   }
 
-  /** Every update that an object has incorporated; null: there is no such object. */
+  /** Every update that an object has incorporated; null: there is none. */
   known(fid: Fid): StoreIdVector | null {
     return this.#tree.status(fid)?.known ?? null;
   }
 
-  /** Where an object is. */
   pathOf(fid: Fid): string | null {
     return this.#tree.pathOf(fid);
   }
 
   /** The next `operation` fails so; a `read` after its first chunk. */
   failNext(operation: Operation, failure: Failure): void {
-    this.#failures.set(operation, failure);
+    this.#orders.failNext(operation, failure);
   }
 
   /** Before the next `operation` goes on, `action` is run and awaited: what another client does meanwhile. */
   beforeNext(operation: Operation, action: () => Promise<void>): void {
-    this.#befores.set(operation, action);
+    this.#orders.beforeNext(operation, action);
   }
 
-  async lookup(_caller: Caller, path: readonly string[]): Promise<Place> {
+  async lookup(caller: Caller, path: readonly string[]): Promise<Place> {
     await this.#enter('lookup');
     const ancestors: Fid[] = [];
     let name = '';
@@ -148,6 +147,7 @@ export class MemoryVenus implements Venus {
         throw failure('not-directory', 'lookup', name);
       const fault = nameFault(asked);
       if (fault !== undefined) throw failure('invalid', 'lookup', `the name ${fault}`);
+      this.#access.require(caller, at, right.lookup);
       ancestors.push(at);
       const seen = findSeen(this.#tree, at, asked);
       name = seen?.name ?? asked;
@@ -157,15 +157,17 @@ export class MemoryVenus implements Venus {
     return { parent: ancestors.at(-1) ?? null, name, object, ancestors };
   }
 
-  async status(_caller: Caller, fid: Fid): Promise<ObjectStatus> {
+  async status(caller: Caller, fid: Fid): Promise<ObjectStatus> {
     await this.#enter('status');
+    this.#access.mayLookAt(caller, this.#seen(fid, 'status').status);
     return this.#view(fid, 'status');
   }
 
-  async *list(_caller: Caller, directory: Fid): AsyncIterable<readonly Entry[]> {
+  async *list(caller: Caller, directory: Fid): AsyncIterable<readonly Entry[]> {
     await this.#enter('list');
     const { kind } = this.#seen(directory, 'list').status;
     if (kind !== 'directory') throw failure('not-directory', 'list', 'it is no directory');
+    this.#access.require(caller, directory, right.lookup);
     const names = this.#tree.entries(directory);
     for (let start = 0; start < names.length; start += batchEntries) {
       yield names
@@ -174,12 +176,13 @@ export class MemoryVenus implements Venus {
     }
   }
 
-  async open(_caller: Caller, fid: Fid): Promise<OpenFile> {
+  async open(caller: Caller, fid: Fid): Promise<OpenFile> {
     await this.#enter('open');
     const status = this.#view(fid, 'open');
     if (status.kind === 'directory') throw failure('is-directory', 'open', 'it is a directory');
     if (status.kind === 'symlink') throw failure('invalid', 'open', 'it is a symbolic link');
     const { status: object, sibling } = this.#seen(fid, 'open');
+    this.#access.mayRead(caller, object);
     const contents = this.#bytesOf(sibling ?? object.data);
     this.openFiles += 1;
     let closed = false;
@@ -250,6 +253,7 @@ export class MemoryVenus implements Venus {
   async copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
     await this.#enter('copy');
     const original = this.#seen(source, 'copy');
+    this.#access.mayRead(caller, original.status);
     const target = findSeen(this.#tree, to.parent, to.name);
     this.#expect(options.expect, target, 'copy');
     if (target !== undefined && !options.replace) throw failure('exists', 'copy', 'the name is taken');
@@ -277,6 +281,18 @@ export class MemoryVenus implements Venus {
     this.#mustBeWhole(fid, 'setProperties');
     this.#apply(caller, [{ op: 'setprops', fid, set, remove }]);
     return this.#view(fid, 'setProperties');
+  }
+
+  async access(caller: Caller, fid: Fid): Promise<Access> {
+    await this.#enter('access');
+    const { status } = this.#seen(fid, 'access');
+    this.#access.mayLookAt(caller, status);
+    return this.#access.access(caller, status);
+  }
+
+  async setAccess(caller: Caller, fid: Fid, list: AccessList | null): Promise<void> {
+    await this.#enter('setAccess');
+    this.#apply(caller, [{ op: 'setacl', fid, list }]);
   }
 
   async space(): Promise<Space> {
@@ -328,8 +344,7 @@ export class MemoryVenus implements Venus {
   }
 
   async *#read(contents: Uint8Array, start: number, end: number): AsyncIterable<Uint8Array> {
-    const failing = this.#failures.get('read');
-    this.#failures.delete('read');
+    const failing = this.#orders.failing('read');
     await this.#enter('read');
     for (let at = start; at < end; at += chunkBytes) {
       yield contents.subarray(at, Math.min(end, at + chunkBytes));
@@ -338,7 +353,7 @@ export class MemoryVenus implements Venus {
   }
 
   #apply(caller: Caller, changes: readonly Change[]): void {
-    const records = this.#tree.apply(caller.user, this.#wall(), changes);
+    const records = this.#tree.apply(caller.user, this.#wall(), changes, this.#access.checking());
     if (this.#servers.isLogging) this.log.add('root', records);
   }
 
@@ -348,7 +363,6 @@ export class MemoryVenus implements Venus {
     if (version !== expectation.version) throw failure('changed', operation, 'it is another version by now');
   }
 
-  /** Nothing of a version beside a file can be set. */
   #mustBeWhole(fid: Fid, operation: string): void {
     if (fid.includes('@')) throw failure('access-denied', operation, 'it is a version in conflict', fid);
   }
@@ -376,13 +390,8 @@ export class MemoryVenus implements Venus {
     return versions.reduce((sum, { length }) => sum + length, 0);
   }
 
-  async #enter(operation: Operation): Promise<void> {
-    const action = this.#befores.get(operation);
-    this.#befores.delete(operation);
-    await action?.();
-    const failing = this.#failures.get(operation);
-    this.#failures.delete(operation);
-    if (failing !== undefined) throw failing;
+  #enter(operation: Operation): Promise<void> {
+    return this.#orders.enter(operation);
   }
 }
 

@@ -61,6 +61,12 @@ export class Fetcher {
     return this.#found(fid);
   }
 
+  /** Whether `fresh` would answer from the cache. */
+  isFresh(fid: Fid): boolean {
+    const cached = this.#world.cache.get(fid);
+    return cached !== undefined && this.#isUsable(this.#world.volume(fid), cached);
+  }
+
   /** As `fresh`, for many objects of one volume in few calls; those that still exist are cached and valid then. */
   async freshen(fids: readonly Fid[]): Promise<void> {
     const [first] = fids;

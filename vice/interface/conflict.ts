@@ -4,6 +4,7 @@
  * Nothing is ever hidden: every version of a file is a file in the listing, every object has a name.
  */
 import { hash } from 'node:crypto';
+import { differingLists } from './access.js';
 import { isRemoved } from './merge.js';
 import { isWithin, type StoreId } from './store-id.js';
 import { limits, type FileData, type VnodeStatus } from './vnode.js';
@@ -13,8 +14,9 @@ import { limits, type FileData, type VnodeStatus } from './vnode.js';
  * - `name`: two new objects were given one name apart (name/name); this one bears another name meanwhile.
  * - `removal`: somebody removed it without knowing of an update that survives (remove/update).
  * - `place`: it was moved to several places apart, or into itself by two moves (interfering renames).
+ * - `protection`: its access list was set apart to different ones (update/update); the stricter holds meanwhile.
  */
-export type ConflictKind = 'versions' | 'name' | 'removal' | 'place';
+export type ConflictKind = 'versions' | 'name' | 'removal' | 'place' | 'protection';
 
 /** The conflicts of an object that bears `name` (null: the root), in this order. */
 export function conflictsOf(status: VnodeStatus, name: string | null): readonly ConflictKind[] {
@@ -26,6 +28,7 @@ export function conflictsOf(status: VnodeStatus, name: string | null): readonly 
   if (place !== undefined && (place.isBroken || status.places.some((other) => !isSamePlace(place, other)))) {
     kinds.push('place');
   }
+  if (differingLists(status).length > 1) kinds.push('protection');
   return kinds;
 }
 

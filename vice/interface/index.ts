@@ -1,12 +1,16 @@
 /** The contract that both sides speak: everything in this folder, and nothing of anybody else's. */
+export * from './access-list.js';
+export * from './access.js';
 export * from './codec.js';
 export * from './conflict.js';
 export * from './credential.js';
+export type { Effect, Tree } from './effect.js';
 export * from './failure.js';
 export * from './fid.js';
 export * from './merge.js';
 export * from './mutation.js';
 export * from './names-digest.js';
+export * from './needed-rights.js';
 export * from './realm.js';
 export * from './rpc.js';
 export * from './semantics.js';

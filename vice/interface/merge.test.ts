@@ -24,6 +24,7 @@ import {
   statusSchema,
   venusOf,
   versionsOf,
+  type AccessList,
   type Fid,
   type FileData,
   type Mutation,
@@ -69,6 +70,8 @@ interface Twin {
   /** Versions that were replaced, and places. */
   readonly replaced: Updates;
   readonly left: Updates;
+  /** Access lists that were replaced. */
+  readonly unset: Updates;
   readonly vouched: Votes;
   readonly givenUp: Votes;
   /** What the authors of removals had seen. */
@@ -97,6 +100,7 @@ function joined(a: Twin, b: Twin): Twin {
     applied: a.applied | b.applied,
     replaced: a.replaced | b.replaced,
     left: a.left | b.left,
+    unset: a.unset | b.unset,
     vouched: joinedVotes(a.vouched, b.vouched),
     givenUp: joinedVotes(a.givenUp, b.givenUp),
     covered: a.covered | b.covered,
@@ -185,7 +189,16 @@ function made(kind: VnodeKind): Replica {
   const object = effect.changed.find((changed) => changed.fid === fid);
   if (object === undefined) throw new Error('nothing was made');
   const votes = { vouched: nothing, givenUp: nothing };
-  const twin = { applied: 1, replaced: 0, left: 0, ...votes, covered: 0, removals: 0, takenBack: 0 };
+  const twin = {
+    applied: 1,
+    replaced: 0,
+    left: 0,
+    unset: 0,
+    ...votes,
+    covered: 0,
+    removals: 0,
+    takenBack: 0,
+  };
   const beginning = { status: object, twin };
   beginnings.set(kind, beginning);
   return beginning;
@@ -337,7 +350,8 @@ class History {
     if (place === undefined || status.parent === null) throw new Error('it is nowhere');
     const seen = versionsSeen(status);
     const chosen = (): StoreId[] => seen.filter(() => dice.roll(2) === 0).map(({ mark }) => mark);
-    switch (dice.roll(status.kind === 'file' ? 10 : 5)) {
+    const choices = { file: 10, directory: 7, symlink: 5 }[status.kind];
+    switch (dice.roll(choices)) {
       case 0:
         return removal(status, status.parent, place.name);
       case 1: {
@@ -351,6 +365,7 @@ class History {
         return attributeChange(at(attributes, dice.roll(attributes.length)), number, dice.roll(3) === 0);
       case 5:
       case 6: {
+        if (status.kind === 'directory') return { op: 'setacl', fid, list: listOf(dice.roll(3)) };
         const dismiss = chosen();
         if (seen.length < 2) return store(number, [], dice);
         // Something must be left.
@@ -392,6 +407,8 @@ class History {
         const beside = this.#bitsOf(record.beside ?? []);
         return { ...twin, applied, takenBack, replaced: twin.replaced | (versions & seen & ~beside) };
       }
+      case 'setacl':
+        return { ...twin, applied, unset: twin.unset | (this.lists(twin) & seen) };
       case 'rename':
         return { ...twin, applied, takenBack, left: twin.left | (places & seen) };
       case 'remove':
@@ -444,6 +461,12 @@ class History {
     return { versions: twin.applied & ~twin.replaced & versions, places: twin.applied & ~twin.left & places };
   }
 
+  lists(twin: Twin): Updates {
+    let lists = 0;
+    for (const { record, bit } of this.updates.values()) if (record.op === 'setacl') lists |= bit;
+    return twin.applied & ~twin.unset & lists;
+  }
+
   #bitsOf(storeIds: readonly StoreId[]): Updates {
     return storeIds.reduce((bits, storeId) => bits | (this.updates.get(storeId)?.bit ?? 0), 0);
   }
@@ -469,6 +492,9 @@ class History {
     mustBe(this.#bitsOf(all.map(({ storeId }) => storeId)), versions, 'MG-2: versions');
     mustBe(placed.length, bitsIn(places).length, 'MG-2: number of places');
     mustBe(this.#bitsOf(placed.map(({ storeId }) => storeId)), places, 'MG-2: places');
+    const lists = (status.access ?? []).map(({ storeId }) => storeId);
+    mustBe(lists.length, bitsIn(this.lists(twin)).length, 'AC-2: number of lists');
+    mustBe(this.#bitsOf(lists), this.lists(twin), 'AC-2: lists');
     const seen = seenIn(twin, versions);
     mustBe(
       this.#bitsOf(versionsSeen(status).map(({ storeId }) => storeId)),
@@ -628,6 +654,10 @@ function store(number: number, beside: readonly StoreId[], dice: Dice): Bare {
   const contents = { length: 1, digest: `${number}`.padStart(64, '0'), modified: 1000 + number };
   const saved = dice.roll(3) === 0 ? 0 : number;
   return { op: 'store', fid, ...contents, saved, ...(beside.length > 0 && { beside }) };
+}
+
+function listOf(number: number): AccessList | null {
+  return number === 0 ? null : { positive: { ann: number }, negative: {} };
 }
 
 function removal(status: VnodeStatus, parent: Fid, name: string): Bare {

@@ -53,6 +53,7 @@ export function mergeStatus(a: VnodeStatus, b: VnodeStatus): VnodeStatus {
     gone: unionOf(a.gone, b.gone),
     revived: unionOf(a.revived, b.revived),
     created: Math.min(a.created, b.created),
+    ...mergedLists(a, b),
     ...mergedAttributes(a, b),
   };
   return arranged(merged, versions, places);
@@ -128,6 +129,18 @@ function remaining<T extends { readonly storeId: StoreId }>(
   return kept;
 }
 
+/** Lists that were set apart hold both (access.ts, AC-2). */
+function mergedLists(a: VnodeStatus, b: VnodeStatus): Pick<VnodeStatus, 'access'> {
+  if (a.access === undefined && b.access === undefined) return {};
+  const lists = remaining(a.access ?? [], b.access ?? [], a.known, b.known, (one) => one);
+  return { access: byStoreId(lists) };
+}
+
+/** In an order that is the same everywhere. */
+export function byStoreId<T extends { readonly storeId: StoreId }>(items: readonly T[]): readonly T[] {
+  return [...items].sort((one, other) => compareStoreIds(one.storeId, other.storeId));
+}
+
 /** A circle that somebody has found stays broken. What was accepted where it is replicas may have apart. */
 function joinedPlace(one: Placement, other: Placement): Placement {
   const place = one.parent >= other.parent ? one : other;
@@ -172,7 +185,8 @@ export function isSameStatus(a: VnodeStatus, b: VnodeStatus): boolean {
       (one, other) => one.storeId === other.storeId && one.rank === other.rank,
     ) &&
     isSameList(versionsOf(a), versionsOf(b), isSameVersion) &&
-    isSameList(a.places, b.places, isSamePlace)
+    isSameList(a.places, b.places, isSamePlace) &&
+    isSameList(a.access ?? [], b.access ?? [], (one, other) => one.storeId === other.storeId)
   );
 }
 

@@ -5,6 +5,7 @@
  * A record names the updates that its author had seen of each object (`base`). With it a server certifies
  * (vice/volume/certify.ts): a file must have known nothing else, a directory may have (names are then checked).
  */
+import type { AccessList } from './access-list.js';
 import type { Fid, VolumeId } from './fid.js';
 import type { StoreId, StoreIdVector } from './store-id.js';
 
@@ -133,6 +134,13 @@ export interface SetPropertiesRecord extends RecordCommon {
   readonly remove: readonly string[];
 }
 
+/** Gives a directory an access list of its own, or (null) takes it away (Coda: SetACL, which cannot be logged). */
+export interface SetAccessRecord extends RecordCommon {
+  readonly op: 'setacl';
+  readonly fid: Fid;
+  readonly list: AccessList | null;
+}
+
 export type Mutation =
   | CreateRecord
   | MakeDirRecord
@@ -145,6 +153,7 @@ export type Mutation =
   | ChmodRecord
   | ChownRecord
   | SetPropertiesRecord
+  | SetAccessRecord
   | RepairRecord;
 
 /** Every object that `record` reads or changes, the created or removed one included. */
@@ -165,7 +174,7 @@ export function fidsOf(record: Mutation): readonly Fid[] {
     case 'chmod':
     case 'chown':
     case 'setprops':
-      return [record.fid];
+    case 'setacl':
     case 'repair':
       return [record.fid];
   }

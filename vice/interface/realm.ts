@@ -2,6 +2,7 @@
  * Where things are: which servers a realm has and which of them hold which volume (Coda's VLDB and VRDB in one
  * versioned document). One server publishes it, every server keeps a copy, clients cache it.
  */
+import type { Groups } from './access.js';
 import type { Fid, VolumeId } from './fid.js';
 
 export interface ServerEntry {
@@ -35,6 +36,8 @@ export interface RealmDocument {
   readonly volumes: readonly VolumeEntry[];
   /** The volume whose root directory is the realm's root. */
   readonly rootVolume: VolumeId;
+  /** Groups of access lists: name -> users and groups. Absent: there are none. */
+  readonly groups?: Groups | undefined;
 }
 
 /** The volume entry of `id`, if the realm has it. */

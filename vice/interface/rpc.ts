@@ -6,6 +6,7 @@
  * GetAttr is `status`, ValidateVols is `watch`, Reintegrate (and every connected update) is `mutate`.
  */
 import { z } from 'zod';
+import { allRights } from './access.js';
 import { failureKinds } from './failure.js';
 import { parseFid, volumeId, type Fid, type VolumeId } from './fid.js';
 import type { Mutation, UpdateSet } from './mutation.js';
@@ -13,7 +14,7 @@ import { parseStoreId, type StoreId } from './store-id.js';
 import { limits, type VnodeStatus } from './vnode.js';
 
 /** Raised when a peer of the old version could not make sense of the new one. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 const fid = z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined);
 const volume = z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined);
@@ -31,6 +32,9 @@ const host = z.string().max(64);
 /** More than any one replica takes from a store: replicas that merge come to more. */
 const alternativesMost = 100 * limits.alternatives;
 const storeIds = z.array(storeId).max(alternativesMost);
+
+const accessEntries = z.record(user, count.max(allRights));
+const accessList = z.strictObject({ positive: accessEntries, negative: accessEntries });
 
 const common = {
   storeId,
@@ -77,6 +81,7 @@ export const mutationSchema: z.ZodType<Mutation> = z.discriminatedUnion('op', [
     set: z.record(text, text),
     remove: z.array(text).max(1000),
   }),
+  z.strictObject({ op: z.literal('setacl'), ...common, fid, list: accessList.nullable() }),
   z.strictObject({
     op: z.literal('repair'),
     ...common,
@@ -97,6 +102,14 @@ const fileData = z.strictObject({
   saved: z.number(),
   vouched: counts.optional(),
   givenUp: counts.optional(),
+});
+
+const accessVersion = z.strictObject({
+  storeId,
+  list: accessList.nullable(),
+  time: z.number(),
+  author: user,
+  host,
 });
 
 const setter = z.strictObject({ storeId, rank: count });
@@ -126,6 +139,7 @@ export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
   places: z.array(place).max(alternativesMost),
   gone: counts,
   revived: counts,
+  access: z.array(accessVersion).max(alternativesMost).optional(),
   names: z.string().max(16),
   target: z.string().nullable(),
   created: z.number(),
@@ -167,6 +181,7 @@ const realmDocument = z.strictObject({
     }),
   ),
   rootVolume: volume,
+  groups: z.record(user, z.array(user).max(10_000)).optional(),
 });
 export const realmDocumentSchema = realmDocument;
 

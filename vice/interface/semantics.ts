@@ -8,13 +8,13 @@
  *
  * Not here: version vectors (each side counts its own way), rights, quota and certification (vice/volume).
  */
-import { attributesSet, contents, isReserved } from './attributes.js';
+import { attributesSet, contents } from './attributes.js';
+import { applyAccess, applyAttributes } from './attribute-effect.js';
+import { baseOf, changedOnly, existing, failure, touched, type Effect, type Tree } from './effect.js';
 import { Failure } from './failure.js';
 import { rootFid, volumeOf, type Fid } from './fid.js';
 import { arranged, isRemoved } from './merge.js';
 import type {
-  ChmodRecord,
-  ChownRecord,
   CreateRecord,
   MakeDirRecord,
   Mutation,
@@ -22,44 +22,13 @@ import type {
   RemoveRecord,
   RenameRecord,
   RepairRecord,
-  SetPropertiesRecord,
   StoreRecord,
   SymlinkRecord,
-  UtimesRecord,
 } from './mutation.js';
 import { noNames, toggledName } from './names-digest.js';
 import { counterOf, isWithin, knows, unionOf, withStoreId, type StoreIdVector } from './store-id.js';
 import { isGivenUp, repaired, versionsOf } from './versions.js';
-import {
-  emptyDigest,
-  limits,
-  nameFault,
-  type DirectoryEntry,
-  type FileData,
-  type Placement,
-  type VnodeStatus,
-} from './vnode.js';
-
-/** A readable tree: one volume replica inside a transaction, or a cached view. Reads never wait. */
-export interface Tree {
-  status(fid: Fid): VnodeStatus | undefined;
-  /** An object that was removed, as far as that is remembered (replicas do). */
-  tombstone?(fid: Fid): VnodeStatus | undefined;
-  entry(directory: Fid, name: string): DirectoryEntry | undefined;
-  isEmpty(directory: Fid): boolean;
-}
-
-/** What applying one record changes. Statuses carry the record's StoreId but still their old vector. */
-export interface Effect {
-  /** New or changed objects. */
-  readonly changed: readonly VnodeStatus[];
-  /** Removed objects, with the removing record's StoreId: what a tombstone must remember. */
-  readonly removed: readonly VnodeStatus[];
-  readonly unbound: readonly { readonly directory: Fid; readonly name: string }[];
-  readonly bound: readonly { readonly directory: Fid; readonly entry: DirectoryEntry }[];
-}
-
-const operation = 'semantics.apply';
+import { emptyDigest, limits, nameFault, type FileData, type Placement, type VnodeStatus } from './vnode.js';
 
 /**
  * The effect of `record` on `tree`.
@@ -86,6 +55,8 @@ export function applyRecord(tree: Tree, record: Mutation): Effect {
     case 'chown':
     case 'setprops':
       return applyAttributes(tree, record);
+    case 'setacl':
+      return applyAccess(tree, record);
   }
 }
 
@@ -222,42 +193,6 @@ function applyRepair(tree: Tree, record: RepairRecord): Effect {
   return changedOnly(arranged(accepted, versions, [place, ...unseen]));
 }
 
-function applyAttributes(
-  tree: Tree,
-  record: UtimesRecord | ChmodRecord | ChownRecord | SetPropertiesRecord,
-): Effect {
-  const object = touched(existing(tree, record, record.fid), record);
-  const { won, setters } = attributesSet(object, record, attributesOf(record));
-  const after = { ...object, setters };
-  switch (record.op) {
-    case 'utimes': {
-      const modified = won.has('modified') ? record.modified : object.modified;
-      return changedOnly(arranged({ ...after, modified }, versionsOf(object), object.places));
-    }
-    case 'chmod':
-      return changedOnly({ ...after, ...(won.has('mode') && { mode: record.mode & 0o7777 }) });
-    case 'chown':
-      return changedOnly({ ...after, ...(won.has('owner') && { owner: record.owner }) });
-    case 'setprops': {
-      const properties = new Map(Object.entries(object.properties));
-      for (const name of record.remove) if (won.has(name)) properties.delete(name);
-      for (const [name, value] of Object.entries(record.set)) if (won.has(name)) properties.set(name, value);
-      if (propertyBytes(properties) > limits.propertyBytes) throw failure('too-large', object.fid);
-      return changedOnly({ ...after, properties: Object.fromEntries(properties) });
-    }
-  }
-}
-
-/** What `record` sets. @throws Failure invalid when a property is called as an attribute */
-function attributesOf(
-  record: UtimesRecord | ChmodRecord | ChownRecord | SetPropertiesRecord,
-): readonly string[] {
-  if (record.op !== 'setprops') return [{ utimes: 'modified', chmod: 'mode', chown: 'owner' }[record.op]];
-  const names = [...record.remove, ...Object.keys(record.set)];
-  if (names.some(isReserved)) throw failure('invalid', record.fid);
-  return names;
-}
-
 /** A directory must not become its own descendant (invariant I6: the tree is acyclic). */
 function mustNotLoop(tree: Tree, directory: Fid, newParent: Fid): void {
   let ancestor: Fid | null = newParent;
@@ -268,19 +203,6 @@ function mustNotLoop(tree: Tree, directory: Fid, newParent: Fid): void {
     if (status === undefined) throw failure('not-found', ancestor);
     ancestor = status.parent;
   }
-}
-
-function touched(status: VnodeStatus, record: Mutation): VnodeStatus {
-  const known = withStoreId(status.known, record.storeId);
-  let rank = 0;
-  for (const venus in known) rank += known[venus] ?? 0;
-  return {
-    ...status,
-    storeId: record.storeId,
-    rank: Math.max(rank, (status.rank ?? 0) + 1),
-    known,
-    author: record.author,
-  };
 }
 
 /** The time of the last change of a name, as any attribute: of changes made apart the same one everywhere. */
@@ -305,12 +227,6 @@ function revivedBy(status: VnodeStatus, seen: StoreIdVector): VnodeStatus {
   return { ...status, revived: unionOf(status.revived, status.gone) };
 }
 
-function changedOnly(status: VnodeStatus): Effect {
-  return isRemoved(status)
-    ? { changed: [], removed: [status], unbound: [], bound: [] }
-    : { changed: [status], removed: [], unbound: [], bound: [] };
-}
-
 function placement(record: Mutation, parent: Fid, name: string): Placement {
   const { storeId, time, author, host } = record;
   return { parent, name, storeId, time, author, host, isBroken: false };
@@ -329,17 +245,6 @@ function marksOf(object: VnodeStatus): StoreIdVector {
   for (const { storeId } of object.places) marks = withStoreId(marks, storeId);
   for (const { mark, vouched = {} } of versionsOf(object)) marks = unionOf(withStoreId(marks, mark), vouched);
   return marks;
-}
-
-function baseOf(record: Mutation, fid: Fid): StoreIdVector {
-  return record.base[fid] ?? {};
-}
-
-/** The object; a settled record also finds one that was removed. */
-function existing(tree: Tree, record: Mutation, fid: Fid): VnodeStatus {
-  const status = tree.status(fid) ?? (record.settled === true ? tree.tombstone?.(fid) : undefined);
-  if (status === undefined) throw failure('not-found', fid);
-  return status;
 }
 
 /** The directory; where a settled record needs it alive (to put something into it), it is again. */
@@ -364,27 +269,6 @@ function mustBeFree(tree: Tree, record: Mutation, directory: Fid, name: string):
 
 function mustBeName(name: string, directory: Fid): void {
   const fault = nameFault(name);
-  if (fault !== undefined) throw new Failure('invalid', operation, `the name ${fault}`, { fid: directory });
-}
-
-function propertyBytes(properties: ReadonlyMap<string, string>): number {
-  let bytes = 0;
-  for (const [name, value] of properties) bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
-  return bytes;
-}
-
-const sentences: Partial<Record<Failure['kind'], string>> = {
-  'not-found': 'the object is gone or bears another name',
-  exists: 'the name is taken',
-  'not-directory': 'it is no directory',
-  'is-directory': 'it is a directory',
-  'not-empty': 'the directory is not empty',
-  loop: 'a directory cannot move into itself',
-  'cross-volume': 'both names must be in one volume',
-  'too-large': 'a limit of the realm is exceeded',
-  invalid: 'the record makes no sense here',
-};
-
-function failure(kind: Failure['kind'], fid: Fid): Failure {
-  return new Failure(kind, operation, sentences[kind] ?? 'the record makes no sense here', { fid });
+  if (fault !== undefined)
+    throw new Failure('invalid', 'semantics.apply', `the name ${fault}`, { fid: directory });
 }

@@ -1,4 +1,5 @@
 /** What a server keeps of one object beside its contents, and what a client caches of it. */
+import type { AccessVersion } from './access-list.js';
 import type { Fid } from './fid.js';
 import type { StoreId, StoreIdVector } from './store-id.js';
 import type { VersionVector } from './version-vector.js';
@@ -85,6 +86,8 @@ export interface VnodeStatus {
   readonly gone: StoreIdVector;
   /** The part of `gone` that was taken back. */
   readonly revived: StoreIdVector;
+  /** Of a directory: the list that was set, or those that were set apart (access.ts); absent: nobody has set any. */
+  readonly access?: readonly AccessVersion[] | undefined;
   /** Of a directory: digest of the names in it (names-digest.ts); of others ''. */
   readonly names: string;
   /** Of a symbolic link: its text. */
@@ -129,6 +132,8 @@ export const limits = {
   depth: 256,
   /** Versions or places of one object; more are refused at replay and kept by the gateway. */
   alternatives: 100,
+  /** Entries of an access list. */
+  accessEntries: 64,
   /** Records in one mutate call. */
   batchRecords: 100,
   /** Bytes of one file that travel inside a mutate call instead of beside it. */

@@ -1,9 +1,8 @@
 /**
  * What a session may do. Every server checks every call and every record for itself.
  *
- * Today a gateway acts for any user whose name it gives, as it has checked the user's password; access
- * lists per directory (rlidwka) will be asked in `checkRecord`, which is why it is called for every record
- * of every batch.
+ * A gateway acts for any user whose name it gives, as it has checked the user's password. What that user may do is
+ * asked of the access lists inside the transaction that applies the record (vice/interface/needed-rights.ts).
  */
 import { calls, Failure, type CallName, type Mutation, type Peer, type Role } from '../interface/index.js';
 
@@ -24,8 +23,8 @@ export function checkRecord(peer: Peer, record: Mutation): void {
 }
 
 /**
- * Container bytes: every gateway and server of the realm reads them; which user may read which is the
- * gateway's to check until access lists are here.
+ * Container bytes: every gateway and server of the realm reads them; which user may read which the gateway
+ * checks (venus/access), as it has the one copy for all of its users.
  * @throws Failure access-denied
  */
 export function checkDownload(peer: Peer): void {

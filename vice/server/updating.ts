@@ -26,9 +26,10 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
     try {
       await bringContents(context, session, replica, argument, releases);
       const { records, watermark, cop2 } = argument;
+      const { groups } = context.location.current;
       // The COP2 messages of earlier updates share a flush with this one.
       const [mutated] = await Promise.all([
-        replica.mutate({ records, watermark }, { session: session.id }),
+        replica.mutate({ records, watermark }, { session: session.id, groups }),
         takeCop2(context, replica, cop2),
       ]);
       release(context, session, argument, mutated.outcome);

@@ -18,7 +18,7 @@ export function bucketOf(fid: Fid): string {
 /** Of everything in which replicas must agree. What follows from other objects (names) is left out. */
 export function stateDigest(status: VnodeStatus): bigint {
   const { fid, kind, vv, storeId, rank = 0, known, places, gone, revived } = status;
-  const { mode, owner, modified, target, properties, setters } = status;
+  const { mode, owner, modified, target, properties, setters, access = [] } = status;
   const versions = versionsOf(status).map(({ storeId: id, digest, vouched = {}, givenUp = {} }) => {
     return [id, digest, inOrder(vouched), inOrder(givenUp)];
   });
@@ -26,7 +26,8 @@ export function stateDigest(status: VnodeStatus): bigint {
   const set = inOrder(setters).map(([name, setter]) => [name, setter.storeId, setter.rank]);
   const vectors = [vv, known, gone, revived].map(inOrder);
   const state = [fid, kind, storeId, rank, vectors, versions, placed];
-  const attributes = [mode, owner, modified, target, inOrder(properties), set];
+  const lists = access.map(({ storeId: id }) => id);
+  const attributes = [mode, owner, modified, target, inOrder(properties), set, lists];
   return shortHash(JSON.stringify([state, attributes]));
 }
 

@@ -37,7 +37,7 @@ const step = fc.record({
   what: fc.constantFrom('act', 'act', 'act', 'act', 'act', 'act', 'look', 'merge', 'merge some'),
   op: fc.constantFrom(
     ...(['create', 'mkdir', 'remove', 'rename', 'rename', 'rename', 'store', 'store', 'repair'] as const),
-    ...(['chmod', 'setprops'] as const),
+    ...(['chmod', 'setprops', 'setacl'] as const),
   ),
   who: fc.nat(1),
   at: fc.nat(2),
@@ -97,6 +97,10 @@ class Author {
     if (op === 'create' || op === 'mkdir') {
       const fid = makeFid(volume, (this.#counter += 1), this.#venus);
       return this.#based({ ...common, op, parent, name, fid, mode: 0o644 });
+    }
+    if (op === 'setacl') {
+      const list = three % 3 === 0 ? null : { positive: { x: (three % 64) + 64 }, negative: {} };
+      return this.#based({ ...common, op, fid: parent, list });
     }
     if (object === undefined || object.parent === null) return undefined;
     const { fid, kind, data } = object;
@@ -272,7 +276,7 @@ t.test(
     );
     // Circles are rare among random moves: few runs need not meet one (replica.test.ts makes them on purpose).
     const rare = runs.numRuns < 400 ? [] : ['circle'];
-    for (const kind of ['versions', 'removal', 'place', 'removed', 'revived', ...rare]) {
+    for (const kind of ['versions', 'removal', 'place', 'protection', 'removed', 'revived', ...rare]) {
       t.ok((met.get(kind) ?? 0) > 0, `${met.get(kind) ?? 0} times: ${kind}`);
     }
   },

@@ -4,13 +4,16 @@ import {
   emptyDigest,
   Failure,
   fidsOf,
+  identityOf,
   increment,
   isFailure,
   knows,
+  RightsCheck,
   venusOf,
   versionsOf,
   type Effect,
   type Fid,
+  type Groups,
   type Mutation,
   type Result,
   type StoreRecord,
@@ -39,6 +42,7 @@ export interface BatchContext {
   readonly replica: string;
   /** Lengths of the contents that the batch names and that are here, by digest. */
   readonly lengths: ReadonlyMap<string, number>;
+  readonly groups?: Groups | undefined;
 }
 
 export interface AppliedBatch {
@@ -55,6 +59,10 @@ export function applyBatch(
 ): AppliedBatch {
   const venus = mustBeOneVenus(records);
   const look: Look = (fid) => transaction.object(fid);
+  const rights = new RightsCheck(
+    (fid) => look(fid)?.status,
+    (user) => identityOf(user, context.groups),
+  );
   const touched = new Set<Fid>();
   const ahead = new Set<Fid>();
   const storeIds: Mutation['storeId'][] = [];
@@ -66,12 +74,17 @@ export function applyBatch(
         const held = look(fid);
         if (held !== undefined && isAhead(record, held)) ahead.add(fid);
       }
-      if (transaction.updates.isMarkedApplied(record.storeId)) continue;
+      if (transaction.updates.isMarkedApplied(record.storeId)) {
+        rights.passed(record);
+        continue;
+      }
       if (isHere(record, look, transaction)) {
+        rights.passed(record);
         countOnce(transaction, record, context.replica);
         continue;
       }
       mustCertify(record, look);
+      rights.check(record);
       if (record.op === 'store') mustHaveContents(record, context.lengths);
       const effect = applyRecord(transaction, record);
       mustHaveOldContents(transaction, record, effect);

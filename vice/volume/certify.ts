@@ -14,6 +14,7 @@
  *   store                       contents: conflict. attributes, name: applied     not-found
  *   utimes chmod chown          applied: the last one wins, for this attribute    not-found
  *   setprops                    applied: the last one wins, for each property     not-found
+ *   setacl                      applied: both hold (vice/interface/access.ts)     not-found
  *
  * A settled record (its author was answered by his gateway's log) is only ever stale: it is merged with what others did
  * (vice/interface/semantics.ts).

@@ -9,6 +9,7 @@ import {
   isRemoved,
   isSameStatus,
   mergeStatus,
+  mustBeList,
   nameFault,
   rootFid,
   versionsOf,
@@ -86,11 +87,16 @@ export function contentsNeeded(status: VnodeStatus): readonly FileData[] {
 }
 
 /** Never trust a peer: what no correct replica would say is refused whole. */
-function mustBeSound({ fid, kind, data, places, siblings }: VnodeStatus, volume: VolumeId): void {
+function mustBeSound(
+  { fid, kind, data, places, siblings, access = [] }: VnodeStatus,
+  volume: VolumeId,
+): void {
   mustBeIn(volume, [fid, ...places.map(({ parent }) => parent)]);
   if ((places.length === 0) !== (fid === rootFid(volume))) throw invalid(fid, 'only the root has no place');
   if ((data === null) === (kind === 'file')) throw invalid(fid, 'exactly files have contents');
   if (data === null && siblings.length > 0) throw invalid(fid, 'exactly files have versions');
+  if (access.length > 0 && kind !== 'directory') throw invalid(fid, 'only directories have access lists');
+  for (const { list } of access) if (list !== null) mustBeList(list, fid);
   for (const { name } of places) {
     const fault = nameFault(name);
     if (fault !== undefined) throw invalid(fid, `a name ${fault}`);

@@ -141,7 +141,7 @@ class StoredReplica implements Replica {
     const releases = digests.map((digest) => this.#references.hold(digest));
     try {
       const lengths = await this.#lengths(digests);
-      const context = { volume: this.volume, replica: this.id, lengths };
+      const context = { volume: this.volume, replica: this.id, lengths, groups: speaker.groups };
       const { result, stamp } = await this.#change(speaker, (transaction) => {
         const applied = applyBatch(transaction, argument, context);
         for (const storeId of this.#expired(applied)) transaction.updates.forgetCop2(storeId);

@@ -8,7 +8,7 @@
  *   VR-3  Every living object has exactly one name, in the directory that is its parent; the root has none.
  *   VR-4  What an object is said to know (`known`) it has incorporated.
  */
-import type { Argument, Fid, Result, UpdateSet, VnodeStatus, VolumeId } from '../interface/index.js';
+import type { Argument, Fid, Groups, Result, UpdateSet, VnodeStatus, VolumeId } from '../interface/index.js';
 
 export interface Replica {
   readonly volume: VolumeId;
@@ -83,6 +83,8 @@ export type MutateArgument = Pick<Argument<'mutate'>, 'records' | 'watermark'>;
 /** The session that a change came in by: it gets no callback break for it. */
 export interface Speaker {
   readonly session: number;
+  /** Of the realm; what they grant is asked for the author of each record. Absent: there are none. */
+  readonly groups?: Groups | undefined;
 }
 
 export type Mutated = Result<'mutate'>;

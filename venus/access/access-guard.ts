@@ -1,0 +1,101 @@
+/** What callers may do, decided from cached directories (vice/interface/access.ts). */
+import {
+  decidingIn,
+  denied,
+  identityOf,
+  right,
+  rightsIn,
+  RightsCheck,
+  rightsText,
+  type Fid,
+  type Groups,
+  type Identity,
+  type Mutation,
+  type Rights,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
+import type { ObjectCache } from '../cache/object-cache.js';
+import { fileOf } from '../conflict/sibling.js';
+import type { Access, Caller } from '../interface.js';
+import type { Fetcher } from '../volume/fetch.js';
+
+export interface AccessGuardWorld {
+  readonly cache: ObjectCache;
+  readonly fetcher: Fetcher;
+  /** Of the realm as it is now. */
+  readonly groups: () => Groups | undefined;
+}
+
+export class AccessGuard {
+  readonly #world: AccessGuardWorld;
+
+  constructor(world: AccessGuardWorld) {
+    this.#world = world;
+  }
+
+  /** What `caller` may do in `directory`. @throws Failure not-found, unreachable (a directory above it) */
+  async rightsIn({ user }: Caller, directory: Fid): Promise<Rights> {
+    await this.prepare(directory);
+    return rightsIn(this.#look, directory, this.#identify(user)) ?? 0;
+  }
+
+  /** @throws Failure access-denied; as rightsIn */
+  async require(caller: Caller, directory: Fid, needed: Rights): Promise<void> {
+    const missing = needed & ~(await this.rightsIn(caller, directory));
+    if (missing !== 0) throw denied(caller.user, missing, directory);
+  }
+
+  /** Whether `caller` may see that `object` is there, and what it is: what its directory's list says. */
+  mayLookAt(caller: Caller, object: Pick<VnodeStatus, 'fid' | 'parent'>): Promise<void> {
+    // The root of the share everybody sees who may log in; what is in it he may not.
+    return object.parent === null ? Promise.resolve() : this.require(caller, object.parent, right.lookup);
+  }
+
+  /** Whether `caller` may read the contents of a file. */
+  mayRead(caller: Caller, { fid, parent }: Pick<VnodeStatus, 'fid' | 'parent'>): Promise<void> {
+    return this.require(caller, parent ?? fid, right.read);
+  }
+
+  /** What `caller` may do with an object, whose directories are known, and which lists say so. */
+  async access(caller: Caller, { fid, kind, parent }: VnodeStatus): Promise<Access> {
+    const directory = kind === 'directory' ? fid : (parent ?? fid);
+    const rights = await this.rightsIn(caller, directory);
+    const lists = decidingIn(this.#look, directory).flatMap((at) => {
+      return (this.#look(at)?.access ?? []).map(({ list }) => ({ directory: at, list }));
+    });
+    return { rights: rightsText(rights), lists };
+  }
+
+  /** Has the directories above `fid`, and itself, valid in the cache; undefined: they are. */
+  prepare(fid: Fid): Promise<void> | undefined {
+    return this.#areKnown(fileOf(fid)) ? undefined : this.#fetchUp(fileOf(fid));
+  }
+
+  /** For the records of one entry of the log: all directories above are cached. @throws Failure access-denied, stale */
+  check(records: readonly Mutation[]): void {
+    const { cache } = this.#world;
+    const rights = new RightsCheck((fid) => cache.status(fid), this.#identify);
+    for (const record of records) rights.check(record);
+  }
+
+  /** The directories whose lists decide over the objects `fids`: servers must know these, too, to judge. */
+  deciding(fids: readonly Fid[]): readonly Fid[] {
+    return fids.flatMap((fid) => decidingIn(this.#look, fid)).filter((fid) => !fids.includes(fid));
+  }
+
+  readonly #look = (fid: Fid): VnodeStatus | undefined => this.#world.cache.status(fid);
+
+  readonly #identify = (user: string): Identity => identityOf(user, this.#world.groups());
+
+  #areKnown(fid: Fid): boolean {
+    const { cache, fetcher } = this.#world;
+    for (let at: Fid | null = fid; at !== null; at = cache.status(at)?.parent ?? null) {
+      if (!fetcher.isFresh(at)) return false;
+    }
+    return true;
+  }
+
+  async #fetchUp(fid: Fid): Promise<void> {
+    for (let at: Fid | null = fid; at !== null;) at = (await this.#world.fetcher.fresh(at)).status.parent;
+  }
+}
