@@ -1,4 +1,4 @@
-/** What it costs until replicas that were apart are the same again: beside the work that was done, and by their size. */
+/** What it costs until replicas that were apart are the same again: beside the work done, and by their size. */
 import { randomBytes } from 'node:crypto';
 import { until } from '../program.js';
 import { DirectServers } from './direct-servers.js';
@@ -45,8 +45,8 @@ async function besideWork({ officeFolders }: HealingScale): Promise<Table> {
     const bothSides = await office.apart(officeFolders, 'both-sides', last, others);
     return {
       title:
-        `${officeFolders * changesPerFolder} changes on a side while replicas are apart, one after another and without ` +
-        'thinking, and resolution until they are the same, in brackets its share of the work (1993: less than 0.10)',
+        `${officeFolders * changesPerFolder} changes on a side while replicas are apart, one after another and ` +
+        'without thinking, and resolution until they are the same, in brackets its share of the work (1993: less than 0.10)',
       columns: ['work', 'resolution'],
       base: 'work',
       rows: [...besideRows('one side', oneSide), ...besideRows('both sides', bothSides)],
