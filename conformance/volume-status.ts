@@ -8,6 +8,8 @@ const volumeSchema = z.object({
   avsg: z.array(z.string()),
   pendingRecords: z.number(),
   keptRecords: z.number().default(0),
+  /** The links were measured to be slow. */
+  weak: z.boolean().default(false),
   lastError: z.string().nullable().default(null),
 });
 export type VolumeStatus = z.infer<typeof volumeSchema>;

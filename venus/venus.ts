@@ -93,13 +93,17 @@ const logShare = 0.75;
 export async function openVenus(config: VenusConfig, world: VenusWorld): Promise<Venus> {
   const buffer = new WriteBuffer(world.store);
   const identity = await Identity.open(buffer, world.random);
-  const modifyLog = new ModifyLog(buffer);
-  const containers = await ContainerCache.open({
-    containers: world.containers,
-    limitBytes: config.cacheBytes,
-    isNeeded: (digest) => modifyLog.needs(digest),
-    log: world.log,
-  });
+  // The disk lists contents while the log is parsed; until it is, all contents may be needed.
+  let read: ModifyLog | undefined;
+  const [modifyLog, containers] = await Promise.all([
+    ModifyLog.open(buffer, () => sleep(world.clock, 0)).then((log) => (read = log)),
+    ContainerCache.open({
+      containers: world.containers,
+      limitBytes: config.cacheBytes,
+      isNeeded: (digest) => read?.needs(digest) ?? true,
+      log: world.log,
+    }),
+  ]);
   const venus = new CachingClient(config, world, { buffer, identity, modifyLog, containers });
   await venus.started();
   return venus;

@@ -4,8 +4,9 @@ import { realmPaths } from '../../gateway/realm/realm-folder.js';
 import { statusSchema, type GatewayStatus, type VolumeStatus } from '../../gateway/realm/status.js';
 import { until } from '../program.js';
 import { Realm } from '../realm.js';
-import { isConnected, isDrained } from '../volume-status.js';
+import { isDrained } from '../volume-status.js';
 import { drive, type Target } from './generator.js';
+import { processorSecondsOf } from './processor-time.js';
 
 /** Calls that servers were asked for, by server and name. */
 export type Calls = ReadonlyMap<string, ReadonlyMap<string, number>>;
@@ -17,19 +18,25 @@ const drainWithinMs = 300_000;
 
 export class DrivenRealm {
   readonly realm: Realm;
+  /** Processes that stand still, by server. */
+  readonly #frozen = new Map<string, number>();
 
   private constructor(realm: Realm) {
     this.realm = realm;
   }
 
-  static async start(servers: number): Promise<DrivenRealm> {
-    const driven = new DrivenRealm(await Realm.start({ servers }));
+  static async start(servers: number, gateways = 1): Promise<DrivenRealm> {
+    const driven = new DrivenRealm(await Realm.start({ servers, gateways }));
     // What has never been read cannot be changed while no server is reached.
-    await drive(driven.target, { method: 'PROPFIND', paths: ['/'], connections: 1 });
+    for (const { url } of driven.realm.ready.gateways) {
+      await drive({ ...driven.target, url }, { method: 'PROPFIND', paths: ['/'], connections: 1 });
+    }
     return driven;
   }
 
   stop(): Promise<void> {
+    // What stands still cannot end in order.
+    this.letBack(this.serverNames);
     return this.realm.stop();
   }
 
@@ -43,15 +50,15 @@ export class DrivenRealm {
     return gateway.name;
   }
 
-  async gatewayStatus(): Promise<GatewayStatus> {
-    const status = statusSchema.parse(await this.#ask('GET', '/status'));
+  async gatewayStatus(name = this.#gateway): Promise<GatewayStatus> {
+    const status = statusSchema.parse(await this.#ask('GET', '/status', undefined, name));
     const [gateway] = status.gateways;
-    if (gateway === undefined) throw new Error(`${this.#gateway} does not answer`);
+    if (gateway === undefined) throw new Error(`${name} does not answer`);
     return gateway;
   }
 
-  async volume(): Promise<VolumeStatus> {
-    const [volume] = (await this.gatewayStatus()).volumes;
+  async volume(gateway = this.#gateway): Promise<VolumeStatus> {
+    const [volume] = (await this.gatewayStatus(gateway)).volumes;
     if (volume === undefined) throw new Error('a realm has a volume');
     return volume;
   }
@@ -61,25 +68,51 @@ export class DrivenRealm {
     return this.realm.kill(this.#gateway);
   }
 
-  /** All servers, really: their processes end. */
-  async stopServers(): Promise<void> {
-    await this.#orderServers('stop');
-    await this.#until('the loss of all servers to be noticed', ({ avsg }) => avsg.length === 0);
+  /** All servers, or those of `names`, really: their processes end. */
+  async stopServers(names: readonly string[] = this.serverNames): Promise<void> {
+    await this.#orderServers('stop', names);
+    for (const { name } of this.realm.ready.gateways) {
+      await this.#until('the loss of servers to be noticed', lacks(names), name);
+    }
   }
 
-  async startServers(): Promise<void> {
-    await this.#orderServers('start');
+  async startServers(names: readonly string[] = this.serverNames): Promise<void> {
+    await this.#orderServers('start', names);
   }
 
-  /** `coda disconnect`. */
-  async disconnect(): Promise<void> {
-    await this.#ask('POST', '/disconnect', { servers: [] });
-    await this.#until('the disconnection', ({ avsg }) => avsg.length === 0);
+  /**
+   * Cuts servers off: their processes stand still (SIGSTOP), so that nothing passes and what they know stays warm, as
+   * behind a network that is broken.
+   */
+  async cutOff(names: readonly string[]): Promise<void> {
+    for (const name of names) this.#frozen.set(name, await this.realm.kill(name, 'SIGSTOP'));
+    for (const { name } of this.realm.ready.gateways) {
+      await this.#until('the loss of servers to be noticed', lacks(names), name);
+    }
+  }
+
+  /** Lets servers that were cut off go on. */
+  letBack(names: readonly string[]): void {
+    for (const name of names) {
+      const pid = this.#frozen.get(name);
+      if (pid !== undefined) process.kill(pid, 'SIGCONT');
+      this.#frozen.delete(name);
+    }
+  }
+
+  get serverNames(): readonly string[] {
+    return this.realm.ready.servers.map(({ name }) => name);
+  }
+
+  /** `coda disconnect`, of one gateway. */
+  async disconnect(gateway = this.#gateway): Promise<void> {
+    await this.#ask('POST', '/disconnect', { servers: [] }, gateway);
+    await this.#until('the disconnection', lacks(this.serverNames), gateway);
   }
 
   /** `coda reconnect`. */
-  async reconnect(): Promise<void> {
-    await this.#ask('POST', '/reconnect', { servers: [] });
+  async reconnect(gateway = this.#gateway): Promise<void> {
+    await this.#ask('POST', '/reconnect', { servers: [] }, gateway);
   }
 
   /** `coda write-disconnected` and `coda write-through`. */
@@ -87,9 +120,10 @@ export class DrivenRealm {
     await this.#ask('POST', '/volume-mode', { volume: null, mode });
   }
 
-  /** Waits until every server is reached. */
-  async connected(): Promise<void> {
-    await this.#until('all servers to be reached', isConnected, reconnectWithinMs);
+  /** Waits until every server is reached, or those of `names` alone. */
+  async connected(gateway = this.#gateway, names = this.serverNames): Promise<void> {
+    const is = ({ avsg }: VolumeStatus): boolean => [...avsg].sort().join() === [...names].sort().join();
+    await this.#until(`${names.join()} to be reached`, is, gateway);
   }
 
   /**
@@ -101,20 +135,20 @@ export class DrivenRealm {
       look(volume);
       return isDrained(volume);
     };
-    await this.#until('the log to be empty', isDone, drainWithinMs);
+    await this.#until('the log to be empty', isDone, this.#gateway, drainWithinMs);
     const { keptRecords, lastError } = await this.volume();
     if (keptRecords > 0) throw new Error(`${keptRecords} records were refused: ${lastError ?? 'no reason'}`);
   }
 
   /** Waits until servers are asked nothing any more: COP2 messages and resolution come a moment later. */
-  async quiet(): Promise<Calls> {
-    let before = await this.calls();
+  async quiet(names = this.serverNames): Promise<Calls> {
+    let before: Calls | undefined;
     return until(
       'the servers to be left alone',
       reconnectWithinMs,
       async () => {
-        const now = await this.calls();
-        const isQuiet = total(now) === total(before);
+        const now = await this.calls(names);
+        const isQuiet = before !== undefined && total(now) === total(before);
         before = now;
         return isQuiet ? now : undefined;
       },
@@ -123,30 +157,49 @@ export class DrivenRealm {
   }
 
   /** From each server's /metrics. */
-  async calls(): Promise<Calls> {
+  async calls(names = this.serverNames): Promise<Calls> {
     const calls = new Map<string, ReadonlyMap<string, number>>();
     for (const { name, url } of this.realm.ready.servers) {
+      if (!names.includes(name)) continue;
       const reply = await fetch(new URL('/metrics', url));
       calls.set(name, callsIn(await reply.text()));
     }
     return calls;
   }
 
-  async #orderServers(order: 'stop' | 'start'): Promise<void> {
-    const { servers } = this.realm.ready;
+  /** Processor seconds that each server's process has used since it began. */
+  async processorSeconds(): Promise<ReadonlyMap<string, number>> {
+    const { servers } = statusSchema.parse(await callControlDoor(this.realm.data, 'GET', '/status'));
+    const used = new Map<string, number>();
+    for (const { name, pid } of servers) if (pid !== null) used.set(name, await processorSecondsOf(pid));
+    return used;
+  }
+
+  async #orderServers(order: 'stop' | 'start', names: readonly string[]): Promise<void> {
     await Promise.all(
-      servers.map(({ name }) => callControlDoor(this.realm.data, 'POST', `/servers/${name}/${order}`)),
+      names.map((name) => callControlDoor(this.realm.data, 'POST', `/servers/${name}/${order}`)),
     );
   }
 
-  #ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
-    return callControlDoor(realmPaths(this.realm.data).gateway(this.#gateway), method, path, body);
+  #ask(method: 'GET' | 'POST', path: string, body?: unknown, gateway = this.#gateway): Promise<unknown> {
+    return callControlDoor(realmPaths(this.realm.data).gateway(gateway), method, path, body);
   }
 
-  async #until(what: string, is: (volume: VolumeStatus) => boolean, ms = reconnectWithinMs): Promise<void> {
-    const question = async (): Promise<true | undefined> => (is(await this.volume()) ? true : undefined);
+  async #until(
+    what: string,
+    is: (volume: VolumeStatus) => boolean,
+    gateway: string,
+    ms = reconnectWithinMs,
+  ): Promise<void> {
+    const question = async (): Promise<true | undefined> => {
+      return is(await this.volume(gateway)) ? true : undefined;
+    };
     await until(what, ms, question, askEveryMs);
   }
+}
+
+function lacks(names: readonly string[]): (volume: VolumeStatus) => boolean {
+  return ({ avsg }) => !avsg.some((name) => names.includes(name));
 }
 
 /** What `after` counts more than `before`, by server and name. */

@@ -1,5 +1,6 @@
 /** What is measured: the workloads, how each is prepared, and how its figure is told. */
 import type { DisconnectionScale } from './disconnection.js';
+import type { HealingScale } from './healing.js';
 import { drive, fill, makeFolder, names, perSecond } from './generator.js';
 import type { Running } from './peers.js';
 
@@ -13,6 +14,7 @@ export interface Scale {
   readonly manyNames: number;
   readonly files: number;
   readonly disconnection: DisconnectionScale;
+  readonly healing: HealingScale;
 }
 
 export const full: Scale = {
@@ -24,6 +26,7 @@ export const full: Scale = {
   manyNames: 10_000,
   files: 1_000,
   disconnection: { latencyFiles: 500, smallFiles: 5_000, folders: 5_000, largeFiles: 10 },
+  healing: { officeFolders: 40, volumeObjects: [10_000, 100_000] },
 };
 
 export const quick: Scale = {
@@ -35,6 +38,7 @@ export const quick: Scale = {
   manyNames: 1_000,
   files: 200,
   disconnection: { latencyFiles: 100, smallFiles: 500, folders: 500, largeFiles: 2 },
+  healing: { officeFolders: 8, volumeObjects: [1_000, 4_000] },
 };
 
 export interface Workload {

@@ -2,6 +2,7 @@
  * A network of its own for the servers (a namespace of the kernel's), tied to this machine's by one cable
  * (a veth pair) that can be pulled out at the servers' end. Then packets vanish, and nobody is told.
  */
+import { readFile } from 'node:fs/promises';
 import { run, skipWithout } from '../program.js';
 
 /** Of the 198.18.0.0/15 that is kept for tests of networks (RFC 2544); another one for each process. */
@@ -63,12 +64,29 @@ export class SeparateNetwork {
     await ip('-n', this.#name, 'link', 'set', this.#far, 'up');
   }
 
+  /** Makes the cable slow: so many bits a second to the servers and from them, and a short queue before it. */
+  async slowDown(there: string, back: string): Promise<void> {
+    const shaped = (rate: string): string[] => ['root', 'tbf', 'rate', rate, 'burst', '4kb', 'limit', '8kb'];
+    await tc('qdisc', 'replace', 'dev', this.#near, ...shaped(there));
+    await tc('-n', this.#name, 'qdisc', 'replace', 'dev', this.#far, ...shaped(back));
+  }
+
+  /** Bytes that have gone through the cable to the servers, headers included. */
+  async sent(): Promise<number> {
+    return Number(await readFile(`/sys/class/net/${this.#near}/statistics/tx_bytes`, 'utf8'));
+  }
+
   /** With everything in it; the processes must have ended. */
   async remove(): Promise<void> {
     // By itself the cable would stay as long as the kernel has packets to send in there.
     await run('ip', ['link', 'delete', this.#near]);
     await ip('netns', 'delete', this.#name);
   }
+}
+
+async function tc(...args: readonly string[]): Promise<void> {
+  const { code, output } = await run('tc', args);
+  if (code !== 0) throw new Error(`tc ${args.join(' ')} failed: ${output}`);
 }
 
 async function ip(...args: readonly string[]): Promise<void> {

@@ -6,6 +6,7 @@ import { WriteBuffer } from '../store/write-buffer.js';
 import { storedRecordSchema } from './earlier-record.js';
 import { ModifyLog } from './modify-log.js';
 
+const pause = async (): Promise<void> => undefined;
 const volume = '7f000001' as VolumeId;
 const fid = '7f000001.2.00000000000000aa';
 const common = { time: 17, author: 'ann', base: { [fid]: {} }, fid };
@@ -25,7 +26,7 @@ t.test('records of an earlier version', async (t) => {
   };
   buffer.put('l/0000000000000001', seal(entry));
   buffer.put('k/0000000000000002', seal({ entry: { ...entry, sequence: 2 }, reason: 'quota' }));
-  const log = new ModifyLog(buffer);
+  const log = await ModifyLog.open(buffer, pause);
   const records = [
     { ...chmod, host: '' },
     { ...store, host: '', saved: 17 },

@@ -62,6 +62,8 @@ const entryRow = z.strictObject({
   offered: z.boolean().default(true),
 });
 const keptRow = z.strictObject({ entry: entryRow, reason: z.string() });
+/** Records parsed in one turn of the event loop: some milliseconds. */
+const turnRecords = 64;
 const nothing: Pending = { records: 0, bytes: 0, local: 0 };
 
 export class ModifyLog implements LogView {
@@ -75,19 +77,28 @@ export class ModifyLog implements LogView {
   readonly #byFid = new Map<Fid, Set<number>>();
   #next = 1;
 
-  constructor(buffer: WriteBuffer) {
+  private constructor(buffer: WriteBuffer) {
     this.#buffer = buffer;
-    for (const { value } of buffer.scan('l/')) {
-      const entry = entryRow.parse(unseal(value));
-      this.#index(entry);
-      this.#next = entry.sequence + 1;
-    }
-    for (const { value } of buffer.scan('k/')) {
-      const kept = keptRow.parse(unseal(value));
-      this.#kept.set(kept.entry.sequence, kept);
-      this.#count(kept.entry, 1);
-      this.#next = Math.max(this.#next, kept.entry.sequence + 1);
-    }
+  }
+
+  /**
+   * The log as it is in `buffer`. It may be long, and others have the event loop at each `pause`.
+   * @throws Failure damaged
+   */
+  static async open(buffer: WriteBuffer, pause: () => Promise<void>): Promise<ModifyLog> {
+    const log = new ModifyLog(buffer);
+    let parsed = 0;
+    const parse = async <T>(prefix: string, row: z.ZodType<T>, take: (row: T) => LogEntry): Promise<void> => {
+      for (const { value } of buffer.walk(prefix)) {
+        parsed += take(row.parse(unseal(value))).records.length;
+        if (parsed < turnRecords) continue;
+        parsed = 0;
+        await pause();
+      }
+    };
+    await parse('l/', entryRow, (entry) => log.#restore(entry));
+    await parse('k/', keptRow, (kept) => log.#restoreKept(kept));
+    return log;
   }
 
   get size(): number {
@@ -224,6 +235,19 @@ export class ModifyLog implements LogView {
   /** Whether an entry still needs these contents: then they stay in the cache (ML-3). */
   needs(digest: string): boolean {
     return this.#contents.has(digest);
+  }
+
+  #restore(entry: LogEntry): LogEntry {
+    this.#index(entry);
+    this.#next = entry.sequence + 1;
+    return entry;
+  }
+
+  #restoreKept(kept: KeptEntry): LogEntry {
+    this.#kept.set(kept.entry.sequence, kept);
+    this.#count(kept.entry, 1);
+    this.#next = Math.max(this.#next, kept.entry.sequence + 1);
+    return kept.entry;
   }
 
   #index(entry: LogEntry): void {

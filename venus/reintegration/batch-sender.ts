@@ -8,6 +8,13 @@ import type { Transfer } from './staging.js';
 
 /** With a body still on its way the server waits for its end before it answers. */
 const callMs = { plain: 10_000, withTransfer: 60_000 };
+/**
+ * Bytes a second that a link carries at least: what is in a call takes its time. A server that is gone is noticed by
+ * its silence, long before.
+ */
+const slowestRate = 4 * 1024;
+/** What a record takes in a call, about. */
+const recordBytes = 400;
 
 /** So often contents are brought for one batch before its failure is one. */
 const attemptsMost = 3;
@@ -90,7 +97,9 @@ export class BatchSender {
       });
     }
     const named = Object.keys(argument.transfers).length > 0;
-    const timeoutMs = named ? callMs.withTransfer : callMs.plain;
+    const bytes = bytesIn(argument);
+    const timeoutMs = (named ? callMs.withTransfer : callMs.plain) + (bytes * 1000) / slowestRate;
+    if (member.server.weak) await this.#world.gate?.turn(bytes);
     try {
       return await member.server.call('mutate', argument, { timeoutMs, signal: given.signal });
     } catch (error) {
@@ -100,7 +109,10 @@ export class BatchSender {
     }
   }
 
-  /** Small contents travel inside the call; others are brought before it, or are on their way already. */
+  /**
+   * Small contents travel inside the call, but on a weak link, where a fetch would have to wait for all of it (CS-3);
+   * others are brought before it, or are on their way already.
+   */
   async #contents(
     volume: Volume,
     member: Member,
@@ -115,7 +127,7 @@ export class BatchSender {
     for (const entry of batch) {
       for (const record of entry.records) {
         if (record.op !== 'store' || record.length === 0 || !containers.has(record.digest)) continue;
-        if (record.length <= limits.inlineBytes) {
+        if (record.length <= limits.inlineBytes && !member.server.weak) {
           const body = await containers.small(record.digest, record.length);
           if (body !== undefined) inline[record.digest] = body;
           continue;
@@ -135,6 +147,10 @@ export class BatchSender {
     const transfers = await this.#contentsSender.bring(volume.id, member.server, wanted);
     return { inline, transfers: { ...transfers, ...named }, tails, brought: wanted.size };
   }
+}
+
+function bytesIn({ records, inline }: Argument<'mutate'>): number {
+  return Object.values(inline).reduce((sum, body) => sum + body.length, records.length * recordBytes);
 }
 
 /** Whether a mutation failed for want of contents, or because other bytes were there in their place. */

@@ -135,7 +135,7 @@ t.test('a batch is bounded in records and in bytes, and never empty', (t) => {
     saved: 0,
   };
   const bodies = Array.from({ length: 99 }, (_, index) => entry(index, [store]));
-  t.equal(nextBatch(bodies).length, Math.floor((4 * 1024 * 1024) / 60_000));
+  t.equal(nextBatch(bodies).length, Math.floor((512 * 1024) / 60_000));
   const large = Array.from({ length: 9 }, (_, index) => entry(index, [{ ...store, length: 5_000_000 }]));
   t.equal(nextBatch(large).length, 3, 'contents that go before the call');
   t.end();

@@ -11,8 +11,11 @@ import {
 } from '../../vice/interface/index.js';
 import { bytesOf, type LogEntry } from '../log/modify-log.js';
 
-/** Content bytes that travel inside one call, and that are brought before it: nothing of a batch is applied earlier. */
-const inlineBound = 4 * 1024 * 1024;
+/**
+ * Content bytes that travel inside one call, and that are brought before it: nothing of a batch is applied earlier. A
+ * link of which nothing is known may be weak, and until a call is answered it says nothing (link-meter.ts).
+ */
+const inlineBound = 512 * 1024;
 const broughtBound = 16 * 1024 * 1024;
 
 /** The first entries of `waiting` that fit into one call; always at least one. */

@@ -56,7 +56,7 @@ class Gateway {
     const buffer = new WriteBuffer(new MemoryStore({}));
     const identity = await Identity.open(buffer, seededRandom(1));
     const cache = new ObjectCache(buffer);
-    const modifyLog = new ModifyLog(buffer);
+    const modifyLog = await ModifyLog.open(buffer, () => sleep(clock, 0));
     const log = silentLog;
     const containers = await ContainerCache.open({
       containers: new MemoryContainers(),

@@ -105,8 +105,8 @@ t.test('at any moment an entry either waits, and it is known until when, or it m
   }
 });
 
-t.test('the log is bounded: early for contents, last for removals and repairs', (t) => {
-  const log = new ModifyLog(new WriteBuffer(new MemoryStore({})));
+t.test('the log is bounded: early for contents, last for removals and repairs', async (t) => {
+  const log = await ModifyLog.open(new WriteBuffer(new MemoryStore({})), async () => undefined);
   const bounds = new LogBounds({ records: 10, bytes: 100 }, log);
   for (let counter = 1; counter <= 9; counter += 1) log.append(volume, [store(counter, fid(counter))], true);
   bounds.checkContents(volume, 10);
@@ -119,7 +119,6 @@ t.test('the log is bounded: early for contents, last for removals and repairs', 
   bounds.check(volume, [{ op: 'repair', ...common(11), fid: fid(8), dismiss: [], accept: null }]);
   log.append(volume, [remove(11, 'x')], true);
   t.throws(() => bounds.check(volume, [remove(12, 'y')]), /changes with \d+ bytes wait/);
-  t.end();
 });
 
 t.test('the meter says how far the replay is and how fast it goes', async (t) => {

@@ -9,6 +9,8 @@ import { observed, strongAbove, unknownQuality, type LinkQuality } from './link-
 const sampleMs = 2000;
 /** A call with so many bytes says how slow a link is. */
 const callBytes = 256 * 1024;
+/** So does one with half of it that took longer than a server works at that: a batch of small files, say. */
+const longCall = { bytes: 128 * 1024, ms: 5000 } as const;
 
 export class LinkMeter {
   readonly #clock: Clock;
@@ -81,7 +83,8 @@ export class LinkMeter {
     if (this.#open > 0) return;
     // The server's own work is in it: only many bytes make that small.
     const isSlow = bytes * 1000 < strongAbove * milliseconds;
-    if (bytes === 0 || bytes >= callBytes || !isSlow) this.#observe(bytes, milliseconds);
+    const tells = bytes >= callBytes || (bytes >= longCall.bytes && milliseconds >= longCall.ms);
+    if (bytes === 0 || tells || !isSlow) this.#observe(bytes, milliseconds);
   }
 
   #begin(): TransferWatch {

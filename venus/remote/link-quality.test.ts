@@ -217,6 +217,10 @@ t.test('calls: many bytes tell, few tell only that the link is fast', async (t) 
   t.same(network.turns, [true]);
   for (let count = 0; count < 7; count += 1) meter.answered(60_000, 10);
   t.same(network.turns, [true, false]);
+  for (let count = 0; count < 9; count += 1) meter.answered(200_000, 4_900);
+  t.same(network.turns, [true, false], 'nor do some that a busy server may have had for so long');
+  for (let count = 0; count < 3; count += 1) meter.answered(200_000, 20_000);
+  t.same(network.turns, [true, false, true], 'no server has them for so long');
   meter.answered(0, 30);
   t.equal(meter.quality.latency, 30);
 });

@@ -12,6 +12,7 @@ import { WriteBuffer } from './write-buffer.js';
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const text = (value: Uint8Array | undefined): string | undefined =>
   value === undefined ? undefined : Buffer.from(value).toString();
+const pause = async (): Promise<void> => undefined;
 const volume = volumeId('7f000001');
 if (volume === undefined) throw new Error('bad volume id');
 
@@ -41,6 +42,23 @@ t.test('writes are read back at once, and are one transaction per turn', async (
     [...buffer.scan('a/', 1)].map(({ key }) => key),
     ['a/0'],
   );
+});
+
+t.test('a walk meets every row once, also those that are written while it goes on', async (t) => {
+  const key = (index: number): string => `a/${index.toString().padStart(3, '0')}`;
+  const buffer = new WriteBuffer(new MemoryStore({}));
+  for (let index = 0; index < 200; index += 1) buffer.put(key(index), bytes('first'));
+  buffer.put('b', bytes('another prefix'));
+  await buffer.flush();
+  for (let index = 0; index < 200; index += 3) buffer.remove(key(index));
+  const seen: string[] = [];
+  for (const row of buffer.walk('a/')) {
+    seen.push(row.key);
+    if (seen.length === 10) buffer.put(key(150), bytes('again'));
+    if (row.key === key(50)) await buffer.flush();
+  }
+  const left = Array.from({ length: 200 }, (_, index) => index).filter((at) => at % 3 !== 0 || at === 150);
+  t.same(seen, left.map(key), 'each row once, in order, whatever is buffered');
 });
 
 t.test(
@@ -88,7 +106,7 @@ t.test('the log after a crash is what was flushed, in order, and knows what cont
   const clock = new SimulatedClock();
   const store = new MemoryStore({ clock, flushMs: 5 });
   const buffer = new WriteBuffer(store);
-  const log = new ModifyLog(buffer);
+  const log = await ModifyLog.open(buffer, pause);
   const record = (counter: number): Mutation => ({
     op: 'store',
     storeId: `00000000000000aa:${counter}` as Mutation['storeId'],
@@ -113,7 +131,7 @@ t.test('the log after a crash is what was flushed, in order, and knows what cont
   await clock.advance(20);
   log.append(volume, [record(3)], true);
   const crashed = store.crash();
-  const after = new ModifyLog(new WriteBuffer(crashed));
+  const after = await ModifyLog.open(new WriteBuffer(crashed), pause);
   t.same(
     [...after.of(volume)].map(({ records }) => records[0]?.storeId),
     ['00000000000000aa:2'],
@@ -135,7 +153,7 @@ t.test('the log after a crash is what was flushed, in order, and knows what cont
   const flushed = after.durable();
   await clock.advance(20);
   await flushed;
-  const third = new ModifyLog(new WriteBuffer(crashed.reopen()));
+  const third = await ModifyLog.open(new WriteBuffer(crashed.reopen()), pause);
   t.same(
     third.kept().map(({ reason }) => reason),
     ['somebody else was faster'],

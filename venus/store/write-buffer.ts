@@ -5,9 +5,18 @@
  * WB-1  `flush` resolves when everything written before the call is on the disk.
  * WB-2  Writes reach the disk in order. A transaction that failed (disk full) is tried again with the next one.
  */
+import { compareKeys } from '../../vice/seam/ordered-map.js';
 import { endOf, type RangeOptions, type Store } from '../../vice/seam/store.js';
 
 type Batch = Map<string, Uint8Array | null>;
+
+interface Row {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** Rows that a walk reads at once. */
+const pageRows = 32;
 
 export class WriteBuffer {
   readonly #store: Store;
@@ -40,27 +49,18 @@ export class WriteBuffer {
   }
 
   /** All keys that start with `prefix` and their values, in order, buffered writes included. */
-  *scan(prefix: string, limit?: number): Generator<{ readonly key: string; readonly value: Uint8Array }> {
-    const buffered = new Map<string, Uint8Array | null>();
-    for (const batch of [...this.#running, this.#open]) {
-      for (const [key, value] of batch) if (key.startsWith(prefix)) buffered.set(key, value);
-    }
-    const options: RangeOptions = { start: prefix, end: endOf(prefix) };
-    if (buffered.size === 0) {
-      yield* this.#store.range(limit === undefined ? options : { ...options, limit });
-      return;
-    }
-    const rows = new Map<string, Uint8Array>();
-    for (const { key, value } of this.#store.range(options)) rows.set(key, value);
-    for (const [key, value] of buffered) {
-      if (value === null) rows.delete(key);
-      else rows.set(key, value);
-    }
-    let left = limit ?? Infinity;
-    for (const key of [...rows.keys()].sort()) {
-      if ((left -= 1) < 0) return;
-      const value = rows.get(key);
-      if (value !== undefined) yield { key, value };
+  *scan(prefix: string, limit?: number): Generator<Row> {
+    yield* this.#range({ start: prefix, end: endOf(prefix), ...(limit !== undefined && { limit }) });
+  }
+
+  /** The same for what may be long: read a page at a time, so that others may run and write between two rows. */
+  *walk(prefix: string): Generator<Row> {
+    const end = endOf(prefix);
+    for (let start: string | undefined = prefix; start !== undefined;) {
+      const page: readonly Row[] = [...this.#range({ start, end, limit: pageRows })];
+      yield* page;
+      const last = page[pageRows - 1];
+      start = last && `${last.key}\0`;
     }
   }
 
@@ -72,6 +72,33 @@ export class WriteBuffer {
   async close(): Promise<void> {
     await this.flush().catch(() => undefined);
     await this.#store.close();
+  }
+
+  *#range({ start, end, limit = Infinity }: RangeOptions): Generator<Row> {
+    const buffered = new Map<string, Uint8Array | null>();
+    for (const batch of [...this.#running, this.#open]) {
+      for (const [key, value] of batch) {
+        if (compareKeys(start, key) <= 0 && compareKeys(key, end) < 0) buffered.set(key, value);
+      }
+    }
+    // Each buffered removal may take one of them away.
+    const stored = this.#store.range({ start, end, limit: limit + buffered.size });
+    if (buffered.size === 0) {
+      yield* stored;
+      return;
+    }
+    const rows = new Map<string, Uint8Array>();
+    for (const { key, value } of stored) rows.set(key, value);
+    for (const [key, value] of buffered) {
+      if (value === null) rows.delete(key);
+      else rows.set(key, value);
+    }
+    let left = limit;
+    for (const key of [...rows.keys()].sort(compareKeys)) {
+      if ((left -= 1) < 0) return;
+      const value = rows.get(key);
+      if (value !== undefined) yield { key, value };
+    }
   }
 
   #write(key: string, value: Uint8Array | null): void {
