@@ -63,6 +63,11 @@ export interface Conflict {
 export interface ConflictVersion {
   /** Under which it is seen in its directory. */
   readonly name: string;
+  /**
+   * Where it is seen, or where this update put the object (`place`), in names from the realm's root; null when that
+   * cannot be named (its directory was removed, or cannot be asked for).
+   */
+  readonly path: readonly string[] | null;
   readonly author: string;
   readonly host: string;
   /** Milliseconds since 1970. */

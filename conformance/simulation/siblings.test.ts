@@ -218,6 +218,44 @@ t.test('what is shown first is removed by who saw it; a version that he did not 
   await sees(t, stage, {}, 'the last one goes with its name');
 });
 
+t.test('moved to two places apart: each is told by its path, and either can be kept', async (t) => {
+  const stage = await stageOf(18);
+  const { realm, g1, g2 } = stage;
+  await realm.finish(makeDirectory(g1, 'e'));
+  await realm.finish(put(g1, 'plan', 'the plan'));
+  for (const venus of [g1, g2]) {
+    for (const name of ['', 'd', 'e']) await realm.finish(list(venus, name));
+    await realm.finish(get(venus, 'plan'));
+  }
+  await stage.cut('g1');
+  await realm.finish(rename(g1, 'plan', 'd/plan'));
+  await realm.clock.advance(1000);
+  await realm.finish(rename(g2, 'plan', 'e/plan'));
+  await stage.heal('g1');
+  const placed = async (venus: Venus): Promise<ConflictReport | undefined> =>
+    (await reports(stage, venus)).find(({ kind }) => kind === 'place');
+  for (const venus of [g1, g2]) {
+    const report = await placed(venus);
+    t.same(report?.path, ['e', 'plan'], 'it is where it was moved last');
+    t.same(
+      report?.versions.map(({ path, host }) => [path?.join('/'), host]),
+      [
+        ['e/plan', 'g2'],
+        ['d/plan', 'g1'],
+      ],
+    );
+  }
+  const report = await placed(g2);
+  const [, other] = report?.versions ?? [];
+  if (report === undefined || other === undefined) throw new Error('it was moved to two places');
+  await realm.finish(g2.conflicts.repair(caller, report.fid, { keep: other.storeId }));
+  await stage.settle();
+  for (const venus of [g1, g2]) {
+    t.equal(await realm.finish(get(venus, 'd/plan')), 'the plan');
+    t.equal(await placed(venus), undefined);
+  }
+});
+
 t.test('a gateway sees at once that its new file has no name of its own', async (t) => {
   const stage = await stageOf(17);
   const { realm, g1, g2 } = stage;

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
-import { unionOf, type VenusId } from '../../vice/interface/index.js';
+import { unionOf, type StoreId, type VenusId } from '../../vice/interface/index.js';
 import type { Caller, Fid } from '../../venus/interface.js';
 import { MemoryVenus } from '../../venus/twin/memory-venus.js';
 import type { ConflictOf } from '../realm/conflict-report.js';
@@ -138,7 +138,11 @@ t.test('a file with three versions: listed, compared, merged', async (t) => {
         { name: 'plan.txt', author: 'ann', host: 'memory', time: start + 1, size: 39 },
         { name: carols, author: 'carol', host: 'g3', time, size: 32 },
         { name: bobs, author: 'bob', host: 'g2', time: time - hour, size: 48 },
-      ].map((version, index) => ({ ...version, storeId: told[0].versions[index]?.storeId })),
+      ].map((version, index) => ({
+        ...version,
+        path: `/docs/${version.name}`,
+        storeId: told[0].versions[index]?.storeId,
+      })),
     },
   ]);
   t.match(status.stdout, /^g1: 1 conflict to decide; see: .*conflicts --gateway g1$/m);
@@ -242,10 +246,54 @@ t.test('folders that were given one name', async (t) => {
   t.same(venus.conflicts.count(), {});
 });
 
+t.test('what was moved to several places: each is told by its whole path', async (t) => {
+  const { venus, coda } = await openWorld(t);
+  const root = await rootOf(venus);
+  const made = await Promise.all(['2025', '2026'].map((name) => venus.makeDirectory(ann, root, name)));
+  const [, later] = made;
+  if (later === undefined) throw new Error('two were made');
+  const fid = await put(venus, later.fid, 'trip.txt', 'contents');
+  venus.alter(fid, (status) => {
+    const moves = made.map(({ fid: parent }, index) => ({
+      parent,
+      name: 'trip.txt',
+      storeId: `00000000000000c${index}:1` as StoreId,
+      time: start - index * hour,
+      author: 'bob',
+      host: 'g2',
+      isBroken: false,
+    }));
+    const known = { ...status.known, ...Object.fromEntries(moves.map(({ storeId }) => storeId.split(':'))) };
+    return { ...status, known, places: [...status.places, ...moves] };
+  });
+  const places = ['/2026/trip.txt', '/2025/trip.txt', '/2026/trip.txt'];
+  const [list, json, compared, compare, ambiguous] = await Promise.all([
+    coda('conflicts'),
+    coda('conflicts', '--json'),
+    coda('repair', '/2026/trip.txt', '--compare'),
+    coda('repair', '/2026/trip.txt', '--compare', '--json'),
+    coda('repair', '/2026/trip.txt', '--keep', 'bob'),
+  ]);
+  const paths = (said: string): readonly string[] =>
+    (JSON.parse(said) as { versions: { path: string }[] }).versions.map(({ path }) => path);
+  t.match(
+    list.stdout,
+    /moved to 3 places, apart\n {2}\/2026\/trip\.txt +ann .*\n {2}\/2025\/trip\.txt +bob /,
+  );
+  t.same(paths(json.stdout.trim().slice(1, -1)), places);
+  t.match(compared.stdout, /^\/2025\/trip\.txt +bob /m);
+  t.notMatch(compared.stdout, /^[<>]/m, 'there is one file to look at');
+  t.same(paths(compare.stdout), places);
+  t.match(ambiguous, { code: 4, stderr: /\/2025\/trip\.txt, by bob/ }, 'and so is who must choose again');
+  const kept = await coda('repair', '/2026/trip.txt', '--keep', '/2025/trip.txt');
+  t.match(kept, { code: 0, stdout: /is now: \/2025\/trip\.txt, by bob/ });
+  t.equal(venus.pathOf(fid), '/2025/trip.txt');
+});
+
 t.test('which version is meant', async (t) => {
   const version = (name: string, author: string, host: string, counter: number) => {
     const storeId = `00000000000000aa:${counter}`;
-    return { name, author, host, time: start, size: 1, storeId, fid: 'f' };
+    return { name, path: `/docs/${name}`, author, host, time: start, size: 1, storeId, fid: 'f' };
   };
   const versions = [
     version('a.txt', 'ann', 'g1', 1),
@@ -255,6 +303,7 @@ t.test('which version is meant', async (t) => {
   const conflict: ConflictOf = { fid: '7f000001.2.00000000000000aa', path: null, kind: 'versions', versions };
   const chosen = (text: string): string => chooseVersion([conflict], text).name;
   t.equal(chosen('a.txt'), 'a.txt');
+  t.equal(chosen('/docs/b'), 'b');
   t.equal(chosen('00000000000000aa:2'), 'b');
   t.equal(chosen('ann'), 'a.txt');
   t.equal(chosen('g2'), 'c');

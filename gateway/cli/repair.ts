@@ -8,12 +8,12 @@ import { conflictsSchema, type ConflictOf } from '../realm/conflict-report.js';
 import { callControlDoor, uploadToDoor } from '../realm/control-door.js';
 import { ByteProgress } from './archive-file.js';
 import { comparisonText, lookAt, plainLooked } from './conflict-compare.js';
-import { pathText, versionText } from './conflict-text.js';
+import { pathText } from './conflict-text.js';
 import { userOption } from './conflicts.js';
 import { chooseGateway, gatewayOption, type ChosenGateway, type GatewayOptions } from './gateway-choice.js';
 import { bytesText, print } from './output.js';
 import { dataOption } from './status.js';
-import { choicesOf, chooseVersion } from './version-choice.js';
+import { choicesOf, choiceText, chooseVersion } from './version-choice.js';
 import { countText, shown } from './words.js';
 
 interface RepairOptions extends GatewayOptions {
@@ -44,11 +44,11 @@ export function addRepairCommand(program: Command): void {
       'after',
       `
 PATH is from the root of the share, as \`coda conflicts\` prints it: of the object, or of one of its versions.
-VERSION is a StoreId, or a name, author or gateway that only one of the versions has.
+VERSION is a StoreId, or a path, name, author or gateway that only one of the versions has.
 It works while servers are away, too: the decision waits like any other change.
 
 JSON: {"gateway", "path", "kept": [name], "givenUp": [name]}; with --compare {"gateway", "path", "kinds",
-       "versions": [{"name", "author", "host", "time", "size", "storeId", "kind", "sha256", "holds"}]}
+       "versions": [{"name", "path", "author", "host", "time", "size", "storeId", "kind", "sha256", "holds"}]}
 
 Examples:
   coda repair /docs/plan.txt --compare
@@ -116,7 +116,7 @@ async function decide(
   const path = pathOf(conflicts);
   print(options, { gateway: gateway.name, path, kept: names, givenUp }, () => {
     if (kept === null) return `${shown(path)}: all are kept, as they are seen.`;
-    return `${shown(path)} is now: ${versionText(kept)}.${givenUpText(givenUp.length)}`;
+    return `${shown(path)} is now: ${choiceText(conflicts, kept)}.${givenUpText(givenUp.length)}`;
   });
 }
 

@@ -103,8 +103,12 @@ function namesOf(path: string): readonly string[] {
 }
 
 function plainReport({ fid, path, kind, versions }: ConflictReport): ConflictOf {
-  const shown = path === null ? null : `/${path.join('/')}`;
-  return { fid, path: shown, kind, versions: [...versions] };
+  const plain = versions.map((version) => ({ ...version, path: pathText(version.path) }));
+  return { fid, path: pathText(path), kind, versions: plain };
+}
+
+function pathText(path: readonly string[] | null): string | null {
+  return path && `/${path.join('/')}`;
 }
 
 /** One line of JSON for each item. */

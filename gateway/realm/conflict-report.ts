@@ -3,6 +3,8 @@ import { z } from 'zod';
 
 const conflictVersion = z.object({
   name: z.string(),
+  /** From the realm's root; null: it cannot be named. */
+  path: z.string().nullable(),
   author: z.string(),
   host: z.string(),
   /** Milliseconds since 1970. */

@@ -99,15 +99,22 @@ export class KnownConflicts implements Conflicts {
     if (kinds.length === 0) return [];
     const { cache, root, volume } = this.#world;
     const { status } = object;
-    const [place] = status.places;
+    const { fid, places, parent } = status;
+    const [place] = places;
+    const directories = new Map<Fid, readonly string[] | null>();
+    for (const directory of new Set([parent, ...places.map((each) => each.parent)])) {
+      if (directory !== null) directories.set(directory, await askedPath(this.#world, root(), directory));
+    }
+    const above = parent === null ? null : (directories.get(parent) ?? null);
     const keeper = place === undefined ? undefined : cache.names(place.parent)?.get(place.name)?.fid;
     const reported = {
-      volume: volume(status.fid).name,
+      volume: volume(fid).name,
       status,
-      path: await askedPath(this.#world, root(), object, name ?? ''),
+      path: fid === root() ? [] : above && [...above, name ?? ''],
       name: name ?? '',
       siblings: siblingsBeside(cache, object, name ?? ''),
-      keeper: keeper === undefined || keeper === status.fid ? undefined : cache.status(keeper),
+      keeper: keeper === undefined || keeper === fid ? undefined : cache.status(keeper),
+      directories,
     };
     return kinds.map((kind) => reportOf(reported, kind));
   }

@@ -155,6 +155,7 @@ t.test('what is reported of each kind is what there is to choose from', (t) => {
     name: 'plan (conflict).txt',
     siblings: siblingNames('plan.txt', status, () => false),
     keeper,
+    directories: new Map([[place.parent, []]]),
   };
   const versions = reportOf(reported, 'versions').versions;
   t.same(
@@ -184,5 +185,36 @@ t.test('what is reported of each kind is what there is to choose from', (t) => {
   );
   t.equal(reportOf(reported, 'removal').versions.length, 1);
   t.equal(reportOf(reported, 'place').versions[0]?.storeId, place.storeId);
+  t.end();
+});
+
+t.test('each place is told by its whole path', (t) => {
+  const [folder, gone] = ['7f000001.7.00000000000000aa', '7f000001.8.00000000000000aa'] as Fid[];
+  const [own] = status.places;
+  if (own === undefined || folder === undefined || gone === undefined) throw new Error('it has a place');
+  const moved = { ...status, places: [own, { ...own, parent: folder, name: 'p' }, { ...own, parent: gone }] };
+  const report = {
+    volume: 'root',
+    status: moved,
+    path: ['plan (conflict).txt'],
+    name: 'plan (conflict).txt',
+    siblings: siblingNames('plan.txt', status, () => false),
+    keeper: undefined,
+    directories: new Map([
+      [own.parent, []],
+      [folder, ['docs', 'old']],
+      [gone, null],
+    ]),
+  };
+  const paths = (kind: 'place' | 'versions' | 'removal'): unknown =>
+    reportOf(report, kind).versions.map(({ path }) => path?.join('/') ?? null);
+  t.same(paths('place'), ['plan (conflict).txt', 'docs/old/p', null]);
+  t.same(paths('versions'), [
+    'plan (conflict).txt',
+    'plan (conflict user-b g-b 2026-01-02 03.04.07).txt',
+    'plan (conflict user-c g-c 2026-01-02 03.04.05).txt',
+  ]);
+  t.same(paths('removal'), ['plan (conflict).txt']);
+  t.same(reportOf({ ...report, path: null }, 'versions').versions[1]?.path, null);
   t.end();
 });

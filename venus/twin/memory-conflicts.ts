@@ -115,31 +115,44 @@ export class MemoryConflicts implements Conflicts {
     const { fid } = status;
     const path = this.#tree.namesTo(fid);
     return conflictsOf(status, name).map((kind) => {
-      const versions = this.#versionsOf(status, name ?? '', kind);
+      const versions = this.#versionsOf(status, name ?? '', path, kind);
       return { volume: 'root', fid, path, kind, versions };
     });
   }
 
-  #versionsOf(status: VnodeStatus, name: string, kind: VnodeConflictKind): readonly ConflictVersion[] {
+  #versionsOf(
+    status: VnodeStatus,
+    name: string,
+    path: Path,
+    kind: VnodeConflictKind,
+  ): readonly ConflictVersion[] {
     const { fid, data, places, parent } = status;
     const [place] = places;
+    const beside = (other: string): Path => path && [...path.slice(0, -1), other];
     if (kind === 'versions' && data !== null && parent !== null) {
       const siblings = siblingsSeen(this.#tree, parent, { name, fid, kind: 'file' });
       return [
-        versionSeen(name, fid, data),
-        ...siblings.flatMap(({ name, fid, sibling }) => (sibling ? versionSeen(name, fid, sibling) : [])),
+        versionSeen({ name, path, fid }, data),
+        ...siblings.flatMap(({ name, fid, sibling }) =>
+          sibling === null ? [] : versionSeen({ name, path: beside(name), fid }, sibling),
+        ),
       ];
     }
     const size = data?.length ?? 0;
     if (kind === 'place')
-      return places.map((other, index) => placeSeen(other, index === 0 ? name : other.name, size, fid));
+      return places.map((other, index) => {
+        const directory = this.#tree.namesTo(other.parent);
+        const there = { name: other.name, path: directory && [...directory, other.name], fid };
+        return placeSeen(other, index === 0 ? { name, path, fid } : there, size);
+      });
     if (place === undefined) return [];
-    const own = placeSeen(place, name, size, fid);
+    const own = placeSeen(place, { name, path, fid }, size);
     const keeper = kind === 'name' && parent !== null && this.#tree.entry(parent, place.name);
     const other = keeper ? this.#tree.status(keeper.fid) : undefined;
     const [otherPlace] = other?.places ?? [];
     if (other === undefined || otherPlace === undefined) return [own];
-    return [own, placeSeen(otherPlace, place.name, other.data?.length ?? 0, other.fid)];
+    const kept = { name: place.name, path: beside(place.name), fid: other.fid };
+    return [own, placeSeen(otherPlace, kept, other.data?.length ?? 0)];
   }
 }
 
@@ -162,14 +175,19 @@ export function withVersion(status: VnodeStatus, count: number, version: ApartVe
   return arranged({ ...status, known }, [...versionsOf(status), data], status.places);
 }
 
-function versionSeen(name: string, fid: Fid, data: FileData): ConflictVersion {
+type Path = ConflictVersion['path'];
+
+/** Under what it is seen. */
+type Where = Pick<ConflictVersion, 'name' | 'path' | 'fid'>;
+
+function versionSeen(where: Where, data: FileData): ConflictVersion {
   const { author, host, saved, length, storeId } = data;
-  return { name, author, host, time: saved, size: length, storeId, fid };
+  return { ...where, author, host, time: saved, size: length, storeId };
 }
 
-function placeSeen(place: Placement, name: string, size: number, fid: Fid): ConflictVersion {
+function placeSeen(place: Placement, where: Where, size: number): ConflictVersion {
   const { author, host, time, storeId } = place;
-  return { name, author, host, time, size, storeId, fid };
+  return { ...where, author, host, time, size, storeId };
 }
 
 function notFound(message: string, fid: Fid): Failure {
