@@ -92,10 +92,11 @@ export interface ConflictReport {
 }
 
 /**
- * How a conflict is decided. `keep` one version and give the others up; or take all as they are (`keep-all`: siblings
- * become files of their own, names and places stay as they are seen).
+ * How a conflict is decided. `keep` one version and give the others up; or `giveUp` one version of a file's contents,
+ * whatever becomes of the others; or take all as they are (`keepAll`: siblings become files of their own, names and
+ * places stay as they are seen).
  */
-export type Decision = { readonly keep: StoreId } | { readonly keepAll: true };
+export type Decision = { readonly keep: StoreId } | { readonly giveUp: StoreId } | { readonly keepAll: true };
 
 export interface Conflicts {
   /** All of the realm, as the accessible servers and this gateway know them; of the cache when no server answers. */
@@ -104,7 +105,7 @@ export interface Conflicts {
   of(caller: Caller, fid: Fid): Promise<readonly ConflictReport[]>;
   /**
    * A logged change, so it works while disconnected; two repairs made apart are a conflict again.
-   * @throws Failure not-found (no such object, version, or no conflict), access-denied
+   * @throws Failure not-found (no such object, version, or no conflict), access-denied (the only version)
    */
   repair(caller: Caller, fid: Fid, decision: Decision): Promise<void>;
   /** How many there are of each kind, as far as this gateway knows. */

@@ -203,6 +203,31 @@ t.test('all versions are kept as files of their own', async (t) => {
   t.notMatch(object?.fid, /@/);
 });
 
+t.test('of three versions one is given up alone', async (t) => {
+  const stage = await stageOf(19);
+  const { realm, g1, g2 } = stage;
+  for (const venus of [g1, g2]) await realm.finish(get(venus, 'notes.txt'));
+  await stage.cut('g1');
+  await realm.finish(put(g1, 'notes.txt', 'again from g1'));
+  await realm.finish(put(g2, 'notes.txt', 'again from g2'));
+  await stage.heal('g1');
+  const [report] = await reports(stage, g2);
+  t.equal(report?.versions.length, 3);
+  const given = report?.versions.find(({ size }) => size === 'from g1'.length);
+  if (report === undefined || given === undefined) throw new Error('there are three');
+  await realm.finish(g2.conflicts.repair(caller, report.fid, { giveUp: given.storeId }));
+  const two = { 'notes.txt': 'again from g2', 'notes (ann g1).txt': 'again from g1' };
+  await sees(t, stage, two, 'the others stay');
+  const again = g1.conflicts.repair(caller, report.fid, { giveUp: given.storeId });
+  t.equal(await refusal(realm.finish(again)), 'not-found');
+  const [left] = await reports(stage, g1);
+  const [shownFirst] = left?.versions ?? [];
+  if (left === undefined || shownFirst === undefined) throw new Error('there are two');
+  await realm.finish(g1.conflicts.repair(caller, report.fid, { giveUp: shownFirst.storeId }));
+  await sees(t, stage, { 'notes.txt': 'again from g1' }, 'another one takes the name of the shown one');
+  t.same(await reports(stage, g1), []);
+});
+
 t.test('what is shown first is removed by who saw it; a version that he did not see stays', async (t) => {
   const stage = await stageOf(16);
   const { realm, g1, g2 } = stage;

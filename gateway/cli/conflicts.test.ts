@@ -183,7 +183,10 @@ t.test('a version is kept, or all are', async (t) => {
     coda('repair', '/docs/plan.txt', '--keep', 'dave'),
     coda('repair', '/docs/plans.txt', '--keep-all'),
   ]);
-  t.match(none, { code: 2, stderr: /one of --compare, --keep VERSION, --with FILE or --keep-all/ });
+  t.match(none, {
+    code: 2,
+    stderr: /one of --compare, --keep VERSION, --give-up VERSION, --with FILE or --keep-all/,
+  });
   t.match(both, { code: 2 });
   t.match(nobody, {
     code: 4,
@@ -191,6 +194,18 @@ t.test('a version is kept, or all are', async (t) => {
   });
   t.match(nowhere, { code: 4, stderr: /There is no \/docs\/plans\.txt in the share/ });
   t.same(venus.conflicts.count(), { versions: 1 });
+
+  const dave = Buffer.from('by dave');
+  venus.addVersion(fid, { author: 'dave', host: 'g4', time: start - hour, bytes: dave });
+  const gone = await coda('repair', '/docs/plan.txt', '--give-up', 'dave');
+  t.match(gone, {
+    code: 0,
+    stdout: /^plan \(conflict dave .*, was given up\. 3 versions of \/docs\/plan\.txt are/,
+  });
+  t.match(await coda('repair', '/docs/plan.txt', '--give-up', 'dave'), {
+    code: 4,
+    stderr: /no version "dave"/,
+  });
 
   const all = await coda('repair', '/docs/plan.txt', '--keep-all', '--json');
   t.same(JSON.parse(all.stdout), {
@@ -238,6 +253,8 @@ t.test('folders that were given one name', async (t) => {
   const list = await coda('conflicts');
   t.match(list.stdout, /^\/trip \(2\): another object keeps the name that it was given\n {2}trip \(2\) /m);
   t.match(list.stdout, /^\/trip \(2\): removed by somebody who did not know of this change$/m);
+  const wrong = await coda('repair', '/trip (2)', '--give-up', 'ann');
+  t.match(wrong, { code: 4, stderr: /is no file with several versions/ });
   const compared = await coda('repair', '/trip (2)', '--compare');
   t.match(compared.stdout, /^map\.png {2}11 B .* \| map\.png {2}3 B /m);
   t.match(compared.stdout, /^tickets\.pdf {2}7 B .* <$/m);

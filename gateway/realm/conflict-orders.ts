@@ -17,7 +17,15 @@ const user = z.string().min(1).max(256);
 const listSchema = z.strictObject({ user });
 const ofSchema = z.strictObject({ user, path: z.string().max(100_000) });
 const objectSchema = z.strictObject({ user, fid: z.string() });
-const repairSchema = z.strictObject({ user, fid: z.string(), keep: z.string().nullable() });
+const repairSchema = z.strictObject({
+  user,
+  fid: z.string(),
+  decision: z.union([
+    z.strictObject({ keep: z.string() }),
+    z.strictObject({ giveUp: z.string() }),
+    z.strictObject({ keepAll: z.literal(true) }),
+  ]),
+});
 const mergeSchema = z.strictObject({ user, path: z.string(), shown: z.string() });
 
 type Read = <T>(schema: z.ZodType<T>) => Promise<T>;
@@ -52,9 +60,8 @@ export const conflictOrders: Readonly<Record<string, (venus: Venus, read: Read) 
     );
   },
   '/conflicts/repair': async (venus, read) => {
-    const { user, fid, keep } = await read(repairSchema);
-    const decision: Decision = keep === null ? { keepAll: true } : { keep: keep as StoreId };
-    await venus.conflicts.repair({ user }, fid as Fid, decision);
+    const { user, fid, decision } = await read(repairSchema);
+    await venus.conflicts.repair({ user }, fid as Fid, decision as Decision);
     return {};
   },
 };

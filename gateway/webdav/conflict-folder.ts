@@ -136,7 +136,7 @@ export class ConflictFolder {
     const found = await this.#foundNow(caller, from);
     const place = await this.#placeOf(caller, found);
     if (place !== null) return this.#venus.rename(caller, place, to, options);
-    requireOther(found);
+    requireVersion(found);
     const { created } = await this.#venus.copy(caller, found.version.fid, to, options);
     await this.#giveUp(caller, found);
     return { replaced: !created };
@@ -168,7 +168,7 @@ export class ConflictFolder {
       await this.#venus.remove(caller, place.parent, place.name, expect);
       return;
     }
-    await this.#venus.conflicts.repair(caller, member.fid, { keep: requireOther(found).storeId });
+    await this.#venus.conflicts.repair(caller, member.fid, { giveUp: requireVersion(found) });
   }
 
   /** Where in the share the version is; null: it cannot be named. */
@@ -234,13 +234,11 @@ export class ConflictFolder {
   }
 }
 
-/** The version that is left when `found` is given up. @throws Failure access-denied */
-function requireOther({ member, version }: Found): ConflictVersion {
+/** What is given up with `found`, which has no name in the share. @throws Failure access-denied */
+function requireVersion({ member, version: { storeId } }: Found): StoreId {
   const report = member.reports.find(({ kind }) => kind === 'versions');
-  const others = report?.versions.filter(({ storeId }) => storeId !== version.storeId) ?? [];
-  const [other] = others;
-  if (other !== undefined && others.length === 1) return other;
-  throw failure('access-denied', 'it has no name in the share: keep one version of it with `coda repair`');
+  if (report?.versions.some((version) => version.storeId === storeId) === true) return storeId;
+  throw failure('access-denied', 'it has no name in the share: decide about it with `coda repair`');
 }
 
 function memberStatus({ name, reports }: ConflictMember): ObjectStatus {

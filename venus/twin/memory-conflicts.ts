@@ -71,7 +71,9 @@ export class MemoryConflicts implements Conflicts {
     const { status } = seenByFid(this.#tree, fid, 'conflicts.repair');
     const name = this.#tree.nameOf(status.fid);
     if (conflictsOf(status, name).length === 0) throw notFound('there is no conflict', fid);
-    this.#apply(caller, 'keepAll' in decision ? this.#keepAll(status) : this.#keep(status, decision.keep));
+    if ('keepAll' in decision) this.#apply(caller, this.#keepAll(status));
+    else if ('giveUp' in decision) this.#apply(caller, this.#giveUp(status, decision.giveUp));
+    else this.#apply(caller, this.#keep(status, decision.keep));
   }
 
   count(): Partial<Record<ConflictKind, number>> {
@@ -96,6 +98,16 @@ export class MemoryConflicts implements Conflicts {
     if (place === places[0]) return [{ op: 'repair', fid, dismiss: [], accept: { name } }];
     const to = { toParent: place.parent, toName: place.name };
     return [{ op: 'rename', fromParent: parent, fromName: name, ...to, fid }];
+  }
+
+  #giveUp(status: VnodeStatus, giveUp: StoreId): readonly Change[] {
+    const { fid, data, siblings } = status;
+    const given = [data, ...siblings].find((version) => version?.storeId === giveUp);
+    if (given === undefined) throw notFound('there is no such version', fid);
+    const dismiss = marksLike(status, given?.digest);
+    if (dismiss.length > siblings.length)
+      throw new Failure('access-denied', 'memory.conflicts.repair', 'it is the only version', { fid });
+    return [{ op: 'repair', fid, dismiss, accept: null }];
   }
 
   #keepAll(status: VnodeStatus): readonly Change[] {
