@@ -11,6 +11,8 @@ import { silentLog } from '../../vice/seam/log.js';
 import { get, list, makeDirectory, put, remove, rename, setProperty } from './share.js';
 import { SimulatedRealm } from './simulated-realm.js';
 
+t.setTimeout(300_000);
+
 const caller = { user: 'ann' };
 
 interface Stage {
