@@ -3,8 +3,15 @@
  * reintegrator says so. A change that the servers refuse because somebody else was faster is checked again against
  * what they have now: it then succeeds, or fails for the reason that its author should see.
  */
-import { Failure, isFailure, volumeOf, type Fid, type Mutation } from '../../vice/interface/index.js';
-import { fileOf, siblingVersion, siblingView } from '../conflict/sibling.js';
+import {
+  Failure,
+  isFailure,
+  volumeOf,
+  type Fid,
+  type Mutation,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
+import { fileOf } from '../conflict/sibling.js';
 import { objectOrSibling } from '../conflict/siblings.js';
 import type {
   Caller,
@@ -37,7 +44,7 @@ import { checkName } from './namespace.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
 import { mustNotContain, subtreeRecords } from './subtree.js';
 import { dismissal, firstStore, storeOver } from './version-records.js';
-import { VersionMoves } from './version-moves.js';
+import { replacedVersion, VersionMoves } from './version-moves.js';
 
 /** A tree up to this many objects is replaced in one entry of the log, so in one transaction. */
 const atomicObjects = 90;
@@ -81,19 +88,17 @@ export class Changes {
       const existing = await names.find(target);
       expect(target.expect, existing);
       if (existing !== undefined && existing.view.kind !== 'file') throw isDirectory(existing.view.fid);
-      const fid = existing?.object.status.fid ?? this.#drafting.newFid(target.parent);
+      const file = writtenOver(existing);
+      const fid = file?.fid ?? this.#drafting.newFid(target.parent);
       const { digest, length, transfers } = body;
       const contents = { digest, length, modified: target.modified ?? world.clock.wall() };
-      let stored: Mutation | undefined;
-      const records = ({ make, seen }: Draft): readonly Mutation[] => {
-        if (existing !== undefined) {
-          const { object, version } = existing;
-          stored = storeOver(object.status, version, contents, make({ [fid]: object.status.known }));
-          return [stored];
-        }
-        const { parent, name } = target;
-        const made = { ...make(seen(parent)), parent, name, fid, mode: 0o644 };
-        return [{ op: 'create', ...made }, firstStore(fid, contents, make({ [fid]: {} }))];
+      const records = (draft: Draft): readonly Mutation[] => {
+        const { make, seen } = draft;
+        if (file !== undefined) return [storeOver(file, contents, make({ [fid]: file.known }))];
+        const { parent } = target;
+        const made = { ...make(seen(parent)), parent, name: existing?.name ?? target.name, fid, mode: 0o644 };
+        const created = firstStore(fid, contents, make({ [fid]: {} }));
+        return [{ op: 'create', ...made }, created, ...replacedVersion(existing, draft)];
       };
       const committed = await this.#drafting.submit(
         target.parent,
@@ -101,7 +106,7 @@ export class Changes {
         records,
         new Map([[digest, transfers]]),
       );
-      return { created: existing === undefined, status: this.#view(fid, stored), committed };
+      return { created: existing === undefined, status: this.#view(fid), committed };
     });
   }
 
@@ -204,19 +209,19 @@ export class Changes {
       const from = await objectOrSibling(world.fetcher, source);
       if (existing !== undefined && (!options.replace || existing.view.kind !== 'file')) throw exists(to);
       if (existing !== undefined && kind !== 'file') throw exists(to);
-      const fid = existing?.object.status.fid ?? this.#drafting.newFid(to.parent);
+      const over = writtenOver(existing) === undefined ? undefined : existing;
+      const fid = over?.object.status.fid ?? this.#drafting.newFid(to.parent);
+      const name = existing?.name ?? to.name;
       const release = await this.#hold(from);
-      let stored: Mutation | undefined;
       try {
-        await this.#drafting.submit(to.parent, caller, (draft) => {
-          const records = copyRecords(asFile(from), { ...to, fid, existing }, draft);
-          stored = records.find(({ op }) => op === 'store');
-          return records;
-        });
+        await this.#drafting.submit(to.parent, caller, (draft) => [
+          ...copyRecords(asFile(from), { parent: to.parent, name, fid, existing: over }, draft),
+          ...replacedVersion(existing, draft),
+        ]);
       } finally {
         release();
       }
-      return { created: target === undefined, status: this.#view(fid, stored) };
+      return { created: target === undefined, status: this.#view(fid) };
     });
   }
 
@@ -354,12 +359,15 @@ export class Changes {
     return this.#contents.hold(this.#drafting.world.volume(fid), fid, version);
   }
 
-  /** What is there now; of a version beside a file, which `stored` has made, that. */
-  #view(fid: Fid, stored?: Mutation): ObjectStatus {
+  /** What is there now. */
+  #view(fid: Fid): ObjectStatus {
     const object = this.#drafting.world.cache.get(fid);
-    if (object === undefined)
-      throw new Failure('not-found', 'venus.status', 'somebody removed it meanwhile', { fid });
-    const version = stored === undefined ? undefined : siblingVersion(object.status, stored.storeId);
-    return version === undefined ? object.view : siblingView(object, version);
+    if (object !== undefined) return object.view;
+    throw new Failure('not-found', 'venus.status', 'somebody removed it meanwhile', { fid });
   }
+}
+
+/** The file that what is written under its name becomes the contents of; undefined: that becomes a new file. */
+function writtenOver(found: Bound | undefined): VnodeStatus | undefined {
+  return found === undefined || found.version !== null ? undefined : found.object.status;
 }

@@ -8,8 +8,8 @@ export interface CopyTarget {
   readonly parent: Fid;
   readonly name: string;
   readonly fid: Fid;
-  /** The file that bears the name already and takes the contents over. */
-  readonly existing: Bound | undefined;
+  /** The file that bears the name already and takes the contents over, but for the versions beside it. */
+  readonly existing: Pick<Bound, 'object'> | undefined;
 }
 
 export function copyRecords(
@@ -30,11 +30,9 @@ export function copyRecords(
     records.push(
       existing === undefined
         ? firstStore(fid, contents, common)
-        : storeOver(existing.object.status, existing.version, contents, common),
+        : storeOver(existing.object.status, contents, common),
     );
   }
-  // A version beside a file has no properties of its own.
-  if (existing !== undefined && existing.version !== null) return records;
   const remove = Object.keys(existing?.object.status.properties ?? {});
   if (remove.length > 0 || Object.keys(source.properties).length > 0) {
     records.push({ op: 'setprops', ...make(base), fid, set: source.properties, remove });

@@ -17,27 +17,12 @@ export function firstStore(fid: Fid, contents: NewContents, common: Common): Sto
   return { op: 'store', ...common, fid, length, digest, modified, saved: common.time };
 }
 
-/**
- * `contents` in the place of one version of the file: of the shown one, or (`sibling`) of one beside it, where they
- * stay beside it. What has the same contents already is replaced, too.
- */
-export function storeOver(
-  status: VnodeStatus,
-  sibling: FileData | null,
-  contents: NewContents,
-  common: Common,
-): StoreRecord {
-  const { data } = status;
-  const shown = data?.saved ?? 0;
-  const saved = sibling === null ? Math.max(common.time, shown + 1) : Math.min(sibling.saved, shown - 1);
-  const isReplaced = (version: FileData): boolean =>
-    version.digest === (sibling ?? data)?.digest ||
-    (version.digest === contents.digest && (sibling === null || version.digest !== data?.digest));
-  const beside = seenVersions(status)
-    .filter((version) => !isReplaced(version))
-    .map(({ mark }) => mark);
-  const record = { ...firstStore(status.fid, contents, common), saved };
-  return beside.length === 0 ? record : { ...record, beside };
+/** `contents` in the place of the shown version of the file. What has the same contents already is replaced, too. */
+export function storeOver(status: VnodeStatus, contents: NewContents, common: Common): StoreRecord {
+  const replaced = [status.data?.digest, contents.digest];
+  const beside = seenVersions(status).filter(({ digest }) => !replaced.includes(digest));
+  const record = storeOverAll(status, contents, common);
+  return beside.length === 0 ? record : { ...record, beside: beside.map(({ mark }) => mark) };
 }
 
 /** `contents` in the place of all versions. */

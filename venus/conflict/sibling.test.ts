@@ -104,19 +104,14 @@ t.test('a sibling is seen as a file with its own contents; the same value as lon
 });
 
 t.test('a write replaces the version that is seen under the name, and no other', (t) => {
-  const overName = storeOver(status, null, contents, common);
+  const overName = storeOver(status, contents, common);
   t.same(overName.beside, [older.mark, oldest.mark]);
   t.equal(overName.saved, common.time);
-  const slow = storeOver(status, null, contents, { ...common, time: 5 });
+  const slow = storeOver(status, contents, { ...common, time: 5 });
   t.equal(slow.saved, shown.saved + 1, 'a clock that is behind does not hide what was written last');
-  const overSibling = storeOver(status, older, contents, common);
-  t.same(overSibling.beside, [shown.mark, oldest.mark]);
-  t.equal(overSibling.saved, older.saved, 'it stays beside the file');
-  const even = { ...status, siblings: [{ ...older, saved: shown.saved }, oldest] };
-  t.equal(storeOver(even, even.siblings[0] ?? null, contents, common).saved, shown.saved - 1);
-  const chosen = storeOver(status, null, older, common);
+  const chosen = storeOver(status, older, common);
   t.same(chosen.beside, [oldest.mark], 'a version moved over the name is no more beside it');
-  t.equal(storeOver({ ...status, siblings: [] }, null, contents, common).beside, undefined);
+  t.equal(storeOver({ ...status, siblings: [] }, contents, common).beside, undefined);
   t.equal(storeOverAll(status, older, common).beside, undefined);
   t.end();
 });
