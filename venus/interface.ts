@@ -4,7 +4,7 @@
  * Every operation says for whom it acts; the servers check rights again. Every expected failure is a Failure.
  * A change is acknowledged (the promise resolves) only when it is durable: on the servers while connected.
  */
-import type { Failure, Fid, StoreId } from '../vice/interface/index.js';
+import type { ConflictPolicy, Failure, Fid, StoreId } from '../vice/interface/index.js';
 export { Failure, isFailure } from '../vice/interface/index.js';
 export type { FailureKind, Fid, StoreId } from '../vice/interface/index.js';
 
@@ -101,7 +101,12 @@ export type Decision = { readonly keep: StoreId } | { readonly giveUp: StoreId }
 export interface Conflicts {
   /** All of the realm, as the accessible servers and this gateway know them; of the cache when no server answers. */
   list(caller: Caller): AsyncIterable<readonly ConflictReport[]>;
-  /** Those of one object. @throws Failure not-found, unreachable */
+  /**
+   * Files whose versions made apart are not seen (`last-writer-wins`), each with all of them: the shown one first, then
+   * those that it has overwritten, without a path. `repair` gives them up, `copy` brings them back.
+   */
+  overwritten(caller: Caller): AsyncIterable<readonly ConflictReport[]>;
+  /** Those of one object, its overwritten versions included. @throws Failure not-found, unreachable */
   of(caller: Caller, fid: Fid): Promise<readonly ConflictReport[]>;
   /**
    * A logged change, so it works while disconnected; two repairs made apart are a conflict again.
@@ -239,6 +244,8 @@ export interface VolumeState {
   /** Changes that the servers refused for good: kept with their contents until a person decides. */
   readonly keptRecords: number;
   readonly mode: VolumeMode;
+  /** What is seen of versions of a file that were made apart: all, or the one saved last. */
+  readonly conflicts: ConflictPolicy;
   /** The links to the servers were measured to be slow. */
   readonly weak: boolean;
   /** While the log is replayed. */

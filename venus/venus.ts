@@ -1,5 +1,13 @@
 /** Venus assembled: the caching client behind the door of interface.ts. */
-import { Failure, isFailure, type Fid, type RealmDocument, type VolumeId } from '../vice/interface/index.js';
+import {
+  Failure,
+  isFailure,
+  volumeOf,
+  type ConflictKind,
+  type Fid,
+  type RealmDocument,
+  type VolumeId,
+} from '../vice/interface/index.js';
 import { sleep, type Clock } from '../vice/seam/clock.js';
 import type { Containers } from '../vice/seam/containers.js';
 import type { Log } from '../vice/seam/log.js';
@@ -7,6 +15,7 @@ import type { Network } from '../vice/seam/network.js';
 import type { Random } from '../vice/seam/random.js';
 import type { Store } from '../vice/seam/store.js';
 import { restoreTargetOf } from './archive/restore-venus.js';
+import { decidable } from './cache/cached-object.js';
 import { ContainerCache } from './cache/container-cache.js';
 import { ObjectCache } from './cache/object-cache.js';
 import { Changes } from './change/changes.js';
@@ -129,7 +138,10 @@ class CachingClient implements Venus {
     );
     this.leases = new LeaseTable(buffer);
     const announcer = this.#announcer();
-    this.#cache = new ObjectCache(buffer, (fid, before) => announcer.changed(fid, before));
+    const hidesVersions = (fid: Fid): boolean => this.#hidesVersions(fid);
+    const changed = (fid: Fid, before: readonly ConflictKind[]): void =>
+      announcer.changed(fid, decidable(before, this.#hidesVersions(fid)));
+    this.#cache = new ObjectCache(buffer, changed, hidesVersions);
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const gate = new TrickleGate(clock);
@@ -173,6 +185,8 @@ class CachingClient implements Venus {
       onOpen: (opened) => this.#reintegrator.restore(opened),
       onChange: (changed) => this.#reintegrator.changed(changed),
     });
+    // What was read while the volumes were opened did not know their policies.
+    cache.forgetViews();
   }
 
   /** Waits until every server has been asked once, but not long for one that does not answer. */
@@ -181,7 +195,8 @@ class CachingClient implements Venus {
   }
 
   async lookup(_caller: Caller, path: readonly string[]): Promise<Place> {
-    return walk(this.#cache, this.#fetcher, this.#realm.root, path);
+    const [cache, fetcher] = [this.#cache, this.#fetcher];
+    return walk({ cache, fetcher, hidesVersions: (fid) => this.#hidesVersions(fid) }, this.#realm.root, path);
   }
 
   async status(_caller: Caller, fid: Fid): Promise<ObjectStatus> {
@@ -198,7 +213,7 @@ class CachingClient implements Venus {
       yield batch.flatMap(({ name, fid }) => {
         const object = this.#cache.get(fid);
         if (object !== undefined) {
-          const siblings = siblingsBeside(this.#cache, object, name);
+          const siblings = this.#hidesVersions(fid) ? [] : siblingsBeside(this.#cache, object, name);
           const shown = siblings.map((each) => ({
             name: each.name,
             status: siblingView(object, each.version),
@@ -293,10 +308,15 @@ class CachingClient implements Venus {
     await this.#world.containers.close();
   }
 
+  #hidesVersions(fid: Fid): boolean {
+    // The cache asks while the realm is being opened.
+    return (this.#realm as Realm | undefined)?.get(volumeOf(fid))?.hidesVersions === true;
+  }
+
   #announcer(): Announcer {
     return new Announcer({
       log: this.#world.log,
-      kindsOf: (fid) => this.#cache.conflicts.get(fid)?.kinds ?? [],
+      kindsOf: (fid) => decidable(this.#cache.conflicts.get(fid)?.kinds ?? [], this.#hidesVersions(fid)),
       pathOf: (fid) => cachedPath(this.#cache, this.#realm.root, fid),
     });
   }
@@ -348,6 +368,7 @@ class CachingClient implements Venus {
       oldestPending: oldest?.records[0]?.time ?? null,
       keptRecords: modifyLog.keptCount(volume.id),
       mode: volume.mode,
+      conflicts: volume.hidesVersions ? 'last-writer-wins' : 'keep',
       weak: volume.weak,
       replay: replay.progress,
       lastError: volume.fault ?? replay.lastError,

@@ -346,6 +346,36 @@ story('conflicts without contents explain themselves', async (t, world) => {
   t.same(venus.conflicts.count(), {});
 });
 
+story(
+  'where the last writer wins, what was overwritten is in a folder of its own',
+  async (t, world) => {
+    const { ask, venus } = world;
+    await ask('MKCOL', '/docs');
+    await contested(world, '/docs');
+    t.same(await hrefs(world, '/docs'), ['/docs/', '/docs/plan.txt'], 'the others are not listed');
+    t.equal((await ask('GET', at('docs', bobs))).status, 404);
+    t.same(venus.conflicts.count(), {});
+    t.same(await hrefs(world, '/.coda'), ['/.coda/', '/.coda/conflicts/', '/.coda/overwritten/']);
+    t.same(await hrefs(world, '/.coda/conflicts'), ['/.coda/conflicts/']);
+    const folder = '/.coda/overwritten/docs - plan.txt/';
+    t.same(await hrefs(world, '/.coda/overwritten'), ['/.coda/overwritten/', folder]);
+    const inside = await hrefs(world, at('.coda', 'overwritten', 'docs - plan.txt'));
+    t.same([...inside].sort(), [folder, `${folder}${bobs}`, `${folder}${carols}`].sort());
+    const version = (name: string): string => at('.coda', 'overwritten', 'docs - plan.txt', name);
+    t.equal((await ask('GET', version(bobs))).body, 'by bob');
+    t.equal((await ask('COPY', version(bobs), moving('/bobs.txt'))).status, 201);
+    t.equal((await ask('GET', '/bobs.txt')).body, 'by bob');
+    t.equal((await ask('DELETE', version(bobs))).status, 204);
+    t.equal((await ask('GET', version(bobs))).status, 404);
+    t.equal((await ask('MOVE', version(carols), moving('/docs/plan.txt'))).status, 204);
+    t.equal((await ask('GET', '/docs/plan.txt')).body, 'by carol', 'it is back');
+    t.same(await hrefs(world, '/.coda/overwritten'), ['/.coda/overwritten/']);
+    t.equal((await ask('DELETE', '/docs/plan.txt')).status, 204);
+    t.same(await hrefs(world, '/docs'), ['/docs/'], 'nothing takes the name');
+  },
+  { conflicts: 'last-writer-wins' },
+);
+
 story('a conflict that cannot be named is repaired through its folder', async (t, world) => {
   const { ask, venus } = world;
   const fid = await contested(world);

@@ -20,6 +20,8 @@ import { conflictCount, conflictText } from './conflict-text.js';
 import { rowsOf, sideBySide } from './side-by-side.js';
 import { chooseVersion } from './version-choice.js';
 
+t.setTimeout(300_000);
+
 const clock = systemClock();
 const command = fileURLToPath(new URL('main.js', import.meta.url));
 const start = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -41,11 +43,11 @@ interface World {
   contents(path: string): Promise<string | null>;
 }
 
-async function openWorld(t: Test): Promise<World> {
+async function openWorld(t: Test, conflicts: 'keep' | 'last-writer-wins' = 'keep'): Promise<World> {
   const owner = JSON.stringify({ format: 2, role: 'gateway', name: 'g1', realm: 'r' });
   const folder = t.testdir({ gateway: { 'coda-folder.json': owner } });
   const data = join(folder, 'gateway');
-  const venus = new MemoryVenus({ wall: () => start, servers: ['s1'] });
+  const venus = new MemoryVenus({ wall: () => start, servers: ['s1'], conflicts });
   const answer = venusAnswer(venus, clock);
   const door = await openControlDoor(
     data,
@@ -305,6 +307,33 @@ t.test('what was moved to several places: each is told by its whole path', async
   const kept = await coda('repair', '/2026/trip.txt', '--keep', '/2025/trip.txt');
   t.match(kept, { code: 0, stdout: /is now: \/2025\/trip\.txt, by bob/ });
   t.equal(venus.pathOf(fid), '/2025/trip.txt');
+});
+
+t.test('where the last writer wins: what was overwritten is listed apart, and brought back', async (t) => {
+  const { venus, coda, contents } = await openWorld(t, 'last-writer-wins');
+  t.match(await coda('conflicts', '--overwritten'), { stdout: /^Nothing was overwritten/ });
+  await contested(venus, 'by ann', Buffer.from('by bob'), Buffer.from('by carol'));
+  const [none, list, json, status] = await Promise.all([
+    coda('conflicts'),
+    coda('conflicts', '--overwritten'),
+    coda('conflicts', '--overwritten', '--json'),
+    coda('status'),
+  ]);
+  t.match(none.stdout, /^There are no conflicts/);
+  t.match(list.stdout, /plan\.txt +ann .*\n.*carol .*\n.*bob /);
+  t.match(list.stdout, /1 file\. .*To bring another one back: .*repair PATH --gateway g1 --keep VERSION/);
+  t.match(JSON.parse(json.stdout), [
+    {
+      path: '/docs/plan.txt',
+      kind: 'versions',
+      versions: [{ author: 'ann' }, { path: null }, { path: null }],
+    },
+  ]);
+  t.notMatch(status.stdout, /conflict/);
+  t.match(await coda('repair', '/docs/plan.txt', '--give-up', 'carol'), { code: 0 });
+  t.match(await coda('repair', '/docs/plan.txt', '--keep', 'bob'), { code: 0 });
+  t.equal(await contents('docs/plan.txt'), 'by bob');
+  t.match(await coda('conflicts', '--overwritten'), { stdout: /^Nothing was overwritten/ });
 });
 
 t.test('which version is meant', async (t) => {

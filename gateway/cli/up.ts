@@ -1,7 +1,8 @@
 /** `coda up`: the embedded realm, from its first start to Ctrl-C. */
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { conflictPolicies, type ConflictPolicy } from '../../vice/interface/index.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { commandName, shellQuoted } from '../config/command-name.js';
 import { readText } from '../config/config-file.js';
@@ -26,6 +27,7 @@ interface UpOptions extends CommonOptions {
   readonly tlsKey?: string;
   readonly tlsCert?: string;
   readonly allowPlainHttp?: boolean;
+  readonly conflicts?: ConflictPolicy;
 }
 
 export function addUpCommand(program: Command): void {
@@ -42,6 +44,12 @@ export function addUpCommand(program: Command): void {
     .option('--tls-key <file>', 'PEM key: serve https')
     .option('--tls-cert <file>', 'PEM certificate')
     .option('--allow-plain-http', 'allow plain HTTP on an address that other machines reach')
+    .addOption(
+      new Option(
+        '--conflicts <policy>',
+        'of a file changed apart: see all versions, or the last one',
+      ).choices(conflictPolicies),
+    )
     .option('--json', 'print the ready report as one JSON object')
     .addHelpText(
       'after',
@@ -52,6 +60,8 @@ Ready report (--json and --ready-file):
 "url" is the first gateway's. The file is written again when a process that died has been started again.
 
 Ctrl-C or SIGTERM stops everything cleanly; the next start finds everything as it was.
+
+--conflicts is kept until it is given again: "keep" (at first) or "last-writer-wins".
 
 Examples:
   coda up
@@ -77,6 +87,7 @@ async function up(options: UpOptions): Promise<void> {
       readyFile: options.readyFile === undefined ? undefined : resolve(options.readyFile),
       tls: tlsFiles(options),
       allowPlainHttp: options.allowPlainHttp === true,
+      conflicts: options.conflicts,
     },
     systemClock(),
     progress,

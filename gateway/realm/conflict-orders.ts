@@ -36,6 +36,10 @@ export const conflictOrders: Readonly<Record<string, (venus: Venus, read: Read) 
     const { user } = await read(listSchema);
     return new ByteAnswer(lines(venus.conflicts.list({ user }), plainReport));
   },
+  '/conflicts/overwritten': async (venus, read) => {
+    const { user } = await read(listSchema);
+    return new ByteAnswer(lines(venus.conflicts.overwritten({ user }), plainReport));
+  },
   '/conflicts/of': async (venus, read) => {
     const { user, path } = await read(ofSchema);
     const fid = await fidOf(venus, { user }, path);

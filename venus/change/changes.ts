@@ -43,7 +43,7 @@ import { inside, named, whole } from './latches.js';
 import { checkName } from './namespace.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
 import { mustNotContain, subtreeRecords } from './subtree.js';
-import { dismissal, firstStore, storeOver } from './version-records.js';
+import { dismissal, firstStore, overwrittenMost, storeOver } from './version-records.js';
 import { replacedVersion, VersionMoves } from './version-moves.js';
 
 /** A tree up to this many objects is replaced in one entry of the log, so in one transaction. */
@@ -94,7 +94,8 @@ export class Changes {
       const contents = { digest, length, modified: target.modified ?? world.clock.wall() };
       const records = (draft: Draft): readonly Mutation[] => {
         const { make, seen } = draft;
-        if (file !== undefined) return [storeOver(file, contents, make({ [fid]: file.known }))];
+        const most = this.#besideMost(target.parent);
+        if (file !== undefined) return [storeOver(file, contents, make({ [fid]: file.known }), most)];
         const { parent } = target;
         const made = { ...make(seen(parent)), parent, name: existing?.name ?? target.name, fid, mode: 0o644 };
         const created = firstStore(fid, contents, make({ [fid]: {} }));
@@ -149,7 +150,7 @@ export class Changes {
     const source = await names.existing(from);
     const target = await names.find(to);
     const isReplaced = target !== undefined && !isSame(target, source);
-    if (source.version !== null || (isReplaced && isVersion(target))) {
+    if (source.version !== null || (isReplaced && this.#takesContents(source, target))) {
       return this.#versionMoves.move(caller, from, to, options);
     }
     if (isReplaced) mustNotContain(this.#drafting.world.cache, target.view.fid, from.parent);
@@ -162,7 +163,7 @@ export class Changes {
       const existing = await names.find(to);
       const replaced = existing !== undefined && !isSame(existing, moved);
       if (moved.version !== null) throw changed(moved.view.fid);
-      if (replaced && (existing.view.fid !== target?.view.fid || isVersion(existing))) {
+      if (replaced && (existing.view.fid !== target?.view.fid || this.#takesContents(moved, existing))) {
         throw changed(existing.view.fid);
       }
       expect(options.expect, replaced ? existing : undefined);
@@ -196,7 +197,7 @@ export class Changes {
     const target = await names.find(to);
     if (target !== undefined && !options.replace) throw exists(to);
     const sameKind = target === undefined || (target.view.kind === 'file' && kind === 'file');
-    if (!sameKind && isVersion(target))
+    if (!sameKind && isVersion(target) && !this.#drafting.hidesVersions(to.parent))
       throw undecided(target.view.fid, 'only a file can take the place of a version');
     if (!sameKind) {
       mustNotContain(world.cache, target.view.fid, original.object.status.parent);
@@ -212,10 +213,11 @@ export class Changes {
       const over = writtenOver(existing) === undefined ? undefined : existing;
       const fid = over?.object.status.fid ?? this.#drafting.newFid(to.parent);
       const name = existing?.name ?? to.name;
+      const most = this.#besideMost(to.parent);
       const release = await this.#hold(from);
       try {
         await this.#drafting.submit(to.parent, caller, (draft) => [
-          ...copyRecords(asFile(from), { parent: to.parent, name, fid, existing: over }, draft),
+          ...copyRecords(asFile(from), { parent: to.parent, name, fid, existing: over, most }, draft),
           ...replacedVersion(existing, draft),
         ]);
       } finally {
@@ -305,7 +307,8 @@ export class Changes {
       if (!isSame(found, seen)) throw changed(found.view.fid);
       const { object, version, name } = found;
       const { fid, data } = object.status;
-      const given = isVersion(found) && removal.whole !== true ? (version ?? data) : null;
+      const isWhole = removal.whole === true || this.#drafting.hidesVersions(fid);
+      const given = isVersion(found) && !isWhole ? (version ?? data) : null;
       // Another version than the one that was seen is not given up with it.
       if (given !== null && given.storeId !== seen.view.version) throw changed(found.view.fid);
       await this.#drafting.submit(where.parent, caller, ({ make, seen: known }) =>
@@ -357,6 +360,16 @@ export class Changes {
     if (version === null) return () => undefined;
     const { fid } = object.status;
     return this.#contents.hold(this.#drafting.world.volume(fid), fid, version);
+  }
+
+  /** Whether what moves over `target` becomes its contents and leaves the versions beside it; else it replaces all. */
+  #takesContents(source: Bound, target: Bound): boolean {
+    return isVersion(target) && !(isVersion(source) && this.#drafting.hidesVersions(target.view.fid));
+  }
+
+  /** Versions that are kept beside what is stored over a file in `directory`. */
+  #besideMost(directory: Fid): number {
+    return this.#drafting.hidesVersions(directory) ? overwrittenMost : Infinity;
   }
 
   /** What is there now. */

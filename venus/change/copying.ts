@@ -10,11 +10,13 @@ export interface CopyTarget {
   readonly fid: Fid;
   /** The file that bears the name already and takes the contents over, but for the versions beside it. */
   readonly existing: Pick<Bound, 'object'> | undefined;
+  /** Versions that are kept beside it; absent: all. */
+  readonly most?: number;
 }
 
 export function copyRecords(
   source: VnodeStatus,
-  { parent, name, fid, existing }: CopyTarget,
+  { parent, name, fid, existing, most }: CopyTarget,
   { make, seen }: Draft,
 ): readonly Mutation[] {
   const records: Mutation[] = [];
@@ -30,7 +32,7 @@ export function copyRecords(
     records.push(
       existing === undefined
         ? firstStore(fid, contents, common)
-        : storeOver(existing.object.status, contents, common),
+        : storeOver(existing.object.status, contents, common, most),
     );
   }
   const remove = Object.keys(existing?.object.status.properties ?? {});

@@ -11,7 +11,7 @@ import type { Draft, Drafting } from './drafting.js';
 import { crossVolume, exists, expect, undecided } from './expectation.js';
 import { inside, named } from './latches.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
-import { dismissal, storeOver } from './version-records.js';
+import { dismissal, overwrittenMost, storeOver } from './version-records.js';
 
 export class VersionMoves {
   readonly #drafting: Drafting;
@@ -70,10 +70,11 @@ export class VersionMoves {
     if (data === null) throw notAVersion(source.view.fid);
     const release = await this.#contents.hold(this.#drafting.world.volume(fid), fid, data);
     const made = this.#drafting.newFid(to.parent);
+    const besideMost = this.#drafting.hidesVersions(to.parent) ? overwrittenMost : Infinity;
     try {
       await this.#drafting.submit(to.parent, caller, (draft) => {
         if (target?.version === null && isVersion(target))
-          return intoRecords(source, data, from, target, draft);
+          return intoRecords(source, data, from, target, draft, besideMost);
         const replaced =
           target?.version === null ? [removal(to, target, draft)] : replacedVersion(target, draft);
         if (source.version === null) return [...replaced, renaming(source, from, to, draft)];
@@ -100,10 +101,11 @@ function intoRecords(
   from: Name,
   target: Bound,
   draft: Draft,
+  besideMost: number,
 ): readonly Mutation[] {
   const { status } = target.object;
   const contents = { ...data, modified: source.view.modified };
-  const stored = storeOver(status, contents, draft.make(draft.seen(status.fid)));
+  const stored = storeOver(status, contents, draft.make(draft.seen(status.fid)), besideMost);
   const isOwn = source.object.status.fid === status.fid;
   return isOwn ? [stored] : [stored, ...leaving(source, from, draft)];
 }

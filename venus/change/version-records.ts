@@ -17,10 +17,22 @@ export function firstStore(fid: Fid, contents: NewContents, common: Common): Sto
   return { op: 'store', ...common, fid, length, digest, modified, saved: common.time };
 }
 
-/** `contents` in the place of the shown version of the file. What has the same contents already is replaced, too. */
-export function storeOver(status: VnodeStatus, contents: NewContents, common: Common): StoreRecord {
+/** Versions that are kept beside a file where they are not seen: more would fill it, unnoticed, up to its limit. */
+export const overwrittenMost = 20;
+
+/**
+ * `contents` in the place of the shown version of the file. What has the same contents already is replaced, too; of the
+ * others the `most` that were saved last stay.
+ */
+export function storeOver(
+  status: VnodeStatus,
+  contents: NewContents,
+  common: Common,
+  most = Infinity,
+): StoreRecord {
   const replaced = [status.data?.digest, contents.digest];
-  const beside = seenVersions(status).filter(({ digest }) => !replaced.includes(digest));
+  const others = seenVersions(status).filter(({ digest }) => !replaced.includes(digest));
+  const beside = others.slice(0, most);
   const record = storeOverAll(status, contents, common);
   return beside.length === 0 ? record : { ...record, beside: beside.map(({ mark }) => mark) };
 }

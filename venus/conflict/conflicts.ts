@@ -1,6 +1,7 @@
 /** All that a person has to decide about, apart from the tree (venus/interface.ts, Conflicts). */
 import { isFailure, volumeOf, type ConflictKind, type Fid, type Result } from '../../vice/interface/index.js';
 import type { ObjectCache } from '../cache/object-cache.js';
+import { decidable } from '../cache/cached-object.js';
 import type { Repairs, Undecided } from '../change/repairs.js';
 import type { Caller, ConflictReport, Conflicts, Decision } from '../interface.js';
 import type { Fetcher } from '../volume/fetch.js';
@@ -32,11 +33,19 @@ export class KnownConflicts implements Conflicts {
 
   async *list(_caller: Caller): AsyncGenerator<readonly ConflictReport[]> {
     for (const volume of this.#world.volumes()) {
-      const told = new Set<Fid>();
-      for await (const fids of this.#candidates(volume)) {
-        const reports = await this.#reports(fids.filter((fid) => !told.has(fid)));
-        for (const fid of fids) told.add(fid);
-        if (reports.length > 0) yield reports;
+      for await (const reports of this.#all(volume)) {
+        const undecided = reports.filter(({ kind }) => decidable([kind], volume.hidesVersions).length > 0);
+        if (undecided.length > 0) yield undecided;
+      }
+    }
+  }
+
+  async *overwritten(_caller: Caller): AsyncGenerator<readonly ConflictReport[]> {
+    for (const volume of this.#world.volumes()) {
+      if (!volume.hidesVersions) continue;
+      for await (const reports of this.#all(volume)) {
+        const versions = reports.filter(({ kind }) => kind === 'versions');
+        if (versions.length > 0) yield versions;
       }
     }
   }
@@ -50,7 +59,18 @@ export class KnownConflicts implements Conflicts {
   }
 
   count(): Readonly<Partial<Record<ConflictKind, number>>> {
-    return this.#world.cache.conflicts.count();
+    const { cache, volume } = this.#world;
+    return cache.conflicts.count((fid) => volume(fid).hidesVersions);
+  }
+
+  /** Reports of all kinds, each once. */
+  async *#all(volume: Volume): AsyncGenerator<readonly ConflictReport[]> {
+    const told = new Set<Fid>();
+    for await (const fids of this.#candidates(volume)) {
+      const reports = await this.#reports(fids.filter((fid) => !told.has(fid)));
+      for (const fid of fids) told.add(fid);
+      yield reports;
+    }
   }
 
   /** What may be in conflict, say servers (they differ until they have resolved each other) or the cache. */
@@ -115,6 +135,7 @@ export class KnownConflicts implements Conflicts {
       siblings: siblingsBeside(cache, object, name ?? ''),
       keeper: keeper === undefined || keeper === fid ? undefined : cache.status(keeper),
       directories,
+      hidesVersions: volume(fid).hidesVersions,
     };
     return kinds.map((kind) => reportOf(reported, kind));
   }

@@ -15,6 +15,8 @@ export interface Reported {
   readonly keeper: VnodeStatus | undefined;
   /** Of each of its places the directory's path; absent or null: that cannot be named. */
   readonly directories: ReadonlyMap<Fid, readonly string[] | null>;
+  /** Only one version of a file is seen under a name. */
+  readonly hidesVersions: boolean;
 }
 
 export function reportOf(reported: Reported, kind: ConflictReport['kind']): ConflictReport {
@@ -24,7 +26,7 @@ export function reportOf(reported: Reported, kind: ConflictReport['kind']): Conf
 
 function versionsFor(
   kind: ConflictReport['kind'],
-  { status, path, name, siblings, keeper, directories }: Reported,
+  { status, path, name, siblings, keeper, directories, hidesVersions }: Reported,
 ): readonly ConflictVersion[] {
   const { fid, data, places } = status;
   const [place] = places;
@@ -33,7 +35,7 @@ function versionsFor(
     case 'versions': {
       const shown = data === null ? [] : [ofContents(fid, name, path, data)];
       const others = siblings.map(({ name: own, version }) =>
-        ofContents(siblingFid(fid, version.storeId), own, beside(own), version),
+        ofContents(siblingFid(fid, version.storeId), own, hidesVersions ? null : beside(own), version),
       );
       return [...shown, ...others];
     }

@@ -112,6 +112,8 @@ t.test('a write replaces the version that is seen under the name, and no other',
   const chosen = storeOver(status, older, common);
   t.same(chosen.beside, [oldest.mark], 'a version moved over the name is no more beside it');
   t.equal(storeOver({ ...status, siblings: [] }, contents, common).beside, undefined);
+  t.same(storeOver(status, contents, common, 1).beside, [older.mark], 'at most one, the last of them');
+  t.equal(storeOver(status, contents, common, 0).beside, undefined);
   t.equal(storeOverAll(status, older, common).beside, undefined);
   t.end();
 });
@@ -151,6 +153,7 @@ t.test('what is reported of each kind is what there is to choose from', (t) => {
     siblings: siblingNames('plan.txt', status, () => false),
     keeper,
     directories: new Map([[place.parent, []]]),
+    hidesVersions: false,
   };
   const versions = reportOf(reported, 'versions').versions;
   t.same(
@@ -200,6 +203,7 @@ t.test('each place is told by its whole path', (t) => {
       [folder, ['docs', 'old']],
       [gone, null],
     ]),
+    hidesVersions: false,
   };
   const paths = (kind: 'place' | 'versions' | 'removal'): unknown =>
     reportOf(report, kind).versions.map(({ path }) => path?.join('/') ?? null);
@@ -211,5 +215,8 @@ t.test('each place is told by its whole path', (t) => {
   ]);
   t.same(paths('removal'), ['plan (conflict).txt']);
   t.same(reportOf({ ...report, path: null }, 'versions').versions[1]?.path, null);
+  const [name, hidden] = reportOf({ ...report, hidesVersions: true }, 'versions').versions;
+  t.ok(name?.path, 'the shown version is seen under the name');
+  t.equal(hidden?.path, null, 'what it has overwritten is not');
   t.end();
 });

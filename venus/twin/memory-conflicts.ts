@@ -24,7 +24,7 @@ import type {
   Decision,
 } from '../interface.js';
 import { storedAnew } from './memory-changes.js';
-import { marksLike, seenByFid, siblingsSeen } from './memory-names.js';
+import { isSeen, marksLike, seenByFid, siblingsSeen } from './memory-names.js';
 import type { Change, MemoryTree } from './memory-tree.js';
 
 /** A version that somebody makes apart. */
@@ -41,12 +41,12 @@ const stranger = '00000000000000bb' as VenusId;
 export class MemoryConflicts implements Conflicts {
   readonly #tree: MemoryTree;
   readonly #apply: (caller: Caller, changes: readonly Change[]) => void;
-  readonly #enter: (operation: 'list' | 'of' | 'repair') => Promise<void>;
+  readonly #enter: (operation: 'list' | 'overwritten' | 'of' | 'repair') => Promise<void>;
 
   constructor(
     tree: MemoryTree,
     apply: (caller: Caller, changes: readonly Change[]) => void,
-    enter: (operation: 'list' | 'of' | 'repair') => Promise<void>,
+    enter: (operation: 'list' | 'overwritten' | 'of' | 'repair') => Promise<void>,
   ) {
     this.#tree = tree;
     this.#apply = apply;
@@ -56,7 +56,15 @@ export class MemoryConflicts implements Conflicts {
   async *list(): AsyncIterable<readonly ConflictReport[]> {
     await this.#enter('list');
     for (const status of this.#tree.statuses()) {
-      const reports = this.#reportsOf(status);
+      const reports = this.#reportsOf(status).filter(({ kind }) => isSeen(this.#tree, kind));
+      if (reports.length > 0) yield reports;
+    }
+  }
+
+  async *overwritten(): AsyncIterable<readonly ConflictReport[]> {
+    await this.#enter('overwritten');
+    for (const status of this.#tree.hidesVersions ? this.#tree.statuses() : []) {
+      const reports = this.#reportsOf(status).filter(({ kind }) => kind === 'versions');
       if (reports.length > 0) yield reports;
     }
   }
@@ -79,7 +87,8 @@ export class MemoryConflicts implements Conflicts {
   count(): Partial<Record<ConflictKind, number>> {
     const counts: Partial<Record<ConflictKind, number>> = {};
     for (const status of this.#tree.statuses())
-      for (const { kind } of this.#reportsOf(status)) counts[kind] = (counts[kind] ?? 0) + 1;
+      for (const { kind } of this.#reportsOf(status))
+        if (isSeen(this.#tree, kind)) counts[kind] = (counts[kind] ?? 0) + 1;
     return counts;
   }
 
@@ -146,7 +155,9 @@ export class MemoryConflicts implements Conflicts {
       return [
         versionSeen({ name, path, fid }, data),
         ...siblings.flatMap(({ name, fid, sibling }) =>
-          sibling === null ? [] : versionSeen({ name, path: beside(name), fid }, sibling),
+          sibling === null
+            ? []
+            : versionSeen({ name, path: this.#tree.hidesVersions ? null : beside(name), fid }, sibling),
         ),
       ];
     }

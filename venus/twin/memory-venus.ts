@@ -9,6 +9,7 @@ import {
   versionsOf,
   type Fid,
   type FileData,
+  type ConflictPolicy,
   type StoreIdVector,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
@@ -49,7 +50,7 @@ export type Operation =
   | 'read'
   | 'writer.write'
   | 'writer.close'
-  | `conflicts.${'list' | 'of' | 'repair'}`;
+  | `conflicts.${'list' | 'overwritten' | 'of' | 'repair'}`;
 
 const batchEntries = 100;
 const chunkBytes = 64 * 1024;
@@ -63,6 +64,8 @@ export interface MemoryVenusOptions {
   readonly quota?: number;
   /** Names of servers that can be disconnected from; while all are, changes enter the log. */
   readonly servers?: readonly string[];
+  /** Default: `keep`. */
+  readonly conflicts?: ConflictPolicy;
   /** To begin with the tree of another, as a second gateway of its realm; `venus` is the own VenusId. */
   readonly fork?: { readonly from: MemoryVenus; readonly venus: string };
 }
@@ -90,12 +93,14 @@ export class MemoryVenus implements Venus {
     capacity = unbounded,
     quota = capacity,
     servers = [],
+    conflicts = 'keep',
     fork,
   }: MemoryVenusOptions = {}) {
     this.#wall = wall;
     this.#capacity = capacity;
     this.#quota = quota;
     this.#tree = fork === undefined ? new MemoryTree(wall()) : fork.from.#tree.fork(fork.venus);
+    this.#tree.hidesVersions = conflicts === 'last-writer-wins';
     this.#contents = new Map(fork === undefined ? [] : fork.from.#contents);
     this.#servers = new MemoryServers(servers);
     this.log = new MemoryLog((fid) => this.#tree.pathOf(fid));
@@ -286,7 +291,8 @@ export class MemoryVenus implements Venus {
   }
 
   state(): VenusState {
-    return this.#servers.state(this.#tree.venus, this.#tree.volume, this.log.changes());
+    const policy = this.#tree.hidesVersions ? 'last-writer-wins' : 'keep';
+    return this.#servers.state(policy, this.#tree.venus, this.#tree.volume, this.log.changes());
   }
 
   async disconnect(servers: readonly string[]): Promise<void> {
