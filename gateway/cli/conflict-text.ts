@@ -8,7 +8,7 @@ export function plainConflict(conflict: ConflictOf): object {
   const versions = conflict.versions.map(({ name, path, author, host, time, size, storeId }) => {
     return { name, path, author, host, time, size, storeId };
   });
-  return { path: pathText(conflict), kind: conflict.kind, versions };
+  return { path: pathText(conflict), kind: conflict.kind, versions, resolver: conflict.resolver };
 }
 
 /** How `coda repair` is told which object is meant. */
@@ -29,6 +29,7 @@ export function conflictsText(conflicts: readonly ConflictOf[]): string {
 export function conflictText(conflict: ConflictOf): string {
   return [
     headText(conflict),
+    ...(conflict.resolver === null ? [] : [`  resolver: ${shown(conflict.resolver)}`]),
     ...versionsText(conflict)
       .split('\n')
       .map((line) => `  ${line}`),

@@ -145,6 +145,7 @@ t.test('a file with three versions: listed, compared, merged', async (t) => {
         path: `/docs/${version.name}`,
         storeId: told[0].versions[index]?.storeId,
       })),
+      resolver: null,
     },
   ]);
   t.match(status.stdout, /^g1: 1 conflict to decide; see: .*conflicts --gateway g1$/m);
@@ -346,7 +347,13 @@ t.test('which version is meant', async (t) => {
     version('b', 'bob', 'g1', 2),
     version('c', 'bob', 'g2', 3),
   ];
-  const conflict: ConflictOf = { fid: '7f000001.2.00000000000000aa', path: null, kind: 'versions', versions };
+  const conflict: ConflictOf = {
+    fid: '7f000001.2.00000000000000aa',
+    path: null,
+    kind: 'versions',
+    versions,
+    resolver: null,
+  };
   const chosen = (text: string): string => chooseVersion([conflict], text).name;
   t.equal(chosen('a.txt'), 'a.txt');
   t.equal(chosen('/docs/b'), 'b');

@@ -34,10 +34,10 @@ export function addConflictsCommand(program: Command): void {
 Kinds: versions (a file was changed apart: each version is a file beside the name), name (two new objects were
 given one name), removal (removed by somebody who did not know of a change), place (moved to several places).
 
-JSON: [{"path", "kind", "versions": [{"name", "path", "author", "host", "time", "size", "storeId"}]}]
+JSON: [{"path", "kind", "versions": [{"name", "path", "author", "host", "time", "size", "storeId"}], "resolver"}]
 "path" is from the root of the share, or the object's Fid where no path leads to it; "time" is milliseconds
 since 1970; the version that is seen under the name comes first. A version's "path" is where it is seen, or where
-it was moved to (place); null where that folder is gone.
+it was moved to (place); null where that folder is gone. "resolver": which one failed for it, and why; else null.
 
 Examples:
   coda conflicts

@@ -5,11 +5,12 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { conflictPolicies, type ConflictPolicy } from '../../vice/interface/index.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { commandName, shellQuoted } from '../config/command-name.js';
-import { readText } from '../config/config-file.js';
+import { readConfigFile, readText } from '../config/config-file.js';
 import { parseListenAddress, type ListenAddress } from '../config/listen-address.js';
 import { OperatorError } from '../config/operator-error.js';
 import { defaultDataFolder } from '../realm/data-folder.js';
 import { openRealm, type ReadyReport, type RunningRealm } from '../realm/embedded-realm.js';
+import { rulesSchema } from '../resolver/rules.js';
 import { davfsConfigText, mountLines, mountText } from './mount-lines.js';
 import { ownName } from './own-name.js';
 import { print, progress, type CommonOptions } from './output.js';
@@ -28,6 +29,7 @@ interface UpOptions extends CommonOptions {
   readonly tlsCert?: string;
   readonly allowPlainHttp?: boolean;
   readonly conflicts?: ConflictPolicy;
+  readonly resolvers?: string;
 }
 
 export function addUpCommand(program: Command): void {
@@ -50,6 +52,7 @@ export function addUpCommand(program: Command): void {
         'of a file changed apart: see all versions, or the last one',
       ).choices(conflictPolicies),
     )
+    .option('--resolvers <file>', 'rules: which command merges which files that were changed apart')
     .option('--json', 'print the ready report as one JSON object')
     .addHelpText(
       'after',
@@ -88,6 +91,7 @@ async function up(options: UpOptions): Promise<void> {
       tls: tlsFiles(options),
       allowPlainHttp: options.allowPlainHttp === true,
       conflicts: options.conflicts,
+      resolvers: options.resolvers === undefined ? undefined : rulesFile(options.resolvers),
     },
     systemClock(),
     progress,
@@ -167,6 +171,12 @@ function tlsFiles(options: UpOptions): { key: string; cert: string } | undefined
   readText(tlsKey);
   readText(tlsCert);
   return { key: resolve(tlsKey), cert: resolve(tlsCert) };
+}
+
+/** @throws OperatorError usage: it is no rule file */
+function rulesFile(file: string): string {
+  readConfigFile(file, rulesSchema);
+  return resolve(file);
 }
 
 function listenAddress(text: string): ListenAddress {

@@ -28,22 +28,30 @@ const repairSchema = z.strictObject({
 });
 const mergeSchema = z.strictObject({ user, path: z.string(), shown: z.string() });
 
+/** Which resolver could do nothing for a file, and why. */
+export type ResolverFailure = (fid: Fid) => string | null;
+
 type Read = <T>(schema: z.ZodType<T>) => Promise<T>;
 
 /** By path. `body` is JSON; of `/conflicts/merge` it is contents, and the order is in the query. */
-export const conflictOrders: Readonly<Record<string, (venus: Venus, read: Read) => Promise<unknown>>> = {
-  '/conflicts/list': async (venus, read) => {
+export const conflictOrders: Readonly<
+  Record<string, (venus: Venus, read: Read, failure: ResolverFailure) => Promise<unknown>>
+> = {
+  '/conflicts/list': async (venus, read, failure) => {
     const { user } = await read(listSchema);
-    return new ByteAnswer(lines(venus.conflicts.list({ user }), plainReport));
+    const plain = (report: ConflictReport): ConflictOf => plainReport(report, failure);
+    return new ByteAnswer(lines(venus.conflicts.list({ user }), plain));
   },
   '/conflicts/overwritten': async (venus, read) => {
     const { user } = await read(listSchema);
-    return new ByteAnswer(lines(venus.conflicts.overwritten({ user }), plainReport));
+    return new ByteAnswer(lines(venus.conflicts.overwritten({ user }), (report) => plainReport(report)));
   },
-  '/conflicts/of': async (venus, read) => {
+  '/conflicts/of': async (venus, read, failure) => {
     const { user, path } = await read(ofSchema);
     const fid = await fidOf(venus, { user }, path);
-    return { conflicts: (await venus.conflicts.of({ user }, fid)).map(plainReport) };
+    return {
+      conflicts: (await venus.conflicts.of({ user }, fid)).map((report) => plainReport(report, failure)),
+    };
   },
   '/conflicts/status': async (venus, read) => {
     const { user, fid } = await read(objectSchema);
@@ -113,9 +121,13 @@ function namesOf(path: string): readonly string[] {
   return path.split('/').filter((name) => name !== '');
 }
 
-function plainReport({ fid, path, kind, versions }: ConflictReport): ConflictOf {
+function plainReport(
+  { fid, path, kind, versions }: ConflictReport,
+  failure: ResolverFailure = () => null,
+): ConflictOf {
   const plain = versions.map((version) => ({ ...version, path: pathText(version.path) }));
-  return { fid, path: pathText(path), kind, versions: plain };
+  const resolver = kind === 'versions' ? failure(fid) : null;
+  return { fid, path: pathText(path), kind, versions: plain, resolver };
 }
 
 function pathText(path: readonly string[] | null): string | null {

@@ -21,6 +21,8 @@ export const conflictSchema = z.object({
   kind: z.enum(['versions', 'name', 'removal', 'place']),
   /** What is seen under the object's own name comes first. */
   versions: z.array(conflictVersion),
+  /** Which resolver could do nothing for it, and why, in words; null: none has failed. */
+  resolver: z.string().nullable().default(null),
 });
 
 export const conflictsSchema = z.object({ conflicts: z.array(conflictSchema) });
