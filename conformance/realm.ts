@@ -34,6 +34,8 @@ export interface RealmOptions {
   readonly data?: string;
   readonly servers?: number;
   readonly gateways?: number;
+  /** Further ones of `coda up`. */
+  readonly options?: readonly string[];
 }
 
 const readyWithinMs = 60_000;
@@ -60,13 +62,23 @@ export class Realm {
 
   /** @throws Error with the log when the realm is not ready within a minute */
   static async start(options: RealmOptions = {}): Promise<Realm> {
-    const { servers = 3, gateways = 1 } = options;
+    const { servers = 3, gateways = 1, options: further = [] } = options;
     const data = options.data ?? (await mkdtemp(join(tmpdir(), 'coda-realm-')));
     const readyFile = join(data, '..', `${data.split('/').at(-1) ?? ''}.ready.json`);
     await rm(readyFile, { force: true });
     const port = await freePorts(gateways);
     const sizes = ['--servers', `${servers}`, '--gateways', `${gateways}`];
-    const args = ['up', '--data', data, '--listen', `127.0.0.1:${port}`, '--ready-file', readyFile, ...sizes];
+    const args = [
+      'up',
+      '--data',
+      data,
+      '--listen',
+      `127.0.0.1:${port}`,
+      '--ready-file',
+      readyFile,
+      ...sizes,
+      ...further,
+    ];
     // tap gives every child its module hooks by NODE_OPTIONS: 40 MB and a slow start that no user has.
     const plain = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', codaCommand];
     const up = spawn('env', [...plain, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });

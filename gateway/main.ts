@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { openVenus } from '../venus/venus.js';
-import type { Venus } from '../venus/interface.js';
+import type { Fid, Venus } from '../venus/interface.js';
 import { systemClock } from '../vice/seam/real/system-clock.js';
 import { systemRandom } from '../vice/seam/real/system-random.js';
 import { openLmdbStore } from '../vice/seam/real/lmdb-store.js';
@@ -14,6 +14,8 @@ import { openUsers } from './access/users.js';
 import { systemCode } from './config/operator-error.js';
 import type { GatewayConfig } from './config/role-config.js';
 import { addressRefused } from './realm/port.js';
+import { resolverProcesses } from './realm/resolver-process.js';
+import { Resolvers } from './resolver/resolvers.js';
 import { venusMetrics } from './venus-metrics.js';
 import { startWebdav } from './webdav/host.js';
 import { createLocks } from './webdav/lock-table.js';
@@ -22,6 +24,8 @@ export interface RunningGateway {
   /** Where the share is, as `http://127.0.0.1:8080/`. */
   readonly url: string;
   readonly venus: Venus;
+  /** Which resolver could do nothing for a file, and why. */
+  resolverFailure(fid: Fid): string | null;
   /** Refuses new requests, finishes those under way, flushes, closes. */
   close(): Promise<void>;
 }
@@ -75,8 +79,13 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
         throw code === undefined ? error : addressRefused(listen, code);
       }),
     );
+    const { resolvers: rules } = config;
+    const run = resolverProcesses(clock);
+    const resolvers =
+      rules.length === 0 ? null : open.add(new Resolvers({ venus, clock, log, gateway: name, rules, run }));
+    const resolverFailure = (fid: Fid): string | null => resolvers?.failureOf(fid) ?? null;
     log.info('gateway up', { url: webdav.url, realm: realm.realm });
-    return { url: webdav.url, venus, close: () => open.close() };
+    return { url: webdav.url, venus, resolverFailure, close: () => open.close() };
   } catch (error) {
     await open.close();
     throw error;

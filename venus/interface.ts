@@ -4,7 +4,7 @@
  * Every operation says for whom it acts; the servers check rights again. Every expected failure is a Failure.
  * A change is acknowledged (the promise resolves) only when it is durable: on the servers while connected.
  */
-import type { AccessList, Failure, Fid, StoreId } from '../vice/interface/index.js';
+import type { AccessList, ConflictPolicy, Failure, Fid, StoreId } from '../vice/interface/index.js';
 import type { PendingLog } from './pending-log.js';
 export type { PendingChange, PendingLog, PendingRecord, Restored } from './pending-log.js';
 export { Failure, isFailure, parseRights, rightsText } from '../vice/interface/index.js';
@@ -66,6 +66,11 @@ export interface Conflict {
 export interface ConflictVersion {
   /** Under which it is seen in its directory. */
   readonly name: string;
+  /**
+   * Where it is seen, or where this update put the object (`place`), in names from the realm's root; null when that
+   * cannot be named (its directory was removed, or cannot be asked for).
+   */
+  readonly path: readonly string[] | null;
   readonly author: string;
   readonly host: string;
   /** Milliseconds since 1970. */
@@ -92,19 +97,25 @@ export interface ConflictReport {
 }
 
 /**
- * How a conflict is decided. `keep` one version and give the others up; or take all as they are (`keep-all`: siblings
- * become files of their own, names and places stay as they are seen).
+ * How a conflict is decided. `keep` one version and give the others up; or `giveUp` one version of a file's contents,
+ * whatever becomes of the others; or take all as they are (`keepAll`: siblings become files of their own, names and
+ * places stay as they are seen).
  */
-export type Decision = { readonly keep: StoreId } | { readonly keepAll: true };
+export type Decision = { readonly keep: StoreId } | { readonly giveUp: StoreId } | { readonly keepAll: true };
 
 export interface Conflicts {
   /** All of the realm, as the accessible servers and this gateway know them; of the cache when no server answers. */
   list(caller: Caller): AsyncIterable<readonly ConflictReport[]>;
-  /** Those of one object. @throws Failure not-found, unreachable */
+  /**
+   * Files whose versions made apart are not seen (`last-writer-wins`), each with all of them: the shown one first, then
+   * those that it has overwritten, without a path. `repair` gives them up, `copy` brings them back.
+   */
+  overwritten(caller: Caller): AsyncIterable<readonly ConflictReport[]>;
+  /** Those of one object, its overwritten versions included. @throws Failure not-found, unreachable */
   of(caller: Caller, fid: Fid): Promise<readonly ConflictReport[]>;
   /**
    * A logged change, so it works while disconnected; two repairs made apart are a conflict again.
-   * @throws Failure not-found (no such object, version, or no conflict), access-denied
+   * @throws Failure not-found (no such object, version, or no conflict), access-denied (the only version)
    */
   repair(caller: Caller, fid: Fid, decision: Decision): Promise<void>;
   /** How many there are of each kind, as far as this gateway knows. */
@@ -249,6 +260,8 @@ export interface VolumeState {
   /** Changes that the servers refused for good: kept with their contents until a person decides. */
   readonly keptRecords: number;
   readonly mode: VolumeMode;
+  /** What is seen of versions of a file that were made apart: all, or the one saved last. */
+  readonly conflicts: ConflictPolicy;
   /** The links to the servers were measured to be slow. */
   readonly weak: boolean;
   /** While the log is replayed. */

@@ -3,6 +3,8 @@ import {
   Failure,
   isFailure,
   right,
+  volumeOf,
+  type ConflictKind,
   type Fid,
   type RealmDocument,
   type VolumeId,
@@ -15,6 +17,7 @@ import type { Random } from '../vice/seam/random.js';
 import type { Store } from '../vice/seam/store.js';
 import { AccessGuard } from './access/access-guard.js';
 import { restoreTargetOf } from './archive/restore-venus.js';
+import { decidable } from './cache/cached-object.js';
 import { ContainerCache } from './cache/container-cache.js';
 import { ObjectCache } from './cache/object-cache.js';
 import { Changes } from './change/changes.js';
@@ -143,7 +146,10 @@ class CachingClient implements Venus {
     );
     this.leases = new LeaseTable(buffer);
     const announcer = this.#announcer();
-    this.#cache = new ObjectCache(buffer, (fid, before) => announcer.changed(fid, before));
+    const hidesVersions = (fid: Fid): boolean => this.#hidesVersions(fid);
+    const changed = (fid: Fid, before: readonly ConflictKind[]): void =>
+      announcer.changed(fid, decidable(before, this.#hidesVersions(fid)));
+    this.#cache = new ObjectCache(buffer, changed, hidesVersions);
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const gate = new TrickleGate(clock);
@@ -190,6 +196,8 @@ class CachingClient implements Venus {
       onOpen: (opened) => this.#reintegrator.restore(opened),
       onChange: (changed) => this.#reintegrator.changed(changed),
     });
+    // What was read while the volumes were opened did not know their policies.
+    cache.forgetViews();
   }
 
   /** Waits until every server has been asked once, but not long for one that does not answer. */
@@ -198,7 +206,8 @@ class CachingClient implements Venus {
   }
 
   async lookup(caller: Caller, path: readonly string[]): Promise<Place> {
-    const world = { cache: this.#cache, fetcher: this.#fetcher, guard: this.#guard };
+    const [cache, fetcher, guard] = [this.#cache, this.#fetcher, this.#guard];
+    const world = { cache, fetcher, guard, hidesVersions: (fid: Fid) => this.#hidesVersions(fid) };
     return walk(world, caller, this.#realm.root, path);
   }
 
@@ -218,7 +227,7 @@ class CachingClient implements Venus {
       yield batch.flatMap(({ name, fid }) => {
         const object = this.#cache.get(fid);
         if (object !== undefined) {
-          const siblings = siblingsBeside(this.#cache, object, name);
+          const siblings = this.#hidesVersions(fid) ? [] : siblingsBeside(this.#cache, object, name);
           const shown = siblings.map((each) => ({
             name: each.name,
             status: siblingView(object, each.version),
@@ -321,10 +330,15 @@ class CachingClient implements Venus {
     await this.#world.containers.close();
   }
 
+  #hidesVersions(fid: Fid): boolean {
+    // The cache asks while the realm is being opened.
+    return (this.#realm as Realm | undefined)?.get(volumeOf(fid))?.hidesVersions === true;
+  }
+
   #announcer(): Announcer {
     return new Announcer({
       log: this.#world.log,
-      kindsOf: (fid) => this.#cache.conflicts.get(fid)?.kinds ?? [],
+      kindsOf: (fid) => decidable(this.#cache.conflicts.get(fid)?.kinds ?? [], this.#hidesVersions(fid)),
       pathOf: (fid) => cachedPath(this.#cache, this.#realm.root, fid),
     });
   }
@@ -376,6 +390,7 @@ class CachingClient implements Venus {
       oldestPending: oldest?.records[0]?.time ?? null,
       keptRecords: modifyLog.keptCount(volume.id),
       mode: volume.mode,
+      conflicts: volume.hidesVersions ? 'last-writer-wins' : 'keep',
       weak: volume.weak,
       replay: replay.progress,
       lastError: volume.fault ?? replay.lastError,

@@ -4,7 +4,7 @@ import { readMultistatus, type Listed } from '../../gateway/webdav/rehearsal.js'
 import { textOf } from '../../gateway/webdav/xml-reader.js';
 import type { ConflictReport, Fid } from '../../venus/interface.js';
 import { makeStoreId, unionOf, venusOf, type VenusId } from '../../vice/interface/index.js';
-import { authorization, caller, story, type Asked, type Reply, type World } from './share.js';
+import { authorization, caller, story, type Asked, type World } from './share.js';
 
 const bobsTime = Date.UTC(2024, 0, 1, 12, 0, 0);
 const bobs = 'plan (conflict bob g2 2024-01-01 12.00.00).txt';
@@ -346,6 +346,36 @@ story('conflicts without contents explain themselves', async (t, world) => {
   t.same(venus.conflicts.count(), {});
 });
 
+story(
+  'where the last writer wins, what was overwritten is in a folder of its own',
+  async (t, world) => {
+    const { ask, venus } = world;
+    await ask('MKCOL', '/docs');
+    await contested(world, '/docs');
+    t.same(await hrefs(world, '/docs'), ['/docs/', '/docs/plan.txt'], 'the others are not listed');
+    t.equal((await ask('GET', at('docs', bobs))).status, 404);
+    t.same(venus.conflicts.count(), {});
+    t.same(await hrefs(world, '/.coda'), ['/.coda/', '/.coda/conflicts/', '/.coda/overwritten/']);
+    t.same(await hrefs(world, '/.coda/conflicts'), ['/.coda/conflicts/']);
+    const folder = '/.coda/overwritten/docs - plan.txt/';
+    t.same(await hrefs(world, '/.coda/overwritten'), ['/.coda/overwritten/', folder]);
+    const inside = await hrefs(world, at('.coda', 'overwritten', 'docs - plan.txt'));
+    t.same([...inside].sort(), [folder, `${folder}${bobs}`, `${folder}${carols}`].sort());
+    const version = (name: string): string => at('.coda', 'overwritten', 'docs - plan.txt', name);
+    t.equal((await ask('GET', version(bobs))).body, 'by bob');
+    t.equal((await ask('COPY', version(bobs), moving('/bobs.txt'))).status, 201);
+    t.equal((await ask('GET', '/bobs.txt')).body, 'by bob');
+    t.equal((await ask('DELETE', version(bobs))).status, 204);
+    t.equal((await ask('GET', version(bobs))).status, 404);
+    t.equal((await ask('MOVE', version(carols), moving('/docs/plan.txt'))).status, 204);
+    t.equal((await ask('GET', '/docs/plan.txt')).body, 'by carol', 'it is back');
+    t.same(await hrefs(world, '/.coda/overwritten'), ['/.coda/overwritten/']);
+    t.equal((await ask('DELETE', '/docs/plan.txt')).status, 204);
+    t.same(await hrefs(world, '/docs'), ['/docs/'], 'nothing takes the name');
+  },
+  { conflicts: 'last-writer-wins' },
+);
+
 story('a conflict that cannot be named is repaired through its folder', async (t, world) => {
   const { ask, venus } = world;
   const fid = await contested(world);
@@ -359,10 +389,18 @@ story('a conflict that cannot be named is repaired through its folder', async (t
   const [, member = ''] = await hrefs(world, '/.coda/conflicts');
   t.match(member, /^\/\.coda\/conflicts\/plan\.txt \([0-9a-f]{6}\)\/$/);
   const version = (name: string): string => at(...member.split('/').filter((part) => part !== ''), name);
-  const refused: Reply = await ask('DELETE', version(bobs));
-  t.equal(refused.status, 403, 'which of the others is meant cannot be said here');
-  await venus.remove(caller, (await venus.lookup(caller, [])).object?.fid ?? fid, carols);
+  t.equal((await ask('DELETE', version(carols))).status, 204, 'one of three is given up alone');
+  t.equal((await ask('GET', '/plan.txt')).body, 'by alice');
+  t.equal((await ask('GET', version(bobs))).body, 'by bob');
   t.equal((await ask('MOVE', version(bobs), moving('/rescued.txt'))).status, 201);
   t.equal((await ask('GET', '/rescued.txt')).body, 'by bob');
   t.same(venus.conflicts.count(), {});
+  const repair = venus.conflicts.repair.bind(venus.conflicts);
+  venus.addVersion(fid, { author: 'bob', host: 'g2', time: bobsTime, bytes: Buffer.from('by bob') });
+  venus.conflicts.repair = async () => {
+    venus.conflicts.repair = repair;
+    await repair(caller, fid, { keepAll: true });
+    return repair(caller, fid, { keepAll: true });
+  };
+  t.equal((await ask('DELETE', version(bobs))).status, 404, 'somebody else has decided meanwhile');
 });

@@ -1,7 +1,7 @@
 /** A realm of three servers and two gateways, g1 and g2, whose servers can all be lost at once and return. */
 import type { Share } from '../clients/davfs2-mount.js';
 import { until } from '../program.js';
-import { Realm } from '../realm.js';
+import { Realm, type RealmOptions } from '../realm.js';
 import { isDrained, statusSchema, type VolumeStatus } from '../volume-status.js';
 import type { WebdavClient } from '../webdav-client.js';
 
@@ -67,15 +67,15 @@ export class RealmStage implements Stage {
   readonly #loss: Loss;
   #frozen: readonly number[] = [];
 
-  private constructor(realm: Realm, loss: Loss) {
+  constructor(realm: Realm, loss: Loss) {
     this.realm = realm;
     this.data = realm.data;
     this.share = realm.ready;
     this.#loss = loss;
   }
 
-  static async open(loss: Loss = 'killed'): Promise<RealmStage> {
-    return new RealmStage(await Realm.start({ servers: serverNames.length, gateways: 2 }), loss);
+  static async open(loss: Loss = 'killed', options: RealmOptions = {}): Promise<RealmStage> {
+    return new RealmStage(await Realm.start({ servers: serverNames.length, gateways: 2, ...options }), loss);
   }
 
   client(gateway: GatewayName): WebdavClient {

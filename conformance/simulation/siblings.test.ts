@@ -11,6 +11,8 @@ import { silentLog } from '../../vice/seam/log.js';
 import { get, list, makeDirectory, put, remove, rename, setProperty } from './share.js';
 import { SimulatedRealm } from './simulated-realm.js';
 
+t.setTimeout(300_000);
+
 const caller = { user: 'ann' };
 
 interface Stage {
@@ -100,7 +102,7 @@ async function sees(
 
 t.test('a version beside its file is a file that programs open, copy and save', async (t) => {
   const stage = await stageOf(11);
-  const { realm, g1, g2, beside } = stage;
+  const { realm, g1, beside } = stage;
   const { parent, object, ancestors } = await realm.finish(g1.lookup(caller, [beside]));
   if (object === null || parent === null) throw new Error('no sibling');
   t.same(ancestors, [parent]);
@@ -121,14 +123,50 @@ t.test('a version beside its file is a file that programs open, copy and save', 
   t.equal(await refusal(realm.finish(g1.makeDirectory(caller, parent, beside))), 'exists');
   t.equal(await refusal(realm.finish(setProperty(g1, beside, '{x}y', '<z/>'))), 'access-denied');
   t.equal(await refusal(realm.finish(rename(g1, 'd', beside))), 'access-denied');
-  await realm.finish(put(g2, beside, 'edited'));
+  t.equal(await refusal(realm.finish(g1.status(caller, object.fid))), undefined);
+});
+
+t.test("what is saved under a version's name is a file of its own, exactly there", async (t) => {
+  const stage = await stageOf(20);
+  const { realm, g1, g2, beside } = stage;
+  const { object: sibling } = await realm.finish(g1.lookup(caller, [beside]));
+  if (sibling === null) throw new Error('no sibling');
+  for (const contents of ['edited', 'and once more']) {
+    const stored = await realm.finish(put(g2, beside, contents));
+    t.match(stored, { conflict: null, author: 'ann' });
+    t.notMatch(stored.fid, /@/);
+    t.equal(await realm.finish(get(g2, beside)), contents);
+  }
+  t.equal(
+    await refusal(realm.finish(g1.status(caller, sibling.fid))),
+    'not-found',
+    'the version is given up',
+  );
   await sees(
     t,
     stage,
-    { 'copy.txt': 'from g1', 'notes.txt': 'from g2', 'notes (ann g2).txt': 'edited' },
-    'it is replaced where it stands',
+    { 'notes.txt': 'from g2', 'notes (ann g1).txt': 'and once more' },
+    'under the name that it was saved under',
   );
-  t.equal(await refusal(realm.finish(g1.status(caller, object.fid))), 'not-found');
+  for (const venus of [g1, g2]) t.same(await reports(stage, venus), [], 'and nothing is left to decide');
+
+  const other = await stageOf(21);
+  const { parent, object } = await other.realm.finish(other.g1.lookup(caller, ['notes.txt']));
+  if (parent === null || object === null) throw new Error('no file');
+  await other.cut('g1');
+  const to = { parent, name: other.beside };
+  await other.realm.finish(put(other.g1, 'copied.txt', 'copied'));
+  await other.realm.finish(setProperty(other.g1, 'copied.txt', '{x}y', '<z/>'));
+  const { object: source } = await other.realm.finish(other.g1.lookup(caller, ['copied.txt']));
+  if (source === null) throw new Error('it was stored');
+  t.match(await other.realm.finish(other.g1.copy(caller, source.fid, to, { replace: true })), {
+    created: false,
+    status: { conflict: null, properties: { '{x}y': '<z/>' } },
+  });
+  await other.heal('g1');
+  const copied = { 'copied.txt': 'copied', 'notes.txt': 'from g2', 'notes (ann g1).txt': 'copied' };
+  await sees(t, other, copied, 'a copy, too, also of a gateway that was cut off');
+  t.same(await reports(other, other.g2), []);
 });
 
 t.test('programs that save beside and rename over it lose no other version', async (t) => {
@@ -139,11 +177,12 @@ t.test('programs that save beside and rename over it lose no other version', asy
   await sees(t, stage, { 'notes.txt': 'merged', 'notes (ann g1).txt': 'from g1' }, 'saved over the name');
   await realm.finish(put(g2, 'notes.tmp', 'the other'));
   await realm.finish(rename(g2, 'notes.tmp', beside));
-  await sees(t, stage, { 'notes.txt': 'merged', 'notes (ann g2).txt': 'the other' }, 'saved over the other');
-  await realm.finish(put(g2, 'plain.txt', 'plain'));
-  const [name = ''] = (await realm.finish(list(g2, ''))).filter((each) => each.includes('conflict'));
-  await realm.finish(rename(g2, name, 'plain.txt'));
-  await sees(t, stage, { 'notes.txt': 'merged', 'plain.txt': 'the other' }, 'moved over another file');
+  await sees(t, stage, { 'notes.txt': 'merged', 'notes (ann g1).txt': 'the other' }, 'saved over the other');
+  t.same(await reports(stage, g1), [], 'which is a file of its own now');
+  const other = await stageOf(22);
+  await other.realm.finish(put(other.g2, 'plain.txt', 'plain'));
+  await other.realm.finish(rename(other.g2, other.beside, 'plain.txt'));
+  await sees(t, other, { 'notes.txt': 'from g2', 'plain.txt': 'from g1' }, 'moved over another file');
 });
 
 t.test('a file in conflict moves with all its versions, and goes with its folder', async (t) => {
@@ -203,6 +242,31 @@ t.test('all versions are kept as files of their own', async (t) => {
   t.notMatch(object?.fid, /@/);
 });
 
+t.test('of three versions one is given up alone', async (t) => {
+  const stage = await stageOf(19);
+  const { realm, g1, g2 } = stage;
+  for (const venus of [g1, g2]) await realm.finish(get(venus, 'notes.txt'));
+  await stage.cut('g1');
+  await realm.finish(put(g1, 'notes.txt', 'again from g1'));
+  await realm.finish(put(g2, 'notes.txt', 'again from g2'));
+  await stage.heal('g1');
+  const [report] = await reports(stage, g2);
+  t.equal(report?.versions.length, 3);
+  const given = report?.versions.find(({ size }) => size === 'from g1'.length);
+  if (report === undefined || given === undefined) throw new Error('there are three');
+  await realm.finish(g2.conflicts.repair(caller, report.fid, { giveUp: given.storeId }));
+  const two = { 'notes.txt': 'again from g2', 'notes (ann g1).txt': 'again from g1' };
+  await sees(t, stage, two, 'the others stay');
+  const again = g1.conflicts.repair(caller, report.fid, { giveUp: given.storeId });
+  t.equal(await refusal(realm.finish(again)), 'not-found');
+  const [left] = await reports(stage, g1);
+  const [shownFirst] = left?.versions ?? [];
+  if (left === undefined || shownFirst === undefined) throw new Error('there are two');
+  await realm.finish(g1.conflicts.repair(caller, report.fid, { giveUp: shownFirst.storeId }));
+  await sees(t, stage, { 'notes.txt': 'again from g1' }, 'another one takes the name of the shown one');
+  t.same(await reports(stage, g1), []);
+});
+
 t.test('what is shown first is removed by who saw it; a version that he did not see stays', async (t) => {
   const stage = await stageOf(16);
   const { realm, g1, g2 } = stage;
@@ -216,6 +280,44 @@ t.test('what is shown first is removed by who saw it; a version that he did not 
   await sees(t, stage, { 'notes.txt': 'from g1' }, 'the other version takes the name');
   await realm.finish(remove(g1, 'notes.txt'));
   await sees(t, stage, {}, 'the last one goes with its name');
+});
+
+t.test('moved to two places apart: each is told by its path, and either can be kept', async (t) => {
+  const stage = await stageOf(18);
+  const { realm, g1, g2 } = stage;
+  await realm.finish(makeDirectory(g1, 'e'));
+  await realm.finish(put(g1, 'plan', 'the plan'));
+  for (const venus of [g1, g2]) {
+    for (const name of ['', 'd', 'e']) await realm.finish(list(venus, name));
+    await realm.finish(get(venus, 'plan'));
+  }
+  await stage.cut('g1');
+  await realm.finish(rename(g1, 'plan', 'd/plan'));
+  await realm.clock.advance(1000);
+  await realm.finish(rename(g2, 'plan', 'e/plan'));
+  await stage.heal('g1');
+  const placed = async (venus: Venus): Promise<ConflictReport | undefined> =>
+    (await reports(stage, venus)).find(({ kind }) => kind === 'place');
+  for (const venus of [g1, g2]) {
+    const report = await placed(venus);
+    t.same(report?.path, ['e', 'plan'], 'it is where it was moved last');
+    t.same(
+      report?.versions.map(({ path, host }) => [path?.join('/'), host]),
+      [
+        ['e/plan', 'g2'],
+        ['d/plan', 'g1'],
+      ],
+    );
+  }
+  const report = await placed(g2);
+  const [, other] = report?.versions ?? [];
+  if (report === undefined || other === undefined) throw new Error('it was moved to two places');
+  await realm.finish(g2.conflicts.repair(caller, report.fid, { keep: other.storeId }));
+  await stage.settle();
+  for (const venus of [g1, g2]) {
+    t.equal(await realm.finish(get(venus, 'd/plan')), 'the plan');
+    t.equal(await placed(venus), undefined);
+  }
 });
 
 t.test('a gateway sees at once that its new file has no name of its own', async (t) => {

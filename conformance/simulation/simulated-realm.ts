@@ -4,7 +4,12 @@
  */
 import { CountingNetwork } from './counting-network.js';
 import { dumpReplica, type ReplicaDump } from './replica-dump.js';
-import { administrators, type RealmDocument, type VolumeId } from '../../vice/interface/index.js';
+import {
+  administrators,
+  type ConflictPolicy,
+  type RealmDocument,
+  type VolumeId,
+} from '../../vice/interface/index.js';
 import { silentLog, type Log } from '../../vice/seam/log.js';
 import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
 import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
@@ -29,6 +34,8 @@ export interface SimulatedRealmOptions {
   readonly servers?: number;
   readonly gateways?: number;
   readonly log?: Log;
+  /** Of the root volume. */
+  readonly conflicts?: ConflictPolicy;
 }
 
 export class SimulatedRealm {
@@ -59,7 +66,12 @@ export class SimulatedRealm {
       name: 'simulated',
       servers: names.map((name) => ({ name, address: `ws://${name}:1` })),
       volumes: [
-        { id: rootVolume, name: 'root', replicas: names.map((name) => ({ id: name, server: name })) },
+        {
+          id: rootVolume,
+          name: 'root',
+          replicas: names.map((name) => ({ id: name, server: name })),
+          conflicts: options.conflicts,
+        },
       ],
       rootVolume,
       groups: { [administrators]: ['ann'] },

@@ -35,14 +35,15 @@ export async function lookAt(
   user: string,
   conflicts: readonly ConflictOf[],
 ): Promise<readonly Looked[]> {
-  const looked: Looked[] = [];
-  const seen = new Set<string>();
+  const looked = new Map<string, Looked>();
+  const all: Looked[] = [];
   for (const version of choicesOf(conflicts)) {
     // Several places of one object are one thing to look at.
-    if (!seen.has(version.fid)) looked.push(await look(gateway.folder, user, version));
-    seen.add(version.fid);
+    const found = looked.get(version.fid) ?? (await look(gateway.folder, user, version));
+    looked.set(version.fid, found);
+    all.push({ ...found, version });
   }
-  return looked;
+  return all;
 }
 
 export function comparisonText(
@@ -50,8 +51,10 @@ export function comparisonText(
   looked: readonly Looked[],
   width: number,
 ): string {
-  const parts = conflicts.map((conflict) => `${headText(conflict)}\n${versionsText(conflict.versions)}`);
-  const [first, ...others] = looked;
+  const parts = conflicts.map((conflict) => `${headText(conflict)}\n${versionsText(conflict)}`);
+  const [first, ...others] = looked.filter(
+    ({ version: { fid } }, index) => looked.findIndex(({ version }) => version.fid === fid) === index,
+  );
   if (first !== undefined && others.length === 0) parts.push(aloneText(first));
   if (first !== undefined) parts.push(...others.map((other) => pairText(first, other, width)));
   return parts.join('\n\n');
@@ -59,9 +62,10 @@ export function comparisonText(
 
 /** As `coda repair --compare --json` prints it. */
 export function plainLooked({ version, kind, sha256, lines }: Looked): object {
-  const { name, author, host, time, size, storeId } = version;
+  const { name, path, author, host, time, size, storeId } = version;
   return {
     name,
+    path,
     author,
     host,
     time,

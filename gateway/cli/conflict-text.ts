@@ -5,10 +5,10 @@ import { countText, shown, timeText } from './words.js';
 
 /** What `coda conflicts --json` prints of each; a stable shape. What cannot be named has its Fid for a path. */
 export function plainConflict(conflict: ConflictOf): object {
-  const versions = conflict.versions.map(({ name, author, host, time, size, storeId }) => {
-    return { name, author, host, time, size, storeId };
+  const versions = conflict.versions.map(({ name, path, author, host, time, size, storeId }) => {
+    return { name, path, author, host, time, size, storeId };
   });
-  return { path: pathText(conflict), kind: conflict.kind, versions };
+  return { path: pathText(conflict), kind: conflict.kind, versions, resolver: conflict.resolver };
 }
 
 /** How `coda repair` is told which object is meant. */
@@ -29,7 +29,8 @@ export function conflictsText(conflicts: readonly ConflictOf[]): string {
 export function conflictText(conflict: ConflictOf): string {
   return [
     headText(conflict),
-    ...versionsText(conflict.versions)
+    ...(conflict.resolver === null ? [] : [`  resolver: ${shown(conflict.resolver)}`]),
+    ...versionsText(conflict)
       .split('\n')
       .map((line) => `  ${line}`),
   ].join('\n');
@@ -53,10 +54,11 @@ export function headText(conflict: ConflictOf): string {
   }
 }
 
-export function versionsText(versions: readonly VersionOf[]): string {
+/** What there is to choose from. Of several places the name alone would not say which is which. */
+export function versionsText({ kind, versions }: ConflictOf): string {
   return table(
     versions.map((version) => [
-      shown(version.name),
+      shown(kind === 'place' ? (version.path ?? `${version.name} (in a folder that is gone)`) : version.name),
       shown(version.author),
       shown(version.host),
       timeText(version.time),
@@ -66,7 +68,7 @@ export function versionsText(versions: readonly VersionOf[]): string {
   );
 }
 
-/** "plan.txt, by ann at g1, 2026-01-02 03:04:05". */
-export function versionText({ name, author, host, time }: VersionOf): string {
-  return `${shown(name)}, by ${shown(author)} at ${shown(host)}, ${timeText(time)}`;
+/** "plan.txt, by ann at g1, 2026-01-02 03:04:05"; of several places `what` is the path. */
+export function versionText({ name, author, host, time }: VersionOf, what = name): string {
+  return `${shown(what)}, by ${shown(author)} at ${shown(host)}, ${timeText(time)}`;
 }

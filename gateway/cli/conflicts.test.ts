@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
-import { unionOf, type VenusId } from '../../vice/interface/index.js';
+import { unionOf, type StoreId, type VenusId } from '../../vice/interface/index.js';
 import type { Caller, Fid } from '../../venus/interface.js';
 import { MemoryVenus } from '../../venus/twin/memory-venus.js';
 import type { ConflictOf } from '../realm/conflict-report.js';
@@ -19,6 +19,8 @@ import { venusMetrics } from '../venus-metrics.js';
 import { conflictCount, conflictText } from './conflict-text.js';
 import { rowsOf, sideBySide } from './side-by-side.js';
 import { chooseVersion } from './version-choice.js';
+
+t.setTimeout(300_000);
 
 const clock = systemClock();
 const command = fileURLToPath(new URL('main.js', import.meta.url));
@@ -41,11 +43,11 @@ interface World {
   contents(path: string): Promise<string | null>;
 }
 
-async function openWorld(t: Test): Promise<World> {
+async function openWorld(t: Test, conflicts: 'keep' | 'last-writer-wins' = 'keep'): Promise<World> {
   const owner = JSON.stringify({ format: 2, role: 'gateway', name: 'g1', realm: 'r' });
   const folder = t.testdir({ gateway: { 'coda-folder.json': owner } });
   const data = join(folder, 'gateway');
-  const venus = new MemoryVenus({ wall: () => start, servers: ['s1'] });
+  const venus = new MemoryVenus({ wall: () => start, servers: ['s1'], conflicts });
   const answer = venusAnswer(venus, clock);
   const door = await openControlDoor(
     data,
@@ -138,7 +140,12 @@ t.test('a file with three versions: listed, compared, merged', async (t) => {
         { name: 'plan.txt', author: 'ann', host: 'memory', time: start + 1, size: 39 },
         { name: carols, author: 'carol', host: 'g3', time, size: 32 },
         { name: bobs, author: 'bob', host: 'g2', time: time - hour, size: 48 },
-      ].map((version, index) => ({ ...version, storeId: told[0].versions[index]?.storeId })),
+      ].map((version, index) => ({
+        ...version,
+        path: `/docs/${version.name}`,
+        storeId: told[0].versions[index]?.storeId,
+      })),
+      resolver: null,
     },
   ]);
   t.match(status.stdout, /^g1: 1 conflict to decide; see: .*conflicts --gateway g1$/m);
@@ -179,7 +186,10 @@ t.test('a version is kept, or all are', async (t) => {
     coda('repair', '/docs/plan.txt', '--keep', 'dave'),
     coda('repair', '/docs/plans.txt', '--keep-all'),
   ]);
-  t.match(none, { code: 2, stderr: /one of --compare, --keep VERSION, --with FILE or --keep-all/ });
+  t.match(none, {
+    code: 2,
+    stderr: /one of --compare, --keep VERSION, --give-up VERSION, --with FILE or --keep-all/,
+  });
   t.match(both, { code: 2 });
   t.match(nobody, {
     code: 4,
@@ -187,6 +197,18 @@ t.test('a version is kept, or all are', async (t) => {
   });
   t.match(nowhere, { code: 4, stderr: /There is no \/docs\/plans\.txt in the share/ });
   t.same(venus.conflicts.count(), { versions: 1 });
+
+  const dave = Buffer.from('by dave');
+  venus.addVersion(fid, { author: 'dave', host: 'g4', time: start - hour, bytes: dave });
+  const gone = await coda('repair', '/docs/plan.txt', '--give-up', 'dave');
+  t.match(gone, {
+    code: 0,
+    stdout: /^plan \(conflict dave .*, was given up\. 3 versions of \/docs\/plan\.txt are/,
+  });
+  t.match(await coda('repair', '/docs/plan.txt', '--give-up', 'dave'), {
+    code: 4,
+    stderr: /no version "dave"/,
+  });
 
   const all = await coda('repair', '/docs/plan.txt', '--keep-all', '--json');
   t.same(JSON.parse(all.stdout), {
@@ -234,6 +256,8 @@ t.test('folders that were given one name', async (t) => {
   const list = await coda('conflicts');
   t.match(list.stdout, /^\/trip \(2\): another object keeps the name that it was given\n {2}trip \(2\) /m);
   t.match(list.stdout, /^\/trip \(2\): removed by somebody who did not know of this change$/m);
+  const wrong = await coda('repair', '/trip (2)', '--give-up', 'ann');
+  t.match(wrong, { code: 4, stderr: /is no file with several versions/ });
   const compared = await coda('repair', '/trip (2)', '--compare');
   t.match(compared.stdout, /^map\.png {2}11 B .* \| map\.png {2}3 B /m);
   t.match(compared.stdout, /^tickets\.pdf {2}7 B .* <$/m);
@@ -242,19 +266,97 @@ t.test('folders that were given one name', async (t) => {
   t.same(venus.conflicts.count(), {});
 });
 
+t.test('what was moved to several places: each is told by its whole path', async (t) => {
+  const { venus, coda } = await openWorld(t);
+  const root = await rootOf(venus);
+  const made = await Promise.all(['2025', '2026'].map((name) => venus.makeDirectory(ann, root, name)));
+  const [, later] = made;
+  if (later === undefined) throw new Error('two were made');
+  const fid = await put(venus, later.fid, 'trip.txt', 'contents');
+  venus.alter(fid, (status) => {
+    const moves = made.map(({ fid: parent }, index) => ({
+      parent,
+      name: 'trip.txt',
+      storeId: `00000000000000c${index}:1` as StoreId,
+      time: start - index * hour,
+      author: 'bob',
+      host: 'g2',
+      isBroken: false,
+    }));
+    const known = { ...status.known, ...Object.fromEntries(moves.map(({ storeId }) => storeId.split(':'))) };
+    return { ...status, known, places: [...status.places, ...moves] };
+  });
+  const places = ['/2026/trip.txt', '/2025/trip.txt', '/2026/trip.txt'];
+  const [list, json, compared, compare, ambiguous] = await Promise.all([
+    coda('conflicts'),
+    coda('conflicts', '--json'),
+    coda('repair', '/2026/trip.txt', '--compare'),
+    coda('repair', '/2026/trip.txt', '--compare', '--json'),
+    coda('repair', '/2026/trip.txt', '--keep', 'bob'),
+  ]);
+  const paths = (said: string): readonly string[] =>
+    (JSON.parse(said) as { versions: { path: string }[] }).versions.map(({ path }) => path);
+  t.match(
+    list.stdout,
+    /moved to 3 places, apart\n {2}\/2026\/trip\.txt +ann .*\n {2}\/2025\/trip\.txt +bob /,
+  );
+  t.same(paths(json.stdout.trim().slice(1, -1)), places);
+  t.match(compared.stdout, /^\/2025\/trip\.txt +bob /m);
+  t.notMatch(compared.stdout, /^[<>]/m, 'there is one file to look at');
+  t.same(paths(compare.stdout), places);
+  t.match(ambiguous, { code: 4, stderr: /\/2025\/trip\.txt, by bob/ }, 'and so is who must choose again');
+  const kept = await coda('repair', '/2026/trip.txt', '--keep', '/2025/trip.txt');
+  t.match(kept, { code: 0, stdout: /is now: \/2025\/trip\.txt, by bob/ });
+  t.equal(venus.pathOf(fid), '/2025/trip.txt');
+});
+
+t.test('where the last writer wins: what was overwritten is listed apart, and brought back', async (t) => {
+  const { venus, coda, contents } = await openWorld(t, 'last-writer-wins');
+  t.match(await coda('conflicts', '--overwritten'), { stdout: /^Nothing was overwritten/ });
+  await contested(venus, 'by ann', Buffer.from('by bob'), Buffer.from('by carol'));
+  const [none, list, json, status] = await Promise.all([
+    coda('conflicts'),
+    coda('conflicts', '--overwritten'),
+    coda('conflicts', '--overwritten', '--json'),
+    coda('status'),
+  ]);
+  t.match(none.stdout, /^There are no conflicts/);
+  t.match(list.stdout, /plan\.txt +ann .*\n.*carol .*\n.*bob /);
+  t.match(list.stdout, /1 file\. .*To bring another one back: .*repair PATH --gateway g1 --keep VERSION/);
+  t.match(JSON.parse(json.stdout), [
+    {
+      path: '/docs/plan.txt',
+      kind: 'versions',
+      versions: [{ author: 'ann' }, { path: null }, { path: null }],
+    },
+  ]);
+  t.notMatch(status.stdout, /conflict/);
+  t.match(await coda('repair', '/docs/plan.txt', '--give-up', 'carol'), { code: 0 });
+  t.match(await coda('repair', '/docs/plan.txt', '--keep', 'bob'), { code: 0 });
+  t.equal(await contents('docs/plan.txt'), 'by bob');
+  t.match(await coda('conflicts', '--overwritten'), { stdout: /^Nothing was overwritten/ });
+});
+
 t.test('which version is meant', async (t) => {
   const version = (name: string, author: string, host: string, counter: number) => {
     const storeId = `00000000000000aa:${counter}`;
-    return { name, author, host, time: start, size: 1, storeId, fid: 'f' };
+    return { name, path: `/docs/${name}`, author, host, time: start, size: 1, storeId, fid: 'f' };
   };
   const versions = [
     version('a.txt', 'ann', 'g1', 1),
     version('b', 'bob', 'g1', 2),
     version('c', 'bob', 'g2', 3),
   ];
-  const conflict: ConflictOf = { fid: '7f000001.2.00000000000000aa', path: null, kind: 'versions', versions };
+  const conflict: ConflictOf = {
+    fid: '7f000001.2.00000000000000aa',
+    path: null,
+    kind: 'versions',
+    versions,
+    resolver: null,
+  };
   const chosen = (text: string): string => chooseVersion([conflict], text).name;
   t.equal(chosen('a.txt'), 'a.txt');
+  t.equal(chosen('/docs/b'), 'b');
   t.equal(chosen('00000000000000aa:2'), 'b');
   t.equal(chosen('ann'), 'a.txt');
   t.equal(chosen('g2'), 'c');

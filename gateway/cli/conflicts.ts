@@ -16,6 +16,7 @@ export const userOption = ['--user <name>', 'in whose name', ownName()] as const
 
 interface ConflictsOptions extends GatewayOptions {
   readonly user: string;
+  readonly overwritten?: boolean;
 }
 
 export function addConflictsCommand(program: Command): void {
@@ -25,6 +26,7 @@ export function addConflictsCommand(program: Command): void {
     .option(...dataOption)
     .option(...gatewayOption)
     .option(...userOption)
+    .option('--overwritten', 'files whose other versions nobody sees, where the last writer wins')
     .option('--json', 'print one JSON array')
     .addHelpText(
       'after',
@@ -33,13 +35,15 @@ Kinds: versions (a file was changed apart: each version is a file beside the nam
 given one name), removal (removed by somebody who did not know of a change), place (moved to several places),
 protection (a folder's access list was set to different ones).
 
-JSON: [{"path", "kind", "versions": [{"name", "author", "host", "time", "size", "storeId"}]}]
+JSON: [{"path", "kind", "versions": [{"name", "path", "author", "host", "time", "size", "storeId"}], "resolver"}]
 "path" is from the root of the share, or the object's Fid where no path leads to it; "time" is milliseconds
-since 1970; the version that is seen under the name comes first.
+since 1970; the version that is seen under the name comes first. A version's "path" is where it is seen, or where
+it was moved to (place); null where that folder is gone. "resolver": which one failed for it, and why; else null.
 
 Examples:
   coda conflicts
   coda conflicts --gateway g2 --json
+  coda conflicts --overwritten
   coda repair /docs/plan.txt --compare`,
     )
     .action(async (_options: unknown, command: Command) => {
@@ -49,7 +53,8 @@ Examples:
 
 async function list(options: ConflictsOptions): Promise<void> {
   const gateway = await chooseGateway(options);
-  const conflicts = await readConflicts(gateway, options.user);
+  const conflicts = await readConflicts(gateway, options);
+  if (options.overwritten === true) return printOverwritten(gateway, conflicts, options);
   print(options, conflicts.map(plainConflict), () => {
     if (conflicts.length === 0) return `There are no conflicts at ${gateway.name}.`;
     const repair = `${commandName()} repair PATH --gateway ${gateway.name}`;
@@ -58,7 +63,24 @@ async function list(options: ConflictsOptions): Promise<void> {
   });
 }
 
-async function readConflicts({ folder }: ChosenGateway, user: string): Promise<readonly ConflictOf[]> {
-  const bytes = await downloadFromDoor(folder, '/conflicts/list', { user }, systemClock());
+function printOverwritten(
+  { name }: ChosenGateway,
+  files: readonly ConflictOf[],
+  options: ConflictsOptions,
+): void {
+  print(options, files.map(plainConflict), () => {
+    if (files.length === 0) return `Nothing was overwritten by somebody who had not seen it, at ${name}.`;
+    const repair = `${commandName()} repair PATH --gateway ${name}`;
+    const advice = `The first version is the one that is seen. To bring another one back: ${repair} --keep VERSION.`;
+    return [conflictsText(files), `${countText(files.length, 'file')}. ${advice}`].join('\n\n');
+  });
+}
+
+async function readConflicts(
+  { folder }: ChosenGateway,
+  { user, overwritten }: ConflictsOptions,
+): Promise<readonly ConflictOf[]> {
+  const order = overwritten === true ? '/conflicts/overwritten' : '/conflicts/list';
+  const bytes = await downloadFromDoor(folder, order, { user }, systemClock());
   return readLines(bytes, conflictSchema);
 }

@@ -56,7 +56,7 @@ async function gateway(options: GatewayOptions): Promise<void> {
         const seen = { servers: [...servers], volumes: volumes.map(plain), cache, conflicts };
         return { servers: [], gateways: [{ ...own, ...seen }] };
       };
-      const answer = venusAnswer(running.venus, systemClock());
+      const answer = venusAnswer(running.venus, systemClock(), (fid) => running.resolverFailure(fid));
       return { url: running.url, status, answer, close: () => running.close() };
     },
   });

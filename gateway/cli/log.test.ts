@@ -212,6 +212,7 @@ const volume: VolumeStatus = {
   oldestPending: start - 14 * 60_000,
   keptRecords: 1,
   mode: 'write-through',
+  conflicts: 'keep',
   weak: true,
   replay: {
     since: start - 60_000,

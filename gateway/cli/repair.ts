@@ -13,12 +13,13 @@ import { userOption } from './conflicts.js';
 import { chooseGateway, gatewayOption, type ChosenGateway, type GatewayOptions } from './gateway-choice.js';
 import { bytesText, print } from './output.js';
 import { dataOption } from './status.js';
-import { choicesOf, chooseVersion } from './version-choice.js';
+import { choicesOf, choiceText, chooseVersion } from './version-choice.js';
 import { countText, shown } from './words.js';
 
 interface RepairOptions extends GatewayOptions {
   readonly user: string;
   readonly keep?: string;
+  readonly giveUp?: string;
   readonly with?: string;
   readonly keepAll?: boolean;
   readonly compare?: boolean;
@@ -37,6 +38,7 @@ export function addRepairCommand(program: Command): void {
     .option(...userOption)
     .option('--compare', 'change nothing: show what the versions are and what differs')
     .option('--keep <version>', 'this version stays, the others are given up')
+    .option('--give-up <version>', 'this version is given up, the others stay as they are')
     .option('--with <file>', 'the contents of this file, as merged by you, take the place of all versions')
     .option('--keep-all', 'all stay: each other version becomes a file of its own')
     .option('--json', 'print one JSON object')
@@ -44,16 +46,17 @@ export function addRepairCommand(program: Command): void {
       'after',
       `
 PATH is from the root of the share, as \`coda conflicts\` prints it: of the object, or of one of its versions.
-VERSION is a StoreId, or a name, author or gateway that only one of the versions has.
+VERSION is a StoreId, or a path, name, author or gateway that only one of the versions has.
 It works while servers are away, too: the decision waits like any other change.
 
 JSON: {"gateway", "path", "kept": [name], "givenUp": [name]}; with --compare {"gateway", "path", "kinds",
-       "versions": [{"name", "author", "host", "time", "size", "storeId", "kind", "sha256", "holds"}]}
+       "versions": [{"name", "path", "author", "host", "time", "size", "storeId", "kind", "sha256", "holds"}]}
 
 Examples:
   coda repair /docs/plan.txt --compare
   coda repair /docs/plan.txt --keep bob
   coda repair /docs/plan.txt --keep 'plan (conflict bob g2 2026-01-02 10.15.00).txt'
+  coda repair /docs/plan.txt --give-up carol
   coda repair /docs/plan.txt --with merged.txt
   coda repair /docs/plan.txt --keep-all`,
     )
@@ -63,16 +66,17 @@ Examples:
 }
 
 async function repair(path: string, options: RepairOptions): Promise<void> {
-  const { user, keep, with: file, keepAll, compare } = options;
-  const wishes = [keep, file, keepAll, compare].filter((wish) => wish !== undefined);
+  const { user, keep, giveUp, with: file, keepAll, compare } = options;
+  const wishes = [keep, giveUp, file, keepAll, compare].filter((wish) => wish !== undefined);
   if (wishes.length !== 1) {
-    const ways = '--compare, --keep VERSION, --with FILE or --keep-all';
+    const ways = '--compare, --keep VERSION, --give-up VERSION, --with FILE or --keep-all';
     throw new OperatorError('usage', `Say what to do, one of ${ways}.`);
   }
   const gateway = await chooseGateway(options);
   const conflicts = await conflictsOf(gateway, user, path);
   if (compare === true) return showDifferences(gateway, conflicts, options);
   if (file !== undefined) return replaceAll(gateway, conflicts, file, options);
+  if (giveUp !== undefined) return giveUpOne(gateway, conflicts, giveUp, options);
   await decide(gateway, conflicts, options);
 }
 
@@ -108,16 +112,42 @@ async function decide(
   const { user, keep } = options;
   const choices = choicesOf(conflicts);
   const kept = keep === undefined ? null : chooseVersion(conflicts, keep);
-  const order = { user, fid: conflicts[0]?.fid, keep: kept?.storeId ?? null };
-  await callControlDoor(gateway.folder, 'POST', '/conflicts/repair', order);
+  const decision = kept === null ? { keepAll: true } : { keep: kept.storeId };
+  await callControlDoor(gateway.folder, 'POST', '/conflicts/repair', orderOf(conflicts, user, decision));
   const names = (kept === null ? choices : [kept]).map(({ name }) => name);
   const isChoice = kept !== null && conflicts.some(({ kind }) => kind === 'versions');
   const givenUp = isChoice ? choices.filter((version) => version !== kept).map(({ name }) => name) : [];
   const path = pathOf(conflicts);
   print(options, { gateway: gateway.name, path, kept: names, givenUp }, () => {
     if (kept === null) return `${shown(path)}: all are kept, as they are seen.`;
-    return `${shown(path)} is now: ${versionText(kept)}.${givenUpText(givenUp.length)}`;
+    return `${shown(path)} is now: ${choiceText(conflicts, kept)}.${givenUpText(givenUp.length)}`;
   });
+}
+
+async function giveUpOne(
+  gateway: ChosenGateway,
+  conflicts: readonly ConflictOf[],
+  text: string,
+  options: RepairOptions,
+): Promise<void> {
+  const versions = conflicts.filter(({ kind }) => kind === 'versions');
+  if (versions.length === 0) {
+    const advice = 'Decide with --keep VERSION or --keep-all.';
+    throw new OperatorError('refused', `${pathOf(conflicts)} is no file with several versions. ${advice}`);
+  }
+  const given = chooseVersion(versions, text);
+  const order = orderOf(conflicts, options.user, { giveUp: given.storeId });
+  await callControlDoor(gateway.folder, 'POST', '/conflicts/repair', order);
+  const kept = choicesOf(versions).filter((version) => version !== given);
+  const [path, names] = [pathOf(conflicts), kept.map(({ name }) => name)];
+  print(options, { gateway: gateway.name, path, kept: names, givenUp: [given.name] }, () => {
+    const left = countText(kept.length, 'version');
+    return `${versionText(given)}, was given up. ${left} of ${shown(path)} ${kept.length === 1 ? 'is' : 'are'} left.`;
+  });
+}
+
+function orderOf([conflict]: readonly ConflictOf[], user: string, decision: object): object {
+  return { user, fid: conflict?.fid, decision };
 }
 
 async function replaceAll(

@@ -1,14 +1,16 @@
 /** `coda up`: the embedded realm, from its first start to Ctrl-C. */
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { conflictPolicies, type ConflictPolicy } from '../../vice/interface/index.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { commandName, shellQuoted } from '../config/command-name.js';
-import { readText } from '../config/config-file.js';
+import { readConfigFile, readText } from '../config/config-file.js';
 import { parseListenAddress, type ListenAddress } from '../config/listen-address.js';
 import { OperatorError } from '../config/operator-error.js';
 import { defaultDataFolder } from '../realm/data-folder.js';
 import { openRealm, type ReadyReport, type RunningRealm } from '../realm/embedded-realm.js';
+import { rulesSchema } from '../resolver/rules.js';
 import { davfsConfigText, mountLines, mountText } from './mount-lines.js';
 import { ownName } from './own-name.js';
 import { print, progress, type CommonOptions } from './output.js';
@@ -26,6 +28,8 @@ interface UpOptions extends CommonOptions {
   readonly tlsKey?: string;
   readonly tlsCert?: string;
   readonly allowPlainHttp?: boolean;
+  readonly conflicts?: ConflictPolicy;
+  readonly resolvers?: string;
 }
 
 export function addUpCommand(program: Command): void {
@@ -42,6 +46,13 @@ export function addUpCommand(program: Command): void {
     .option('--tls-key <file>', 'PEM key: serve https')
     .option('--tls-cert <file>', 'PEM certificate')
     .option('--allow-plain-http', 'allow plain HTTP on an address that other machines reach')
+    .addOption(
+      new Option(
+        '--conflicts <policy>',
+        'of a file changed apart: see all versions, or the last one',
+      ).choices(conflictPolicies),
+    )
+    .option('--resolvers <file>', 'rules: which command merges which files that were changed apart')
     .option('--json', 'print the ready report as one JSON object')
     .addHelpText(
       'after',
@@ -52,6 +63,8 @@ Ready report (--json and --ready-file):
 "url" is the first gateway's. The file is written again when a process that died has been started again.
 
 Ctrl-C or SIGTERM stops everything cleanly; the next start finds everything as it was.
+
+--conflicts is kept until it is given again: "keep" (at first) or "last-writer-wins".
 
 Examples:
   coda up
@@ -77,6 +90,8 @@ async function up(options: UpOptions): Promise<void> {
       readyFile: options.readyFile === undefined ? undefined : resolve(options.readyFile),
       tls: tlsFiles(options),
       allowPlainHttp: options.allowPlainHttp === true,
+      conflicts: options.conflicts,
+      resolvers: options.resolvers === undefined ? undefined : rulesFile(options.resolvers),
     },
     systemClock(),
     progress,
@@ -156,6 +171,12 @@ function tlsFiles(options: UpOptions): { key: string; cert: string } | undefined
   readText(tlsKey);
   readText(tlsCert);
   return { key: resolve(tlsKey), cert: resolve(tlsCert) };
+}
+
+/** @throws OperatorError usage: it is no rule file */
+function rulesFile(file: string): string {
+  readConfigFile(file, rulesSchema);
+  return resolve(file);
 }
 
 function listenAddress(text: string): ListenAddress {

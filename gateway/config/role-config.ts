@@ -5,6 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { realmDocumentSchema, type RealmDocument } from '../../vice/interface/index.js';
+import { rulesSchema, type ResolverRule } from '../resolver/rules.js';
 import { readConfigFile, readNamed } from './config-file.js';
 import { listenAddressSchema, requireProtected, type ListenAddress } from './listen-address.js';
 import { OperatorError } from './operator-error.js';
@@ -51,6 +52,8 @@ const gatewayFile = z.strictObject({
     .regex(/^(\/[A-Za-z0-9._~-]+)*$/, 'must be empty or a path as "/share", without a slash at its end')
     .default(''),
   hosts: z.array(z.string().min(1)).optional(),
+  /** The rule file of resolvers; absent: no command is ever run. */
+  resolvers: path.optional(),
 });
 
 export interface RoleConfig {
@@ -76,6 +79,8 @@ export interface GatewayConfig extends RoleConfig {
   readonly prefix: string;
   /** Further names under which clients reach this gateway. */
   readonly hosts: readonly string[];
+  /** Commands that decide about files changed apart; none: none is ever run. */
+  readonly resolvers: readonly ResolverRule[];
 }
 
 /** @throws OperatorError usage */
@@ -115,6 +120,8 @@ export function readGatewayConfig(file: string): GatewayConfig {
     cacheBytes: config.cacheBytes,
     prefix: config.prefix,
     hosts: config.hosts ?? [],
+    resolvers:
+      config.resolvers === undefined ? [] : readConfigFile(from(config.resolvers), rulesSchema).rules,
     logLevel: config.logLevel,
   };
 }

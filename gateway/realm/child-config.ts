@@ -11,10 +11,12 @@ export interface GatewayPlace {
   readonly listen: ListenAddress;
 }
 
-/** How the gateways' doors are protected. */
+/** How the gateways' doors are protected, and what commands they may run. */
 export interface Protection {
   readonly tls: { readonly key: string; readonly cert: string } | undefined;
   readonly allowPlainHttp: boolean;
+  /** The rule file of resolvers. */
+  readonly resolvers: string | undefined;
 }
 
 /** Paths inside the files are relative: the data folder can be moved. @returns the file for each child */
@@ -44,6 +46,7 @@ export async function writeChildConfigs(
       users: relative(dirname(paths.config(name)), paths.users),
       ...(protection.tls !== undefined && { tls: protection.tls }),
       ...(protection.allowPlainHttp && { allowPlainHttp: true }),
+      ...(protection.resolvers !== undefined && { resolvers: protection.resolvers }),
     });
   }
   return files;

@@ -17,21 +17,41 @@ const user = z.string().min(1).max(256);
 const listSchema = z.strictObject({ user });
 const ofSchema = z.strictObject({ user, path: z.string().max(100_000) });
 const objectSchema = z.strictObject({ user, fid: z.string() });
-const repairSchema = z.strictObject({ user, fid: z.string(), keep: z.string().nullable() });
+const repairSchema = z.strictObject({
+  user,
+  fid: z.string(),
+  decision: z.union([
+    z.strictObject({ keep: z.string() }),
+    z.strictObject({ giveUp: z.string() }),
+    z.strictObject({ keepAll: z.literal(true) }),
+  ]),
+});
 const mergeSchema = z.strictObject({ user, path: z.string(), shown: z.string() });
+
+/** Which resolver could do nothing for a file, and why. */
+export type ResolverFailure = (fid: Fid) => string | null;
 
 type Read = <T>(schema: z.ZodType<T>) => Promise<T>;
 
 /** By path. `body` is JSON; of `/conflicts/merge` it is contents, and the order is in the query. */
-export const conflictOrders: Readonly<Record<string, (venus: Venus, read: Read) => Promise<unknown>>> = {
-  '/conflicts/list': async (venus, read) => {
+export const conflictOrders: Readonly<
+  Record<string, (venus: Venus, read: Read, failure: ResolverFailure) => Promise<unknown>>
+> = {
+  '/conflicts/list': async (venus, read, failure) => {
     const { user } = await read(listSchema);
-    return new ByteAnswer(lines(venus.conflicts.list({ user }), plainReport));
+    const plain = (report: ConflictReport): ConflictOf => plainReport(report, failure);
+    return new ByteAnswer(lines(venus.conflicts.list({ user }), plain));
   },
-  '/conflicts/of': async (venus, read) => {
+  '/conflicts/overwritten': async (venus, read) => {
+    const { user } = await read(listSchema);
+    return new ByteAnswer(lines(venus.conflicts.overwritten({ user }), (report) => plainReport(report)));
+  },
+  '/conflicts/of': async (venus, read, failure) => {
     const { user, path } = await read(ofSchema);
     const fid = await fidOf(venus, { user }, path);
-    return { conflicts: (await venus.conflicts.of({ user }, fid)).map(plainReport) };
+    return {
+      conflicts: (await venus.conflicts.of({ user }, fid)).map((report) => plainReport(report, failure)),
+    };
   },
   '/conflicts/status': async (venus, read) => {
     const { user, fid } = await read(objectSchema);
@@ -52,9 +72,8 @@ export const conflictOrders: Readonly<Record<string, (venus: Venus, read: Read) 
     );
   },
   '/conflicts/repair': async (venus, read) => {
-    const { user, fid, keep } = await read(repairSchema);
-    const decision: Decision = keep === null ? { keepAll: true } : { keep: keep as StoreId };
-    await venus.conflicts.repair({ user }, fid as Fid, decision);
+    const { user, fid, decision } = await read(repairSchema);
+    await venus.conflicts.repair({ user }, fid as Fid, decision as Decision);
     return {};
   },
 };
@@ -102,9 +121,17 @@ function namesOf(path: string): readonly string[] {
   return path.split('/').filter((name) => name !== '');
 }
 
-function plainReport({ fid, path, kind, versions }: ConflictReport): ConflictOf {
-  const shown = path === null ? null : `/${path.join('/')}`;
-  return { fid, path: shown, kind, versions: [...versions] };
+function plainReport(
+  { fid, path, kind, versions }: ConflictReport,
+  failure: ResolverFailure = () => null,
+): ConflictOf {
+  const plain = versions.map((version) => ({ ...version, path: pathText(version.path) }));
+  const resolver = kind === 'versions' ? failure(fid) : null;
+  return { fid, path: pathText(path), kind, versions: plain, resolver };
+}
+
+function pathText(path: readonly string[] | null): string | null {
+  return path && `/${path.join('/')}`;
 }
 
 /** One line of JSON for each item. */

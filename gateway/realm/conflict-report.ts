@@ -3,6 +3,8 @@ import { z } from 'zod';
 
 const conflictVersion = z.object({
   name: z.string(),
+  /** From the realm's root; null: it cannot be named. */
+  path: z.string().nullable(),
   author: z.string(),
   host: z.string(),
   /** Milliseconds since 1970. */
@@ -19,6 +21,8 @@ export const conflictSchema = z.object({
   kind: z.enum(['versions', 'name', 'removal', 'place', 'protection']),
   /** What is seen under the object's own name comes first. */
   versions: z.array(conflictVersion),
+  /** Which resolver could do nothing for it, and why, in words; null: none has failed. */
+  resolver: z.string().nullable().default(null),
 });
 
 export const conflictsSchema = z.object({ conflicts: z.array(conflictSchema) });

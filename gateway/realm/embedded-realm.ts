@@ -1,7 +1,7 @@
 /** `coda up`: a whole realm on this machine, made at the first start and found again at every later one. */
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { administrators, type RealmDocument } from '../../vice/interface/index.js';
+import { administrators, type ConflictPolicy, type RealmDocument } from '../../vice/interface/index.js';
 import { sleep, type Clock } from '../../vice/seam/clock.js';
 import { formatListenAddress, requireProtected, type ListenAddress } from '../config/listen-address.js';
 import { OperatorError } from '../config/operator-error.js';
@@ -18,6 +18,7 @@ import {
   portOf,
   readRealm,
   realmPaths,
+  withPolicy,
   withPorts,
   writeDocument,
   type EmbeddedRealm,
@@ -41,6 +42,8 @@ export interface RealmOptions extends Protection {
   /** Undefined: the one that was made at the first start, a random one in a new realm. */
   readonly password: string | undefined;
   readonly readyFile: string | undefined;
+  /** Of the root volume. Undefined: as it is; `keep` in a new realm. */
+  readonly conflicts: ConflictPolicy | undefined;
 }
 
 /** What the ready file says. A stable shape: scripts rely on it. */
@@ -197,7 +200,7 @@ async function prepare(
   const found = await readRealm(folder);
   if (found === undefined) {
     progress(`making a new realm in ${folder}`);
-    return createRealm(folder, options.servers ?? 3);
+    return createRealm(folder, options.servers ?? 3, options.conflicts);
   }
   requireSameServers(found.document, options.servers);
   const moved = new Map<string, number>();
@@ -207,7 +210,7 @@ async function prepare(
     moved.set(name, await freePort('127.0.0.1'));
     progress(`${name}: port ${place.port} is taken by another program, using ${moved.get(name)} from now on`);
   }
-  const document = withPorts(found.document, moved);
+  const document = withPolicy(withPorts(found.document, moved), options.conflicts);
   if (document !== found.document) await writeDocument(folder, document);
   return { ...found, document };
 }

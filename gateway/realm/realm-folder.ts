@@ -17,7 +17,13 @@ import { randomBytes } from 'node:crypto';
 import { chmod, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { realmDocumentSchema, volumeId, type RealmDocument } from '../../vice/interface/index.js';
+import {
+  realmDocumentSchema,
+  volumeEntry,
+  volumeId,
+  type ConflictPolicy,
+  type RealmDocument,
+} from '../../vice/interface/index.js';
 import { checkConfig } from '../config/config-file.js';
 import { OperatorError } from '../config/operator-error.js';
 import { makeFolder, readOwner, takeFolder } from './data-folder.js';
@@ -71,10 +77,14 @@ export async function readRealm(folder: string): Promise<EmbeddedRealm | undefin
 }
 
 /** A new realm with `servers` Vice servers and a root volume on all of them. */
-export async function createRealm(folder: string, servers: number): Promise<EmbeddedRealm> {
+export async function createRealm(
+  folder: string,
+  servers: number,
+  conflicts?: ConflictPolicy,
+): Promise<EmbeddedRealm> {
   const paths = realmPaths(folder);
   await makeFolder(folder);
-  const document = await newDocument(servers);
+  const document = withPolicy(await newDocument(servers), conflicts);
   await writeWhole(paths.realmKey, randomBytes(32), 0o600);
   await writeDocument(folder, document);
   // Last: only a folder with all its parts is a realm, a crash before leaves a new one to be made.
@@ -112,6 +122,14 @@ export function withPorts(document: RealmDocument, ports: ReadonlyMap<string, nu
     return port === undefined ? server : { ...server, address: serverAddress(port) };
   });
   return { ...document, version: document.version + 1, servers };
+}
+
+/** `document` with another policy for its root volume, as a new publication. Undefined: as it is. */
+export function withPolicy(document: RealmDocument, conflicts: ConflictPolicy | undefined): RealmDocument {
+  const root = volumeEntry(document, document.rootVolume);
+  if (conflicts === undefined || conflicts === (root?.conflicts ?? 'keep')) return document;
+  const volumes = document.volumes.map((volume) => (volume === root ? { ...volume, conflicts } : volume));
+  return { ...document, version: document.version + 1, volumes };
 }
 
 export function portOf(address: string): number {

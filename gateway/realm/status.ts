@@ -1,5 +1,6 @@
 /** What `coda status --json` prints, of a realm, a single server or a single gateway. A stable shape. */
 import { z } from 'zod';
+import { conflictPolicies } from '../../vice/interface/index.js';
 
 const childState = z.enum(['stopped', 'starting', 'running', 'waiting', 'stopping']);
 
@@ -47,6 +48,8 @@ const volumeStatus = z.object({
   /** Changes that the servers refused for good; they are kept until a person decides. */
   keptRecords: z.number(),
   mode: z.enum(['write-through', 'write-disconnected']),
+  /** What is seen of versions of a file that were made apart. */
+  conflicts: z.enum(conflictPolicies).default('keep'),
   /** The links were measured to be slow. */
   weak: z.boolean(),
   /** While the log is replayed; null: it is not. */

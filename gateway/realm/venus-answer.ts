@@ -5,7 +5,7 @@ import { sleep } from '../../vice/seam/clock.js';
 import type { PendingChange, Venus } from '../../venus/interface.js';
 import { OperatorError } from '../config/operator-error.js';
 import { accessOrders } from './access-orders.js';
-import { conflictOrders, merge } from './conflict-orders.js';
+import { conflictOrders, merge, type ResolverFailure } from './conflict-orders.js';
 import type { Answer } from './control-door.js';
 import { ByteAnswer, type Body } from './control-stream.js';
 
@@ -46,13 +46,17 @@ const orders: Readonly<Record<string, Order>> = {
   },
 };
 
-export function venusAnswer(venus: Venus, clock: Clock): Answer {
+export function venusAnswer(
+  venus: Venus,
+  clock: Clock,
+  resolverFailure: ResolverFailure = () => null,
+): Answer {
   return async (method, path, body) => {
     if (method !== 'POST') return undefined;
     const [route = '', query = ''] = path.split('?', 2);
     if (route === '/conflicts/merge') return merge(venus, new URLSearchParams(query), body);
     const read = <T>(schema: z.ZodType<T>): Promise<T> => ordered(body, schema);
-    if (Object.hasOwn(conflictOrders, route)) return conflictOrders[route]?.(venus, read);
+    if (Object.hasOwn(conflictOrders, route)) return conflictOrders[route]?.(venus, read, resolverFailure);
     if (Object.hasOwn(accessOrders, route)) return accessOrders[route]?.(venus, read);
     const order = Object.hasOwn(orders, route) ? orders[route] : undefined;
     return order?.(venus, body, clock);

@@ -8,6 +8,10 @@ import { optionsAnswer } from './options.js';
 
 export const codaName = '.coda';
 export const conflictsName = 'conflicts';
+export const overwrittenName = 'overwritten';
+
+/** Folders that hold a folder for each file, which holds versions of it. */
+export const versionFolders: readonly string[] = [conflictsName, overwrittenName];
 
 const reading = ['OPTIONS', 'GET', 'HEAD', 'PROPFIND', 'COPY'];
 
@@ -39,7 +43,7 @@ export function requireOutside(path: readonly string[]): void {
 /** @throws DavError 403 */
 function requireAllowed({ method, path }: Exchange): void {
   if (reading.includes(method)) return;
-  const isVersion = path[1] === conflictsName && path.length === 4;
+  const isVersion = versionFolders.includes(path[1] ?? '') && path.length === 4;
   if (isVersion && (method === 'DELETE' || method === 'MOVE')) return;
   const advice = 'delete versions of a file here, or move one to where it shall be';
   throw new DavError(403, `Nothing can be changed in /${codaName}: ${advice}`);

@@ -1,8 +1,10 @@
 /**
  * `/.coda/events`: conflicts as they come and go, as server-sent events (WHATWG HTML, section 9.2).
  *
- *     event: conflict       data: {"path", "kind", "versions": [{"name", "author", "host", "time", "size", "storeId"}]}
+ *     event: conflict       data: {"path", "kind", "versions": [VERSION...]}
  *     event: conflict-gone  data: {"path", "kind"}
+ *
+ * VERSION is {"name", "path", "author", "host", "time", "size", "storeId"}.
  *
  * Who connects is told of those that there are first, each as an event.
  */
@@ -59,7 +61,10 @@ type Reports = ReadonlyMap<string, ConflictReport>;
 function comings(before: Reports, now: Reports): readonly string[] {
   return [...now].flatMap(([key, report]) => {
     if (before.has(key)) return [];
-    const versions = report.versions.map(({ fid: _, ...version }) => version);
+    const versions = report.versions.map(({ fid: _, path, ...version }) => ({
+      ...version,
+      path: pathText(path),
+    }));
     return event('conflict', { ...subjectOf(report), versions });
   });
 }
@@ -71,7 +76,11 @@ function goings(before: Reports, now: Reports): readonly string[] {
 }
 
 function subjectOf({ path, fid, kind }: ConflictReport): object {
-  return { path: path === null ? fid : `/${path.join('/')}`, kind };
+  return { path: pathText(path) ?? fid, kind };
+}
+
+function pathText(path: readonly string[] | null): string | null {
+  return path && `/${path.join('/')}`;
 }
 
 /** JSON has no line ends of its own. */

@@ -1,6 +1,7 @@
 /**
  * The conflicts of the realm as a folder: `/.coda/conflicts/NAME/VERSION`. So one in the root, or one whose folder
- * cannot be reached, can be seen and repaired like any other.
+ * cannot be reached, can be seen and repaired like any other. And, in the same way, the versions that nobody sees in a
+ * volume where the last writer wins: `/.coda/overwritten/NAME/VERSION`, a folder that is there where such a volume is.
  *
  * Directories and texts that exist only here have their paths as Fids. The versions of a file are the objects that they
  * are in the share, under the same Fids.
@@ -25,7 +26,7 @@ import {
   type WriteOutcome,
 } from '../../venus/interface.js';
 import type { Clock } from '../../vice/seam/clock.js';
-import { codaName, conflictsName } from './coda-path.js';
+import { codaName, conflictsName, overwrittenName, versionFolders } from './coda-path.js';
 import { conflictMembers, textName, type ConflictMember } from './conflict-member.js';
 
 /** Milliseconds in which a listing of all conflicts also serves the requests for its members. */
@@ -35,8 +36,16 @@ const atOnce = 16;
 
 /** A version by its place here. */
 interface Found {
+  /** Below `/.coda/`. */
+  readonly folder: string;
   readonly member: ConflictMember;
   readonly version: ConflictVersion;
+}
+
+interface Kept {
+  readonly user: string;
+  readonly until: number;
+  readonly members: readonly ConflictMember[];
 }
 
 export function isVirtual(fid: Fid): boolean {
@@ -46,11 +55,8 @@ export function isVirtual(fid: Fid): boolean {
 export class ConflictFolder {
   readonly #venus: Venus;
   readonly #clock: Clock;
-  #kept: {
-    readonly user: string;
-    readonly until: number;
-    readonly members: readonly ConflictMember[];
-  } | null = null;
+  /** By the name of the folder. */
+  readonly #kept = new Map<string, Kept>();
 
   constructor(venus: Venus, clock: Clock) {
     this.#venus = venus;
@@ -78,24 +84,25 @@ export class ConflictFolder {
 
   async *list(caller: Caller, directory: Fid): AsyncIterable<readonly Entry[]> {
     const path = pathOf(directory);
-    if (path.length === 1) {
-      yield [
-        { name: conflictsName, status: await this.status(caller, virtualFid([...path, conflictsName])) },
-      ];
+    const [, folder] = path;
+    if (folder === undefined) {
+      const names = this.#hasOverwritten() ? versionFolders : [conflictsName];
+      for (const name of names)
+        yield [{ name, status: await this.status(caller, virtualFid([...path, name])) }];
       return;
     }
-    const members = await this.#members(caller);
+    const members = await this.#members(caller, folder);
     if (path.length === 2) {
-      yield members.map((member) => ({ name: member.name, status: memberStatus(member) }));
+      yield members.map((member) => ({ name: member.name, status: memberStatus(folder, member) }));
       return;
     }
     const member = members.find(({ name }) => name === path[2]);
     if (member === undefined) throw failure('not-found', 'there is no such conflict');
-    if (member.text !== null) yield [{ name: textName, status: textStatus(member, member.text) }];
+    if (member.text !== null) yield [{ name: textName, status: textStatus(folder, member, member.text) }];
     const versions = [...member.versions];
     for (let at = 0; at < versions.length; at += atOnce) {
       const some = versions.slice(at, at + atOnce).map(async ([name, version]) => {
-        const status = await this.#versionStatus(caller, { member, version });
+        const status = await this.#versionStatus(caller, version);
         return status === null ? [] : [{ name, status }];
       });
       yield (await Promise.all(some)).flat();
@@ -103,12 +110,13 @@ export class ConflictFolder {
   }
 
   async open(caller: Caller, fid: Fid): Promise<OpenFile> {
-    const member = await this.#member(caller, pathOf(fid)[2]);
+    const [, folder = '', name] = pathOf(fid);
+    const member = await this.#member(caller, folder, name);
     const text = member?.text ?? null;
     if (member === undefined || text === null) throw failure('not-found', 'there is no such conflict');
     const bytes = Buffer.from(text);
     return {
-      status: textStatus(member, text),
+      status: textStatus(folder, member, text),
       async *read(start = 0, end = bytes.length) {
         yield bytes.subarray(start, end);
       },
@@ -136,9 +144,12 @@ export class ConflictFolder {
     const found = await this.#foundNow(caller, from);
     const place = await this.#placeOf(caller, found);
     if (place !== null) return this.#venus.rename(caller, place, to, options);
-    requireOther(found);
+    requireVersion(found);
     const { created } = await this.#venus.copy(caller, found.version.fid, to, options);
-    await this.#giveUp(caller, found);
+    await this.#giveUp(caller, found).catch((error: unknown) => {
+      // Copied over its own file's name it was replaced there.
+      if (!isFailure(error, 'not-found')) throw error;
+    });
     return { replaced: !created };
   }
 
@@ -168,11 +179,12 @@ export class ConflictFolder {
       await this.#venus.remove(caller, place.parent, place.name, expect);
       return;
     }
-    await this.#venus.conflicts.repair(caller, member.fid, { keep: requireOther(found).storeId });
+    await this.#venus.conflicts.repair(caller, member.fid, { giveUp: requireVersion(found) });
   }
 
   /** Where in the share the version is; null: it cannot be named. */
-  async #placeOf(caller: Caller, { member, version }: Found): Promise<Name | null> {
+  async #placeOf(caller: Caller, { folder, member, version }: Found): Promise<Name | null> {
+    if (folder === overwrittenName) return null;
     const path = member.reports[0]?.path ?? null;
     if (path === null || path.length === 0) return null;
     const at = await this.#venus.lookup(caller, [...path.slice(0, -1), version.name]);
@@ -186,18 +198,19 @@ export class ConflictFolder {
     const [, folder, name, version] = path;
     if (path.length > 4) throw failure('not-directory', 'it is a file');
     if (folder === undefined) return directoryStatus([codaName], root.modified);
-    if (folder !== conflictsName) return null;
-    if (name === undefined) return directoryStatus([codaName, conflictsName], root.modified);
-    const member = await this.#member(caller, name);
+    if (!versionFolders.includes(folder)) return null;
+    if (folder === overwrittenName && !this.#hasOverwritten()) return null;
+    if (name === undefined) return directoryStatus([codaName, folder], root.modified);
+    const member = await this.#member(caller, folder, name);
     if (member === undefined) return null;
-    if (version === undefined) return memberStatus(member);
-    if (version === textName && member.text !== null) return textStatus(member, member.text);
+    if (version === undefined) return memberStatus(folder, member);
+    if (version === textName && member.text !== null) return textStatus(folder, member, member.text);
     const found = member.versions.get(version);
-    return found === undefined ? null : this.#versionStatus(caller, { member, version: found });
+    return found === undefined ? null : this.#versionStatus(caller, found);
   }
 
   /** Null: it is no file, or cannot be asked for. */
-  async #versionStatus(caller: Caller, { version }: Found): Promise<ObjectStatus | null> {
+  async #versionStatus(caller: Caller, version: ConflictVersion): Promise<ObjectStatus | null> {
     try {
       const status = await this.#venus.status(caller, version.fid);
       return status.kind === 'file' ? status : null;
@@ -209,46 +222,60 @@ export class ConflictFolder {
 
   /** For a change: nothing is known from before, and nothing of this is known after it. */
   async #foundNow(caller: Caller, { parent, name }: Name): Promise<Found> {
-    this.#kept = null;
-    const member = await this.#member(caller, pathOf(parent)[2]);
+    this.#kept.clear();
+    const [, folder = '', memberName] = pathOf(parent);
+    const member = await this.#member(caller, folder, memberName);
     const version = member?.versions.get(name);
-    this.#kept = null;
+    this.#kept.clear();
     if (member === undefined || version === undefined) throw failure('not-found', 'there is no such version');
-    return { member, version };
+    return { folder, member, version };
   }
 
-  async #member(caller: Caller, name: string | undefined): Promise<ConflictMember | undefined> {
-    return (await this.#members(caller)).find((member) => member.name === name);
+  /** Whether there is a volume where the last writer wins. */
+  #hasOverwritten(): boolean {
+    return this.#venus.state().volumes.some(({ conflicts }) => conflicts === 'last-writer-wins');
   }
 
-  async #members(caller: Caller): Promise<readonly ConflictMember[]> {
-    const now = this.#clock.monotonic();
-    if (this.#kept !== null && this.#kept.user === caller.user && this.#kept.until > now) {
-      return this.#kept.members;
+  async #member(
+    caller: Caller,
+    folder: string,
+    name: string | undefined,
+  ): Promise<ConflictMember | undefined> {
+    return (await this.#members(caller, folder)).find((member) => member.name === name);
+  }
+
+  async #members(caller: Caller, folder: string): Promise<readonly ConflictMember[]> {
+    const kept = this.#kept.get(folder);
+    if (kept !== undefined && kept.user === caller.user && kept.until > this.#clock.monotonic()) {
+      return kept.members;
     }
+    const { conflicts } = this.#venus;
+    const isOverwritten = folder === overwrittenName;
     const reports: ConflictReport[] = [];
-    for await (const batch of this.#venus.conflicts.list(caller)) reports.push(...batch);
+    for await (const batch of isOverwritten ? conflicts.overwritten(caller) : conflicts.list(caller)) {
+      // The version that is shown is in the share, not here.
+      const those = batch.map((report) => ({ ...report, versions: report.versions.slice(1) }));
+      reports.push(...(isOverwritten ? those : batch));
+    }
     const members = conflictMembers(reports);
-    this.#kept = { user: caller.user, until: this.#clock.monotonic() + keptMs, members };
+    this.#kept.set(folder, { user: caller.user, until: this.#clock.monotonic() + keptMs, members });
     return members;
   }
 }
 
-/** The version that is left when `found` is given up. @throws Failure access-denied */
-function requireOther({ member, version }: Found): ConflictVersion {
+/** What is given up with `found`, which has no name in the share. @throws Failure access-denied */
+function requireVersion({ member, version: { storeId } }: Found): StoreId {
   const report = member.reports.find(({ kind }) => kind === 'versions');
-  const others = report?.versions.filter(({ storeId }) => storeId !== version.storeId) ?? [];
-  const [other] = others;
-  if (other !== undefined && others.length === 1) return other;
-  throw failure('access-denied', 'it has no name in the share: keep one version of it with `coda repair`');
+  if (report?.versions.some((version) => version.storeId === storeId) === true) return storeId;
+  throw failure('access-denied', 'it has no name in the share: decide about it with `coda repair`');
 }
 
-function memberStatus({ name, reports }: ConflictMember): ObjectStatus {
+function memberStatus(folder: string, { name, reports }: ConflictMember): ObjectStatus {
   const [report] = reports;
   const times = reports.flatMap(({ versions }) => versions.map(({ time }) => time));
-  const status = directoryStatus([codaName, conflictsName, name], Math.max(0, ...times));
+  const status = directoryStatus([codaName, folder, name], Math.max(0, ...times));
   const [shown] = report?.versions ?? [];
-  if (report === undefined || shown === undefined) return status;
+  if (report === undefined || shown === undefined || folder !== conflictsName) return status;
   const { author, host, time } = shown;
   const wanted = report.path?.at(-1) ?? shown.name;
   return { ...status, author, conflict: { kind: report.kind, author, host, time, wanted, vector: {} } };
@@ -258,10 +285,10 @@ function directoryStatus(path: readonly string[], modified: number): ObjectStatu
   return { ...virtualStatus(path, modified), kind: 'directory' };
 }
 
-function textStatus(member: ConflictMember, text: string): ObjectStatus {
-  const { modified } = memberStatus(member);
+function textStatus(folder: string, member: ConflictMember, text: string): ObjectStatus {
+  const { modified } = memberStatus(folder, member);
   const version = `${hash('sha256', text, 'hex').slice(0, 16)}:1` as StoreId;
-  const status = virtualStatus([codaName, conflictsName, member.name, textName], modified);
+  const status = virtualStatus([codaName, folder, member.name, textName], modified);
   return { ...status, length: Buffer.byteLength(text), version };
 }
 

@@ -98,15 +98,19 @@ function textOf(reports: readonly ConflictReport[]): string {
   const shown = path === null ? null : `/${path.join('/')}`;
   const order = `coda repair ${shown === null ? 'PATH' : quoted(shown)} --keep-all`;
   const parts = reports.map(({ kind, versions }) => {
-    const choices = versions.map((version) => `- ${choiceText(version)}`);
+    const choices = versions.map((version) => `- ${choiceText(kind, version)}`);
     return [meanings[kind], ...choices, '', advice[kind](order)].join('\n');
   });
   const head = shown ?? 'It cannot be named from the root of the share: a folder above it cannot be reached.';
   return `${[head, ...parts].join('\n\n')}\n`;
 }
 
-function choiceText({ name, author, host, time, size }: ConflictVersion): string {
-  return `${name}, by ${author} at ${host}, ${isoTime(time)}${size > 0 ? `, ${size} bytes` : ''}`;
+function choiceText(
+  kind: ConflictReport['kind'],
+  { name, path, author, host, time, size }: ConflictVersion,
+): string {
+  const what = kind === 'place' && path !== null ? `/${path.join('/')}` : name;
+  return `${what}, by ${author} at ${host}, ${isoTime(time)}${size > 0 ? `, ${size} bytes` : ''}`;
 }
 
 function quoted(text: string): string {

@@ -371,7 +371,7 @@ t.test('each conflict has a name of its own, as a person recognises it', async (
   const report = (counter: number, path: readonly string[] | null, name = 'x'): ConflictReport => {
     const fid = `7f000001.${counter}.00000000000000aa` as Fid;
     const storeId = `00000000000000aa:${counter}` as StoreId;
-    const version = { name, author: 'ann', host: 'g1', time: 0, size: 0, storeId, fid };
+    const version = { name, path, author: 'ann', host: 'g1', time: 0, size: 0, storeId, fid };
     return { volume: 'root', fid, path, kind: 'place', versions: [version] };
   };
   const names = (...reports: readonly ConflictReport[]): readonly string[] =>
@@ -391,7 +391,7 @@ t.test('each conflict has a name of its own, as a person recognises it', async (
   const place = report(1, ['a']);
   const [both, ...more] = conflictMembers([place, { ...place, kind: 'removal' }]);
   t.same(more, [], 'two conflicts of one object are one folder');
-  t.match(both?.text, /moved to several places[^]*Somebody removed it/);
+  t.match(both?.text, /moved to several places[^]*- \/a, by ann[^]*Somebody removed it[^]*- x, by ann/);
   t.same([...(both?.versions.keys() ?? [])], ['x']);
   t.equal(conflictMembers([{ ...place, kind: 'versions' }])[0]?.text, null, 'versions speak for themselves');
 });

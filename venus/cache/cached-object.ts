@@ -1,6 +1,11 @@
 /** One object in the cache, with what makes it valid. */
 import { z } from 'zod';
-import { conflictsOf, statusSchema, type VnodeStatus } from '../../vice/interface/index.js';
+import {
+  conflictsOf,
+  statusSchema,
+  type ConflictKind,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
 import type { Conflict, ObjectStatus } from '../interface.js';
 
 export interface CachedObject {
@@ -35,15 +40,22 @@ export function objectRow(object: CachedObject): z.infer<typeof row> {
  * The object in a stored row, as it is seen under `name` (see viewOf); undefined when another version of this program
  * wrote it: then it is as if it were not cached.
  */
-export function objectFromRow(value: unknown, name: string | null = null): CachedObject | undefined {
+export function objectFromRow(
+  value: unknown,
+  name: string | null = null,
+  hidesVersions = false,
+): CachedObject | undefined {
   const parsed = row.safeParse(value);
   if (!parsed.success) return undefined;
   const { status, epoch, suspect, complete, stale } = parsed.data;
-  return { status, view: viewOf(status, name), epoch, suspect, complete, stale };
+  return { status, view: viewOf(status, name, hidesVersions), epoch, suspect, complete, stale };
 }
 
-/** `status` as gateways see it. `name`: where it bears another one than it was given; else null. */
-export function viewOf(status: VnodeStatus, name: string | null = null): ObjectStatus {
+/**
+ * `status` as gateways see it. `name`: where it bears another one than it was given; else null. `hidesVersions`: that
+ * of several versions only one is seen leaves nothing to decide.
+ */
+export function viewOf(status: VnodeStatus, name: string | null = null, hidesVersions = false): ObjectStatus {
   return Object.freeze({
     fid: status.fid,
     kind: status.kind,
@@ -56,12 +68,12 @@ export function viewOf(status: VnodeStatus, name: string | null = null): ObjectS
     author: status.author,
     properties: Object.freeze({ ...status.properties }),
     target: status.target,
-    conflict: conflictOf(status, name),
+    conflict: conflictOf(status, name, hidesVersions),
   });
 }
 
-function conflictOf(status: VnodeStatus, name: string | null): Conflict | null {
-  const [kind] = conflictsOf(status, name);
+function conflictOf(status: VnodeStatus, name: string | null, hidesVersions: boolean): Conflict | null {
+  const [kind] = decidable(conflictsOf(status, name), hidesVersions);
   if (kind === undefined) return null;
   const [place] = status.places;
   const { data } = status;
@@ -74,6 +86,11 @@ function conflictOf(status: VnodeStatus, name: string | null): Conflict | null {
     wanted: place?.name ?? '',
     vector: Object.freeze({ ...status.vv }),
   });
+}
+
+/** Those of the conflicts `kinds` that a person has to decide about. */
+export function decidable(kinds: readonly ConflictKind[], hidesVersions: boolean): readonly ConflictKind[] {
+  return hidesVersions ? kinds.filter((kind) => kind !== 'versions') : kinds;
 }
 
 /** Whether two views of one object, all else being equal, tell the same of its conflict. */

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { parseFid, seal, unseal, type ConflictKind, type Fid } from '../../vice/interface/index.js';
+import { decidable } from './cached-object.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
 export interface KnownConflict {
@@ -29,7 +30,6 @@ export class ConflictIndex {
   readonly #tell: ConflictListener | undefined;
   readonly #known = new Map<Fid, KnownConflict>();
   readonly #byParent = new Map<Fid, Set<Fid>>();
-  readonly #counts = new Map<ConflictKind, number>();
 
   constructor(buffer: WriteBuffer, tell?: ConflictListener) {
     this.#buffer = buffer;
@@ -52,8 +52,13 @@ export class ConflictIndex {
     return [...this.#known.keys()];
   }
 
-  count(): Readonly<Partial<Record<ConflictKind, number>>> {
-    return Object.fromEntries(this.#counts);
+  /** How many there are of each kind to decide about. */
+  count(hidesVersions: (fid: Fid) => boolean = () => false): Readonly<Partial<Record<ConflictKind, number>>> {
+    const counts: Partial<Record<ConflictKind, number>> = {};
+    for (const [fid, { kinds }] of this.#known) {
+      for (const kind of decidable(kinds, hidesVersions(fid))) counts[kind] = (counts[kind] ?? 0) + 1;
+    }
+    return counts;
   }
 
   /** What is known of `fid` from now on. */
@@ -77,7 +82,6 @@ export class ConflictIndex {
 
   #enter(fid: Fid, known: KnownConflict): void {
     this.#known.set(fid, known);
-    for (const kind of known.kinds) this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
     if (known.parent === null) return;
     const there = this.#byParent.get(known.parent);
     if (there === undefined) this.#byParent.set(known.parent, new Set([fid]));
@@ -88,11 +92,6 @@ export class ConflictIndex {
     const known = this.#known.get(fid);
     if (known === undefined) return;
     this.#known.delete(fid);
-    for (const kind of known.kinds) {
-      const left = (this.#counts.get(kind) ?? 0) - 1;
-      if (left > 0) this.#counts.set(kind, left);
-      else this.#counts.delete(kind);
-    }
     if (known.parent === null) return;
     const there = this.#byParent.get(known.parent);
     there?.delete(fid);

@@ -36,11 +36,18 @@ type Names = Map<string, DirectoryEntry>;
 export class ObjectCache implements Tree {
   readonly conflicts: ConflictIndex;
   readonly #buffer: WriteBuffer;
+  readonly #hidesVersions: (fid: Fid) => boolean;
   readonly #objects = new RecentMap<Fid, CachedObject>(hotObjects, () => 1);
   readonly #names = new RecentMap<Fid, Names>(hotNames, (names) => names.size + 1);
 
-  constructor(buffer: WriteBuffer, onConflict?: ConflictListener) {
+  /** `hidesVersions`: whether the volume of an object shows one version of a file alone. */
+  constructor(
+    buffer: WriteBuffer,
+    onConflict?: ConflictListener,
+    hidesVersions: (fid: Fid) => boolean = () => false,
+  ) {
     this.#buffer = buffer;
+    this.#hidesVersions = hidesVersions;
     this.conflicts = new ConflictIndex(buffer, onConflict);
   }
 
@@ -49,9 +56,14 @@ export class ObjectCache implements Tree {
     if (hot !== undefined) return hot;
     const stored = this.#buffer.get(`v/${fid}`);
     if (stored === undefined) return undefined;
-    const object = objectFromRow(unseal(stored), this.conflicts.get(fid)?.name);
+    const object = objectFromRow(unseal(stored), this.conflicts.get(fid)?.name, this.#hidesVersions(fid));
     if (object !== undefined) this.#objects.set(fid, object);
     return object;
+  }
+
+  /** `hidesVersions` answers otherwise than before. */
+  forgetViews(): void {
+    this.#objects.clear();
   }
 
   put(object: CachedObject): void {
@@ -190,7 +202,7 @@ export class ObjectCache implements Tree {
     const known = this.conflicts.get(status.fid);
     const isQuiet = known === undefined && before?.view.conflict === null;
     if (before !== undefined && isQuiet && conflictsOf(status, null).length === 0) return before.view;
-    const view = viewOf(status, known?.name);
+    const view = viewOf(status, known?.name, this.#hidesVersions(status.fid));
     return before !== undefined && isSameConflict(before.view, view) ? before.view : view;
   }
 
@@ -221,7 +233,7 @@ export class ObjectCache implements Tree {
   #rename(object: CachedObject, name: string | null): void {
     const { status } = object;
     this.#noteConflicts(status, name);
-    const view = viewOf(status, name);
+    const view = viewOf(status, name, this.#hidesVersions(status.fid));
     if (!isSameConflict(object.view, view)) this.#objects.set(status.fid, { ...object, view });
   }
 

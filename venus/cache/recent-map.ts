@@ -40,6 +40,11 @@ export class RecentMap<K, V> {
     }
   }
 
+  clear(): void {
+    this.#map.clear();
+    this.#weight = 0;
+  }
+
   delete(key: K): void {
     const item = this.#map.get(key);
     if (item === undefined) return;

@@ -3,8 +3,15 @@
  * reintegrator says so. A change that the servers refuse because somebody else was faster is checked again against
  * what they have now: it then succeeds, or fails for the reason that its author should see.
  */
-import { Failure, isFailure, volumeOf, type Fid, type Mutation } from '../../vice/interface/index.js';
-import { fileOf, siblingVersion, siblingView } from '../conflict/sibling.js';
+import {
+  Failure,
+  isFailure,
+  volumeOf,
+  type Fid,
+  type Mutation,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
+import { fileOf } from '../conflict/sibling.js';
 import { objectOrSibling } from '../conflict/siblings.js';
 import type {
   AccessList,
@@ -37,8 +44,8 @@ import { inside, named, whole } from './latches.js';
 import { checkName } from './namespace.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
 import { mustNotContain, subtreeRecords } from './subtree.js';
-import { dismissal, firstStore, storeOver } from './version-records.js';
-import { VersionMoves } from './version-moves.js';
+import { dismissal, firstStore, overwrittenMost, storeOver } from './version-records.js';
+import { replacedVersion, VersionMoves } from './version-moves.js';
 
 /** A tree up to this many objects is replaced in one entry of the log, so in one transaction. */
 const atomicObjects = 90;
@@ -82,19 +89,18 @@ export class Changes {
       const existing = await names.find(target);
       expect(target.expect, existing);
       if (existing !== undefined && existing.view.kind !== 'file') throw isDirectory(existing.view.fid);
-      const fid = existing?.object.status.fid ?? this.#drafting.newFid(target.parent);
+      const file = writtenOver(existing);
+      const fid = file?.fid ?? this.#drafting.newFid(target.parent);
       const { digest, length, transfers } = body;
       const contents = { digest, length, modified: target.modified ?? world.clock.wall() };
-      let stored: Mutation | undefined;
-      const records = ({ make, seen }: Draft): readonly Mutation[] => {
-        if (existing !== undefined) {
-          const { object, version } = existing;
-          stored = storeOver(object.status, version, contents, make({ [fid]: object.status.known }));
-          return [stored];
-        }
-        const { parent, name } = target;
-        const made = { ...make(seen(parent)), parent, name, fid, mode: 0o644 };
-        return [{ op: 'create', ...made }, firstStore(fid, contents, make({ [fid]: {} }))];
+      const records = (draft: Draft): readonly Mutation[] => {
+        const { make, seen } = draft;
+        const most = this.#besideMost(target.parent);
+        if (file !== undefined) return [storeOver(file, contents, make({ [fid]: file.known }), most)];
+        const { parent } = target;
+        const made = { ...make(seen(parent)), parent, name: existing?.name ?? target.name, fid, mode: 0o644 };
+        const created = firstStore(fid, contents, make({ [fid]: {} }));
+        return [{ op: 'create', ...made }, created, ...replacedVersion(existing, draft)];
       };
       const committed = await this.#drafting.submit(
         target.parent,
@@ -102,7 +108,7 @@ export class Changes {
         records,
         new Map([[digest, transfers]]),
       );
-      return { created: existing === undefined, status: this.#view(fid, stored), committed };
+      return { created: existing === undefined, status: this.#view(fid), committed };
     });
   }
 
@@ -146,7 +152,7 @@ export class Changes {
     const target = await names.find(to);
     await this.#drafting.world.guard.prepare(from.parent);
     const isReplaced = target !== undefined && !isSame(target, source);
-    if (source.version !== null || (isReplaced && isVersion(target))) {
+    if (source.version !== null || (isReplaced && this.#takesContents(source, target))) {
       return this.#versionMoves.move(caller, from, to, options);
     }
     if (isReplaced) mustNotContain(this.#drafting.world.cache, target.view.fid, from.parent);
@@ -159,7 +165,7 @@ export class Changes {
       const existing = await names.find(to);
       const replaced = existing !== undefined && !isSame(existing, moved);
       if (moved.version !== null) throw changed(moved.view.fid);
-      if (replaced && (existing.view.fid !== target?.view.fid || isVersion(existing))) {
+      if (replaced && (existing.view.fid !== target?.view.fid || this.#takesContents(moved, existing))) {
         throw changed(existing.view.fid);
       }
       expect(options.expect, replaced ? existing : undefined);
@@ -194,7 +200,7 @@ export class Changes {
     const target = await names.find(to);
     if (target !== undefined && !options.replace) throw exists(to);
     const sameKind = target === undefined || (target.view.kind === 'file' && kind === 'file');
-    if (!sameKind && isVersion(target))
+    if (!sameKind && isVersion(target) && !this.#drafting.hidesVersions(to.parent))
       throw undecided(target.view.fid, 'only a file can take the place of a version');
     if (!sameKind) {
       mustNotContain(world.cache, target.view.fid, original.object.status.parent);
@@ -207,19 +213,20 @@ export class Changes {
       const from = await objectOrSibling(world.fetcher, source);
       if (existing !== undefined && (!options.replace || existing.view.kind !== 'file')) throw exists(to);
       if (existing !== undefined && kind !== 'file') throw exists(to);
-      const fid = existing?.object.status.fid ?? this.#drafting.newFid(to.parent);
+      const over = writtenOver(existing) === undefined ? undefined : existing;
+      const fid = over?.object.status.fid ?? this.#drafting.newFid(to.parent);
+      const name = existing?.name ?? to.name;
+      const most = this.#besideMost(to.parent);
       const release = await this.#hold(from);
-      let stored: Mutation | undefined;
       try {
-        await this.#drafting.submit(to.parent, caller, (draft) => {
-          const records = copyRecords(asFile(from), { ...to, fid, existing }, draft);
-          stored = records.find(({ op }) => op === 'store');
-          return records;
-        });
+        await this.#drafting.submit(to.parent, caller, (draft) => [
+          ...copyRecords(asFile(from), { parent: to.parent, name, fid, existing: over, most }, draft),
+          ...replacedVersion(existing, draft),
+        ]);
       } finally {
         release();
       }
-      return { created: target === undefined, status: this.#view(fid, stored) };
+      return { created: target === undefined, status: this.#view(fid) };
     });
   }
 
@@ -310,7 +317,8 @@ export class Changes {
       if (!isSame(found, seen)) throw changed(found.view.fid);
       const { object, version, name } = found;
       const { fid, data } = object.status;
-      const given = isVersion(found) && removal.whole !== true ? (version ?? data) : null;
+      const isWhole = removal.whole === true || this.#drafting.hidesVersions(fid);
+      const given = isVersion(found) && !isWhole ? (version ?? data) : null;
       // Another version than the one that was seen is not given up with it.
       if (given !== null && given.storeId !== seen.view.version) throw changed(found.view.fid);
       await this.#drafting.submit(where.parent, caller, ({ make, seen: known }) =>
@@ -364,12 +372,25 @@ export class Changes {
     return this.#contents.hold(this.#drafting.world.volume(fid), fid, version);
   }
 
-  /** What is there now; of a version beside a file, which `stored` has made, that. */
-  #view(fid: Fid, stored?: Mutation): ObjectStatus {
-    const object = this.#drafting.world.cache.get(fid);
-    if (object === undefined)
-      throw new Failure('not-found', 'venus.status', 'somebody removed it meanwhile', { fid });
-    const version = stored === undefined ? undefined : siblingVersion(object.status, stored.storeId);
-    return version === undefined ? object.view : siblingView(object, version);
+  /** Whether what moves over `target` becomes its contents and leaves the versions beside it; else it replaces all. */
+  #takesContents(source: Bound, target: Bound): boolean {
+    return isVersion(target) && !(isVersion(source) && this.#drafting.hidesVersions(target.view.fid));
   }
+
+  /** Versions that are kept beside what is stored over a file in `directory`. */
+  #besideMost(directory: Fid): number {
+    return this.#drafting.hidesVersions(directory) ? overwrittenMost : Infinity;
+  }
+
+  /** What is there now. */
+  #view(fid: Fid): ObjectStatus {
+    const object = this.#drafting.world.cache.get(fid);
+    if (object !== undefined) return object.view;
+    throw new Failure('not-found', 'venus.status', 'somebody removed it meanwhile', { fid });
+  }
+}
+
+/** The file that what is written under its name becomes the contents of; undefined: that becomes a new file. */
+function writtenOver(found: Bound | undefined): VnodeStatus | undefined {
+  return found === undefined || found.version !== null ? undefined : found.object.status;
 }

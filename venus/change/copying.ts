@@ -8,13 +8,15 @@ export interface CopyTarget {
   readonly parent: Fid;
   readonly name: string;
   readonly fid: Fid;
-  /** The file that bears the name already and takes the contents over. */
-  readonly existing: Bound | undefined;
+  /** The file that bears the name already and takes the contents over, but for the versions beside it. */
+  readonly existing: Pick<Bound, 'object'> | undefined;
+  /** Versions that are kept beside it; absent: all. */
+  readonly most?: number;
 }
 
 export function copyRecords(
   source: VnodeStatus,
-  { parent, name, fid, existing }: CopyTarget,
+  { parent, name, fid, existing, most }: CopyTarget,
   { make, seen }: Draft,
 ): readonly Mutation[] {
   const records: Mutation[] = [];
@@ -30,11 +32,9 @@ export function copyRecords(
     records.push(
       existing === undefined
         ? firstStore(fid, contents, common)
-        : storeOver(existing.object.status, existing.version, contents, common),
+        : storeOver(existing.object.status, contents, common, most),
     );
   }
-  // A version beside a file has no properties of its own.
-  if (existing !== undefined && existing.version !== null) return records;
   const remove = Object.keys(existing?.object.status.properties ?? {});
   if (remove.length > 0 || Object.keys(source.properties).length > 0) {
     records.push({ op: 'setprops', ...make(base), fid, set: source.properties, remove });

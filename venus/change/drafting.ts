@@ -49,7 +49,8 @@ export class Drafting {
 
   constructor(world: ChangesWorld) {
     this.world = world;
-    this.names = new Names(world);
+    const { cache, fetcher } = world;
+    this.names = new Names({ cache, fetcher, hidesVersions: (fid) => this.hidesVersions(fid) });
   }
 
   /** Holds the latches; where the servers refuse what the cache allowed, looks again. */
@@ -60,6 +61,11 @@ export class Drafting {
   /** Holds the latches. */
   holding<T>(latches: readonly LatchRequest[], work: () => Promise<T>): Promise<T> {
     return this.#latches.with(latches, work);
+  }
+
+  /** Of several versions of the file `fid` only the one saved last is seen: what is done to its name is done to all. */
+  hidesVersions(fid: Fid): boolean {
+    return this.world.volume(fid).hidesVersions;
   }
 
   newFid(like: Fid): Fid {

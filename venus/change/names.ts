@@ -1,12 +1,10 @@
 /** What bears a name at the moment of a change. */
 import { Failure, siblingsOf, type FileData } from '../../vice/interface/index.js';
 import type { CachedObject } from '../cache/cached-object.js';
-import type { ObjectCache } from '../cache/object-cache.js';
 import { siblingView } from '../conflict/sibling.js';
 import { findEntry } from '../cache/find-entry.js';
-import { entryShowing, siblingNamed } from '../conflict/siblings.js';
+import { entryShowing, siblingNamed, type SiblingsWorld } from '../conflict/siblings.js';
 import type { Name, ObjectStatus } from '../interface.js';
-import type { Fetcher } from '../volume/fetch.js';
 
 export interface Bound {
   readonly object: CachedObject;
@@ -19,9 +17,9 @@ export interface Bound {
 }
 
 export class Names {
-  readonly #world: { readonly cache: ObjectCache; readonly fetcher: Fetcher };
+  readonly #world: SiblingsWorld;
 
-  constructor(world: { readonly cache: ObjectCache; readonly fetcher: Fetcher }) {
+  constructor(world: SiblingsWorld) {
     this.#world = world;
   }
 
@@ -54,7 +52,7 @@ export class Names {
   }
 }
 
-/** Whether what bears the name is one of several versions of a file that a person has to decide about. */
+/** Whether what bears the name is one of several versions of a file. */
 export function isVersion({ object, version }: Bound): boolean {
   return version !== null || siblingsOf(object.status).length > 0;
 }

@@ -2,12 +2,10 @@
 import { Failure, nameFault, right, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
 import type { AccessGuard } from '../access/access-guard.js';
 import type { CachedObject } from '../cache/cached-object.js';
-import type { ObjectCache } from '../cache/object-cache.js';
 import { siblingView } from '../conflict/sibling.js';
-import { entryShowing, siblingNamed } from '../conflict/siblings.js';
+import { entryShowing, siblingNamed, type SiblingsWorld } from '../conflict/siblings.js';
 import type { Caller, Place } from '../interface.js';
 import { findEntry } from '../cache/find-entry.js';
-import type { Fetcher } from '../volume/fetch.js';
 
 /** @throws Failure invalid */
 export function checkName(name: string): void {
@@ -15,19 +13,18 @@ export function checkName(name: string): void {
   if (fault !== undefined) throw new Failure('invalid', 'venus.lookup', `the name ${fault}`);
 }
 
-export interface WalkWorld {
-  readonly cache: ObjectCache;
-  readonly fetcher: Fetcher;
+export interface WalkWorld extends SiblingsWorld {
   readonly guard: AccessGuard;
 }
 
 /** @see Venus.lookup */
 export async function walk(
-  { cache, fetcher, guard }: WalkWorld,
+  world: WalkWorld,
   caller: Caller,
   root: Fid,
   path: readonly string[],
 ): Promise<Place> {
+  const { cache, fetcher, guard } = world;
   const last = path.at(-1);
   if (last === undefined) {
     const { view } = await fetcher.fresh(root);
@@ -42,7 +39,7 @@ export async function walk(
     ancestors.push(directory);
     const names = cache.names(directory);
     const entry = names === undefined ? undefined : findEntry(names, name);
-    if (depth === path.length - 1) return lastPlace(cache, fetcher, directory, name, entry, ancestors);
+    if (depth === path.length - 1) return lastPlace(world, directory, name, entry, ancestors);
     if (entry === undefined) {
       throw new Failure(
         'not-found',
@@ -59,17 +56,17 @@ export async function walk(
 }
 
 async function lastPlace(
-  cache: ObjectCache,
-  fetcher: Fetcher,
+  world: SiblingsWorld,
   parent: Fid,
   name: string,
   entry: DirectoryEntry | undefined,
   ancestors: readonly Fid[],
 ): Promise<Place> {
+  const { cache, fetcher } = world;
   if (entry === undefined) {
-    const sibling = await siblingNamed({ cache, fetcher }, parent, name);
+    const sibling = await siblingNamed(world, parent, name);
     if (sibling === undefined) {
-      const shown = await entryShowing({ cache, fetcher }, parent, name);
+      const shown = await entryShowing(world, parent, name);
       const object = shown === undefined ? null : (await fetcher.fresh(shown.fid)).view;
       return { parent, name, object, ancestors };
     }

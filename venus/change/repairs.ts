@@ -23,10 +23,10 @@ import type { Caller, Decision } from '../interface.js';
 import type { Contents } from './contents.js';
 import { copyRecords } from './copying.js';
 import type { Draft, Drafting } from './drafting.js';
-import { exists } from './expectation.js';
+import { exists, undecided } from './expectation.js';
 import { inside, named, type LatchRequest } from './latches.js';
 import { asFile } from './names.js';
-import { acceptance, storeOverAll } from './version-records.js';
+import { acceptance, dismissal, storeOverAll } from './version-records.js';
 
 /** Versions that become files of their own in one entry of the log, so in one transaction. */
 const atomicVersions = 30;
@@ -54,6 +54,7 @@ export class Repairs {
       const now = await this.undecided(fid);
       if (now.kinds.length === 0) throw nothingToDecide(fid);
       if ('keep' in decision) await this.#keep(caller, now, decision.keep);
+      else if ('giveUp' in decision) await this.#giveUp(caller, now, decision.giveUp);
       else await this.#keepAll(caller, now);
     });
   }
@@ -133,6 +134,16 @@ export class Repairs {
       fid,
       list,
     }));
+  }
+
+  async #giveUp(caller: Caller, { object: { status } }: Undecided, storeId: StoreId): Promise<void> {
+    const given = seenVersions(status).find((version) => version.storeId === storeId);
+    if (given === undefined) throw noSuchVersion(status.fid);
+    if (siblingsOf(status).length === 0)
+      throw undecided(status.fid, 'it is the only version: remove the file');
+    await this.#submitRecord(caller, status, ({ make, seen }) =>
+      dismissal(status, given, make(seen(status.fid))),
+    );
   }
 
   /** Versions become files of their own, some at a time; all else stays as it is seen. */

@@ -1,7 +1,7 @@
 /**
  * Moves that have to do with one of several versions of a file: from under a sibling's name, or over a name under which
- * a version is seen. What moves brings its contents, as one update of the file that it moves over, or as a new file;
- * the versions that it has nothing to do with stay.
+ * a version is seen. Over the file's own name what moves brings its contents, as one update of the file; over a
+ * sibling's name, or elsewhere, it is a file of its own. The versions that it has nothing to do with stay.
  */
 import { siblingsOf, volumeOf, type Fid, type FileData, type Mutation } from '../../vice/interface/index.js';
 import type { Caller, Name, ReplaceOptions } from '../interface.js';
@@ -11,7 +11,7 @@ import type { Draft, Drafting } from './drafting.js';
 import { crossVolume, exists, expect, undecided } from './expectation.js';
 import { inside, named } from './latches.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
-import { dismissal, storeOver } from './version-records.js';
+import { dismissal, overwrittenMost, storeOver } from './version-records.js';
 
 export class VersionMoves {
   readonly #drafting: Drafting;
@@ -70,10 +70,14 @@ export class VersionMoves {
     if (data === null) throw notAVersion(source.view.fid);
     const release = await this.#contents.hold(this.#drafting.world.volume(fid), fid, data);
     const made = this.#drafting.newFid(to.parent);
+    const besideMost = this.#drafting.hidesVersions(to.parent) ? overwrittenMost : Infinity;
     try {
       await this.#drafting.submit(to.parent, caller, (draft) => {
-        if (target !== undefined && isVersion(target)) return intoRecords(source, data, from, target, draft);
-        const replaced = target === undefined ? [] : [removal(to, target, draft)];
+        if (target?.version === null && isVersion(target))
+          return intoRecords(source, data, from, target, draft, besideMost);
+        const replaced =
+          target?.version === null ? [removal(to, target, draft)] : replacedVersion(target, draft);
+        if (source.version === null) return [...replaced, renaming(source, from, to, draft)];
         const created = copyRecords(moved, { ...to, fid: made, existing: undefined }, draft);
         return [...replaced, ...created, ...leaving(source, from, draft)];
       });
@@ -83,26 +87,39 @@ export class VersionMoves {
   }
 }
 
-/** `source`, with contents `data`, takes the place of the version `target`. */
+/** The version beside a file that gives way to what is put under its name, if `found` is one. */
+export function replacedVersion(found: Bound | undefined, { make, seen }: Draft): readonly Mutation[] {
+  if (found === undefined || found.version === null) return [];
+  const { status } = found.object;
+  return [dismissal(status, found.version, make(seen(status.fid)))];
+}
+
+/** `source`, with contents `data`, takes the place of the version that `target`'s own name shows. */
 function intoRecords(
   source: Bound,
   data: FileData,
   from: Name,
   target: Bound,
   draft: Draft,
+  besideMost: number,
 ): readonly Mutation[] {
   const { status } = target.object;
   const contents = { ...data, modified: source.view.modified };
-  const stored = storeOver(status, target.version, contents, draft.make(draft.seen(status.fid)));
+  const stored = storeOver(status, contents, draft.make(draft.seen(status.fid)), besideMost);
   const isOwn = source.object.status.fid === status.fid;
   return isOwn ? [stored] : [stored, ...leaving(source, from, draft)];
 }
 
 /** What moves away is no more where it was. */
 function leaving(source: Bound, from: Name, draft: Draft): readonly Mutation[] {
-  const { object, version } = source;
-  if (version === null) return [removal(from, source, draft)];
-  return [dismissal(object.status, version, draft.make(draft.seen(object.status.fid)))];
+  return source.version === null ? [removal(from, source, draft)] : replacedVersion(source, draft);
+}
+
+function renaming(source: Bound, from: Name, to: Name, { make, seen }: Draft): Mutation {
+  const { fid } = source.object.status;
+  const common = make(seen(from.parent, to.parent, fid));
+  const places = { fromParent: from.parent, fromName: source.name, toParent: to.parent, toName: to.name };
+  return { op: 'rename', ...common, ...places, fid };
 }
 
 function removal({ parent }: Name, { object, name }: Bound, { make, seen }: Draft): Mutation {

@@ -17,27 +17,24 @@ export function firstStore(fid: Fid, contents: NewContents, common: Common): Sto
   return { op: 'store', ...common, fid, length, digest, modified, saved: common.time };
 }
 
+/** Versions that are kept beside a file where they are not seen: more would fill it, unnoticed, up to its limit. */
+export const overwrittenMost = 20;
+
 /**
- * `contents` in the place of one version of the file: of the shown one, or (`sibling`) of one beside it, where they
- * stay beside it. What has the same contents already is replaced, too.
+ * `contents` in the place of the shown version of the file. What has the same contents already is replaced, too; of the
+ * others the `most` that were saved last stay.
  */
 export function storeOver(
   status: VnodeStatus,
-  sibling: FileData | null,
   contents: NewContents,
   common: Common,
+  most = Infinity,
 ): StoreRecord {
-  const { data } = status;
-  const shown = data?.saved ?? 0;
-  const saved = sibling === null ? Math.max(common.time, shown + 1) : Math.min(sibling.saved, shown - 1);
-  const isReplaced = (version: FileData): boolean =>
-    version.digest === (sibling ?? data)?.digest ||
-    (version.digest === contents.digest && (sibling === null || version.digest !== data?.digest));
-  const beside = seenVersions(status)
-    .filter((version) => !isReplaced(version))
-    .map(({ mark }) => mark);
-  const record = { ...firstStore(status.fid, contents, common), saved };
-  return beside.length === 0 ? record : { ...record, beside };
+  const replaced = [status.data?.digest, contents.digest];
+  const others = seenVersions(status).filter(({ digest }) => !replaced.includes(digest));
+  const beside = others.slice(0, most);
+  const record = storeOverAll(status, contents, common);
+  return beside.length === 0 ? record : { ...record, beside: beside.map(({ mark }) => mark) };
 }
 
 /** `contents` in the place of all versions. */

@@ -2,6 +2,7 @@
 import { isFailure, volumeOf, type ConflictKind, type Fid, type Result } from '../../vice/interface/index.js';
 import type { AccessGuard } from '../access/access-guard.js';
 import type { ObjectCache } from '../cache/object-cache.js';
+import { decidable } from '../cache/cached-object.js';
 import type { Repairs, Undecided } from '../change/repairs.js';
 import type { Caller, ConflictReport, Conflicts, Decision } from '../interface.js';
 import type { Fetcher } from '../volume/fetch.js';
@@ -34,14 +35,19 @@ export class KnownConflicts implements Conflicts {
 
   async *list(caller: Caller): AsyncGenerator<readonly ConflictReport[]> {
     for (const volume of this.#world.volumes()) {
-      const told = new Set<Fid>();
-      for await (const fids of this.#candidates(volume)) {
-        const reports = await this.#reports(
-          caller,
-          fids.filter((fid) => !told.has(fid)),
-        );
-        for (const fid of fids) told.add(fid);
-        if (reports.length > 0) yield reports;
+      for await (const reports of this.#all(caller, volume)) {
+        const undecided = reports.filter(({ kind }) => decidable([kind], volume.hidesVersions).length > 0);
+        if (undecided.length > 0) yield undecided;
+      }
+    }
+  }
+
+  async *overwritten(caller: Caller): AsyncGenerator<readonly ConflictReport[]> {
+    for (const volume of this.#world.volumes()) {
+      if (!volume.hidesVersions) continue;
+      for await (const reports of this.#all(caller, volume)) {
+        const versions = reports.filter(({ kind }) => kind === 'versions');
+        if (versions.length > 0) yield versions;
       }
     }
   }
@@ -57,7 +63,21 @@ export class KnownConflicts implements Conflicts {
   }
 
   count(): Readonly<Partial<Record<ConflictKind, number>>> {
-    return this.#world.cache.conflicts.count();
+    const { cache, volume } = this.#world;
+    return cache.conflicts.count((fid) => volume(fid).hidesVersions);
+  }
+
+  /** Reports of all kinds, each once. */
+  async *#all(caller: Caller, volume: Volume): AsyncGenerator<readonly ConflictReport[]> {
+    const told = new Set<Fid>();
+    for await (const fids of this.#candidates(volume)) {
+      const reports = await this.#reports(
+        caller,
+        fids.filter((fid) => !told.has(fid)),
+      );
+      for (const fid of fids) told.add(fid);
+      yield reports;
+    }
   }
 
   /** What may be in conflict, say servers (they differ until they have resolved each other) or the cache. */
@@ -109,15 +129,23 @@ export class KnownConflicts implements Conflicts {
     if (kinds.length === 0) return [];
     const { cache, root, volume } = this.#world;
     const { status } = object;
-    const [place] = status.places;
+    const { fid, places, parent } = status;
+    const [place] = places;
+    const directories = new Map<Fid, readonly string[] | null>();
+    for (const directory of new Set([parent, ...places.map((each) => each.parent)])) {
+      if (directory !== null) directories.set(directory, await askedPath(this.#world, root(), directory));
+    }
+    const above = parent === null ? null : (directories.get(parent) ?? null);
     const keeper = place === undefined ? undefined : cache.names(place.parent)?.get(place.name)?.fid;
     const reported = {
-      volume: volume(status.fid).name,
+      volume: volume(fid).name,
       status,
-      path: await askedPath(this.#world, root(), object, name ?? ''),
+      path: fid === root() ? [] : above && [...above, name ?? ''],
       name: name ?? '',
       siblings: siblingsBeside(cache, object, name ?? ''),
-      keeper: keeper === undefined || keeper === status.fid ? undefined : cache.status(keeper),
+      keeper: keeper === undefined || keeper === fid ? undefined : cache.status(keeper),
+      directories,
+      hidesVersions: volume(fid).hidesVersions,
     };
     return kinds.map((kind) => reportOf(reported, kind));
   }

@@ -20,16 +20,14 @@ export function cachedPath(cache: ObjectCache, root: Fid, fid: Fid): readonly st
   return path;
 }
 
-/** As `cachedPath`; what is not cached is asked for. `name`: what the object itself bears. */
+/** As `cachedPath`, of a directory; what is not cached is asked for. */
 export async function askedPath(
   { cache, fetcher }: { readonly cache: ObjectCache; readonly fetcher: Fetcher },
   root: Fid,
-  { status }: CachedObject,
-  name: string,
+  directory: Fid | null,
 ): Promise<readonly string[] | null> {
-  if (status.fid === root) return [];
-  const path = [name];
-  for (let at = status.parent; at !== root;) {
+  const path: string[] = [];
+  for (let at = directory; at !== root;) {
     const object = at === null || path.length > depthMost ? undefined : await asked(fetcher, at);
     if (object === undefined) return null;
     path.unshift(nameBorne(cache, object));

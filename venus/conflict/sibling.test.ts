@@ -104,19 +104,16 @@ t.test('a sibling is seen as a file with its own contents; the same value as lon
 });
 
 t.test('a write replaces the version that is seen under the name, and no other', (t) => {
-  const overName = storeOver(status, null, contents, common);
+  const overName = storeOver(status, contents, common);
   t.same(overName.beside, [older.mark, oldest.mark]);
   t.equal(overName.saved, common.time);
-  const slow = storeOver(status, null, contents, { ...common, time: 5 });
+  const slow = storeOver(status, contents, { ...common, time: 5 });
   t.equal(slow.saved, shown.saved + 1, 'a clock that is behind does not hide what was written last');
-  const overSibling = storeOver(status, older, contents, common);
-  t.same(overSibling.beside, [shown.mark, oldest.mark]);
-  t.equal(overSibling.saved, older.saved, 'it stays beside the file');
-  const even = { ...status, siblings: [{ ...older, saved: shown.saved }, oldest] };
-  t.equal(storeOver(even, even.siblings[0] ?? null, contents, common).saved, shown.saved - 1);
-  const chosen = storeOver(status, null, older, common);
+  const chosen = storeOver(status, older, common);
   t.same(chosen.beside, [oldest.mark], 'a version moved over the name is no more beside it');
-  t.equal(storeOver({ ...status, siblings: [] }, null, contents, common).beside, undefined);
+  t.equal(storeOver({ ...status, siblings: [] }, contents, common).beside, undefined);
+  t.same(storeOver(status, contents, common, 1).beside, [older.mark], 'at most one, the last of them');
+  t.equal(storeOver(status, contents, common, 0).beside, undefined);
   t.equal(storeOverAll(status, older, common).beside, undefined);
   t.end();
 });
@@ -155,6 +152,8 @@ t.test('what is reported of each kind is what there is to choose from', (t) => {
     name: 'plan (conflict).txt',
     siblings: siblingNames('plan.txt', status, () => false),
     keeper,
+    directories: new Map([[place.parent, []]]),
+    hidesVersions: false,
   };
   const versions = reportOf(reported, 'versions').versions;
   t.same(
@@ -184,5 +183,40 @@ t.test('what is reported of each kind is what there is to choose from', (t) => {
   );
   t.equal(reportOf(reported, 'removal').versions.length, 1);
   t.equal(reportOf(reported, 'place').versions[0]?.storeId, place.storeId);
+  t.end();
+});
+
+t.test('each place is told by its whole path', (t) => {
+  const [folder, gone] = ['7f000001.7.00000000000000aa', '7f000001.8.00000000000000aa'] as Fid[];
+  const [own] = status.places;
+  if (own === undefined || folder === undefined || gone === undefined) throw new Error('it has a place');
+  const moved = { ...status, places: [own, { ...own, parent: folder, name: 'p' }, { ...own, parent: gone }] };
+  const report = {
+    volume: 'root',
+    status: moved,
+    path: ['plan (conflict).txt'],
+    name: 'plan (conflict).txt',
+    siblings: siblingNames('plan.txt', status, () => false),
+    keeper: undefined,
+    directories: new Map([
+      [own.parent, []],
+      [folder, ['docs', 'old']],
+      [gone, null],
+    ]),
+    hidesVersions: false,
+  };
+  const paths = (kind: 'place' | 'versions' | 'removal'): unknown =>
+    reportOf(report, kind).versions.map(({ path }) => path?.join('/') ?? null);
+  t.same(paths('place'), ['plan (conflict).txt', 'docs/old/p', null]);
+  t.same(paths('versions'), [
+    'plan (conflict).txt',
+    'plan (conflict user-b g-b 2026-01-02 03.04.07).txt',
+    'plan (conflict user-c g-c 2026-01-02 03.04.05).txt',
+  ]);
+  t.same(paths('removal'), ['plan (conflict).txt']);
+  t.same(reportOf({ ...report, path: null }, 'versions').versions[1]?.path, null);
+  const [name, hidden] = reportOf({ ...report, hidesVersions: true }, 'versions').versions;
+  t.ok(name?.path, 'the shown version is seen under the name');
+  t.equal(hidden?.path, null, 'what it has overwritten is not');
   t.end();
 });

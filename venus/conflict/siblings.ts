@@ -22,6 +22,8 @@ export interface NamedSibling {
 export interface SiblingsWorld {
   readonly cache: ObjectCache;
   readonly fetcher: Fetcher;
+  /** Whether the volume of an object shows one version of a file alone. */
+  readonly hidesVersions: (fid: Fid) => boolean;
 }
 
 /** What all names of siblings have in them. */
@@ -47,10 +49,11 @@ export function siblingsBeside(
 
 /** The version that is seen as `name` in `directory`, whose names are cached and valid. */
 export async function siblingNamed(
-  { cache, fetcher }: SiblingsWorld,
+  { cache, fetcher, hidesVersions }: SiblingsWorld,
   directory: Fid,
   name: string,
 ): Promise<NamedSibling | undefined> {
+  if (hidesVersions(directory)) return undefined;
   const plain = namesBeside(cache, directory, name);
   if (plain === undefined) return undefined;
   // What stands beside a file that was not looked at since it came into conflict is known from its name alone.
@@ -73,10 +76,11 @@ export async function siblingNamed(
  * are going to move over, or remove one by one what they have listed.
  */
 export async function entryShowing(
-  { cache, fetcher }: SiblingsWorld,
+  { cache, fetcher, hidesVersions }: SiblingsWorld,
   directory: Fid,
   name: string,
 ): Promise<DirectoryEntry | undefined> {
+  if (hidesVersions(directory)) return undefined;
   for (const entry of namesBeside(cache, directory, name) ?? []) {
     if (entry.kind !== 'file') continue;
     const { data } = (await fetcher.fresh(entry.fid)).status;

@@ -19,7 +19,8 @@ type Contents = Pick<FileData, 'length' | 'digest' | 'modified'>;
 
 /** What has to be done before it is gone. Of a file in conflict only the version that is shown. */
 export function removals(tree: MemoryTree, parent: Fid, { name, status, sibling }: Seen): readonly Change[] {
-  const version = sibling ?? (status.siblings.length > 0 ? status.data : null);
+  const isOne = status.siblings.length > 0 && !tree.hidesVersions;
+  const version = sibling ?? (isOne ? status.data : null);
   if (version === null) return wholeRemovals(tree, parent, { name, fid: status.fid, kind: status.kind });
   return [{ op: 'repair', fid: status.fid, dismiss: marksLike(status, version.digest), accept: null }];
 }

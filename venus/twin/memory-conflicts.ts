@@ -24,7 +24,7 @@ import type {
   Decision,
 } from '../interface.js';
 import { storedAnew } from './memory-changes.js';
-import { marksLike, seenByFid, siblingsSeen } from './memory-names.js';
+import { isSeen, marksLike, seenByFid, siblingsSeen } from './memory-names.js';
 import type { Change, MemoryTree } from './memory-tree.js';
 
 /** A version that somebody makes apart. */
@@ -41,12 +41,12 @@ const stranger = '00000000000000bb' as VenusId;
 export class MemoryConflicts implements Conflicts {
   readonly #tree: MemoryTree;
   readonly #apply: (caller: Caller, changes: readonly Change[]) => void;
-  readonly #enter: (operation: 'list' | 'of' | 'repair') => Promise<void>;
+  readonly #enter: (operation: 'list' | 'overwritten' | 'of' | 'repair') => Promise<void>;
 
   constructor(
     tree: MemoryTree,
     apply: (caller: Caller, changes: readonly Change[]) => void,
-    enter: (operation: 'list' | 'of' | 'repair') => Promise<void>,
+    enter: (operation: 'list' | 'overwritten' | 'of' | 'repair') => Promise<void>,
   ) {
     this.#tree = tree;
     this.#apply = apply;
@@ -56,7 +56,15 @@ export class MemoryConflicts implements Conflicts {
   async *list(): AsyncIterable<readonly ConflictReport[]> {
     await this.#enter('list');
     for (const status of this.#tree.statuses()) {
-      const reports = this.#reportsOf(status);
+      const reports = this.#reportsOf(status).filter(({ kind }) => isSeen(this.#tree, kind));
+      if (reports.length > 0) yield reports;
+    }
+  }
+
+  async *overwritten(): AsyncIterable<readonly ConflictReport[]> {
+    await this.#enter('overwritten');
+    for (const status of this.#tree.hidesVersions ? this.#tree.statuses() : []) {
+      const reports = this.#reportsOf(status).filter(({ kind }) => kind === 'versions');
       if (reports.length > 0) yield reports;
     }
   }
@@ -71,13 +79,16 @@ export class MemoryConflicts implements Conflicts {
     const { status } = seenByFid(this.#tree, fid, 'conflicts.repair');
     const name = this.#tree.nameOf(status.fid);
     if (conflictsOf(status, name).length === 0) throw notFound('there is no conflict', fid);
-    this.#apply(caller, 'keepAll' in decision ? this.#keepAll(status) : this.#keep(status, decision.keep));
+    if ('keepAll' in decision) this.#apply(caller, this.#keepAll(status));
+    else if ('giveUp' in decision) this.#apply(caller, this.#giveUp(status, decision.giveUp));
+    else this.#apply(caller, this.#keep(status, decision.keep));
   }
 
   count(): Partial<Record<ConflictKind, number>> {
     const counts: Partial<Record<ConflictKind, number>> = {};
     for (const status of this.#tree.statuses())
-      for (const { kind } of this.#reportsOf(status)) counts[kind] = (counts[kind] ?? 0) + 1;
+      for (const { kind } of this.#reportsOf(status))
+        if (isSeen(this.#tree, kind)) counts[kind] = (counts[kind] ?? 0) + 1;
     return counts;
   }
 
@@ -100,6 +111,16 @@ export class MemoryConflicts implements Conflicts {
     return [{ op: 'rename', fromParent: parent, fromName: name, ...to, fid }];
   }
 
+  #giveUp(status: VnodeStatus, giveUp: StoreId): readonly Change[] {
+    const { fid, data, siblings } = status;
+    const given = [data, ...siblings].find((version) => version?.storeId === giveUp);
+    if (given === undefined) throw notFound('there is no such version', fid);
+    const dismiss = marksLike(status, given?.digest);
+    if (dismiss.length > siblings.length)
+      throw new Failure('access-denied', 'memory.conflicts.repair', 'it is the only version', { fid });
+    return [{ op: 'repair', fid, dismiss, accept: null }];
+  }
+
   #keepAll(status: VnodeStatus): readonly Change[] {
     const { fid, parent } = status;
     const name = this.#tree.nameOf(fid);
@@ -117,36 +138,51 @@ export class MemoryConflicts implements Conflicts {
     const { fid } = status;
     const path = this.#tree.namesTo(fid);
     return conflictsOf(status, name).map((kind) => {
-      const versions = this.#versionsOf(status, name ?? '', kind);
+      const versions = this.#versionsOf(status, name ?? '', path, kind);
       return { volume: 'root', fid, path, kind, versions };
     });
   }
 
-  #versionsOf(status: VnodeStatus, name: string, kind: VnodeConflictKind): readonly ConflictVersion[] {
+  #versionsOf(
+    status: VnodeStatus,
+    name: string,
+    path: Path,
+    kind: VnodeConflictKind,
+  ): readonly ConflictVersion[] {
     const { fid, data, places, parent } = status;
     const [place] = places;
+    const beside = (other: string): Path => path && [...path.slice(0, -1), other];
     if (kind === 'versions' && data !== null && parent !== null) {
       const siblings = siblingsSeen(this.#tree, parent, { name, fid, kind: 'file' });
       return [
-        versionSeen(name, fid, data),
-        ...siblings.flatMap(({ name, fid, sibling }) => (sibling ? versionSeen(name, fid, sibling) : [])),
+        versionSeen({ name, path, fid }, data),
+        ...siblings.flatMap(({ name, fid, sibling }) =>
+          sibling === null
+            ? []
+            : versionSeen({ name, path: this.#tree.hidesVersions ? null : beside(name), fid }, sibling),
+        ),
       ];
     }
     const size = data?.length ?? 0;
     if (kind === 'protection') {
       return (status.access ?? []).map(({ author, host, time, storeId, list }) => {
-        return { name, author, host, time, size: 0, storeId, fid, list };
+        return { name, path, author, host, time, size: 0, storeId, fid, list };
       });
     }
     if (kind === 'place')
-      return places.map((other, index) => placeSeen(other, index === 0 ? name : other.name, size, fid));
+      return places.map((other, index) => {
+        const directory = this.#tree.namesTo(other.parent);
+        const there = { name: other.name, path: directory && [...directory, other.name], fid };
+        return placeSeen(other, index === 0 ? { name, path, fid } : there, size);
+      });
     if (place === undefined) return [];
-    const own = placeSeen(place, name, size, fid);
+    const own = placeSeen(place, { name, path, fid }, size);
     const keeper = kind === 'name' && parent !== null && this.#tree.entry(parent, place.name);
     const other = keeper ? this.#tree.status(keeper.fid) : undefined;
     const [otherPlace] = other?.places ?? [];
     if (other === undefined || otherPlace === undefined) return [own];
-    return [own, placeSeen(otherPlace, place.name, other.data?.length ?? 0, other.fid)];
+    const kept = { name: place.name, path: beside(place.name), fid: other.fid };
+    return [own, placeSeen(otherPlace, kept, other.data?.length ?? 0)];
   }
 }
 
@@ -169,14 +205,19 @@ export function withVersion(status: VnodeStatus, count: number, version: ApartVe
   return arranged({ ...status, known }, [...versionsOf(status), data], status.places);
 }
 
-function versionSeen(name: string, fid: Fid, data: FileData): ConflictVersion {
+type Path = ConflictVersion['path'];
+
+/** Under what it is seen. */
+type Where = Pick<ConflictVersion, 'name' | 'path' | 'fid'>;
+
+function versionSeen(where: Where, data: FileData): ConflictVersion {
   const { author, host, saved, length, storeId } = data;
-  return { name, author, host, time: saved, size: length, storeId, fid };
+  return { ...where, author, host, time: saved, size: length, storeId };
 }
 
-function placeSeen(place: Placement, name: string, size: number, fid: Fid): ConflictVersion {
+function placeSeen(place: Placement, where: Where, size: number): ConflictVersion {
   const { author, host, time, storeId } = place;
-  return { name, author, host, time, size, storeId, fid };
+  return { ...where, author, host, time, size, storeId };
 }
 
 function notFound(message: string, fid: Fid): Failure {

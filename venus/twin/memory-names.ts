@@ -14,7 +14,7 @@ import {
   type StoreId,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
-import type { Conflict, Entry, ObjectStatus } from '../interface.js';
+import type { Conflict, ConflictKind, Entry, ObjectStatus } from '../interface.js';
 import type { MemoryTree } from './memory-tree.js';
 
 /** Something under a name. */
@@ -52,7 +52,7 @@ export function entriesSeen(tree: MemoryTree, directory: Fid, entry: DirectoryEn
   const status = tree.status(entry.fid);
   if (status === undefined) return [];
   const own = { name: entry.name, status: viewOf(tree, { status, sibling: null }) };
-  const beside = siblingsSeen(tree, directory, entry);
+  const beside = tree.hidesVersions ? [] : siblingsSeen(tree, directory, entry);
   return [own, ...beside.map((seen) => ({ name: seen.name, status: viewOf(tree, seen) }))];
 }
 
@@ -63,7 +63,7 @@ export function findSeen(tree: MemoryTree, directory: Fid, name: string): Seen |
     const status = entry && tree.status(entry.fid);
     if (status !== undefined) return { name: form, fid: status.fid, status, sibling: null };
   }
-  if (!name.includes(' (conflict ')) return undefined;
+  if (!name.includes(' (conflict ') || tree.hidesVersions) return undefined;
   return tree
     .entries(directory)
     .flatMap((entry) => siblingsSeen(tree, directory, entry))
@@ -115,8 +115,15 @@ export function siblingFid(file: Fid, version: StoreId): Fid {
   return `${file}@${version}` as Fid;
 }
 
+/** Whether a conflict of this kind is there for people to decide. */
+export function isSeen(tree: MemoryTree, kind: ConflictKind): boolean {
+  return kind !== 'versions' || !tree.hidesVersions;
+}
+
 function conflictOf(tree: MemoryTree, status: VnodeStatus, sibling: FileData | null): Conflict | null {
-  const [kind] = conflictsOf(status, tree.nameOf(status.fid));
+  const [kind] = conflictsOf(status, tree.nameOf(status.fid)).filter(
+    (each) => sibling !== null || isSeen(tree, each),
+  );
   const [place] = status.places;
   if (kind === undefined || place === undefined) return null;
   const version = sibling ?? (kind === 'versions' ? status.data : null);

@@ -1,5 +1,5 @@
 /** What a MemoryVenus says of its servers and its volume: they are names that can be disconnected from. */
-import { Failure } from '../../vice/interface/index.js';
+import { Failure, type ConflictPolicy } from '../../vice/interface/index.js';
 import type { PendingChange, VenusState, VolumeMode } from '../interface.js';
 
 const volumeName = 'root';
@@ -43,7 +43,12 @@ export class MemoryServers {
     this.#mode = mode;
   }
 
-  state(venus: string, volume: string, changes: readonly PendingChange[]): VenusState {
+  state(
+    conflicts: ConflictPolicy,
+    venus: string,
+    volume: string,
+    changes: readonly PendingChange[],
+  ): VenusState {
     const records = changes.filter(({ state }) => state !== 'kept').flatMap((change) => change.records);
     const reached = this.#names.filter((name) => !this.#planned.has(name));
     return {
@@ -68,6 +73,7 @@ export class MemoryServers {
           keptRecords: changes.filter(({ state }) => state === 'kept').flatMap((change) => change.records)
             .length,
           mode: this.#mode,
+          conflicts,
           weak: false,
           replay: null,
           lastError: null,

@@ -42,6 +42,8 @@ export class MemoryTree implements Tree {
   readonly volume: VolumeId = known(volumeId('7f000001'));
   readonly venus: VenusId;
   readonly root: Fid = rootFid(this.volume);
+  /** Of several versions of a file only one is seen (last-writer-wins). */
+  hidesVersions = false;
   readonly #objects = new Map<Fid, VnodeStatus>();
   readonly #names = new Map<Fid, Map<string, DirectoryEntry>>();
   #vnode = 1;

@@ -11,6 +11,7 @@ import {
   type Fid,
   type FileData,
   type Groups,
+  type ConflictPolicy,
   type StoreIdVector,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
@@ -61,6 +62,8 @@ export interface MemoryVenusOptions {
   readonly servers?: readonly string[];
   /** Of access lists. */
   readonly groups?: Groups;
+  /** Default: `keep`. */
+  readonly conflicts?: ConflictPolicy;
   /** To begin with the tree of another, as a second gateway of its realm; `venus` is the own VenusId. */
   readonly fork?: { readonly from: MemoryVenus; readonly venus: string };
 }
@@ -89,6 +92,7 @@ export class MemoryVenus implements Venus {
     quota = capacity,
     servers = [],
     groups = {},
+    conflicts = 'keep',
     fork,
   }: MemoryVenusOptions = {}) {
     this.#wall = wall;
@@ -96,6 +100,7 @@ export class MemoryVenus implements Venus {
     this.#quota = quota;
     this.#tree = fork === undefined ? new MemoryTree(wall()) : fork.from.#tree.fork(fork.venus);
     this.#access = new MemoryAccess(this.#tree, groups);
+    this.#tree.hidesVersions = conflicts === 'last-writer-wins';
     this.#contents = new Map(fork === undefined ? [] : fork.from.#contents);
     this.#servers = new MemoryServers(servers);
     this.log = new MemoryLog((fid) => this.#tree.pathOf(fid));
@@ -302,7 +307,8 @@ export class MemoryVenus implements Venus {
   }
 
   state(): VenusState {
-    return this.#servers.state(this.#tree.venus, this.#tree.volume, this.log.changes());
+    const policy = this.#tree.hidesVersions ? 'last-writer-wins' : 'keep';
+    return this.#servers.state(policy, this.#tree.venus, this.#tree.volume, this.log.changes());
   }
 
   async disconnect(servers: readonly string[]): Promise<void> {

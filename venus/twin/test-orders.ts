@@ -10,7 +10,7 @@ export type Operation =
   | 'read'
   | 'writer.write'
   | 'writer.close'
-  | `conflicts.${'list' | 'of' | 'repair'}`;
+  | `conflicts.${'list' | 'overwritten' | 'of' | 'repair'}`;
 
 export class TestOrders {
   readonly #failures = new Map<Operation, Failure>();

@@ -62,6 +62,7 @@ export class Volume {
   readonly id: VolumeId;
   readonly #world: VolumeWorld;
   #name: string;
+  #hidesVersions = false;
   #members: readonly Member[] = [];
   #epoch: number;
   #preferred: Member | undefined;
@@ -92,14 +93,22 @@ export class Volume {
     return this.#name;
   }
 
+  /** Of versions of a file that were made apart only the one saved last is seen. */
+  get hidesVersions(): boolean {
+    return this.#hidesVersions;
+  }
+
   /** The VSG. */
   get members(): readonly Member[] {
     return this.#members;
   }
 
-  /** Takes name and storage group of `entry`; a replica that stays at its server stays as it is. */
+  /** Takes name, storage group and policy of `entry`; a replica that stays at its server stays as it is. */
   follow(entry: VolumeEntry, server: (name: string) => ServerLink | undefined): void {
     this.#name = entry.name;
+    const hidesVersions = entry.conflicts === 'last-writer-wins';
+    if (hidesVersions !== this.#hidesVersions) this.#world.cache.forgetViews();
+    this.#hidesVersions = hidesVersions;
     this.#members = entry.replicas.flatMap(({ id, server: name }) => {
       const link = server(name);
       if (link === undefined) return [];

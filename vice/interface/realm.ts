@@ -18,11 +18,20 @@ export interface ReplicaEntry {
   readonly server: string;
 }
 
+/**
+ * What is seen of versions of a file that were made apart: all (`keep`), or the one saved last (`last-writer-wins`).
+ * Only gateways act on it: servers keep all versions in any case.
+ */
+export const conflictPolicies = ['keep', 'last-writer-wins'] as const;
+export type ConflictPolicy = (typeof conflictPolicies)[number];
+
 export interface VolumeEntry {
   readonly id: VolumeId;
   readonly name: string;
   /** The volume storage group (VSG). */
   readonly replicas: readonly ReplicaEntry[];
+  /** Absent: `keep`. */
+  readonly conflicts?: ConflictPolicy | undefined;
 }
 
 export interface RealmDocument {

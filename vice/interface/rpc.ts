@@ -10,6 +10,7 @@ import { allRights } from './access.js';
 import { failureKinds } from './failure.js';
 import { parseFid, volumeId, type Fid, type VolumeId } from './fid.js';
 import type { Mutation, UpdateSet } from './mutation.js';
+import { conflictPolicies } from './realm.js';
 import { parseStoreId, type StoreId } from './store-id.js';
 import { limits, type VnodeStatus } from './vnode.js';
 
@@ -178,6 +179,7 @@ const realmDocument = z.strictObject({
       id: volume,
       name: z.string().max(128),
       replicas: z.array(z.strictObject({ id: z.string().max(64), server: z.string().max(64) })),
+      conflicts: z.enum(conflictPolicies).optional(),
     }),
   ),
   rootVolume: volume,
