@@ -10,8 +10,6 @@ import {
   versionsOf,
   type Fid,
   type FileData,
-  type Groups,
-  type ConflictPolicy,
   type StoreIdVector,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
@@ -45,28 +43,12 @@ import { MemoryLog } from './memory-log.js';
 import { entriesSeen, findSeen, seenByFid, viewOf, type Seen } from './memory-names.js';
 import { MemoryServers } from './memory-servers.js';
 import { MemoryTree, type Change } from './memory-tree.js';
+import { unbounded, type MemoryVenusOptions } from './memory-options.js';
 import { TestOrders, type Operation } from './test-orders.js';
 import { MemoryWriter } from './memory-writer.js';
 
 const batchEntries = 100;
 const chunkBytes = 64 * 1024;
-const unbounded = 2 ** 40;
-
-export interface MemoryVenusOptions {
-  /** Milliseconds since 1970. Default: a clock that stands still. */
-  readonly wall?: () => number;
-  /** Bytes that the disk may hold, and that the volume may; counting costs a walk, so only when given. */
-  readonly capacity?: number;
-  readonly quota?: number;
-  /** Names of servers that can be disconnected from; while all are, changes enter the log. */
-  readonly servers?: readonly string[];
-  /** Of access lists. */
-  readonly groups?: Groups;
-  /** Default: `keep`. */
-  readonly conflicts?: ConflictPolicy;
-  /** To begin with the tree of another, as a second gateway of its realm; `venus` is the own VenusId. */
-  readonly fork?: { readonly from: MemoryVenus; readonly venus: string };
-}
 
 export class MemoryVenus implements Venus {
   readonly leases: Leases = new MemoryLeases();

@@ -1,0 +1,21 @@
+/** What a test may wish of a MemoryVenus. */
+import type { ConflictPolicy, Groups } from '../../vice/interface/index.js';
+import type { MemoryVenus } from './memory-venus.js';
+
+export const unbounded = 2 ** 40;
+
+export interface MemoryVenusOptions {
+  /** Milliseconds since 1970. Default: a clock that stands still. */
+  readonly wall?: () => number;
+  /** Bytes that the disk may hold, and that the volume may; counting costs a walk, so only when given. */
+  readonly capacity?: number;
+  readonly quota?: number;
+  /** Names of servers that can be disconnected from; while all are, changes enter the log. */
+  readonly servers?: readonly string[];
+  /** Of access lists. */
+  readonly groups?: Groups;
+  /** Default: `keep`. */
+  readonly conflicts?: ConflictPolicy;
+  /** To begin with the tree of another, as a second gateway of its realm; `venus` is the own VenusId. */
+  readonly fork?: { readonly from: MemoryVenus; readonly venus: string };
+}
