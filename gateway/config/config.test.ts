@@ -58,6 +58,7 @@ t.test('a good configuration is read, paths are relative to its file, defaults a
   t.same(config.tls, { key: 'the key', cert: 'the certificate' });
   t.same(config.hosts, ['share.example']);
   t.equal(config.prefix, '');
+  t.same(config.resolvers, [], 'no command is run unless somebody says so');
   t.equal(config.logLevel, 'info');
   t.equal(config.realmKey.length, 32);
   t.equal(config.realm.rootVolume, '7f000001');
@@ -84,6 +85,11 @@ t.test('every other fault is named with its place', async (t) => {
     [{ config: { ...gateway, name: 'The Gateway' } }, /"name": must be 1 to 40/],
     [{ config: { ...gateway, prefix: 'share/' } }, /"prefix": must be empty or a path/],
     [{ config: { ...gateway, realm: 'nowhere.json' } }, /nowhere\.json does not exist/],
+    [{ config: { ...gateway, resolvers: 'rules.json' } }, /rules\.json does not exist/],
+    [
+      { config: { ...gateway, resolvers: 'realm.json' } },
+      /realm\.json is not valid[^]*"rules"|known keys are format, rules/,
+    ],
     [{ config: gateway, key: 'short' }, /realm\.key must hold exactly 32 random bytes, it holds 5/],
     [{ config: gateway, realm: { ...realm, servers: [] } }, /replica on "s1", which is not in "servers"/],
   ];

@@ -1,10 +1,9 @@
 /** What a test may wish of a MemoryVenus. */
 import type { ConflictPolicy, Groups } from '../../vice/interface/index.js';
-import type { MemoryVenus } from './memory-venus.js';
 
 export const unbounded = 2 ** 40;
 
-export interface MemoryVenusOptions {
+export interface MemoryOptions {
   /** Milliseconds since 1970. Default: a clock that stands still. */
   readonly wall?: () => number;
   /** Bytes that the disk may hold, and that the volume may; counting costs a walk, so only when given. */
@@ -16,6 +15,4 @@ export interface MemoryVenusOptions {
   readonly groups?: Groups;
   /** Default: `keep`. */
   readonly conflicts?: ConflictPolicy;
-  /** To begin with the tree of another, as a second gateway of its realm; `venus` is the own VenusId. */
-  readonly fork?: { readonly from: MemoryVenus; readonly venus: string };
 }

@@ -43,12 +43,17 @@ import { MemoryLog } from './memory-log.js';
 import { entriesSeen, findSeen, seenByFid, viewOf, type Seen } from './memory-names.js';
 import { MemoryServers } from './memory-servers.js';
 import { MemoryTree, type Change } from './memory-tree.js';
-import { unbounded, type MemoryVenusOptions } from './memory-options.js';
+import { unbounded, type MemoryOptions } from './memory-options.js';
 import { TestOrders, type Operation } from './test-orders.js';
 import { MemoryWriter } from './memory-writer.js';
 
 const batchEntries = 100;
 const chunkBytes = 64 * 1024;
+
+export interface MemoryVenusOptions extends MemoryOptions {
+  /** To begin with the tree of another, as a second gateway of its realm; `venus` is the own VenusId. */
+  readonly fork?: { readonly from: MemoryVenus; readonly venus: string };
+}
 
 export class MemoryVenus implements Venus {
   readonly leases: Leases = new MemoryLeases();
