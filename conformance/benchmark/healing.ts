@@ -46,7 +46,8 @@ async function besideWork({ officeFolders }: HealingScale): Promise<Table> {
     return {
       title:
         `${officeFolders * changesPerFolder} changes on a side while replicas are apart, one after another and ` +
-        'without thinking, and resolution until they are the same, in brackets its share of the work (1993: less than 0.10)',
+        'without thinking, and resolution until they are the same, in brackets its share of the work ' +
+        '(1993: less than 0.10)',
       columns: ['work', 'resolution'],
       base: 'work',
       rows: [...besideRows('one side', oneSide), ...besideRows('both sides', bothSides)],
