@@ -22,11 +22,13 @@ const letterBytes = 64 * 1024;
 const sliceBytes = 32 * 1024;
 /** What was on its way already when the user asked: in the sockets of three servers, and in the queue of the cable. */
 const underWayBytes = 64 * 1024;
+/** Of contents in one call, on a link of which nothing is known (venus/reintegration/batch.ts). */
+const callBytes = 512 * 1024;
 const letters = 3;
 
 /** Logs of many small files, whose contents travel inside calls, and of large ones, which are brought before. */
 const logs = [
-  { name: 'small files', files: 60, bytes: 40 * 1024 },
+  { name: 'small files', files: 84, bytes: 40 * 1024 },
   { name: 'large files', files: 16, bytes: 256 * 1024 },
 ];
 
@@ -62,9 +64,11 @@ for (const { name, files, bytes } of logs) {
     await network.slowDown(there, back);
     await callControlDoor(door, 'POST', '/reconnect', { servers: [] });
     await ground.untilVolume('a link that is known to be weak', ({ weak }) => weak, 300_000);
+    // Calls that were on their way when that was found out have their contents inside.
+    await passed(network, 3 * callBytes);
 
     for (const [index, body] of bodies.entries()) {
-      await trickling(network);
+      await passed(network, 2 * sliceBytes);
       const before = await network.sent();
       const started = performance.now();
       const reply = await one.request('GET', `/letters/${index}`);
@@ -91,10 +95,10 @@ async function succeed(client: WebdavClient, method: string, path: string, body?
   if (status >= 300) throw new Error(`${method} ${path} answered ${status}`);
 }
 
-/** Until the log is on its way (again). */
-async function trickling(network: SeparateNetwork): Promise<void> {
+/** Until so many bytes more of the log have trickled. */
+async function passed(network: SeparateNetwork, bytes: number): Promise<void> {
   const before = await network.sent();
   await until('the log to trickle', 300_000, async () => {
-    return (await network.sent()) - before > 2 * sliceBytes ? true : undefined;
+    return (await network.sent()) - before > bytes ? true : undefined;
   });
 }
