@@ -26,11 +26,8 @@ const underWayBytes = 64 * 1024;
 const callBytes = 512 * 1024;
 const letters = 4;
 
-/** Logs of many small files, whose contents travel inside calls, and of large ones, which are brought before. */
-const logs = [
-  { name: 'small files', files: 84, bytes: 40 * 1024 },
-  { name: 'large files', files: 16, bytes: 256 * 1024 },
-];
+/** Many small files, whose contents travel inside calls on a strong link. */
+const logs = [{ name: 'small files', files: 84, bytes: 40 * 1024 }];
 
 const skip = skipWithout('tc') || (await skipWithoutNetworks());
 
