@@ -24,13 +24,10 @@ const sliceBytes = 32 * 1024;
 const underWayBytes = 64 * 1024;
 /** Of contents in one call, on a link of which nothing is known (venus/reintegration/batch.ts). */
 const callBytes = 512 * 1024;
-const letters = 3;
+const letters = 4;
 
-/** Logs of many small files, whose contents travel inside calls, and of large ones, which are brought before. */
-const logs = [
-  { name: 'small files', files: 84, bytes: 40 * 1024 },
-  { name: 'large files', files: 16, bytes: 256 * 1024 },
-];
+/** Many small files, whose contents travel inside calls on a strong link. */
+const logs = [{ name: 'small files', files: 84, bytes: 40 * 1024 }];
 
 const skip = skipWithout('tc') || (await skipWithoutNetworks());
 
@@ -66,8 +63,11 @@ for (const { name, files, bytes } of logs) {
     await ground.untilVolume('a link that is known to be weak', ({ weak }) => weak, 300_000);
     // Calls that were on their way when that was found out have their contents inside.
     await passed(network, 3 * callBytes);
+    // The first one opens connections, whose first packets may be lost in the short queue: TCP then waits for seconds.
+    t.equal((await one.request('GET', '/letters/0')).status, 200);
 
     for (const [index, body] of bodies.entries()) {
+      if (index === 0) continue;
       await passed(network, 2 * sliceBytes);
       const before = await network.sent();
       const started = performance.now();
