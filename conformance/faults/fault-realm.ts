@@ -1,4 +1,4 @@
-/** Three servers and two gateways as real processes, each with a network, a small disk and a clock of its own. */
+/** Three servers and two gateways as processes, each with a network and a clock of its own, gateways on small disks. */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { SmallDisk } from '../clients/small-disk.js';
 import { KillingGround } from '../crash/killing-ground.js';
 import type { RoleProcess } from '../crash/role-process.js';
+import { pendingChangeSchema, type Change } from '../../gateway/realm/pending-change.js';
 import type { GatewayName, Stage } from '../semantics/stage.js';
 import { statusSchema, type VolumeStatus } from '../volume-status.js';
 import type { WebdavClient } from '../webdav-client.js';
@@ -49,7 +50,7 @@ export class FaultRealm implements Stage {
     const disks = new Map<string, SmallDisk>();
     const board = await Switchboard.make(roles);
     try {
-      for (const name of roles) disks.set(name, SmallDisk.mount(folderOf(data, name), diskBytes));
+      for (const name of gateways) disks.set(name, SmallDisk.mount(folderOf(data, name), diskBytes));
       await mkdir(join(base, 'clocks'));
       for (const name of roles) await writeFile(join(base, 'clocks', name), '+0');
       const placeOf = (name: string) => ({
@@ -80,18 +81,34 @@ export class FaultRealm implements Stage {
     return known;
   }
 
-  /** What its control door says: it listens on the loopback of another network. */
   async volume(gateway: GatewayName): Promise<VolumeStatus> {
-    const file = join(folderOf(this.data, gateway), 'control.json');
-    const { port, token } = controlSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-    const reply = await fetch(`http://${this.#board.address(gateway)}:${port}/status`, {
-      headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(10_000),
-    });
-    const { result } = answerSchema.parse(await reply.json());
+    const { result } = answerSchema.parse(JSON.parse(await this.#ask(gateway, 'GET', '/status')));
     const volume = statusSchema.parse(result).gateways[0]?.volumes[0];
     if (volume === undefined) throw new Error(`${gateway} has no volume: ${JSON.stringify(result)}`);
     return volume;
+  }
+
+  /** Changes that servers refused after their author was answered (ML-5). */
+  async kept(gateway: GatewayName): Promise<readonly Change[]> {
+    const lines = (await this.#ask(gateway, 'POST', '/log/changes'))
+      .split('\n')
+      .filter((line) => line !== '');
+    return lines
+      .map((line) => pendingChangeSchema.parse(JSON.parse(line)))
+      .filter(({ state }) => state === 'kept');
+  }
+
+  /** Its control door listens on the loopback of another network. */
+  async #ask(gateway: string, method: string, path: string): Promise<string> {
+    const file = join(folderOf(this.data, gateway), 'control.json');
+    const { port, token } = controlSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+    const reply = await fetch(`http://${this.#board.address(gateway)}:${port}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}` },
+      ...(method === 'POST' && { body: '{}' }),
+      signal: AbortSignal.timeout(10_000),
+    });
+    return reply.text();
   }
 
   /** Whether it was done: a role that is being mended is left alone. What is broken for a while mends itself. */

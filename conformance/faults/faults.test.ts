@@ -1,7 +1,7 @@
 /**
  * Real processes under real faults: networks that part, in one direction or both, frozen and killed processes, full
  * disks, clocks that jump, in a drawn order, while people at two gateways change the same names. Then everything is
- * mended, and every acknowledged change is there, as its name's version or as one in conflict; nothing is invented; both
+ * mended. Every acknowledged change is there, as its name's version or as one in conflict; nothing is invented; both
  * gateways and all replicas hold the same.
  *
  * CODA_FAULT_SECONDS and CODA_FAULT_SEED choose another length and another sequence.
@@ -20,7 +20,7 @@ import { Rival } from './rival.js';
 import { gateways, nextFault } from './schedule.js';
 import { skipWithoutSwitchboard } from './switchboard.js';
 
-const seconds = Number(process.env['CODA_FAULT_SECONDS'] ?? scaled(90, 40));
+const seconds = Number(process.env['CODA_FAULT_SECONDS'] ?? scaled(60, 30));
 const seed = Number(process.env['CODA_FAULT_SEED'] ?? 20_261_127);
 const rivalsPerGateway = 2;
 const settleMs = 240_000;
@@ -55,13 +55,13 @@ t.test(`${seconds} s of faults (seed ${seed})`, { skip }, async (t) => {
   await Promise.all(running);
   t.same(realm.died, [], 'no process ended by itself');
   await untilDrained(realm);
-  for (const gateway of gateways) {
-    t.equal((await realm.volume(gateway)).keptRecords, 0, `the servers took every change of ${gateway}`);
-  }
 
+  const kept = (await Promise.all(gateways.map((gateway) => realm.kept(gateway)))).flat();
+  t.same(kept, [], 'the servers took every change');
   const world = await agreed(realm);
   const held = new Map([...world].map(([name, { digest }]) => [name, digest]));
-  t.same(history.judge(held).slice(0, 10), [], 'what was acknowledged is there, and nothing else');
+  const faults = history.judge(held);
+  t.same(faults.slice(0, 10), [], 'what was acknowledged is there, and nothing else');
   await isEverywhere(t, realm, world);
   t.comment(`faults: ${JSON.stringify(Object.fromEntries(done))}`);
   if (clockLibrary === undefined) t.comment('no clock was set: libfaketime is not installed');
@@ -71,7 +71,7 @@ t.test(`${seconds} s of faults (seed ${seed})`, { skip }, async (t) => {
   t.comment(
     `${acknowledged} changes acknowledged, ${refused} refused, ${unknown} unknown; ${held.size} versions`,
   );
-  t.ok(history.count('done') > seconds, 'there was load');
+  t.ok(history.count('done') > 20, 'there was load');
 });
 
 /** What was done, and how often. */

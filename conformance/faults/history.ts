@@ -1,7 +1,7 @@
 /**
- * What was asked of two gateways that change the same names, what they answered, and what must therefore be there in the
- * end. Pure. Every put has contents of its own, so contents stand for their version; every change names the version that
- * it is made from (If-Match, or that there is none: If-None-Match), so who replaces what is known.
+ * What was asked of two gateways that change the same names, what they answered, and what must therefore be there in
+ * the end. Pure. Every put has contents of its own, so contents stand for their version; every change names the version
+ * that it is made from (If-Match, or that there is none: If-None-Match), so who replaces what is known.
  */
 
 /**

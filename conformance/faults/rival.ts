@@ -1,4 +1,4 @@
-/** Somebody at one gateway who reads, replaces and removes files that others change too, one request after the other. */
+/** Somebody at one gateway who reads, replaces and removes files that others change too, one after the other. */
 import { createHash } from 'node:crypto';
 import type { Seeded } from '../crash/seeded.js';
 import type { Reply, WebdavClient } from '../webdav-client.js';

@@ -1,6 +1,6 @@
 /**
- * A network of its own for each role (a namespace of the kernel's), all on one switch (a bridge), where what one sends to
- * another can be dropped in one direction or in both. The test itself reaches everybody always.
+ * A network of its own for each role (a namespace of the kernel's), all on one switch (a bridge), where what one sends
+ * to another can be dropped in one direction or in both. The test itself reaches everybody always.
  */
 import { run, skipWithout } from '../program.js';
 import { skipWithoutNetworks } from '../semantics/separate-network.js';

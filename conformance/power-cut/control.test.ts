@@ -1,6 +1,6 @@
 /**
- * The laboratory itself: a power cut takes what was not flushed, and nothing else; so a product that forgets to flush is
- * found by the same writers and the same judge.
+ * The laboratory itself: a power cut takes what was not flushed, and nothing else; so a product that forgets to flush
+ * is found by the same writers and the same judge.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** A realm of three servers and a gateway in a machine whose power is cut, and the disk that stays between two boots. */
+/** A realm of three servers and a gateway in a machine whose power is cut; its disk stays between two boots. */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

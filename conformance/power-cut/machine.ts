@@ -2,8 +2,8 @@
  * A machine whose power can be cut: a Linux kernel as a process of ours (User Mode Linux), with this machine's files as
  * its root, read-only, and a disk of its own, an ext4 in a file.
  *
- * What the kernel inside has not yet given to its disk is in the memory of that process. SIGKILL to its group is a power
- * cut: that memory is gone, and what the disk was given stays.
+ * What the kernel inside has not yet given to its disk is in the memory of that process. SIGKILL to its group is a
+ * power cut: that memory is gone, and what the disk was given stays.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
