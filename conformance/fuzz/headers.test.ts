@@ -88,7 +88,25 @@ t.test('request paths and Destination', async () => {
 });
 
 t.test('Range and If-Range', async () => {
-  const texts = textOf('bytes=', '0', '9', '-', ',', ' ', '999', '1'.repeat(400), '5-2', '\t', 'x');
+  const specs = textOf(
+    '0',
+    '9',
+    '0-9',
+    '-5',
+    '7-',
+    ',',
+    '-',
+    ' ',
+    '999',
+    '990-2000',
+    '1'.repeat(400),
+    '5-2',
+    '\t',
+    'x',
+  );
+  const texts = fc
+    .tuple(fc.constantFrom('bytes=', 'bytes=', 'BYTES =', ''), specs)
+    .map((parts) => parts.join(''));
   survives(
     texts,
     (range) => selectRange({ range }, version),
