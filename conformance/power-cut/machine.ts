@@ -121,7 +121,7 @@ export class Machine {
 
 /** A process that ends the machine when this one has died: it sees the end of its standard input. */
 function endWithUs({ pid }: ChildProcess): ChildProcess {
-  const kill = pid === undefined ? 'true' : `kill -9 -- -${pid}`;
+  const kill = pid === undefined ? 'true' : `kill -s KILL -- -${pid}`;
   return spawn('sh', ['-c', `read -r _; ${kill}`], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
 }
 
