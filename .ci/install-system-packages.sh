@@ -8,6 +8,10 @@ packages=(
   cadaver           # conformance/clients/cadaver.test.ts: a command line client
   davfs2 fuse3      # conformance/clients/davfs2.test.ts, conformance/semantics: a WebDAV mount of the kernel
   iproute2          # conformance/semantics: a network of its own for the servers, and its cable
+  nftables libfaketime # conformance/faults: networks that drop one direction, clocks that jump
+  user-mode-linux   # conformance/power-cut: a kernel whose power is cut
+  e2fsprogs         # conformance/power-cut: its disk
+  libeatmydata1     # conformance/power-cut: a machine that does not flush, which the test must find
   rclone            # conformance/clients/rclone.test.ts, and a peer in conformance/benchmark
   apache2           # conformance/benchmark: mod_dav, the yardstick
   apache2-utils     # htpasswd, for Apache and nginx

@@ -1,7 +1,7 @@
 /** What we read of `coda status --json`: how a gateway sees its volumes. */
 import { z } from 'zod';
 
-const volumeSchema = z.object({
+export const volumeSchema = z.object({
   state: z.string(),
   /** Names of the servers that hold a replica, and of those that are reached. */
   vsg: z.array(z.string()),

@@ -11,14 +11,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../program.js';
-import { readReplica } from '../semantics/replica-reader.js';
-import { below, worldOfReplica } from '../semantics/worlds.js';
 import { KillingGround } from './killing-ground.js';
+import { judgeReplica } from './replica-verdict.js';
 import type { RoleProcess } from './role-process.js';
 import { scaled } from '../test-scale.js';
 import { Seeded } from './seeded.js';
-import { judge, judgeFolder } from './verdict.js';
-import { Writer, type Folder } from './writer.js';
+import { judgeFolder } from './verdict.js';
+import { Writer } from './writer.js';
 
 const kills = Number(process.env['CODA_CRASH_KILLS_DISCONNECTED'] ?? scaled(40, 20));
 const seed = Number(process.env['CODA_CRASH_SEED'] ?? 20_260_202);
@@ -231,15 +230,6 @@ t.test(`kill -9 without servers and in the replay, ${kills} times (seed ${seed})
   t.ok(trial.acknowledged > kills * 5, 'there was load');
   t.ok(trial.killsInReplay > 0, 'some kills came while changes were replayed');
 });
-
-async function judgeReplica(data: string, server: string, folders: readonly Folder[]): Promise<string[]> {
-  const world = worldOfReplica(await readReplica(data, server));
-  return folders.flatMap((folder) => {
-    const name = folder.path.slice(1);
-    const got = world.has(name) ? below(world, name) : undefined;
-    return judge(folder, got).map((fault) => `${folder.path}: ${fault}`);
-  });
-}
 
 function passing(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -14,11 +14,19 @@ import { RoleProcess } from './role-process.js';
 export interface GroundOptions {
   /** Default: one. */
   readonly gateways?: number;
-  /** Where the servers listen; default: 127.0.0.1. */
-  readonly serverHost?: string;
-  /** What starts the servers, as `nsenter --net=FILE`. */
-  readonly serversThrough?: readonly string[];
+  /** Default: all on 127.0.0.1, started by this process. */
+  readonly placeOf?: (name: string) => Place;
 }
+
+/** Where a role runs. */
+export interface Place {
+  /** Where it listens, if it is a server; gateways listen on 127.0.0.1. */
+  readonly host: string;
+  /** What starts it, as `nsenter --net=FILE`. */
+  readonly through: readonly string[];
+}
+
+const besideUs: Place = { host: '127.0.0.1', through: [] };
 
 export class KillingGround {
   readonly servers: readonly RoleProcess[];
@@ -26,20 +34,20 @@ export class KillingGround {
   readonly data: string;
   readonly #login: Ready;
 
-  private constructor(data: string, login: Ready, through: readonly string[]) {
+  private constructor(data: string, login: Ready, placeOf: (name: string) => Place) {
     this.data = data;
     this.#login = login;
-    this.servers = login.servers.map(({ name }) => this.#role('vice', name, through));
-    this.gateways = login.gateways.map(({ name }) => this.#role('gateway', name));
+    this.servers = login.servers.map(({ name }) => this.#role('vice', name, placeOf(name).through));
+    this.gateways = login.gateways.map(({ name }) => this.#role('gateway', name, placeOf(name).through));
   }
 
   /** `coda up` makes the realm in `data` and its configuration files; then the roles are ours. */
   static async open(data: string, options: GroundOptions = {}): Promise<KillingGround> {
-    const { gateways = 1, serverHost = '127.0.0.1', serversThrough = [] } = options;
+    const { gateways = 1, placeOf = () => besideUs } = options;
     const realm = await Realm.start({ data, gateways });
     await realm.stop();
-    await placeServers(data, serverHost);
-    const ground = new KillingGround(data, realm.ready, serversThrough);
+    await placeServers(data, placeOf);
+    const ground = new KillingGround(data, realm.ready, placeOf);
     await ground.start(ground.all);
     return ground;
   }
@@ -148,13 +156,13 @@ function configFile(data: string, name: string): string {
  * Gives the servers ports that the system does not give to others: some stay dead for long, and whoever asks
  * for any port meanwhile, a client's connection even, may get theirs.
  */
-async function placeServers(data: string, host: string): Promise<void> {
+async function placeServers(data: string, placeOf: (name: string) => Place): Promise<void> {
   const file = join(data, 'realm.json');
   const realm = realmDocumentSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   const first = await freePorts(realm.servers.length);
   const servers = realm.servers.map(({ name }, index) => ({
     name,
-    address: `ws://${host}:${first + index}`,
+    address: `ws://${placeOf(name).host}:${first + index}`,
   }));
   await writeFile(file, JSON.stringify({ ...realm, version: realm.version + 1, servers }));
   for (const { name, address } of servers) {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Share } from '../clients/davfs2-mount.js';
-import { KillingGround } from '../crash/killing-ground.js';
+import { KillingGround, type Place } from '../crash/killing-ground.js';
 import type { VolumeStatus } from '../volume-status.js';
 import type { WebdavClient } from '../webdav-client.js';
 import { SeparateNetwork } from './separate-network.js';
@@ -26,8 +26,9 @@ export class CableStage implements Stage {
     const base = await mkdtemp(join(tmpdir(), 'coda-cable-'));
     const network = await SeparateNetwork.make();
     try {
-      const place = { serverHost: network.host, serversThrough: network.through };
-      const ground = await KillingGround.open(join(base, 'realm'), { gateways: 2, ...place });
+      const placeOf = (name: string): Place =>
+        name.startsWith('s') ? network : { host: '127.0.0.1', through: [] };
+      const ground = await KillingGround.open(join(base, 'realm'), { gateways: 2, placeOf });
       await ground.calm();
       return new CableStage(base, ground, network);
     } catch (error) {

@@ -1,0 +1,102 @@
+/**
+ * Real processes under real faults: networks that part, in one direction or both, frozen and killed processes, full
+ * disks, clocks that jump, in a drawn order, while people at two gateways change the same names. Then everything is
+ * mended. Every acknowledged change is there, as its name's version or as one in conflict; nothing is invented; both
+ * gateways and all replicas hold the same.
+ *
+ * CODA_FAULT_SECONDS and CODA_FAULT_SEED choose another length and another sequence.
+ */
+import t from 'tap';
+import { readFolder } from '../crash/folder-reader.js';
+import { Seeded } from '../crash/seeded.js';
+import { compare, type World } from '../crash/world.js';
+import { until } from '../program.js';
+import { isEverywhere } from '../semantics/everywhere.js';
+import { untilDrained } from '../semantics/stage.js';
+import { scaled } from '../test-scale.js';
+import { clockLibrary, FaultRealm } from './fault-realm.js';
+import { History } from './history.js';
+import { Rival } from './rival.js';
+import { gateways, nextFault } from './schedule.js';
+import { skipWithoutSwitchboard } from './switchboard.js';
+
+const seconds = Number(process.env['CODA_FAULT_SECONDS'] ?? scaled(60, 30));
+const seed = Number(process.env['CODA_FAULT_SEED'] ?? 20_261_127);
+const rivalsPerGateway = 2;
+const settleMs = 240_000;
+
+t.setTimeout((seconds + 1_800) * 1000);
+
+const skip = await skipWithoutSwitchboard();
+
+t.test(`${seconds} s of faults (seed ${seed})`, { skip }, async (t) => {
+  const realm = await FaultRealm.open();
+  const history = new History();
+  const rivals = gateways.flatMap((gateway, place) =>
+    Array.from({ length: rivalsPerGateway }, (_, index) => {
+      const seeded = new Seeded(seed * 100 + place * 10 + index);
+      return new Rival(realm.client(gateway), gateway, seeded, history);
+    }),
+  );
+  const running: Promise<void>[] = [];
+  t.teardown(async () => {
+    for (const rival of rivals) rival.stop();
+    if (!t.passing()) t.comment(await realm.logs());
+    await realm.close();
+    await Promise.all(running);
+  });
+  await untilDrained(realm);
+  running.push(...rivals.map((rival) => rival.run()));
+
+  const done = await breakThings(realm);
+  await realm.mend();
+  await untilDrained(realm);
+  for (const rival of rivals) rival.stop();
+  await Promise.all(running);
+  t.same(realm.died, [], 'no process ended by itself');
+  await untilDrained(realm);
+
+  const kept = (await Promise.all(gateways.map((gateway) => realm.kept(gateway)))).flat();
+  t.same(kept, [], 'the servers took every change');
+  const world = await agreed(realm);
+  const held = new Map([...world].map(([name, { digest }]) => [name, digest]));
+  const faults = history.judge(held);
+  t.same(faults.slice(0, 10), [], 'what was acknowledged is there, and nothing else');
+  await isEverywhere(t, realm, world);
+  t.comment(`faults: ${JSON.stringify(Object.fromEntries(done))}`);
+  if (clockLibrary === undefined) t.comment('no clock was set: libfaketime is not installed');
+  const [acknowledged, refused, unknown] = (['done', 'refused', 'unknown'] as const).map((outcome) =>
+    history.count(outcome),
+  );
+  t.comment(
+    `${acknowledged} changes acknowledged, ${refused} refused, ${unknown} unknown; ${held.size} versions`,
+  );
+  t.ok(history.count('done') > 20, 'there was load');
+});
+
+/** What was done, and how often. */
+async function breakThings(realm: FaultRealm): Promise<ReadonlyMap<string, number>> {
+  const seeded = new Seeded(seed);
+  const done = new Map<string, number>();
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) {
+    const fault = nextFault(seeded);
+    const name = fault.kind === 'cut' ? fault.what : fault.kind;
+    if (await realm.break(fault)) done.set(name, (done.get(name) ?? 0) + 1);
+    await new Promise((resolve) => setTimeout(resolve, 300 + seeded.below(2_500)));
+  }
+  return done;
+}
+
+/** What both gateways show, once they show the same and go on to. Nobody changes anything meanwhile. */
+async function agreed(realm: FaultRealm): Promise<World> {
+  let last: World | undefined;
+  const ask = async (): Promise<World | undefined> => {
+    const [one, other] = await Promise.all(gateways.map((gateway) => readFolder(realm.client(gateway), '')));
+    if (one === undefined || other === undefined) return undefined;
+    const isSame = compare(one, other).length === 0 && last !== undefined && compare(last, one).length === 0;
+    last = one;
+    return isSame ? one : undefined;
+  };
+  return until('both gateways to show the same', settleMs, ask, 5_000);
+}

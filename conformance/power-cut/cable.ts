@@ -1,0 +1,46 @@
+/** The cable between this machine and the one inside it: a tap device of the kernel's. */
+import { run, skipWithout } from '../program.js';
+
+/** For the `skip` option of a test that needs a machine of its own. */
+export async function skipWithoutMachine(...more: readonly string[]): Promise<string | false> {
+  const missing = skipWithout('linux.uml', 'ip', 'mkfs.ext4', ...more);
+  if (missing !== false) return missing;
+  const reason = await whyNoCable();
+  if (reason !== undefined && process.env['CI'] === 'true') throw new Error(reason);
+  return reason ?? false;
+}
+
+async function whyNoCable(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'a network device (ip tuntap) needs root';
+  const probe = `codap${process.pid}`;
+  const { code, output } = await run('ip', ['tuntap', 'add', 'dev', probe, 'mode', 'tap']);
+  if (code !== 0) return `no network device can be made here: ${output.trim()}`;
+  await run('ip', ['link', 'delete', probe]);
+  return undefined;
+}
+
+export class Cable {
+  readonly name = `coda${process.pid}`;
+  /** Of the 198.18.0.0/15 that is kept for tests of networks (RFC 2544); another one for each process. */
+  readonly here = `198.19.${process.pid % 250}.1`;
+  readonly there = `198.19.${process.pid % 250}.2`;
+
+  static async lay(): Promise<Cable> {
+    const cable = new Cable();
+    // What an earlier process of this number may have left.
+    await run('ip', ['link', 'delete', cable.name]);
+    await ip('tuntap', 'add', 'dev', cable.name, 'mode', 'tap');
+    await ip('address', 'add', `${cable.here}/30`, 'dev', cable.name);
+    await ip('link', 'set', cable.name, 'up');
+    return cable;
+  }
+
+  async remove(): Promise<void> {
+    await ip('link', 'delete', this.name);
+  }
+}
+
+async function ip(...args: readonly string[]): Promise<void> {
+  const { code, output } = await run('ip', args);
+  if (code !== 0) throw new Error(`ip ${args.join(' ')} failed: ${output}`);
+}
