@@ -29,6 +29,16 @@ export interface SimulatedRealmOptions {
   readonly servers?: number;
   readonly gateways?: number;
   readonly log?: Log;
+  /** The log of the process on a host; `log` where it is not given. */
+  readonly logOf?: (host: string) => Log;
+}
+
+/** How a process dies. */
+export interface Death {
+  /** The machine loses its power: peers are told nothing, connections stay half open. */
+  readonly silent?: boolean;
+  /** A flush that was under way has reached the disk. */
+  readonly keepsRunning?: boolean;
 }
 
 export class SimulatedRealm {
@@ -36,7 +46,7 @@ export class SimulatedRealm {
   readonly random: Random;
   readonly network: MemoryNetwork;
   readonly document: RealmDocument;
-  readonly #log: Log;
+  readonly #logOf: (host: string) => Log;
   readonly #disks = new Map<string, Disk>();
   readonly #servers = new Map<string, ViceServer>();
   readonly #gateways = new Map<string, Venus>();
@@ -45,7 +55,7 @@ export class SimulatedRealm {
 
   constructor(options: SimulatedRealmOptions) {
     this.random = seededRandom(options.seed);
-    this.#log = options.log ?? silentLog;
+    this.#logOf = options.logOf ?? (() => options.log ?? silentLog);
     this.network = new MemoryNetwork({
       clock: this.clock,
       random: seededRandom(options.seed + 1),
@@ -85,17 +95,17 @@ export class SimulatedRealm {
 
   /** With another realm document than its own, where it is given. */
   async startServer(name: string, document = this.document): Promise<void> {
-    const disk = this.#disk(name);
+    const disk = this.disk(name);
     const server = await this.finish(
       startServer(
         { name, realm: document, realmKey, listen: `ws://${name}:1` },
         {
-          clock: this.clock,
+          clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
           network: this.network.host(name),
           store: disk.store,
           containers: disk.containers,
-          log: this.#log,
+          log: this.#logOf(name),
         },
       ),
     );
@@ -103,19 +113,19 @@ export class SimulatedRealm {
   }
 
   async startGateway(name: string, document = this.document): Promise<Venus> {
-    const disk = this.#disk(name);
+    const disk = this.disk(name);
     const network = new CountingNetwork(this.network.host(name));
     this.traffic.set(name, network);
     const venus = await this.finish(
       openVenus(
         { name, realm: document, realmKey, cacheBytes: 1e9 },
         {
-          clock: this.clock,
+          clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
           network,
           store: disk.store,
           containers: disk.containers,
-          log: this.#log,
+          log: this.#logOf(name),
         },
       ),
     );
@@ -123,18 +133,29 @@ export class SimulatedRealm {
     return venus;
   }
 
+  server(name: string): ViceServer {
+    const server = this.#servers.get(name);
+    if (server === undefined) throw new Error(`${name} is down`);
+    return server;
+  }
+
   /** Kills a process: what it had not flushed is gone, its links break. */
-  kill(name: string): void {
-    this.network.kill(name);
+  kill(name: string, { silent = false, keepsRunning = false }: Death = {}): void {
+    this.network.kill(name, silent);
     this.#servers.delete(name);
     this.#gateways.delete(name);
-    const disk = this.#disk(name);
-    this.#disks.set(name, { store: disk.store.crash(), containers: disk.containers.crash() });
+    const { store, containers } = this.disk(name);
+    this.#disks.set(name, { store: store.crash(keepsRunning), containers: containers.crash(keepsRunning) });
+  }
+
+  /** The disk of a dead process is replaced by an empty one. */
+  wipe(name: string): void {
+    this.#disks.delete(name);
   }
 
   /** What the disk of a dead process holds, for a later `replaceDisk`: a backup. */
   copyDisk(name: string): Disk {
-    const { store, containers } = this.#disk(name);
+    const { store, containers } = this.disk(name);
     return { store: store.reopen(), containers: containers.reopen() };
   }
 
@@ -158,7 +179,7 @@ export class SimulatedRealm {
 
   /** Everything that a server's replica holds, read from its disk. */
   dump(name: string): Promise<ReplicaDump> {
-    const { store, containers } = this.#disk(name);
+    const { store, containers } = this.disk(name);
     return dumpReplica({
       store,
       containers,
@@ -169,7 +190,7 @@ export class SimulatedRealm {
     });
   }
 
-  #disk(name: string): Disk {
+  disk(name: string): Disk {
     let disk = this.#disks.get(name);
     if (disk === undefined) {
       disk = {
