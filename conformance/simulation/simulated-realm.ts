@@ -5,6 +5,7 @@
 import { CountingNetwork } from './counting-network.js';
 import { dumpReplica, type ReplicaDump } from './replica-dump.js';
 import type { RealmDocument, VolumeId } from '../../vice/interface/index.js';
+import type { Containers } from '../../vice/seam/containers.js';
 import { silentLog, type Log } from '../../vice/seam/log.js';
 import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
 import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
@@ -28,9 +29,13 @@ export interface SimulatedRealmOptions {
   readonly seed: number;
   readonly servers?: number;
   readonly gateways?: number;
+  /** Milliseconds that a flush takes; 1 of a store and none of containers by default. */
+  readonly flushMs?: number;
   readonly log?: Log;
   /** The log of the process on a host; `log` where it is not given. */
   readonly logOf?: (host: string) => Log;
+  /** Told of the network of each gateway before it starts. */
+  readonly onTraffic?: (gateway: string, traffic: CountingNetwork) => void;
 }
 
 /** How a process dies. */
@@ -46,6 +51,8 @@ export class SimulatedRealm {
   readonly random: Random;
   readonly network: MemoryNetwork;
   readonly document: RealmDocument;
+  readonly #flushMs: number | undefined;
+  readonly #onTraffic: NonNullable<SimulatedRealmOptions['onTraffic']>;
   readonly #logOf: (host: string) => Log;
   readonly #disks = new Map<string, Disk>();
   readonly #servers = new Map<string, ViceServer>();
@@ -55,6 +62,8 @@ export class SimulatedRealm {
 
   constructor(options: SimulatedRealmOptions) {
     this.random = seededRandom(options.seed);
+    this.#flushMs = options.flushMs;
+    this.#onTraffic = options.onTraffic ?? (() => undefined);
     this.#logOf = options.logOf ?? (() => options.log ?? silentLog);
     this.network = new MemoryNetwork({
       clock: this.clock,
@@ -116,6 +125,7 @@ export class SimulatedRealm {
     const disk = this.disk(name);
     const network = new CountingNetwork(this.network.host(name));
     this.traffic.set(name, network);
+    this.#onTraffic(name, network);
     const venus = await this.finish(
       openVenus(
         { name, realm: document, realmKey, cacheBytes: 1e9 },
@@ -177,9 +187,9 @@ export class SimulatedRealm {
     return watched;
   }
 
-  /** Everything that a server's replica holds, read from its disk. */
-  dump(name: string): Promise<ReplicaDump> {
-    const { store, containers } = this.disk(name);
+  /** Everything that a server's replica holds, read from its disk; contents from `containers` where they are given. */
+  dump(name: string, containers: Containers = this.disk(name).containers): Promise<ReplicaDump> {
+    const { store } = this.disk(name);
     return dumpReplica({
       store,
       containers,
@@ -194,8 +204,10 @@ export class SimulatedRealm {
     let disk = this.#disks.get(name);
     if (disk === undefined) {
       disk = {
-        store: new MemoryStore({ clock: this.clock, flushMs: 1 }),
-        containers: new MemoryContainers({}),
+        store: new MemoryStore({ clock: this.clock, flushMs: this.#flushMs ?? 1 }),
+        containers: new MemoryContainers(
+          this.#flushMs === undefined ? {} : { clock: this.clock, flushMs: this.#flushMs },
+        ),
       };
       this.#disks.set(name, disk);
     }

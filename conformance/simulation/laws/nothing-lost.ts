@@ -8,7 +8,11 @@ export const nothingLost: Law = ({ ledger, looks }) => {
   if (look === undefined) return [];
   const there = new Set<string>();
   for (const dump of look.dumps.values()) {
-    if (!(dump instanceof Error)) for (const { versions } of dump) for (const text of versions) there.add(text);
+    if (dump instanceof Error) continue;
+    for (const { versions, status } of dump) {
+      // Not those that are set aside: they are there no more for those who look.
+      for (const text of versions.slice(0, 1 + status.siblings.length)) there.add(text);
+    }
   }
   const broken: string[] = [];
   for (const [text, { by, deed, end }] of ledger.standing()) {

@@ -1,6 +1,8 @@
 /** Looks at all replicas and through all gateways, and measures what is kept. */
+import { Readable } from 'node:stream';
 import { isFailure, versionsOf, type Fid, type VnodeStatus } from '../../../vice/interface/index.js';
 import { endOf } from '../../../vice/seam/store.js';
+import { MemoryContainers } from '../../../vice/seam/twin/memory-containers.js';
 import type { Caller, ConflictReport, Entry, Venus } from '../../../venus/interface.js';
 import { withoutOrder, type ReplicaDump } from '../replica-dump.js';
 import { rootVolume, type SimulatedRealm } from '../simulated-realm.js';
@@ -8,16 +10,45 @@ import type { Look, Size, View } from './outcome.js';
 
 const caller: Caller = { user: 'ann' };
 
+/**
+ * A copy of a server's containers, so that looking changes nothing. What a flipped bit has spoilt comes from another
+ * server, as it does when somebody asks for it (vice/server/downloads.ts).
+ */
+class HealingContainers extends MemoryContainers {
+  readonly #others: readonly MemoryContainers[];
+  readonly #flipped: ReadonlySet<string>;
+
+  constructor(realm: SimulatedRealm, server: string, flipped: ReadonlySet<string>) {
+    super({}, realm.disk(server).containers.files());
+    this.#others = realm.serverNames.flatMap((name) => (name === server ? [] : [realm.disk(name).containers.reopen()]));
+    this.#flipped = flipped;
+  }
+
+  override async read(digest: string, start = 0, end = Infinity): Promise<AsyncIterable<Uint8Array>> {
+    if (!this.#flipped.has(digest)) return super.read(digest, start, end);
+    for (const containers of this.#others) {
+      try {
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of await containers.read(digest, start, end)) chunks.push(chunk);
+        return Readable.from(chunks);
+      } catch (error) {
+        if (!isFailure(error)) throw error;
+      }
+    }
+    return super.read(digest, start, end);
+  }
+}
+
 export async function lookAt(
   realm: SimulatedRealm,
   when: Look['when'],
-  gateways: readonly string[],
+  { gateways, flipped }: { readonly gateways: readonly string[]; readonly flipped: ReadonlySet<string> },
 ): Promise<Look & { readonly isConverged: boolean }> {
   const dumps = new Map<string, ReplicaDump | Error>();
   const digests = new Set<string>();
   for (const name of realm.serverNames) {
     try {
-      const dump = await realm.dump(name);
+      const dump = await realm.dump(name, new HealingContainers(realm, name, flipped));
       dumps.set(name, dump);
       digests.add(withoutOrder(dump).join('\n'));
     } catch (error) {

@@ -1,6 +1,7 @@
 /** Plays a scenario on a simulated realm: safety while things fail, then everything is healed, then it must come together. */
 import { createHash } from 'node:crypto';
-import { isFailure, type Fid, type StoreIdVector, type VersionVector } from '../../../vice/interface/index.js';
+import { isFailure, type Fid, type VnodeStatus } from '../../../vice/interface/index.js';
+import type { CountingNetwork } from '../counting-network.js';
 import { rootVolume, SimulatedRealm, type Disk } from '../simulated-realm.js';
 import { lookAt, measure } from './inspector.js';
 import { Ledger, type Attempt } from './ledger.js';
@@ -9,6 +10,8 @@ import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from
 import { Session } from './session.js';
 import { Situations } from './situations.js';
 
+/** As long as a message is under way: a crash often comes before the flush. */
+const slowFlushMs = 4;
 /** Simulated time in which everything must have come together again. */
 const settleMost = 240_000;
 /** No request may take longer than this once everything is healed. */
@@ -41,6 +44,10 @@ export class Player {
   readonly #backups = new Map<string, Disk>();
   /** Digests in the logs of gateways when they died. */
   readonly #atDeath = new Map<string, readonly string[]>();
+  /** By server: every object as it was when the server last told of it. */
+  readonly #told = new Map<string, Map<Fid, Pick<VnodeStatus, 'vv' | 'known'>>>();
+  /** Digests of containers of which one copy was damaged. */
+  readonly #flipped = new Set<string>();
   readonly #servers: readonly string[];
   readonly #gateways: readonly string[];
 
@@ -49,7 +56,9 @@ export class Player {
     this.#realm = new SimulatedRealm({
       seed: scenario.seed + 77_000,
       servers: scenario.servers,
+      flushMs: slowFlushMs,
       logOf: () => this.#situations.log(),
+      onTraffic: (_gateway, traffic) => this.#watchTraffic(traffic),
     });
     this.#servers = this.#realm.serverNames;
     this.#gateways = Array.from({ length: scenario.gateways }, (_, index) => `g${index + 1}`);
@@ -66,11 +75,11 @@ export class Player {
       for (const step of this.#scenario.steps) await this.#step(step);
       await this.#heal();
       settledMs = await this.#settle();
-      looks.push(await lookAt(this.#realm, 'healed', this.#gateways));
+      looks.push(await this.#look('healed', this.#gateways));
       if (settledMs !== undefined) {
         await this.#repair();
         await this.#settle();
-        looks.push(await lookAt(this.#realm, 'repaired', this.#gateways));
+        looks.push(await this.#look('repaired', this.#gateways));
       }
     } catch (error) {
       accident(error);
@@ -228,11 +237,13 @@ export class Player {
         const { digests } = containers;
         const digest = digests[digests.length - 1 - Math.floor(fault.pick * digests.length)];
         if (digest === undefined) return this.#situations.count('fault flip', -1);
+        this.#flipped.add(digest);
         return containers.damage(digest, 0);
       }
       case 'wipe':
-        if (!this.#realm.isUp(fault.at)) this.#realm.wipe(fault.at);
-        return;
+        if (this.#realm.isUp(fault.at)) return;
+        this.#told.delete(fault.at);
+        return this.#realm.wipe(fault.at);
       case 'backup':
         if (!this.#realm.isUp(fault.at)) this.#backups.set(fault.at, this.#realm.copyDisk(fault.at));
         return;
@@ -277,7 +288,6 @@ export class Player {
         this.#watchReplica(name);
       } else {
         await this.#realm.startGateway(name);
-        this.#watchTraffic(name);
       }
     } catch (error) {
       if (!isFailure(error)) throw error;
@@ -287,9 +297,7 @@ export class Player {
     }
   }
 
-  #watchTraffic(gateway: string): void {
-    const traffic = this.#realm.traffic.get(gateway);
-    if (traffic === undefined) return;
+  #watchTraffic(traffic: CountingNetwork): void {
     traffic.onCall = (name, argument) => {
       if (name === 'mutate') this.#ledger.sentRecords((argument as { records: never[] }).records);
     };
@@ -303,24 +311,25 @@ export class Player {
     this.#situations.count(`mutate ${outcome}${failure === undefined ? '' : ` ${failure.kind}`}`);
   }
 
-  /** What a replica has flushed and told never goes back: no count, no known update. */
+  /** What a replica has flushed and told never goes back, also over a crash: no count, no known update. */
   #watchReplica(server: string): void {
     const replica = this.#realm.server(server).replica(rootVolume);
-    const before = new Map<Fid, { readonly vv: VersionVector; readonly known: StoreIdVector }>();
-    replica?.onChange(({ fids }) => {
-      for (const fid of fids) {
-        const status = replica.held(fid);
-        const old = before.get(fid);
-        if (status === undefined) continue;
-        for (const what of ['vv', 'known'] as const) {
-          if (old !== undefined && !contains(status[what], old[what])) {
-            const text = `${what} ${JSON.stringify(old[what])} became ${JSON.stringify(status[what])}`;
-            this.#regressions.push({ server, fid, what: text });
-          }
-        }
-        before.set(fid, status);
+    if (replica === undefined) return;
+    let told = this.#told.get(server);
+    if (told === undefined) this.#told.set(server, (told = new Map()));
+    const before = told;
+    const compare = (fid: Fid): void => {
+      const status = replica.held(fid);
+      const old = before.get(fid);
+      for (const what of ['vv', 'known'] as const) {
+        if (old === undefined || contains(status?.[what] ?? {}, old[what])) continue;
+        const text = `${what} ${JSON.stringify(old[what])} became ${JSON.stringify(status?.[what])}`;
+        this.#regressions.push({ server, fid, what: text });
       }
-    });
+      if (status !== undefined) before.set(fid, status);
+    };
+    for (const fid of before.keys()) compare(fid);
+    replica.onChange(({ fids }) => fids.forEach(compare));
   }
 
   async #heal(): Promise<void> {
@@ -329,6 +338,7 @@ export class Player {
     const names = [...this.#servers, ...this.#gateways];
     for (const name of names) {
       network.resume(name);
+      network.setWallOffset(name, 0);
       for (const other of names) {
         network.delay(name, other, 0);
         if (name !== other) network.heal(name, other);
@@ -395,8 +405,12 @@ export class Player {
       return JSON.stringify([...(replica?.digests('') ?? [])]);
     });
     if (digests.some((digest) => digest !== digests[0])) return false;
-    const { isConverged } = await lookAt(this.#realm, 'healed', []);
+    const { isConverged } = await this.#look('healed', []);
     return isConverged;
+  }
+
+  #look(when: Look['when'], gateways: readonly string[]): ReturnType<typeof lookAt> {
+    return lookAt(this.#realm, when, { gateways, flipped: this.#flipped });
   }
 
   /** Every conflict that is left is decided through the first gateway, in one of the ways that people have. */

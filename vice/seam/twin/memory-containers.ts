@@ -19,7 +19,7 @@ export interface MemoryContainersOptions {
 }
 
 /** What a container's file holds. */
-interface MemoryFile {
+export interface MemoryFile {
   readonly contents: Uint8Array;
   readonly blockDigests: Uint8Array;
 }
@@ -126,6 +126,11 @@ export class MemoryContainers implements Containers {
   /** The disk is well again: no commit is going to fail. */
   mend(): void {
     this.#commitFaults = 0;
+  }
+
+  /** What is on the disk, for other containers to be made of. */
+  files(): Iterable<readonly [string, MemoryFile]> {
+    return this.#files;
   }
 
   /** Digests of what is stored, in the order in which it was. */
