@@ -5,7 +5,7 @@
  *   --jobs N          in N processes (1)
  *   --seed N          one seed, with its whole trace
  *   --scenario FILE   a stored scenario, with its whole trace
- *   --planted [NAME]  proves that every planted bug (or this one) is found
+ *   --planted [NAME]  proves that every planted bug (or this one) is found, in at most --most seeds (300)
  *   --keep            do not shrink and store what fails
  *   --standard        fails also when a situation is never reached
  *
@@ -32,15 +32,20 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     scenario: { type: 'string' },
     planted: { type: 'boolean', default: false },
+    most: { type: 'string', default: '300' },
     keep: { type: 'boolean', default: false },
     standard: { type: 'boolean', default: false },
   },
 });
 
-if (values.planted) process.exitCode = await provePlanted(positionals, Number(values.jobs));
+if (values.planted) process.exitCode = await planted();
 else if (values.scenario !== undefined) process.exitCode = await one(readScenario(values.scenario));
 else if (values.seed !== undefined) process.exitCode = await one(generate(Number(values.seed)));
 else process.exitCode = await many();
+
+function planted(): Promise<number> {
+  return provePlanted({ names: positionals, jobs: Number(values.jobs), seedsMost: Number(values.most) });
+}
 
 async function one(scenario: Scenario): Promise<number> {
   const { trace, violations, situations, hash } = await verdictOf(scenario);

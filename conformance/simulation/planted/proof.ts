@@ -4,17 +4,22 @@ import { runSeeds } from '../world/workers.js';
 import { plantedBugs } from './all-bugs.js';
 import type { PlantedBug } from './bugs.js';
 
-/** A bug that this many seeds do not find is not found. */
-const seedsMost = 300;
+export interface Proof {
+  /** Of bugs; none: all. */
+  readonly names: readonly string[];
+  readonly jobs: number;
+  /** A bug that this many seeds do not find is not found. */
+  readonly seedsMost: number;
+}
 
 /** The exit code. */
-export async function provePlanted(names: readonly string[], jobs: number): Promise<number> {
+export async function provePlanted({ names, jobs, seedsMost }: Proof): Promise<number> {
   const bugs = names.length === 0 ? plantedBugs : plantedBugs.filter(({ name }) => names.includes(name));
   let found = 0;
   const counts: number[] = [];
   for (const [index, bug] of bugs.entries()) {
     const started = performance.now();
-    const result = await find(bug, jobs);
+    const result = await find(bug, jobs, seedsMost);
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
     if (result !== undefined) {
       found += 1;
@@ -29,7 +34,11 @@ export async function provePlanted(names: readonly string[], jobs: number): Prom
   return found === bugs.length && found > 0 ? 0 : 1;
 }
 
-async function find(bug: PlantedBug, jobs: number): Promise<{ readonly seeds: number; readonly law: string } | undefined> {
+async function find(
+  bug: PlantedBug,
+  jobs: number,
+  seedsMost: number,
+): Promise<{ readonly seeds: number; readonly law: string } | undefined> {
   let broken: SeedVerdict | undefined;
   let runs = 0;
   const seeds = Array.from({ length: seedsMost }, (_, index) => ({ seed: index + 1, twice: false }));
