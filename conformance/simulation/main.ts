@@ -52,7 +52,8 @@ async function one(scenario: Scenario): Promise<number> {
   const { seed, servers, gateways, steps } = scenario;
   console.log(`seed ${seed}: ${servers} servers, ${gateways} gateways, ${steps.length} steps`);
   for (const line of trace) console.log(line);
-  for (const [situation, count] of Object.entries(situations)) console.log(`${String(count).padStart(6)} ${situation}`);
+  for (const [situation, count] of Object.entries(situations))
+    console.log(`${String(count).padStart(6)} ${situation}`);
   for (const { law, text } of violations) console.log(`BROKEN ${law}: ${text}`);
   console.log(`${hash}: ${violations.length} violations`);
   return violations.length === 0 ? 0 : 1;
@@ -85,13 +86,19 @@ async function many(): Promise<number> {
       return true;
     },
   });
-  for (const [situation, count] of Object.entries(situations.all)) console.log(`${String(count).padStart(8)} ${situation}`);
-  for (const { seed, violations } of failed) if (!values.keep && violations.length > 0) await keep(seed, violations);
-  const missed = values.standard ? required.filter((situation) => situations.all[situation] === undefined) : [];
+  for (const [situation, count] of Object.entries(situations.all))
+    console.log(`${String(count).padStart(8)} ${situation}`);
+  for (const { seed, violations } of failed)
+    if (!values.keep && violations.length > 0) await keep(seed, violations);
+  const missed = values.standard
+    ? required.filter((situation) => situations.all[situation] === undefined)
+    : [];
   for (const situation of missed) console.log(`never reached: ${situation}`);
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   const cost = (cpuMs / runs).toFixed(0);
-  console.log(`${runs} runs, ${acknowledged} deeds acknowledged, ${failed.length} failed; ${seconds} s, ${cost} ms a run`);
+  console.log(
+    `${runs} runs, ${acknowledged} deeds acknowledged, ${failed.length} failed; ${seconds} s, ${cost} ms a run`,
+  );
   return failed.length === 0 && missed.length === 0 ? 0 : 1;
 }
 

@@ -12,7 +12,8 @@ export const appliedOnce: Law = ({ ledger, looks, regressions }) => {
     for (const { fid, path, vv } of dump) {
       const sent = ledger.sent.get(fid)?.size ?? 0;
       for (const [replica, count] of Object.entries(vv)) {
-        if (count > sent) broken.push(`${server}: ${path} counts ${count} updates at ${replica}; ${sent} were ever sent`);
+        if (count > sent)
+          broken.push(`${server}: ${path} counts ${count} updates at ${replica}; ${sent} were ever sent`);
       }
     }
   }

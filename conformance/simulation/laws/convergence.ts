@@ -11,15 +11,19 @@ export const convergence: Law = ({ looks, settledMs }) => {
 
 function judge({ when, dumps, views }: Look): readonly string[] {
   const broken: string[] = [];
-  const [first, ...others] = [...dumps].flatMap(([server, dump]) => (dump instanceof Error ? [] : [{ server, dump }]));
+  const [first, ...others] = [...dumps].flatMap(([server, dump]) =>
+    dump instanceof Error ? [] : [{ server, dump }],
+  );
   for (const { server, dump } of others) {
     const difference = firstDifference(lines(first?.dump), lines(dump));
-    if (difference !== undefined) broken.push(`${when}: ${first?.server} and ${server} differ: ${difference}`);
+    if (difference !== undefined)
+      broken.push(`${when}: ${first?.server} and ${server} differ: ${difference}`);
   }
   const paths = (first?.dump ?? []).flatMap(({ path }) => (path === '' ? [] : [path])).sort();
   for (const { gateway, paths: shown, pending } of views) {
     const difference = firstDifference(paths, shown);
-    if (difference !== undefined) broken.push(`${when}: ${gateway} shows another tree than servers have: ${difference}`);
+    if (difference !== undefined)
+      broken.push(`${when}: ${gateway} shows another tree than servers have: ${difference}`);
     for (const { sequence, state, reason, records } of pending) {
       const what = records.map(({ op, path }) => `${op} ${path}`).join(', ');
       broken.push(`${when}: ${gateway}: change ${sequence} (${what}) is ${state}: ${reason}`);

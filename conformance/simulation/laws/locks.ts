@@ -7,14 +7,19 @@ export const locks: Law = ({ ledger, looks }) => {
   const look = looks.at(-1);
   for (const { gateway, leases } of look?.views ?? []) {
     const there = new Set(leases.map(({ token }) => token));
-    const last = Math.max(...ledger.attempts.map((attempt) => (attempt.gateway === gateway ? attempt.generation : 0)));
-    const own = ledger.attempts.filter((attempt) => attempt.gateway === gateway && attempt.generation === last);
+    const last = Math.max(
+      ...ledger.attempts.map((attempt) => (attempt.gateway === gateway ? attempt.generation : 0)),
+    );
+    const own = ledger.attempts.filter(
+      (attempt) => attempt.gateway === gateway && attempt.generation === last,
+    );
     // A disk that was replaced takes its locks with it.
     const all = last > 0 ? [] : own;
     for (const token of new Set(all.flatMap(({ deed }) => ('token' in deed ? [deed.token] : [])))) {
       const expected = stateOf(token, all);
       if (expected === 'held' && !there.has(token)) broken.push(`${gateway} has lost the lock ${token}`);
-      if (expected === 'free' && there.has(token)) broken.push(`${gateway} still has the lock ${token}, given back`);
+      if (expected === 'free' && there.has(token))
+        broken.push(`${gateway} still has the lock ${token}, given back`);
     }
   }
   return broken;
@@ -22,7 +27,9 @@ export const locks: Law = ({ ledger, looks }) => {
 
 /** What the last deeds say: deeds that overlap, or that may have happened, leave it open. */
 function stateOf(token: string, attempts: readonly Attempt[]): 'held' | 'free' | 'open' {
-  const about = attempts.filter(({ deed, outcome }) => 'token' in deed && deed.token === token && outcome !== 'nothing');
+  const about = attempts.filter(
+    ({ deed, outcome }) => 'token' in deed && deed.token === token && outcome !== 'nothing',
+  );
   const locks = about.filter(({ deed }) => deed.do === 'lock');
   const unlocks = about.filter(({ deed }) => deed.do === 'unlock');
   if (about.some(({ outcome }) => outcome !== 'ok')) return 'open';

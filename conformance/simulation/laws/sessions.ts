@@ -49,7 +49,11 @@ function older(
   return broken;
 }
 
-function vanished({ by, seen, deed, begin, end }: Attempt, ledger: Ledger, named: Map<string, Fid>): readonly string[] {
+function vanished(
+  { by, seen, deed, begin, end }: Attempt,
+  ledger: Ledger,
+  named: Map<string, Fid>,
+): readonly string[] {
   if (!('path' in deed) || seen === undefined || deed.do === 'repair') return [];
   const before = named.get(deed.path);
   if (seen !== null) named.set(deed.path, seen.fid);

@@ -1,6 +1,6 @@
 /**
- * Staleness is bounded: while all is well (nothing was wrong for a while), what was acknowledged before a read began, and
- * a little longer ago than a message takes, is what the read shows.
+ * Staleness is bounded: while all is well (nothing was wrong for a while), what was acknowledged before a read began,
+ * and a little longer ago than a message takes, is what the read shows.
  */
 import type { StoreId } from '../../../vice/interface/index.js';
 import { brief } from '../world/ledger.js';

@@ -2,7 +2,13 @@
 import { callbacks, certification, durability, type PlantedBug } from './bugs.js';
 import { logging, merging } from './merging-bugs.js';
 
-export const plantedBugs: readonly PlantedBug[] = [...durability, ...callbacks, ...certification, ...merging, ...logging];
+export const plantedBugs: readonly PlantedBug[] = [
+  ...durability,
+  ...callbacks,
+  ...certification,
+  ...merging,
+  ...logging,
+];
 
 export function plantedBug(name: string): PlantedBug {
   const found = plantedBugs.find((bug) => bug.name === name);

@@ -31,14 +31,16 @@ export const durability: readonly PlantedBug[] = [
     'of every transaction with more than four rows the last one stays behind',
     'vice/seam/twin/memory-store.js',
     '#apply(changes) {',
-    '#apply(changes) {\n        const rows = [...changes.entries()];\n        if (rows.length > 4) changes.delete(rows.at(-1)[0]);',
+    '#apply(changes) {\n        const rows = [...changes.entries()];\n' +
+      '        if (rows.length > 4) changes.delete(rows.at(-1)[0]);',
   ),
   bug(
     'directory-not-flushed',
     'after a crash the newest container has no name: its directory was never flushed',
     'vice/seam/twin/memory-containers.js',
     "this.#state = 'crashed';\n        if (keepsRunning)",
-    "this.#state = 'crashed';\n        this.#files.delete([...this.#files.keys()].at(-1) ?? '');\n        if (keepsRunning)",
+    "this.#state = 'crashed';\n        this.#files.delete([...this.#files.keys()].at(-1) ?? '');\n" +
+      '        if (keepsRunning)',
   ),
   bug(
     'log-answers-early',

@@ -43,7 +43,7 @@ export const merging: readonly PlantedBug[] = [
   ),
   bug(
     'circle-not-broken',
-    'two directories may become each other\'s ancestors',
+    "two directories may become each other's ancestors",
     'vice/volume/settle.js',
     'const circle = circleThrough(transaction, status);',
     'const circle = undefined;',
@@ -67,7 +67,7 @@ export const merging: readonly PlantedBug[] = [
     'a replica takes over what a peer knows of a file, without its contents',
     'vice/volume/merge-step.js',
     'if (isRemoved(status))\n        return [];\n    return versionsOf',
-    'if (isRemoved(status) || status.kind === \'file\')\n        return [];\n    return versionsOf',
+    "if (isRemoved(status) || status.kind === 'file')\n        return [];\n    return versionsOf",
   ),
   bug(
     'graves-forgotten',

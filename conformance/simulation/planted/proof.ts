@@ -26,15 +26,19 @@ export async function provePlanted({ names, jobs, seedsMost }: Proof): Promise<n
       counts.push(result.seeds);
     }
     const outcome =
-      result === undefined ? `NOT FOUND in ${seedsMost} seeds` : `found in ${result.seeds} seeds (${result.law})`;
+      result === undefined
+        ? `NOT FOUND in ${seedsMost} seeds`
+        : `found in ${result.seeds} seeds (${result.law})`;
     console.log(`[${index + 1}/${bugs.length}] ${bug.name}: ${outcome}, ${seconds} s: ${bug.story}`);
   }
   counts.sort((a, b) => a - b);
-  console.log(`${found} of ${bugs.length} planted bugs found; median ${counts[counts.length >> 1] ?? '-'} seeds`);
+  console.log(
+    `${found} of ${bugs.length} planted bugs found; median ${counts[counts.length >> 1] ?? '-'} seeds`,
+  );
   return found === bugs.length && found > 0 ? 0 : 1;
 }
 
-async function find(
+export async function find(
   bug: PlantedBug,
   jobs: number,
   seedsMost: number,

@@ -1,6 +1,6 @@
 /**
- * Seed -> scenario. The generator never looks at a running realm: it keeps a rough picture of the tree, as if everything
- * succeeded at once and everywhere, so that most names exist; taking steps out of a scenario changes no other.
+ * Seed -> scenario. The generator never looks at a running realm: it keeps a rough picture of the tree, as if all that
+ * is done succeeded at once and everywhere, so that most names exist; taking steps out of a scenario changes no other.
  *
  * Each seed draws its own mixture (swarm testing, Groce et al. 2012): some faults are frequent, most are off.
  */
@@ -12,8 +12,23 @@ const names = ['a', 'b.txt', 'c', 'd'] as const;
 const directories = ['', 'x', 'y', 'x/z'] as const;
 const depthMost = 4;
 
-type FaultKind = 'kill' | 'power' | 'pause' | 'cut' | 'one-way' | 'island' | 'delay' | 'reset' | 'reply' | 'disk'
-  | 'flip' | 'wall' | 'wipe' | 'restore' | 'mode' | 'plan';
+type FaultKind =
+  | 'kill'
+  | 'power'
+  | 'pause'
+  | 'cut'
+  | 'one-way'
+  | 'island'
+  | 'delay'
+  | 'reset'
+  | 'reply'
+  | 'disk'
+  | 'flip'
+  | 'wall'
+  | 'wipe'
+  | 'restore'
+  | 'mode'
+  | 'plan';
 const faultKinds: readonly FaultKind[] = [
   ...(['kill', 'power', 'pause', 'cut', 'one-way', 'island', 'delay', 'reset', 'reply', 'disk'] as const),
   ...(['flip', 'wall', 'wipe', 'restore', 'mode', 'plan'] as const),
@@ -85,14 +100,23 @@ class Generator {
     const path = this.#someFile();
     const any = this.#chance(0.25) ? this.#someDirectory() : path;
     const deed = ((): Deed => {
-      if (dice < 0.32) return { do: 'put', by, path, bytes: this.#pick([0, 12, 40, 300, 300, 70_000, 300_000]) };
+      if (dice < 0.32)
+        return { do: 'put', by, path, bytes: this.#pick([0, 12, 40, 300, 300, 70_000, 300_000]) };
       if (dice < 0.5) return { do: 'get', by, path };
       if (dice < 0.55) return { do: 'list', by, path: this.#someDirectory() };
       if (dice < 0.61) return { do: 'mkdir', by, path: this.#newPath() };
       if (dice < 0.69) return { do: 'remove', by, path: any };
-      if (dice < 0.8) return { do: 'rename', by, path: any, to: this.#chance(0.5) ? this.#someFile() : this.#newPath() };
+      if (dice < 0.8)
+        return { do: 'rename', by, path: any, to: this.#chance(0.5) ? this.#someFile() : this.#newPath() };
       if (dice < 0.84) return { do: 'copy', by, path, to: this.#newPath() };
-      if (dice < 0.89) return { do: 'setprop', by, path: any, name: `{x}p${this.#below(3)}`, value: `<v>${this.#steps.length}</v>` };
+      if (dice < 0.89)
+        return {
+          do: 'setprop',
+          by,
+          path: any,
+          name: `{x}p${this.#below(3)}`,
+          value: `<v>${this.#steps.length}</v>`,
+        };
       if (dice < 0.91) return { do: 'chmod', by, path: any, mode: this.#pick([0o600, 0o644, 0o755]) };
       if (dice < 0.93) return { do: 'utimes', by, path, time: 1_000_000_000_000 + this.#steps.length };
       if (dice < 0.94) return { do: 'symlink', by, path: this.#newPath(), target: 'a' };
@@ -139,20 +163,38 @@ class Generator {
       case 'one-way':
         return this.#cutOff(at, this.#pick(all), kind === 'one-way', ms);
       case 'island':
-        for (const server of this.#servers) this.#cutOff(at, server, false, 0);
-        return this.#add({ do: 'list', by: this.#pick(this.#sessions), path: '' }, ms);
+        return this.#island(ms);
       case 'delay':
-        return this.#add({ do: 'delay', from: at, to: this.#pick(all), late: this.#pick([0, 50, 400, 3000]) }, ms);
+        return this.#add(
+          { do: 'delay', from: at, to: this.#pick(all), late: this.#pick([0, 50, 400, 3000]) },
+          ms,
+        );
       case 'reset':
         return this.#add({ do: 'reset', from: at, to: this.#pick(all) }, ms);
       case 'reply':
-        return this.#add({ do: 'lose-reply', from: this.#pick(this.#servers), to: this.#pick(this.#gateways) }, ms);
+        return this.#add(
+          { do: 'lose-reply', from: this.#pick(this.#servers), to: this.#pick(this.#gateways) },
+          ms,
+        );
       case 'wall':
-        return this.#add({ do: 'wall', at, ahead: this.#pick([-31_536_000_000, -3_600_000, 3_600_000, 315_360_000_000]) }, ms);
+        return this.#add(
+          { do: 'wall', at, ahead: this.#pick([-31_536_000_000, -3_600_000, 3_600_000, 315_360_000_000]) },
+          ms,
+        );
       case 'mode':
-        return this.#add({ do: 'mode', at: this.#pick(this.#gateways), mode: this.#pick(['write-through', 'write-disconnected']) }, ms);
+        return this.#add(
+          {
+            do: 'mode',
+            at: this.#pick(this.#gateways),
+            mode: this.#pick(['write-through', 'write-disconnected']),
+          },
+          ms,
+        );
       case 'plan':
-        return this.#add({ do: this.#pick(['disconnect', 'reconnect', 'reconnect']), at: this.#pick(this.#gateways) }, ms);
+        return this.#add(
+          { do: this.#pick(['disconnect', 'reconnect', 'reconnect']), at: this.#pick(this.#gateways) },
+          ms,
+        );
       default:
         return this.#spoil(kind, at, ms);
     }
@@ -175,13 +217,20 @@ class Generator {
     }
     const server = this.#pick(this.#servers);
     this.#spoilt ??= server;
-    if (kind === 'flip') return this.#add({ do: 'flip', at: this.#spoilt, pick: this.#random.fraction() }, ms);
+    if (kind === 'flip')
+      return this.#add({ do: 'flip', at: this.#spoilt, pick: this.#random.fraction() }, ms);
     if (!this.#down.has(this.#spoilt)) this.#kill(this.#spoilt, true, 0);
     this.#add({ do: 'wipe', at: this.#spoilt }, ms);
   }
 
   #kill(at: string, silent: boolean, ms: number): void {
     if (this.#down.has(at)) return;
+    // Just when a change was answered, as often as not.
+    const own = this.#sessions.filter((session) => session.startsWith(`${at}/`));
+    if (own.length > 0 && this.#chance(0.6)) {
+      const deed = { do: 'put', by: this.#pick(own), path: this.#someFile(), bytes: 300 } as const;
+      this.#add(deed, this.#pick([3, 5, 6, 7, 9, 12]));
+    }
     this.#down.add(at);
     this.#paused.delete(at);
     this.#add({ do: 'kill', at, silent, keepsRunning: this.#chance(0.5) }, ms);
@@ -199,16 +248,35 @@ class Generator {
 
   #cutOff(from: string, to: string, oneWay: boolean, ms: number): void {
     if (from === to) return;
-    const ways: readonly (readonly [string, string])[] = oneWay ? [[from, to]] : [[from, to], [to, from]];
+    const ways: readonly (readonly [string, string])[] = oneWay
+      ? [[from, to]]
+      : [
+          [from, to],
+          [to, from],
+        ];
     for (const [one, other] of ways) {
       this.#cut.add(`${one} ${other}`);
       this.#add({ do: 'cut', from: one, to: other }, one === from && !oneWay ? 0 : ms);
     }
   }
 
+  /** A gateway loses all servers, works on its own for a while, and (as a rule) finds them again. */
+  #island(ms: number): void {
+    const gateway = this.#pick(this.#gateways);
+    for (const server of this.#servers) this.#cutOff(gateway, server, false, 0);
+    this.#add({ do: 'list', by: this.#pick(this.#sessions), path: '' }, this.#pick([0, 3000, 6000]));
+    const own = this.#sessions.filter((session) => session.startsWith(`${gateway}/`));
+    for (let deeds = this.#below(6); deeds > 0; deeds -= 1)
+      this.#deed(this.#pick(own.length > 0 ? own : this.#sessions));
+    if (this.#chance(0.3)) {
+      this.#kill(gateway, false, 0);
+      this.#start(gateway, 0);
+    }
+    if (this.#chance(0.5)) this.#heal(ms, gateway);
+  }
+
   /** Of one host all ways. */
-  #heal(ms: number): void {
-    const [host = ''] = this.#pick([...this.#cut]).split(' ');
+  #heal(ms: number, host = this.#pick([...this.#cut]).split(' ')[0] ?? ''): void {
     for (const way of [...this.#cut]) {
       const [from = '', to = ''] = way.split(' ');
       if (from !== host && to !== host) continue;
@@ -224,7 +292,11 @@ class Generator {
   }
 
   #someDirectory(): string {
-    return this.#pick([...this.#tree].flatMap(([path, isDirectory]) => (isDirectory && path !== '' ? [path] : [])).concat('x'));
+    return this.#pick(
+      [...this.#tree]
+        .flatMap(([path, isDirectory]) => (isDirectory && path !== '' ? [path] : []))
+        .concat('x'),
+    );
   }
 
   #newPath(): string {

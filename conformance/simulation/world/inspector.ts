@@ -20,7 +20,9 @@ class HealingContainers extends MemoryContainers {
 
   constructor(realm: SimulatedRealm, server: string, flipped: ReadonlySet<string>) {
     super({}, realm.disk(server).containers.files());
-    this.#others = realm.serverNames.flatMap((name) => (name === server ? [] : [realm.disk(name).containers.reopen()]));
+    this.#others = realm.serverNames.flatMap((name) =>
+      name === server ? [] : [realm.disk(name).containers.reopen()],
+    );
     this.#flipped = flipped;
   }
 
@@ -80,7 +82,8 @@ async function viewOf(realm: SimulatedRealm, gateway: string): Promise<View> {
   const pending = venus.log.changes();
   const missing: string[] = [];
   for (const { digest, length } of pending.flatMap(({ records }) => records)) {
-    if (digest !== null && length !== 0 && !(await realm.disk(gateway).containers.has(digest))) missing.push(digest);
+    if (digest !== null && length !== 0 && !(await realm.disk(gateway).containers.has(digest)))
+      missing.push(digest);
   }
   return { gateway, paths: paths.sort(), texts, conflicts, pending, leases: venus.leases.all(), missing };
 }

@@ -1,5 +1,11 @@
 /** What users did and were told: the history that the laws are judged by. */
-import { fidsOf, type FailureKind, type Fid, type Mutation, type StoreId } from '../../../vice/interface/index.js';
+import {
+  fidsOf,
+  type FailureKind,
+  type Fid,
+  type Mutation,
+  type StoreId,
+} from '../../../vice/interface/index.js';
 import type { Deed } from './scenario.js';
 
 /**
@@ -12,7 +18,16 @@ export type Outcome = 'pending' | 'ok' | 'nothing' | 'broken' | FailureKind;
 
 /** Refusals that say for sure that nothing was done. */
 const certain: readonly Outcome[] = [
-  ...(['nothing', 'changed', 'exists', 'not-found', 'not-directory', 'is-directory', 'not-empty', 'loop'] as const),
+  ...([
+    'nothing',
+    'changed',
+    'exists',
+    'not-found',
+    'not-directory',
+    'is-directory',
+    'not-empty',
+    'loop',
+  ] as const),
   ...(['invalid', 'access-denied', 'too-large'] as const),
 ];
 
@@ -131,5 +146,7 @@ export class Ledger {
 export function brief(text: string | undefined): string {
   if (text === undefined) return 'nothing';
   const end = text.indexOf('.');
-  return text.length <= 24 || end < 0 ? `"${text.slice(0, 24)}"` : `"${text.slice(0, end)}" of ${text.length}`;
+  return text.length <= 24 || end < 0
+    ? `"${text.slice(0, 24)}"`
+    : `"${text.slice(0, end)}" of ${text.length}`;
 }

@@ -14,7 +14,8 @@ export function storedScenarios(): readonly { readonly name: string; readonly sc
 
 export function readScenario(path: string): StoredScenario {
   const scenario = JSON.parse(readFileSync(path, 'utf8')) as StoredScenario;
-  if (scenario.format !== 1 || !Array.isArray(scenario.steps)) throw new Error(`${path} is no scenario of format 1`);
+  if (scenario.format !== 1 || !Array.isArray(scenario.steps))
+    throw new Error(`${path} is no scenario of format 1`);
   return scenario;
 }
 

@@ -25,7 +25,7 @@ export type Deed =
   | { readonly do: 'utimes'; readonly by: string; readonly path: string; readonly time: number }
   | { readonly do: 'lock'; readonly by: string; readonly path: string; readonly token: string }
   | { readonly do: 'unlock'; readonly by: string; readonly token: string }
-  /** Decides the conflict at `path` (or, if there is none, any): all is kept, or the version that `pick` (0 to 1) says. */
+  /** Decides the conflict at `path`: all is kept, or the version that `pick` (0 to 1) says. */
   | { readonly do: 'repair'; readonly by: string; readonly path: string; readonly pick: number | 'all' };
 
 /** What an operator or the world does. */
@@ -84,7 +84,7 @@ export function isDeed(step: Step): step is Deed & { readonly ms: number } {
 }
 
 /** In the notation of the traces: `g1/ann put a/b 20`. */
-export function wordsOf(step: Step): string {
+export function wordsOf(step: (Deed | Fault) & { readonly ms?: number }): string {
   const { do: verb, ms: _ms, ...rest } = step;
   if ('by' in rest) {
     const { by, ...others } = rest;

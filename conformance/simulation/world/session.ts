@@ -57,7 +57,10 @@ export class Session {
         return true;
       case 'mkdir':
         if (place.parent === null || object !== null) return false;
-        this.#world.ledger.put((await venus.makeDirectory(this.#caller, place.parent, place.name)).fid, place.parent);
+        this.#world.ledger.put(
+          (await venus.makeDirectory(this.#caller, place.parent, place.name)).fid,
+          place.parent,
+        );
         return true;
       case 'symlink':
         if (place.parent === null || object !== null) return false;
@@ -86,7 +89,13 @@ export class Session {
         await venus.setModified(this.#caller, fid, deed.time);
         return true;
       case 'lock':
-        await venus.leases.put({ token: deed.token, fid, holder: attempt.by, expires: 4e12, note: deed.token });
+        await venus.leases.put({
+          token: deed.token,
+          fid,
+          holder: attempt.by,
+          expires: 4e12,
+          note: deed.token,
+        });
         return true;
       case 'repair':
         return this.#repair(fid, deed.pick, attempt);
@@ -99,14 +108,16 @@ export class Session {
     if (parent === null || (object !== null && object.kind !== 'file')) return false;
     const { venus, ledger } = this.#world;
     const tag = `${attempt.by} ${attempt.number}.`;
-    const text = bytes === 0 ? '' : tag.repeat(Math.ceil(bytes / tag.length)).slice(0, Math.max(bytes, tag.length));
+    const text =
+      bytes === 0 ? '' : tag.repeat(Math.ceil(bytes / tag.length)).slice(0, Math.max(bytes, tag.length));
     attempt.text = text;
     attempt.base = object?.version ?? null;
     if (object !== null) await this.#giveUp(object, attempt);
     const writer = await venus.write(this.#caller);
     try {
       const all = Buffer.from(text);
-      for (let start = 0; start < all.length; start += 65_536) await writer.write(all.subarray(start, start + 65_536));
+      for (let start = 0; start < all.length; start += 65_536)
+        await writer.write(all.subarray(start, start + 65_536));
       const { status } = await writer.close({ parent, name, expect: { version: object?.version ?? null } });
       attempt.version = status.version;
       ledger.put(status.fid, parent);

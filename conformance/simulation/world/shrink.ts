@@ -1,4 +1,4 @@
-/** A failing scenario with as few steps as still break the same law (Zeller's delta debugging, steps taken out only). */
+/** A failing scenario with as few steps as still break the same law (Zeller's delta debugging; steps are only left out). */
 import type { Scenario, Step } from './scenario.js';
 
 export interface Shrinking {
@@ -9,7 +9,10 @@ export interface Shrinking {
   readonly runsMost?: number;
 }
 
-export async function shrink(scenario: Scenario, { fails, progress, runsMost = 400 }: Shrinking): Promise<Scenario> {
+export async function shrink(
+  scenario: Scenario,
+  { fails, progress, runsMost = 400 }: Shrinking,
+): Promise<Scenario> {
   let runs = 0;
   let best = scenario;
   const attempt = async (steps: readonly Step[]): Promise<boolean> => {

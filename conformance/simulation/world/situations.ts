@@ -1,4 +1,4 @@
-/** Counts what a run came to: faults, states, outcomes. A simulator that never meets a situation proves nothing about it. */
+/** Counts what a run came to: faults, states, outcomes. Of a situation that is never met a simulator proves nothing. */
 import { silentLog, type Log, type LogFields } from '../../../vice/seam/log.js';
 
 export class Situations {
@@ -20,7 +20,8 @@ export class Situations {
   /** A process' log as a source of situations: what volumes did, and warnings by their text. */
   log(): Log {
     const counted = (message: string, fields: LogFields = {}): void => {
-      if (message === 'volume state') this.count(`state ${String(fields['before'])} -> ${String(fields['state'])}`);
+      if (message === 'volume state')
+        this.count(`state ${String(fields['before'])} -> ${String(fields['state'])}`);
     };
     const warned = (message: string, fields?: LogFields): void => {
       counted(message, fields);
@@ -32,18 +33,49 @@ export class Situations {
 
 /** What a run of the standard size must have met. */
 export const required: readonly string[] = [
-  ...['kill', 'pause', 'cut', 'delay', 'reset', 'lose-reply', 'flush-fails', 'commit-fails', 'flip', 'wall', 'wipe'].map(
-    (kind) => `fault ${kind}`,
-  ),
+  ...[
+    'kill',
+    'pause',
+    'cut',
+    'delay',
+    'reset',
+    'lose-reply',
+    'flush-fails',
+    'commit-fails',
+    'flip',
+    'wall',
+    'wipe',
+  ].map((kind) => `fault ${kind}`),
   ...['fault restore', 'fault mode', 'fault disconnect', 'restored gateway refuses', 'log pending at kill'],
   ...['versions', 'name', 'removal', 'place'].map((kind) => `conflict ${kind}`),
-  ...['hoarding -> emulating', 'hoarding -> resolving', 'hoarding -> write-disconnected'].map((way) => `state ${way}`),
-  ...['hoarding -> reintegrating', 'emulating -> hoarding', 'emulating -> reintegrating'].map((way) => `state ${way}`),
-  ...['reintegrating -> hoarding', 'resolving -> hoarding', 'write-disconnected -> emulating'].map((way) => `state ${way}`),
-  ...['reintegrating -> resolving', 'emulating -> resolving', 'write-disconnected -> reintegrating'].map((way) => `state ${way}`),
-  ...['applied', 'refused conflict', 'refused stale', 'refused not-found', 'refused exists'].map((outcome) => `mutate ${outcome}`),
-  ...['put', 'get', 'list', 'mkdir', 'symlink', 'remove', 'rename', 'copy', 'setprop', 'chmod', 'utimes', 'lock'].map(
-    (deed) => `${deed} ok`,
+  ...['hoarding -> emulating', 'hoarding -> resolving', 'hoarding -> write-disconnected'].map(
+    (way) => `state ${way}`,
   ),
+  ...['hoarding -> reintegrating', 'emulating -> hoarding', 'emulating -> reintegrating'].map(
+    (way) => `state ${way}`,
+  ),
+  ...['reintegrating -> hoarding', 'resolving -> hoarding', 'write-disconnected -> emulating'].map(
+    (way) => `state ${way}`,
+  ),
+  ...['reintegrating -> resolving', 'emulating -> resolving', 'write-disconnected -> reintegrating'].map(
+    (way) => `state ${way}`,
+  ),
+  ...['applied', 'refused conflict', 'refused stale', 'refused not-found', 'refused exists'].map(
+    (outcome) => `mutate ${outcome}`,
+  ),
+  ...[
+    'put',
+    'get',
+    'list',
+    'mkdir',
+    'symlink',
+    'remove',
+    'rename',
+    'copy',
+    'setprop',
+    'chmod',
+    'utimes',
+    'lock',
+  ].map((deed) => `${deed} ok`),
   ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
 ];

@@ -47,7 +47,8 @@ export async function runSeeds(seeds: Iterable<Work>, options: WorkersOptions): 
 
 function ask(child: ChildProcess, work: Work): Promise<SeedVerdict> {
   return new Promise((resolve, reject) => {
-    const ended = (code: number | null): void => reject(new Error(`seed ${work.seed}: the process ended with ${code}`));
+    const ended = (code: number | null): void =>
+      reject(new Error(`seed ${work.seed}: the process ended with ${code}`));
     child.once('exit', ended);
     child.once('message', (message) => {
       child.off('exit', ended);

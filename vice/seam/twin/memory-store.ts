@@ -53,8 +53,8 @@ export class MemoryStore implements Store {
   }
 
   /**
-   * The power fails: this store answers nobody any more, the returned one holds what was flushed. A flush that was under
-   * way is lost, or, with `keepsRunning`, it has reached the disk although nobody was told.
+   * The power fails: this store answers nobody any more, the returned one holds what was flushed. A flush that was
+   * under way is lost, or, with `keepsRunning`, it has reached the disk although nobody was told.
    */
   crash(keepsRunning = false): MemoryStore {
     this.#state = 'crashed';
