@@ -372,8 +372,8 @@ export class Reintegrator {
 
   /**
    * The authors of all entries up to this one that still wait are answered by the log. In order: what a later one
-   * builds on is shown before it. An entry that entered the cache before an earlier one of the same object would become what
-   * that one builds on, and no server could ever take either.
+   * builds on is shown before it. An entry that entered the cache before an earlier one of the same object would be
+   * what that one builds on, and no server could ever take either.
    */
   #answerFromLog(volume: Volume, last: number): void {
     for (const sequence of this.#waiters.sequences) {

@@ -1,4 +1,4 @@
-/** A failing scenario with as few steps as still break the same law (Zeller's delta debugging; steps are only left out). */
+/** A failing scenario with as few steps as still break the same law (Zeller's delta debugging; steps only go). */
 import type { Scenario, Step } from './scenario.js';
 
 export interface Shrinking {
