@@ -14,6 +14,8 @@ export class CountingNetwork implements Network {
     readonly start: number;
     bytes: number;
   }[] = [];
+  /** Told of each call before it is made. */
+  onCall: (name: string, argument: unknown) => void = () => undefined;
   /** Says something else than the server did. */
   falsify: (name: string, reply: unknown) => unknown = (_name, reply) => reply;
 
@@ -35,6 +37,7 @@ export class CountingNetwork implements Network {
     const count = (name: string, argument?: unknown): void => {
       this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
       this.calls.push({ name, argument });
+      this.onCall(name, argument);
     };
     return {
       hello: link.hello,

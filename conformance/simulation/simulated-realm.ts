@@ -10,6 +10,7 @@ import {
   type RealmDocument,
   type VolumeId,
 } from '../../vice/interface/index.js';
+import type { Containers } from '../../vice/seam/containers.js';
 import { silentLog, type Log } from '../../vice/seam/log.js';
 import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
 import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
@@ -33,9 +34,23 @@ export interface SimulatedRealmOptions {
   readonly seed: number;
   readonly servers?: number;
   readonly gateways?: number;
+  /** Milliseconds that a flush takes; 1 of a store and none of containers by default. */
+  readonly flushMs?: number;
   readonly log?: Log;
   /** Of the root volume. */
   readonly conflicts?: ConflictPolicy;
+  /** The log of the process on a host; `log` where it is not given. */
+  readonly logOf?: (host: string) => Log;
+  /** Told of the network of each gateway before it starts. */
+  readonly onTraffic?: (gateway: string, traffic: CountingNetwork) => void;
+}
+
+/** How a process dies. */
+export interface Death {
+  /** The machine loses its power: peers are told nothing, connections stay half open. */
+  readonly silent?: boolean;
+  /** A flush that was under way has reached the disk. */
+  readonly keepsRunning?: boolean;
 }
 
 export class SimulatedRealm {
@@ -43,7 +58,9 @@ export class SimulatedRealm {
   readonly random: Random;
   readonly network: MemoryNetwork;
   readonly document: RealmDocument;
-  readonly #log: Log;
+  readonly #flushMs: number | undefined;
+  readonly #onTraffic: NonNullable<SimulatedRealmOptions['onTraffic']>;
+  readonly #logOf: (host: string) => Log;
   readonly #disks = new Map<string, Disk>();
   readonly #servers = new Map<string, ViceServer>();
   readonly #gateways = new Map<string, Venus>();
@@ -52,7 +69,9 @@ export class SimulatedRealm {
 
   constructor(options: SimulatedRealmOptions) {
     this.random = seededRandom(options.seed);
-    this.#log = options.log ?? silentLog;
+    this.#flushMs = options.flushMs;
+    this.#onTraffic = options.onTraffic ?? (() => undefined);
+    this.#logOf = options.logOf ?? (() => options.log ?? silentLog);
     this.network = new MemoryNetwork({
       clock: this.clock,
       random: seededRandom(options.seed + 1),
@@ -98,17 +117,17 @@ export class SimulatedRealm {
 
   /** With another realm document than its own, where it is given. */
   async startServer(name: string, document = this.document): Promise<void> {
-    const disk = this.#disk(name);
+    const disk = this.disk(name);
     const server = await this.finish(
       startServer(
         { name, realm: document, realmKey, listen: `ws://${name}:1` },
         {
-          clock: this.clock,
+          clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
           network: this.network.host(name),
           store: disk.store,
           containers: disk.containers,
-          log: this.#log,
+          log: this.#logOf(name),
         },
       ),
     );
@@ -116,19 +135,20 @@ export class SimulatedRealm {
   }
 
   async startGateway(name: string, document = this.document): Promise<Venus> {
-    const disk = this.#disk(name);
+    const disk = this.disk(name);
     const network = new CountingNetwork(this.network.host(name));
     this.traffic.set(name, network);
+    this.#onTraffic(name, network);
     const venus = await this.finish(
       openVenus(
         { name, realm: document, realmKey, cacheBytes: 1e9 },
         {
-          clock: this.clock,
+          clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
           network,
           store: disk.store,
           containers: disk.containers,
-          log: this.#log,
+          log: this.#logOf(name),
         },
       ),
     );
@@ -136,18 +156,29 @@ export class SimulatedRealm {
     return venus;
   }
 
+  server(name: string): ViceServer {
+    const server = this.#servers.get(name);
+    if (server === undefined) throw new Error(`${name} is down`);
+    return server;
+  }
+
   /** Kills a process: what it had not flushed is gone, its links break. */
-  kill(name: string): void {
-    this.network.kill(name);
+  kill(name: string, { silent = false, keepsRunning = false }: Death = {}): void {
+    this.network.kill(name, silent);
     this.#servers.delete(name);
     this.#gateways.delete(name);
-    const disk = this.#disk(name);
-    this.#disks.set(name, { store: disk.store.crash(), containers: disk.containers.crash() });
+    const { store, containers } = this.disk(name);
+    this.#disks.set(name, { store: store.crash(keepsRunning), containers: containers.crash(keepsRunning) });
+  }
+
+  /** The disk of a dead process is replaced by an empty one. */
+  wipe(name: string): void {
+    this.#disks.delete(name);
   }
 
   /** What the disk of a dead process holds, for a later `replaceDisk`: a backup. */
   copyDisk(name: string): Disk {
-    const { store, containers } = this.#disk(name);
+    const { store, containers } = this.disk(name);
     return { store: store.reopen(), containers: containers.reopen() };
   }
 
@@ -169,9 +200,9 @@ export class SimulatedRealm {
     return watched;
   }
 
-  /** Everything that a server's replica holds, read from its disk. */
-  dump(name: string): Promise<ReplicaDump> {
-    const { store, containers } = this.#disk(name);
+  /** Everything that a server's replica holds, read from its disk; contents from `containers` where they are given. */
+  dump(name: string, containers: Containers = this.disk(name).containers): Promise<ReplicaDump> {
+    const { store } = this.disk(name);
     return dumpReplica({
       store,
       containers,
@@ -182,12 +213,14 @@ export class SimulatedRealm {
     });
   }
 
-  #disk(name: string): Disk {
+  disk(name: string): Disk {
     let disk = this.#disks.get(name);
     if (disk === undefined) {
       disk = {
-        store: new MemoryStore({ clock: this.clock, flushMs: 1 }),
-        containers: new MemoryContainers({}),
+        store: new MemoryStore({ clock: this.clock, flushMs: this.#flushMs ?? 1 }),
+        containers: new MemoryContainers(
+          this.#flushMs === undefined ? {} : { clock: this.clock, flushMs: this.#flushMs },
+        ),
       };
       this.#disks.set(name, disk);
     }

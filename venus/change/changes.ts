@@ -26,6 +26,7 @@ import type {
 } from '../interface.js';
 import type { Committed } from '../reintegration/waiters.js';
 import type { Transfer } from '../reintegration/staging.js';
+import { acknowledgedBy } from '../volume/volume-state.js';
 import type { Contents } from './contents.js';
 import { copyRecords } from './copying.js';
 import type { Common, Draft, Drafting } from './drafting.js';
@@ -365,11 +366,15 @@ export class Changes {
     return this.#subtree(caller, where, target, options);
   }
 
-  /** Keeps the contents of a version beside a file here, whatever becomes of it at the servers. */
+  /**
+   * Keeps the contents of a version beside a file here, whatever becomes of it at the servers; of any file when the log
+   * is going to answer: by the time that it is replayed, servers may have let go of contents that were replaced.
+   */
   async #hold({ object, version }: Pick<Bound, 'object' | 'version'>): Promise<() => void> {
-    if (version === null) return () => undefined;
-    const { fid } = object.status;
-    return this.#contents.hold(this.#drafting.world.volume(fid), fid, version);
+    const { fid, data } = object.status;
+    const volume = this.#drafting.world.volume(fid);
+    const wanted = version ?? (acknowledgedBy(volume.state) === 'log' ? data : null);
+    return wanted === null ? () => undefined : this.#contents.hold(volume, fid, wanted);
   }
 
   /** Whether what moves over `target` becomes its contents and leaves the versions beside it; else it replaces all. */

@@ -101,9 +101,11 @@ export class Reintegrator {
   async submit(volume: Volume, submission: Submission): Promise<Committed> {
     const { modifyLog, identity, bounds } = this.#world;
     if (volume.fault !== null) throw new Failure('damaged', 'venus.log', volume.fault);
+    const byLog = acknowledgedBy(volume.state) === 'log';
+    if (byLog) this.#answerFromLog(volume, Infinity);
     const records = submission.records(() => identity.newStoreId());
     bounds.check(volume.id, records);
-    if (acknowledgedBy(volume.state) === 'log') {
+    if (byLog) {
       this.#localLog.append(volume, records);
       volume.signal('logged');
       await modifyLog.durable();
@@ -188,9 +190,9 @@ export class Reintegrator {
     const { modifyLog, identity, cache } = this.#world;
     const replay = this.replay(volume);
     while (!this.#closed) {
-      if (volume.avsg.length === 0) this.#answerAll(volume);
+      if (volume.avsg.length === 0) this.#answerFromLog(volume, Infinity);
       const { batch, targets, blocked, nextMs } = replay.next();
-      for (const entry of blocked) this.#answerFromLog(volume, entry);
+      for (const { sequence } of blocked) this.#answerFromLog(volume, sequence);
       if (batch.length === 0) {
         replay.settle();
         if (nextMs < Infinity) this.#lookAgain(volume, nextMs);
@@ -328,7 +330,7 @@ export class Reintegrator {
     for (const index of indexes) {
       const entry = entryAt(batch, index);
       if (this.#waiters.isPatient(entry.sequence)) continue;
-      this.#answerFromLog(volume, entry);
+      this.#answerFromLog(volume, entry.sequence);
       aside.add(entry);
     }
     this.replay(volume).hold([...aside], 'the servers that answer lack changes that these build on');
@@ -364,27 +366,23 @@ export class Reintegrator {
   /** RI-1. */
   #losePatience(volume: Volume, sequence: number): void {
     if (!this.#waiters.has(sequence)) return;
-    // In order: what a later one builds on is shown before it.
-    for (const entry of [...this.#world.modifyLog.of(volume.id)]) {
-      if (entry.sequence <= sequence) this.#answerFromLog(volume, entry);
-    }
+    this.#answerFromLog(volume, sequence);
     this.replay(volume).settle();
   }
 
-  #answerAll(volume: Volume): void {
+  /**
+   * The authors of all entries up to this one that still wait are answered by the log. In order: what a later one
+   * builds on is shown before it. An entry that entered the cache before an earlier one of the same object would be
+   * what that one builds on, and no server could ever take either.
+   */
+  #answerFromLog(volume: Volume, last: number): void {
     for (const sequence of this.#waiters.sequences) {
       const entry = this.#world.modifyLog.get(sequence);
-      if (entry?.volume === volume.id) this.#answerFromLog(volume, entry);
+      if (entry?.volume !== volume.id || sequence > last) continue;
+      if (!entry.acknowledged) this.#localLog.acknowledge(volume, entry);
+      volume.signal('logged');
+      this.#waiters.resolve(sequence, { servers: [] });
     }
-  }
-
-  /** The author of `entry`, if he still waits, is answered by the log. */
-  #answerFromLog(volume: Volume, { sequence }: LogEntry): void {
-    const entry = this.#world.modifyLog.get(sequence);
-    if (entry === undefined || !this.#waiters.has(sequence)) return;
-    if (!entry.acknowledged) this.#localLog.acknowledge(volume, entry);
-    volume.signal('logged');
-    this.#waiters.resolve(sequence, { servers: [] });
   }
 }
 

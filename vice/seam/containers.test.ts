@@ -135,12 +135,28 @@ void t.test('the memory containers', async (t) => {
     t.equal(await after.has(digestOf(Buffer.from('lost'))), false);
   });
 
+  await t.test('a commit under way may have reached the disk although nobody was told', async (t) => {
+    const clock = new SimulatedClock();
+    const containers = new MemoryContainers({ clock, flushMs: 10 });
+    let answered = false;
+    void store(containers, Buffer.from('kept')).then(() => (answered = true));
+    await clock.advance(5);
+    const after = containers.crash(true);
+    await clock.advance(100);
+    t.notOk(answered);
+    t.equal(await after.has(digestOf(Buffer.from('kept'))), true);
+    t.same(after.digests, [digestOf(Buffer.from('kept'))]);
+  });
+
   await t.test('can be made to refuse a commit', async (t) => {
     const containers = new MemoryContainers();
     containers.failNext();
     const [refused] = await Promise.allSettled([store(containers, Buffer.from('contents'))]);
     t.ok(refused.status === 'rejected' && isFailure(refused.reason, 'no-space'));
     await store(containers, Buffer.from('contents'));
+    containers.failNext();
+    containers.mend();
+    await store(containers, Buffer.from('other contents'));
   });
 });
 

@@ -140,6 +140,58 @@ t.test('memory: a killed process is dead, its peers learn it, a new one takes it
   test.equal(clock.pending, 0, 'and nothing is left of it');
 });
 
+t.test('memory: a paused process hears nothing until it goes on', async (test) => {
+  const { clock, network, service, address } = await memoryServer();
+  const link = await clock.until(network.host('g1').dial(address, dialOptions));
+  network.pause('s1');
+  let ticks = 0;
+  network.clock('s1').after(100, () => (ticks += 1));
+  const cancelled = network.clock('s1').after(100, () => (ticks += 10));
+  const call = link.call('echo', 'after the pause');
+  await clock.advance(1000);
+  test.equal(service.calls, 0);
+  test.equal(ticks, 0, 'its timers wait');
+  cancelled.cancel();
+  network.resume('s1');
+  test.equal(ticks, 1, 'what fell due runs at once, what was cancelled does not');
+  test.equal(await clock.until(call), 'after the pause');
+
+  network.cut('g1', 's1');
+  network.pause('s1');
+  network.resume('s1');
+  const late = test.rejects(link.call('echo', 'lost'), unreachable);
+  await clock.advance(4000);
+  await late;
+  test.equal(service.calls, 1, 'a way that is cut stays cut');
+});
+
+t.test('memory: a machine without power tells nobody; slow ways and wrong clocks', async (test) => {
+  const { clock, network, service, address } = await memoryServer();
+  const link = await clock.until(network.host('g1').dial(address, dialOptions));
+  network.delay('g1', 's1', 400);
+  const start = clock.monotonic();
+  test.equal(await clock.until(link.call('echo', 'slow')), 'slow');
+  test.ok(clock.monotonic() - start >= 400, 'one way is slow');
+  network.delay('g1', 's1', 0);
+
+  network.setWallOffset('s1', 3_600_000);
+  test.equal(network.clock('s1').wall() - network.clock('g1').wall(), 3_600_000);
+  test.equal(
+    network.clock('s1').monotonic(),
+    network.clock('g1').monotonic(),
+    'monotonic clocks do not jump',
+  );
+
+  let closed = false;
+  void link.closed.then(() => (closed = true));
+  network.kill('s1', true);
+  await clock.advance(1000);
+  test.notOk(closed, 'the connection is half open');
+  await clock.advance(3000);
+  test.ok(closed, 'silence tells it');
+  test.equal(service.open.size, 1, 'the dead process was told nothing');
+});
+
 t.test('memory: the same seed gives the same run, another one another', async (test) => {
   const run = async (seed: number): Promise<string> => {
     const { clock, network, address } = await memoryServer(seed);

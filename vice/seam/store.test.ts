@@ -173,6 +173,28 @@ void t.test('the memory store', async (t) => {
     t.equal(Buffer.from(after.crash().get('key') ?? []).toString(), 'again');
   });
 
+  await t.test('a flush under way may have reached the disk although nobody was told', async (t) => {
+    const clock = new SimulatedClock();
+    const store = new MemoryStore({ clock, flushMs: 10 });
+    await clock.until(write(store, 'key', 'before'));
+    let answered = false;
+    void write(store, 'key', 'after').then(() => (answered = true));
+    await clock.advance(5);
+    const after = store.crash(true);
+    await clock.advance(100);
+    t.notOk(answered);
+    t.equal(Buffer.from(after.get('key') ?? []).toString(), 'after');
+    t.equal(after.bytes, 'key'.length + 'after'.length);
+  });
+
+  await t.test('a disk that is mended fails no more', async (t) => {
+    const store = new MemoryStore();
+    store.failNext('damaged');
+    store.mend();
+    await write(store, 'key', 'value');
+    t.equal(Buffer.from(store.get('key') ?? []).toString(), 'value');
+  });
+
   await t.test('transactions that wait for one flush share the next', async (t) => {
     const clock = new SimulatedClock();
     const store = new MemoryStore({ clock, flushMs: 10 });

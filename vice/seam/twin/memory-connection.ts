@@ -32,9 +32,9 @@ export class MemoryConnection {
     this.server.reset();
   }
 
-  /** The process on `host` is gone: its end hears and says nothing more, the other one is told. */
-  kill(host: string, losesInFlight: boolean): void {
-    for (const wire of [this.client, this.server]) if (wire.host === host) wire.die(losesInFlight);
+  /** The process on `host` is gone: its end hears and says nothing more, the other one is told (unless `silent`). */
+  kill(host: string, losesInFlight: boolean, silent: boolean): void {
+    for (const wire of [this.client, this.server]) if (wire.host === host) wire.die(losesInFlight, silent);
   }
 }
 
@@ -100,11 +100,11 @@ export class MemoryWire implements Wire {
     this.#path.send(() => this.#peer().#broken('connection reset'));
   }
 
-  die(losesInFlight: boolean): void {
+  die(losesInFlight: boolean, silent: boolean): void {
     this.closed = true;
     this.#end = undefined;
     if (losesInFlight) this.#path.drop();
-    this.#path.send(() => this.#peer().#broken('connection reset'));
+    if (!silent) this.#path.send(() => this.#peer().#broken('connection reset'));
   }
 
   #receive(message: Uint8Array): void {

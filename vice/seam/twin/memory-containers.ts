@@ -19,7 +19,7 @@ export interface MemoryContainersOptions {
 }
 
 /** What a container's file holds. */
-interface MemoryFile {
+export interface MemoryFile {
   readonly contents: Uint8Array;
   readonly blockDigests: Uint8Array;
 }
@@ -31,6 +31,8 @@ export class MemoryContainers implements Containers {
   readonly #spools = new Set<MemorySpool>();
   #state: 'open' | 'closed' | 'crashed' = 'open';
   #commitFaults = 0;
+  /** Commits whose flush is under way. */
+  readonly #running = new Map<string, MemoryFile>();
 
   constructor(options: MemoryContainersOptions = {}, files: Iterable<readonly [string, MemoryFile]> = []) {
     this.#options = options;
@@ -92,9 +94,13 @@ export class MemoryContainers implements Containers {
     this.#state = 'closed';
   }
 
-  /** The power fails: these containers answer nobody any more, the returned ones hold what was committed. */
-  crash(): MemoryContainers {
+  /**
+   * The power fails: these containers answer nobody any more, the returned ones hold what was committed. A commit that
+   * was under way is lost, or, with `keepsRunning`, it has reached the disk although nobody was told.
+   */
+  crash(keepsRunning = false): MemoryContainers {
     this.#state = 'crashed';
+    if (keepsRunning) for (const [digest, file] of this.#running) this.#files.set(digest, file);
     return this.reopen();
   }
 
@@ -115,6 +121,21 @@ export class MemoryContainers implements Containers {
   /** Makes the next `count` commits fail with no-space. */
   failNext(count = 1): void {
     this.#commitFaults += count;
+  }
+
+  /** The disk is well again: no commit is going to fail. */
+  mend(): void {
+    this.#commitFaults = 0;
+  }
+
+  /** What is on the disk, for other containers to be made of. */
+  files(): Iterable<readonly [string, MemoryFile]> {
+    return this.#files;
+  }
+
+  /** Digests of what is stored, in the order in which it was. */
+  get digests(): readonly string[] {
+    return [...this.#files.keys()];
   }
 
   async *#blocks(
@@ -142,13 +163,15 @@ export class MemoryContainers implements Containers {
 
   async #publish(file: MemoryFile): Promise<string> {
     const { clock, flushMs = 0 } = this.#options;
+    const digest = containerDigest(file.blockDigests);
+    this.#running.set(digest, file);
     if (clock !== undefined && flushMs > 0) await sleep(clock, flushMs);
     if (this.#state === 'crashed') return new Promise(() => {});
+    this.#running.delete(digest);
     if (this.#commitFaults > 0) {
       this.#commitFaults -= 1;
       throw full();
     }
-    const digest = containerDigest(file.blockDigests);
     this.#files.set(digest, file);
     return digest;
   }

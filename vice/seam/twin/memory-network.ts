@@ -25,6 +25,8 @@ interface Life {
   readonly host: string;
   readonly clock: Clock;
   alive: boolean;
+  /** What has fallen due since the process was paused, in order; undefined: it runs. */
+  waiting: (() => void)[] | undefined;
 }
 
 interface MemoryListener {
@@ -49,6 +51,8 @@ export class MemoryNetwork implements Network {
   readonly #transfers = new Set<MemoryConnection>();
   /** `from to` -> replies still to be lost. */
   readonly #lostReplies = new Map<string, number>();
+  /** By host: how far its wall clock is ahead. */
+  readonly #wallOffsets = new Map<string, number>();
   #sessions = 0;
   #lastPort = 0;
 
@@ -67,6 +71,11 @@ export class MemoryNetwork implements Network {
       dial: (address, options) => this.#dial(life, address, options),
       listen: (address, service) => this.#listen(life, address, service),
     };
+  }
+
+  /** The clock of the process on `name`: dead, it runs nothing any more; paused, it runs nothing for a while. */
+  clock(name: string): Clock {
+    return this.#life(name).clock;
   }
 
   dial(address: string, options: DialOptions): Promise<Link> {
@@ -90,8 +99,12 @@ export class MemoryNetwork implements Network {
 
   /** Both directions work again; what has waited on connections that still stand arrives. */
   heal(a: string, b: string): void {
-    this.#ways.heal(a, b);
-    this.#ways.heal(b, a);
+    this.healOneWay(a, b);
+    this.healOneWay(b, a);
+  }
+
+  healOneWay(from: string, to: string): void {
+    this.#ways.heal(from, to);
   }
 
   /** The next `count` replies to calls that server `from` sends to `to` are lost, each with its link. */
@@ -106,20 +119,49 @@ export class MemoryNetwork implements Network {
     }
   }
 
+  /** Everything from `from` to `to` takes `ms` longer (0: no longer). */
+  delay(from: string, to: string, ms: number): void {
+    this.#ways.delay(from, to, ms);
+  }
+
+  /** The wall clock of `host` jumps: from now on it is `ms` ahead of the others. */
+  setWallOffset(host: string, ms: number): void {
+    this.#wallOffsets.set(host, ms);
+  }
+
+  /** The process on `host` stands still (SIGSTOP): its timers wait, and what is sent to it waits in its sockets. */
+  pause(host: string): void {
+    const life = this.#life(host);
+    life.waiting ??= [];
+    this.#ways.pause(host);
+  }
+
+  /** It goes on: what fell due meanwhile runs at once, in order. */
+  resume(host: string): void {
+    const life = this.#life(host);
+    const { waiting = [] } = life;
+    life.waiting = undefined;
+    for (const task of waiting) task();
+    this.#ways.unpause(host);
+  }
+
   /**
    * The process on `host` dies: its listeners are gone, its peers get a reset (if the way is whole), and its
    * own code hears nothing more: no call settles, no session is told closed. What it had sent may be lost.
+   * `silent`: the machine lost its power; nobody is told, the connections stay half open at its peers.
    */
-  kill(host: string): void {
+  kill(host: string, silent = false): void {
     const life = this.#lives.get(host);
     if (life !== undefined) life.alive = false;
+    this.#ways.unpause(host);
     this.#lives.delete(host);
     for (const listener of [...this.#listeners.values()]) {
       if (listener.life === life) this.#listeners.delete(listener.address);
     }
     for (const connections of [this.#links, this.#transfers]) {
       for (const connection of connections) {
-        if (connection.touches(host)) connection.kill(host, this.#ways.random.fraction() < 0.5);
+        if (connection.touches(host))
+          connection.kill(host, silent || this.#ways.random.fraction() < 0.5, silent);
       }
       removeOver(connections);
     }
@@ -232,7 +274,7 @@ export class MemoryNetwork implements Network {
   #life(host: string): Life {
     let life = this.#lives.get(host);
     if (life === undefined) {
-      const born: Life = { host, clock: this.#clockOf(() => born.alive), alive: true };
+      const born: Life = { host, clock: this.#clockOf(() => born), alive: true, waiting: undefined };
       life = born;
       this.#lives.set(host, born);
     }
@@ -240,15 +282,27 @@ export class MemoryNetwork implements Network {
   }
 
   /** The clock of one process: after its death nothing of it happens any more. */
-  #clockOf(isAlive: () => boolean): Clock {
+  #clockOf(process: () => Life): Clock {
     const { clock } = this.#ways;
     return {
-      wall: () => clock.wall(),
+      wall: () => clock.wall() + (this.#wallOffsets.get(process().host) ?? 0),
       monotonic: () => clock.monotonic(),
-      after: (delay, task) =>
-        clock.after(delay, () => {
-          if (isAlive()) task();
-        }),
+      after: (delay, task) => {
+        let cancelled = false;
+        const run = (): void => {
+          const { alive, waiting } = process();
+          if (cancelled || !alive) return;
+          if (waiting === undefined) task();
+          else waiting.push(run);
+        };
+        const timer = clock.after(delay, run);
+        return {
+          cancel: () => {
+            cancelled = true;
+            timer.cancel();
+          },
+        };
+      },
     };
   }
 }

@@ -20,6 +20,10 @@ export class Ways {
   readonly #latency: readonly [number, number];
   /** `from to` of the ways that are cut. */
   readonly #cut = new Set<string>();
+  /** `from to` -> milliseconds that everything takes longer. */
+  readonly #delays = new Map<string, number>();
+  /** Hosts that take nothing in: what is sent to them waits. */
+  readonly #paused = new Set<string>();
   /** Paths on which something waits for its way to heal, in the order in which they began to wait. */
   readonly #waiting = new Set<Path>();
 
@@ -29,13 +33,28 @@ export class Ways {
     this.#latency = options.latency ?? [0, 2];
   }
 
-  latency(): number {
+  latency(from: string, to: string): number {
     const [least, most] = this.#latency;
-    return least + this.random.fraction() * (most - least);
+    const delay = this.#delays.get(`${from} ${to}`) ?? 0;
+    return least + this.random.fraction() * (most - least) + delay;
+  }
+
+  /** Everything from `from` to `to` takes `ms` longer from now on. */
+  delay(from: string, to: string, ms: number): void {
+    this.#delays.set(`${from} ${to}`, ms);
+  }
+
+  pause(host: string): void {
+    this.#paused.add(host);
+  }
+
+  unpause(host: string): void {
+    if (!this.#paused.delete(host)) return;
+    this.#resume((path) => path.to === host && !this.isCut(path.from, path.to));
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cut.has(`${from} ${to}`);
+    return this.#paused.has(to) || this.#cut.has(`${from} ${to}`);
   }
 
   cut(from: string, to: string): void {
@@ -44,11 +63,7 @@ export class Ways {
 
   heal(from: string, to: string): void {
     this.#cut.delete(`${from} ${to}`);
-    for (const path of [...this.#waiting]) {
-      if (path.from !== from || path.to !== to) continue;
-      this.#waiting.delete(path);
-      path.resume();
-    }
+    if (!this.isCut(from, to)) this.#resume((path) => path.from === from && path.to === to);
   }
 
   wait(path: Path): void {
@@ -57,6 +72,14 @@ export class Ways {
 
   forget(path: Path): void {
     this.#waiting.delete(path);
+  }
+
+  #resume(isOpen: (path: Path) => boolean): void {
+    for (const path of [...this.#waiting]) {
+      if (!isOpen(path)) continue;
+      this.#waiting.delete(path);
+      path.resume();
+    }
   }
 }
 
@@ -81,7 +104,7 @@ export class Path {
 
   /** Calls `arrive` at the other host: after everything sent before, or never. */
   send(arrive: () => void): void {
-    this.#inFlight.push({ due: this.#ways.clock.monotonic() + this.#ways.latency(), arrive });
+    this.#inFlight.push({ due: this.#ways.clock.monotonic() + this.#latency(), arrive });
     if (this.#inFlight.length === 1) this.#awaitFirst();
   }
 
@@ -95,9 +118,13 @@ export class Path {
 
   /** The way is whole again: what has waited arrives after the latency of a retransmission. */
   resume(): void {
-    const earliest = this.#ways.clock.monotonic() + this.#ways.latency();
+    const earliest = this.#ways.clock.monotonic() + this.#latency();
     for (const message of this.#inFlight) message.due = Math.max(message.due, earliest);
     this.#awaitFirst();
+  }
+
+  #latency(): number {
+    return this.#ways.latency(this.from, this.to);
   }
 
   #awaitFirst(): void {

@@ -52,10 +52,13 @@ export class MemoryStore implements Store {
     await this.#group.idle();
   }
 
-  /** The power fails: this store answers nobody any more, the returned one holds what was flushed. */
-  crash(): MemoryStore {
+  /**
+   * The power fails: this store answers nobody any more, the returned one holds what was flushed. A flush that was
+   * under way is lost, or, with `keepsRunning`, it has reached the disk although nobody was told.
+   */
+  crash(keepsRunning = false): MemoryStore {
     this.#state = 'crashed';
-    this.#disk.powered = false;
+    this.#disk.loses(keepsRunning);
     return new MemoryStore(this.#options, this.#disk.contents.entries());
   }
 
@@ -68,20 +71,31 @@ export class MemoryStore implements Store {
   failNext(fault: StoreFault, count = 1): void {
     for (let flush = 0; flush < count; flush += 1) this.#disk.faults.push(fault);
   }
+
+  /** The disk is well again: no flush is going to fail. */
+  mend(): void {
+    this.#disk.faults.length = 0;
+  }
+
+  /** Bytes of keys and values on the disk. */
+  get bytes(): number {
+    return this.#disk.bytes;
+  }
 }
 
 class MemoryDisk implements Base {
   readonly contents = new OrderedMap<Uint8Array>();
   readonly faults: StoreFault[] = [];
-  powered = true;
-  #bytes = 0;
+  bytes = 0;
+  #powered = true;
+  #running: OrderedMap<Uint8Array | undefined> | undefined;
   readonly #options: MemoryStoreOptions;
 
   constructor(options: MemoryStoreOptions, contents: Iterable<readonly [string, Uint8Array]>) {
     this.#options = options;
     for (const [key, value] of contents) {
       this.contents.set(key, value);
-      this.#bytes += key.length + value.length;
+      this.bytes += key.length + value.length;
     }
   }
 
@@ -96,14 +110,27 @@ class MemoryDisk implements Base {
 
   async commit(changes: OrderedMap<Uint8Array | undefined>): Promise<void> {
     const { clock, flushMs = 0, capacity = Infinity } = this.#options;
+    this.#running = changes;
     if (clock !== undefined && flushMs > 0) await sleep(clock, flushMs);
     else await Promise.resolve();
-    if (!this.powered) return new Promise(() => {});
+    if (!this.#powered) return new Promise(() => {});
+    this.#running = undefined;
     const fault = this.faults.shift();
     if (fault !== undefined) throw diskFault(fault);
     const growth = this.#growth(changes);
-    if (growth > 0 && this.#bytes + growth > capacity) throw diskFault('no-space');
-    this.#bytes += growth;
+    if (growth > 0 && this.bytes + growth > capacity) throw diskFault('no-space');
+    this.#apply(changes);
+  }
+
+  /** The power is gone. */
+  loses(keepsRunning: boolean): void {
+    this.#powered = false;
+    if (keepsRunning && this.#running !== undefined) this.#apply(this.#running);
+    this.#running = undefined;
+  }
+
+  #apply(changes: OrderedMap<Uint8Array | undefined>): void {
+    this.bytes += this.#growth(changes);
     for (const [key, value] of changes.entries()) {
       if (value === undefined) this.contents.delete(key);
       else this.contents.set(key, value);

@@ -1,0 +1,38 @@
+/** All laws, by name. */
+import type { Law, Run } from '../world/outcome.js';
+import { answers } from './answers.js';
+import { appliedOnce } from './applied-once.js';
+import { conflicts } from './conflicts.js';
+import { convergence } from './convergence.js';
+import { directories } from './directories.js';
+import { growth } from './growth.js';
+import { locks } from './locks.js';
+import { logAndContainers } from './log-and-containers.js';
+import { nothingInvented } from './nothing-invented.js';
+import { nothingLost } from './nothing-lost.js';
+import { sessions } from './sessions.js';
+import { staleness } from './staleness.js';
+
+export const laws: Readonly<Record<string, Law>> = {
+  answers,
+  'applied once': appliedOnce,
+  conflicts,
+  convergence,
+  directories,
+  growth,
+  locks,
+  'log and containers': logAndContainers,
+  'nothing invented': nothingInvented,
+  'nothing lost': nothingLost,
+  sessions,
+  staleness,
+};
+
+export interface Violation {
+  readonly law: string;
+  readonly text: string;
+}
+
+export function judge(run: Run): readonly Violation[] {
+  return Object.entries(laws).flatMap(([law, check]) => check(run).map((text) => ({ law, text })));
+}

@@ -1,0 +1,70 @@
+/**
+ * A session reads what it wrote and never goes back: it is not shown a version that one it has seen had replaced, and a
+ * name that it has seen does not vanish unless somebody removed or moved something on the way to it.
+ */
+import type { Fid, StoreId } from '../../../vice/interface/index.js';
+import type { Attempt, Ledger } from '../world/ledger.js';
+import type { Law } from '../world/outcome.js';
+
+export const sessions: Law = ({ ledger }) => {
+  const broken: string[] = [];
+  const bases = basesOf(ledger);
+  const names = new Set(ledger.attempts.map(({ by, generation }) => `${by} ${generation}`));
+  for (const name of names) {
+    const attempts = ledger.attempts.filter(({ by, generation }) => `${by} ${generation}` === name);
+    const seen = new Map<Fid, Set<StoreId>>();
+    const named = new Map<string, Fid>();
+    for (const attempt of attempts) {
+      if (attempt.outcome !== 'ok' && attempt.outcome !== 'nothing') continue;
+      broken.push(...older(attempt, bases, seen), ...vanished(attempt, ledger, named));
+    }
+  }
+  return broken;
+};
+
+function basesOf(ledger: Ledger): ReadonlyMap<StoreId, StoreId> {
+  const bases = new Map<StoreId, StoreId>();
+  for (const { version, base, outcome } of ledger.attempts) {
+    if (outcome === 'ok' && typeof version === 'string' && typeof base === 'string') bases.set(version, base);
+  }
+  return bases;
+}
+
+/** Whether the session is shown what a version that it has seen, or written, had replaced. */
+function older(
+  { by, seen, deed, begin, read, version: written }: Attempt,
+  bases: ReadonlyMap<StoreId, StoreId>,
+  before: Map<Fid, Set<StoreId>>,
+): readonly string[] {
+  if (seen === null || seen === undefined || seen.version === null) return [];
+  if (read === undefined && written === undefined) return [];
+  let versions = before.get(seen.fid);
+  if (versions === undefined) before.set(seen.fid, (versions = new Set()));
+  const broken: string[] = [];
+  if (versions.has(seen.version)) {
+    const path = 'path' in deed ? deed.path : '';
+    broken.push(`${by} at ${begin}: ${path} shows ${seen.version}, which it had seen replaced`);
+  }
+  for (let base = bases.get(seen.version); base !== undefined; base = bases.get(base)) versions.add(base);
+  return broken;
+}
+
+function vanished(
+  { by, seen, deed, begin, end }: Attempt,
+  ledger: Ledger,
+  named: Map<string, Fid>,
+): readonly string[] {
+  if (!('path' in deed) || seen === undefined || deed.do === 'repair') return [];
+  const before = named.get(deed.path);
+  if (seen !== null) named.set(deed.path, seen.fid);
+  if (deed.do === 'remove' || deed.do === 'rename') named.delete(deed.path);
+  if (seen !== null || before === undefined) return [];
+  named.delete(deed.path);
+  const way = ledger.wasIn(before);
+  const isExplained = ledger.attempts.some((other) => {
+    if (other.begin > (end ?? Infinity)) return false;
+    if (other.deed.do === 'repair') return true;
+    return [...other.takes, ...other.removes].some((fid) => way.has(fid));
+  });
+  return isExplained ? [] : [`${by} at ${begin}: ${deed.path} is gone, though nobody removed or moved it`];
+}

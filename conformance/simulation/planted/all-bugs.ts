@@ -1,0 +1,17 @@
+/** All planted bugs. */
+import { callbacks, certification, durability, type PlantedBug } from './bugs.js';
+import { logging, merging } from './merging-bugs.js';
+
+export const plantedBugs: readonly PlantedBug[] = [
+  ...durability,
+  ...callbacks,
+  ...certification,
+  ...merging,
+  ...logging,
+];
+
+export function plantedBug(name: string): PlantedBug {
+  const found = plantedBugs.find((bug) => bug.name === name);
+  if (found === undefined) throw new Error(`no bug is planted under the name ${name}`);
+  return found;
+}

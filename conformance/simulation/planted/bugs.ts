@@ -1,0 +1,172 @@
+/**
+ * Bugs that the laws must find. Each is one edit of one compiled file, made while a process of its own loads it
+ * (plant.ts): nothing of it is in the product, and production has no way to it. An edit that no longer fits the file
+ * stops the proof, so a bug cannot fall silent when the code moves on.
+ */
+export interface PlantedBug {
+  readonly name: string;
+  /** What is wrong, as a reviewer would put it. */
+  readonly story: string;
+  /** Of the compiled file, from dist/. */
+  readonly file: string;
+  /** Occurs exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+function bug(name: string, story: string, file: string, find: string, replace: string): PlantedBug {
+  return { name, story, file, find, replace };
+}
+
+export const durability: readonly PlantedBug[] = [
+  bug(
+    'store-answers-early',
+    'a transaction is answered before its flush',
+    'vice/seam/group-commit.js',
+    'await this.#base.commit(this.#closed.changes);',
+    'void this.#base.commit(this.#closed.changes).catch(() => undefined);',
+  ),
+  bug(
+    'transaction-torn',
+    'of every transaction with more than four rows the last one stays behind',
+    'vice/seam/twin/memory-store.js',
+    '#apply(changes) {',
+    '#apply(changes) {\n        const rows = [...changes.entries()];\n' +
+      '        if (rows.length > 4) changes.delete(rows.at(-1)[0]);',
+  ),
+  bug(
+    'directory-not-flushed',
+    'after a crash the newest container has no name: its directory was never flushed',
+    'vice/seam/twin/memory-containers.js',
+    "this.#state = 'crashed';\n        if (keepsRunning)",
+    "this.#state = 'crashed';\n        this.#files.delete([...this.#files.keys()].at(-1) ?? '');\n" +
+      '        if (keepsRunning)',
+  ),
+  bug(
+    'log-answers-early',
+    'a disconnected change is answered before the log is flushed',
+    'venus/reintegration/reintegrator.js',
+    "volume.signal('logged');\n            await modifyLog.durable();",
+    "volume.signal('logged');",
+  ),
+  bug(
+    'identity-not-kept',
+    'the counters of a gateway are not reserved on its disk: after a restart it repeats them',
+    'venus/store/identity.js',
+    'this.#buffer.put(key, seal({ venus: this.venus, limit }));',
+    'this.#buffer.put(key, seal({ venus: this.venus, limit: 0 }));',
+  ),
+  bug(
+    'lock-not-kept',
+    'a lock lives in memory only',
+    'venus/store/lease-table.js',
+    'this.#buffer.put(`x/${lease.token}`, seal(checked.data));',
+    '',
+  ),
+  bug(
+    'log-entry-leaves-early',
+    'an entry leaves the log when it was offered, whatever became of it',
+    'venus/reintegration/reintegrator.js',
+    'const watermark = modifyLog.oldestCounter() ?? identity.nextCounter;',
+    'const watermark = modifyLog.oldestCounter() ?? identity.nextCounter;\n' +
+      '            for (const entry of entries) if (entry.acknowledged) modifyLog.remove(entry);',
+  ),
+  bug(
+    'copy-without-contents',
+    'a copy enters the log although its contents are not on the disk of the gateway',
+    'venus/change/changes.js',
+    "acknowledgedBy(volume.state) === 'log' ? data : null",
+    'null',
+  ),
+];
+
+export const callbacks: readonly PlantedBug[] = [
+  bug(
+    'break-dropped',
+    'a server does not break the promises of others when a gateway changes something',
+    'vice/server/callback-promises.js',
+    'if (watchers === undefined)\n            return;\n        for',
+    'if (watchers === undefined || change.speaker !== undefined)\n            return;\n        for',
+  ),
+  bug(
+    'break-ignored',
+    'a gateway hears a break and believes its cache all the same',
+    'venus/volume/volume.js',
+    'this.#world.cache.suspect(fid);',
+    '',
+  ),
+  bug(
+    'watch-says-nothing',
+    'a gateway that returns is not told what has changed meanwhile',
+    'vice/server/promising.js',
+    'since === null ? null : replica.changedSince(since, incarnation)',
+    'since === null ? null : []',
+  ),
+  bug(
+    'older-version-shown',
+    'of the versions that servers tell the older one is taken',
+    'venus/volume/collate.js',
+    "case 'dominant':\n            return other;",
+    "case 'dominant':\n            return best;",
+  ),
+];
+
+export const certification: readonly PlantedBug[] = [
+  bug(
+    'conflict-not-seen',
+    'contents that the author had not seen are replaced',
+    'vice/volume/certify.js',
+    "return record.op === 'store' || record.op === 'remove';",
+    'return false;',
+  ),
+  bug(
+    'staleness-not-seen',
+    'a replica that lacks what the author had seen takes the record all the same',
+    'vice/volume/certify.js',
+    'base !== undefined && !isWithin(base, look(fid)?.status.known ?? nothing)',
+    'false',
+  ),
+  bug(
+    'applied-twice',
+    'a record that was applied is applied again when it is repeated',
+    'vice/volume/apply-batch.js',
+    'if (transaction.updates.isMarkedApplied(record.storeId))\n                continue;',
+    'if (transaction.updates.isMarkedApplied(record.storeId)) {\n' +
+      '                countOnce(transaction, record, context.replica);\n                continue;\n            }',
+  ),
+  bug(
+    'batch-half-applied',
+    'a batch is applied up to the record that is refused, and called applied',
+    'vice/volume/apply-batch.js',
+    'throw new BatchRefused(index, error);',
+    'if (index === 0) throw new BatchRefused(index, error);\n            break;',
+  ),
+  bug(
+    'watermark-too-high',
+    'a gateway says that no counter below its next one will come again, though changes wait',
+    'venus/reintegration/reintegrator.js',
+    'modifyLog.oldestCounter() ?? identity.nextCounter',
+    'identity.nextCounter',
+  ),
+  bug(
+    'expectation-ignored',
+    'an overwrite does not look whether the file is still the version that its author saw',
+    'venus/change/expectation.js',
+    'if (version !== expectation.version)',
+    'if (false)',
+  ),
+  bug(
+    'restored-goes-on',
+    'a gateway does not notice that its disk is an old copy',
+    'venus/volume/volume.js',
+    'reply.seen >= this.#world.identity.nextCounter',
+    'false',
+  ),
+  bug(
+    'not-settled',
+    'what the log has answered for is sent as if its author could look again',
+    'venus/reintegration/batch.js',
+    'return acknowledged ? { ...record, settled: true } : sent;',
+    'return sent;',
+  ),
+];

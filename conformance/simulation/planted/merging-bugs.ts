@@ -1,0 +1,145 @@
+/** Bugs in what replicas come to together, and in what gateways show of it. */
+import type { PlantedBug } from './bugs.js';
+
+function bug(name: string, story: string, file: string, find: string, replace: string): PlantedBug {
+  return { name, story, file, find, replace };
+}
+
+export const merging: readonly PlantedBug[] = [
+  bug(
+    'merge-drops-version',
+    'of two versions that were made apart only one is kept',
+    'vice/interface/merge.js',
+    'return arranged(merged, versions, places);',
+    'return arranged(merged, versions.slice(0, 1), places);',
+  ),
+  bug(
+    'merge-one-sided',
+    'a version that only the other replica has is not taken',
+    'vice/interface/merge.js',
+    'if (!knows(aKnown, item.storeId) && !a.some(({ storeId }) => storeId === item.storeId))',
+    'if (a.length === 0)',
+  ),
+  bug(
+    'merge-not-commutative',
+    'who made the last update depends on who asks whom',
+    'vice/interface/merge.js',
+    'return order >= 0 ? a : b;',
+    'return order === 0 ? b : a;',
+  ),
+  bug(
+    'removal-wins',
+    'a removal takes an update along that it did not know of',
+    'vice/interface/merge.js',
+    'versionsOf(status).every((version) => isCovered(version, gone))',
+    'true',
+  ),
+  bug(
+    'names-by-arrival',
+    'of two objects that want one name the one that this replica heard of first keeps it',
+    'vice/volume/naming.js',
+    'otherPlace?.name === place.name && comparePlaces(otherPlace, place) < 0',
+    'otherPlace?.name === place.name',
+  ),
+  bug(
+    'circle-not-broken',
+    "two directories may become each other's ancestors",
+    'vice/volume/settle.js',
+    'const circle = circleThrough(transaction, status);',
+    'const circle = undefined;',
+  ),
+  bug(
+    'directory-not-revived',
+    'what is put into a directory that was removed apart goes down with it',
+    'vice/volume/settle.js',
+    'return settleToo(transaction, takenBack(row.status), options);',
+    'return true;',
+  ),
+  bug(
+    'name-left-behind',
+    'an object that moves leaves its old name where it was',
+    'vice/volume/naming.js',
+    'release(transaction, status.fid, disturbed);\n    const other',
+    'const other',
+  ),
+  bug(
+    'contents-not-fetched',
+    'a replica takes over what a peer knows of a file, without its contents',
+    'vice/volume/merge-step.js',
+    'if (isRemoved(status))\n        return [];\n    return versionsOf',
+    "if (isRemoved(status) || status.kind === 'file')\n        return [];\n    return versionsOf",
+  ),
+  bug(
+    'graves-forgotten',
+    'removed objects are forgotten at once, before all replicas have heard of them',
+    'vice/resolution/graves.js',
+    'if (oldest === undefined || now - oldest.at < graceMs)\n            return 0;',
+    'return last;',
+  ),
+  bug(
+    'cop2-counted-everywhere',
+    'the second phase counts an update at replicas that do not have it',
+    'vice/volume/cop2.js',
+    'replica !== own && group.includes(replica)',
+    'replica !== own',
+  ),
+  bug(
+    'cop2-counted-twice',
+    'a repeated second phase counts again',
+    'vice/volume/cop2.js',
+    'transaction.updates.forgetCop2(storeId);',
+    '',
+  ),
+  bug(
+    'directories-never-known',
+    'resolution never says of a directory that it is complete',
+    'vice/resolution/pull.js',
+    'for (let start = 0; start < ordered.length; start += stepObjects) {\n            await this.#merge(',
+    'for (let start = 0; start < 0; start += stepObjects) {\n            await this.#merge(',
+  ),
+];
+
+export const logging: readonly PlantedBug[] = [
+  bug(
+    'optimizer-drops-store',
+    'setting the time of a file cancels the contents that wait in the log',
+    'venus/log/optimize.js',
+    "utimes: ['utimes'],",
+    "utimes: ['utimes', 'store'],",
+  ),
+  bug(
+    'log-out-of-order',
+    'the log is replayed from its end',
+    'venus/reintegration/batch.js',
+    'batch.push(entry);',
+    'batch.unshift(entry);',
+  ),
+  bug(
+    'conflict-not-listed',
+    'a name conflict is not listed',
+    'vice/interface/conflict.js',
+    "kinds.push('name');",
+    ';',
+  ),
+  bug(
+    'repair-forgotten',
+    'the versions that a repair gives up stay',
+    'vice/interface/versions.js',
+    'if (dismiss.includes(mark))',
+    'if (false)',
+  ),
+  bug(
+    'blocks-unchecked',
+    'bytes are handed out that do not match their digest',
+    'vice/seam/twin/memory-containers.js',
+    'if (!blockDigest(bytes).equals(expected))',
+    'if (false)',
+  ),
+  bug(
+    'not-healed',
+    'a server whose copy is damaged does not ask another one',
+    'vice/server/downloads.js',
+    "if (!isFailure(error, 'damaged') || !isNamed(context, digest))\n            throw error;",
+    'throw error;',
+  ),
+];

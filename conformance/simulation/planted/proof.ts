@@ -1,0 +1,61 @@
+/** Proves that every planted bug is found, and within how many seeds. */
+import type { SeedVerdict } from '../world/workers.js';
+import { runSeeds } from '../world/workers.js';
+import { plantedBugs } from './all-bugs.js';
+import type { PlantedBug } from './bugs.js';
+
+export interface Proof {
+  /** Of bugs; none: all. */
+  readonly names: readonly string[];
+  readonly jobs: number;
+  /** A bug that this many seeds do not find is not found. */
+  readonly seedsMost: number;
+}
+
+/** The exit code. */
+export async function provePlanted({ names, jobs, seedsMost }: Proof): Promise<number> {
+  const bugs = names.length === 0 ? plantedBugs : plantedBugs.filter(({ name }) => names.includes(name));
+  let found = 0;
+  const counts: number[] = [];
+  for (const [index, bug] of bugs.entries()) {
+    const started = performance.now();
+    const result = await find(bug, jobs, seedsMost);
+    const seconds = ((performance.now() - started) / 1000).toFixed(0);
+    if (result !== undefined) {
+      found += 1;
+      counts.push(result.seeds);
+    }
+    const outcome =
+      result === undefined
+        ? `NOT FOUND in ${seedsMost} seeds`
+        : `found in ${result.seeds} seeds (${result.law})`;
+    console.log(`[${index + 1}/${bugs.length}] ${bug.name}: ${outcome}, ${seconds} s: ${bug.story}`);
+  }
+  counts.sort((a, b) => a - b);
+  console.log(
+    `${found} of ${bugs.length} planted bugs found; median ${counts[counts.length >> 1] ?? '-'} seeds`,
+  );
+  return found === bugs.length && found > 0 ? 0 : 1;
+}
+
+export async function find(
+  bug: PlantedBug,
+  jobs: number,
+  seedsMost: number,
+): Promise<{ readonly seeds: number; readonly law: string } | undefined> {
+  let broken: SeedVerdict | undefined;
+  let runs = 0;
+  const seeds = Array.from({ length: seedsMost }, (_, index) => ({ seed: index + 1, twice: false }));
+  await runSeeds(seeds, {
+    jobs,
+    execArgv: ['--import', new URL('./plant.js', import.meta.url).href],
+    environment: { SIM_PLANTED: bug.name },
+    take: (verdict) => {
+      runs += 1;
+      if (verdict.violations.length > 0) broken ??= verdict;
+      return broken === undefined;
+    },
+  });
+  const [violation] = broken?.violations ?? [];
+  return violation === undefined ? undefined : { seeds: runs, law: violation.law };
+}

@@ -1,0 +1,150 @@
+/** Looks at all replicas and through all gateways, and measures what is kept. */
+import { Readable } from 'node:stream';
+import { isFailure, versionsOf, type Fid, type VnodeStatus } from '../../../vice/interface/index.js';
+import { endOf } from '../../../vice/seam/store.js';
+import { MemoryContainers } from '../../../vice/seam/twin/memory-containers.js';
+import type { Caller, ConflictReport, Entry, Venus } from '../../../venus/interface.js';
+import { withoutOrder, type ReplicaDump } from '../replica-dump.js';
+import { rootVolume, type SimulatedRealm } from '../simulated-realm.js';
+import type { Look, Size, View } from './outcome.js';
+
+const caller: Caller = { user: 'ann' };
+
+/**
+ * A copy of a server's containers, so that looking changes nothing. What a flipped bit has spoilt comes from another
+ * server, as it does when somebody asks for it (vice/server/downloads.ts).
+ */
+class HealingContainers extends MemoryContainers {
+  readonly #others: readonly MemoryContainers[];
+  readonly #flipped: ReadonlySet<string>;
+
+  constructor(realm: SimulatedRealm, server: string, flipped: ReadonlySet<string>) {
+    super({}, realm.disk(server).containers.files());
+    this.#others = realm.serverNames.flatMap((name) =>
+      name === server ? [] : [realm.disk(name).containers.reopen()],
+    );
+    this.#flipped = flipped;
+  }
+
+  override async read(digest: string, start = 0, end = Infinity): Promise<AsyncIterable<Uint8Array>> {
+    if (!this.#flipped.has(digest)) return super.read(digest, start, end);
+    for (const containers of this.#others) {
+      try {
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of await containers.read(digest, start, end)) chunks.push(chunk);
+        return Readable.from(chunks);
+      } catch (error) {
+        if (!isFailure(error)) throw error;
+      }
+    }
+    return super.read(digest, start, end);
+  }
+}
+
+export async function lookAt(
+  realm: SimulatedRealm,
+  when: Look['when'],
+  { gateways, flipped }: { readonly gateways: readonly string[]; readonly flipped: ReadonlySet<string> },
+): Promise<Look & { readonly isConverged: boolean }> {
+  const dumps = new Map<string, ReplicaDump | Error>();
+  const digests = new Set<string>();
+  for (const name of realm.serverNames) {
+    try {
+      const dump = await realm.dump(name, new HealingContainers(realm, name, flipped));
+      dumps.set(name, dump);
+      digests.add(withoutOrder(dump).join('\n'));
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      dumps.set(name, error);
+      digests.add(`${name}: ${error.message}`);
+    }
+  }
+  const views: View[] = [];
+  for (const name of gateways) views.push(await realm.finish(viewOf(realm, name)));
+  return { when, dumps, views, isConverged: digests.size === 1 };
+}
+
+async function viewOf(realm: SimulatedRealm, gateway: string): Promise<View> {
+  const venus = realm.gateway(gateway);
+  const paths: string[] = [];
+  const texts: string[] = [];
+  const visit = async (path: string, directory: Fid): Promise<void> => {
+    for (const { name, status } of await entriesOf(venus, directory)) {
+      if (status.conflict?.kind !== 'sibling') paths.push(`${path}/${name}`);
+      if (status.kind === 'directory') await visit(`${path}/${name}`, status.fid);
+      else if (status.kind === 'file') texts.push(await read(venus, status.fid));
+    }
+  };
+  const { object: root } = await venus.lookup(caller, []);
+  if (root !== null) await visit('', root.fid);
+  const conflicts: ConflictReport[] = [];
+  for await (const batch of venus.conflicts.list(caller)) conflicts.push(...batch);
+  const pending = venus.log.changes();
+  const missing: string[] = [];
+  for (const { digest, length } of pending.flatMap(({ records }) => records)) {
+    if (digest !== null && length !== 0 && !(await realm.disk(gateway).containers.has(digest)))
+      missing.push(digest);
+  }
+  return { gateway, paths: paths.sort(), texts, conflicts, pending, leases: venus.leases.all(), missing };
+}
+
+async function entriesOf(venus: Venus, directory: Fid): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
+  for await (const batch of venus.list(caller, directory)) entries.push(...batch);
+  return entries;
+}
+
+async function read(venus: Venus, fid: Fid): Promise<string> {
+  try {
+    const file = await venus.open(caller, fid);
+    try {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of file.read()) chunks.push(chunk);
+      return Buffer.concat(chunks).toString();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    return `(${error.kind}: ${error.message})`;
+  }
+}
+
+/** Of the rows of a server and the log of a gateway: what must not grow for ever. */
+export async function measure(realm: SimulatedRealm, hosts: readonly string[]): Promise<readonly Size[]> {
+  const sizes: Size[] = [];
+  for (const host of hosts) {
+    const { store, containers } = realm.disk(host);
+    const rows = (prefix: string): number => [...store.range({ start: prefix, end: endOf(prefix) })].length;
+    let namedContainers = 0;
+    if (realm.serverNames.includes(host) && realm.isUp(host)) {
+      const digests = new Set<string>();
+      for (const status of await statusesOf(realm, host)) {
+        for (const { digest, length } of versionsOf(status)) if (length > 0) digests.add(digest);
+      }
+      namedContainers = digests.size;
+    }
+    sizes.push({
+      host,
+      tombstones: rows(`${rootVolume}/grave/`),
+      containers: containers.digests.length,
+      namedContainers,
+      logRows: rows('l/'),
+    });
+  }
+  return sizes;
+}
+
+async function statusesOf(realm: SimulatedRealm, host: string): Promise<readonly VnodeStatus[]> {
+  const replica = realm.server(host).replica(rootVolume);
+  if (replica === undefined) return [];
+  const found: VnodeStatus[] = [];
+  const queue: Fid[] = [`${rootVolume}.1.1` as Fid];
+  for (const fid of queue) {
+    for (const { status } of replica.list(fid)?.entries ?? []) {
+      found.push(status);
+      if (status.kind === 'directory') queue.push(status.fid);
+    }
+  }
+  return found;
+}

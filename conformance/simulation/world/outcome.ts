@@ -1,0 +1,60 @@
+/** Everything about a run that a law may look at. */
+import type { Fid } from '../../../vice/interface/index.js';
+import type { ConflictReport, Lease, PendingChange } from '../../../venus/interface.js';
+import type { ReplicaDump } from '../replica-dump.js';
+import type { Ledger } from './ledger.js';
+import type { Scenario } from './scenario.js';
+
+/** What one gateway shows when all is healed. */
+export interface View {
+  readonly gateway: string;
+  /** Paths of all objects, versions beside a file left out. */
+  readonly paths: readonly string[];
+  /** Of every file and every version of one. */
+  readonly texts: readonly string[];
+  readonly conflicts: readonly ConflictReport[];
+  /** What has not left the log. */
+  readonly pending: readonly PendingChange[];
+  readonly leases: readonly Lease[];
+  /** Contents that the log needs and that are not on its disk. */
+  readonly missing: readonly string[];
+}
+
+/** One look at everything. */
+export interface Look {
+  readonly when: 'healed' | 'repaired';
+  /** By server. An error: the replica cannot be read as a tree. */
+  readonly dumps: ReadonlyMap<string, ReplicaDump | Error>;
+  readonly views: readonly View[];
+}
+
+/** A replica was seen to go back. */
+export interface Regression {
+  readonly server: string;
+  readonly fid: Fid;
+  readonly what: string;
+}
+
+export interface Run {
+  readonly scenario: Scenario;
+  readonly ledger: Ledger;
+  readonly looks: readonly Look[];
+  readonly regressions: readonly Regression[];
+  /** Milliseconds until all was equal; undefined: it never was. */
+  readonly settledMs: number | undefined;
+  /** Errors that no caller was told of. */
+  readonly accidents: readonly string[];
+  /** Rows and containers of each host at the end, and of the objects that there are. */
+  readonly sizes: readonly Size[];
+}
+
+export interface Size {
+  readonly host: string;
+  readonly tombstones: number;
+  readonly containers: number;
+  readonly namedContainers: number;
+  readonly logRows: number;
+}
+
+/** Sentences about what is broken; none when the law holds. */
+export type Law = (run: Run) => readonly string[];

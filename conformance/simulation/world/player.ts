@@ -1,0 +1,267 @@
+/** Plays a scenario on a simulated realm: safety while things fail; then all is healed, and it must come together. */
+import { createHash } from 'node:crypto';
+import { isFailure } from '../../../vice/interface/index.js';
+import { rootVolume, type SimulatedRealm } from '../simulated-realm.js';
+import { Faults } from './faults.js';
+import { lookAt, measure } from './inspector.js';
+import type { Attempt } from './ledger.js';
+import type { Look, Run } from './outcome.js';
+import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from './scenario.js';
+import { Session } from './session.js';
+import type { Situations } from './situations.js';
+import { Stage } from './stage.js';
+
+/** Simulated time in which everything must have come together again. */
+const settleMost = 240_000;
+/** No request may take longer than this once everything is healed. */
+const answerMost = 120_000;
+/** What a fault may still have to do with after it is over. */
+const aftermathMs = 20_000;
+
+export interface Played extends Run {
+  readonly trace: readonly string[];
+  /** Of the trace and all that was seen at the end: equal for equal runs. */
+  readonly hash: string;
+  readonly situations: Situations;
+}
+
+interface Chain {
+  readonly session: Session;
+  last: Promise<void>;
+}
+
+export class Player {
+  readonly #scenario: Scenario;
+  readonly #stage: Stage;
+  readonly #realm: SimulatedRealm;
+  readonly #faults: Faults;
+  readonly #chains = new Map<string, Chain>();
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    this.#stage = new Stage(scenario);
+    this.#realm = this.#stage.realm;
+    this.#faults = new Faults(this.#stage);
+  }
+
+  async play(): Promise<Played> {
+    const looks: Look[] = [];
+    let settledMs: number | undefined;
+    const accident = (error: unknown): void => this.#stage.accident(error);
+    process.on('unhandledRejection', accident);
+    try {
+      for (const name of [...this.#stage.servers, ...this.#stage.gateways]) await this.#stage.start(name);
+      await this.#realm.clock.advance(1000);
+      for (const step of this.#scenario.steps) await this.#step(step);
+      await this.#heal();
+      settledMs = await this.#settle();
+      looks.push(await this.#look('healed', this.#stage.gateways));
+      if (settledMs !== undefined) {
+        await this.#repair();
+        await this.#settle();
+        looks.push(await this.#look('repaired', this.#stage.gateways));
+      }
+    } catch (error) {
+      accident(error);
+    } finally {
+      process.off('unhandledRejection', accident);
+    }
+    return this.#played(looks, settledMs);
+  }
+
+  async #played(looks: readonly Look[], settledMs: number | undefined): Promise<Played> {
+    for (const { deed, outcome } of this.#stage.ledger.attempts)
+      this.#stage.situations.count(`${deed.do} ${outcome}`);
+    for (const { kind } of looks[0]?.views[0]?.conflicts ?? [])
+      this.#stage.situations.count(`conflict ${kind}`);
+    const sizes = await measure(this.#realm, [...this.#stage.servers, ...this.#stage.gateways]);
+    const hash = createHash('sha256').update(this.#stage.trace.join('\n'));
+    for (const look of looks) hash.update(JSON.stringify([[...look.dumps], look.views]));
+    hash.update(JSON.stringify([sizes, this.#realm.clock.monotonic(), this.#realm.random.fraction()]));
+    return {
+      scenario: this.#scenario,
+      ledger: this.#stage.ledger,
+      looks,
+      regressions: this.#stage.regressions,
+      settledMs,
+      accidents: this.#stage.accidents,
+      sizes,
+      trace: this.#stage.trace,
+      hash: hash.digest('hex').slice(0, 16),
+      situations: this.#stage.situations,
+    };
+  }
+
+  async #fault(fault: Fault): Promise<void> {
+    // A session ends with its gateway.
+    if (fault.do === 'kill')
+      for (const by of [...this.#chains.keys()]) if (by.startsWith(`${fault.at}/`)) this.#chains.delete(by);
+    await this.#faults.happen(fault);
+  }
+
+  async #step(step: Step): Promise<void> {
+    if (isDeed(step)) this.#submit(step);
+    else await this.#fault(step);
+    if (step.ms > 0) await this.#realm.clock.advance(step.ms);
+  }
+
+  /** A session does one thing after the other; sessions do not wait for each other. */
+  #submit(deed: Deed): void {
+    const [gateway = ''] = deed.by.split('/');
+    if (!this.#realm.isUp(gateway)) return;
+    const chain = this.#chain(deed.by, gateway);
+    chain.last = chain.last.then(() => this.#carryOut(chain.session, this.#attempt(deed, gateway)));
+  }
+
+  async #carryOut(session: Session, attempt: Attempt): Promise<void> {
+    await session.carryOut(attempt);
+    const { deed, outcome, message } = attempt;
+    this.#stage.note(`${wordsOf(deed)}: ${outcome}${message === '' ? '' : ` (${message.split('\n')[0]})`}`);
+    if (outcome === 'broken') this.#stage.accidents.push(`${wordsOf(deed)}: ${message}`);
+  }
+
+  #attempt(deed: Deed, gateway: string): Attempt {
+    const attempt: Attempt = {
+      number: this.#stage.ledger.attempts.length,
+      deed,
+      by: deed.by,
+      gateway,
+      generation: this.#stage.generations.get(gateway) ?? 0,
+      begin: this.#stage.now(),
+      end: undefined,
+      outcome: 'pending',
+      message: '',
+      givesUp: new Set(),
+      takes: new Set(),
+      removes: new Set(),
+    };
+    this.#stage.ledger.attempts.push(attempt);
+    return attempt;
+  }
+
+  #chain(by: string, gateway: string): Chain {
+    let chain = this.#chains.get(by);
+    if (chain === undefined) {
+      const [, user = ''] = by.split('/');
+      const world = {
+        venus: this.#realm.gateway(gateway),
+        ledger: this.#stage.ledger,
+        now: () => this.#stage.now(),
+      };
+      chain = { session: new Session(user, world), last: Promise.resolve() };
+      this.#chains.set(by, chain);
+    }
+    return chain;
+  }
+
+  async #heal(): Promise<void> {
+    this.#stage.note('heal everything');
+    const { network } = this.#realm;
+    const names = [...this.#stage.servers, ...this.#stage.gateways];
+    for (const name of names) {
+      network.resume(name);
+      network.setWallOffset(name, 0);
+      for (const other of names) {
+        network.delay(name, other, 0);
+        if (name !== other) network.heal(name, other);
+      }
+      const { store, containers } = this.#realm.disk(name);
+      store.mend();
+      containers.mend();
+    }
+    for (const name of names) await this.#stage.start(name);
+    for (const name of this.#stage.gateways) {
+      await this.#realm.finish(this.#realm.gateway(name).reconnect([]));
+      await this.#realm.finish(this.#realm.gateway(name).setVolumeMode(null, 'write-through'));
+    }
+    await this.#awaitAnswers();
+    await this.#replaceRestored();
+    const open = this.#stage.ledger.troubles.at(-1);
+    if (open?.end === Infinity) open.end = this.#stage.now() + aftermathMs;
+  }
+
+  async #awaitAnswers(): Promise<void> {
+    const all = Promise.all([...this.#chains.values()].map(({ last }) => last));
+    let isDone = false;
+    void all.then(() => (isDone = true));
+    for (let waited = 0; !isDone && waited < answerMost; waited += 500) await this.#realm.clock.advance(500);
+    if (isDone) return;
+    for (const { deed, outcome, gateway, begin } of this.#stage.ledger.attempts) {
+      const hangs = outcome === 'pending' && this.#realm.isUp(gateway) && this.#chains.has(deed.by);
+      if (hangs) this.#stage.accidents.push(`${wordsOf(deed)}, begun at ${begin}, is never answered`);
+    }
+  }
+
+  /** A gateway that has found that its disk is an old copy does not go on with it: it gets an empty one. */
+  async #replaceRestored(): Promise<void> {
+    await this.#realm.clock.advance(6000);
+    for (const name of this.#stage.gateways) {
+      const fault = this.#realm.gateway(name).state().volumes[0]?.lastError;
+      if (fault?.includes('is an old copy') !== true) continue;
+      this.#stage.note(`${name} has found that its disk is an old copy`);
+      this.#stage.situations.count('restored gateway refuses');
+      for (const { records } of this.#stage.logOf(name)) {
+        for (const { digest } of records) if (digest !== null) this.#stage.ledger.forgiven.add(digest);
+      }
+      this.#stage.kill(name, { silent: false, keepsRunning: false });
+      this.#realm.wipe(name);
+      this.#stage.renew(name);
+      await this.#stage.start(name);
+    }
+  }
+
+  /** Lets time pass until all logs are empty and all replicas equal. */
+  async #settle(): Promise<number | undefined> {
+    const begin = this.#stage.now();
+    for (let pause = 1000; this.#stage.now() - begin < settleMost; pause = Math.min(pause * 1.5, 10_000)) {
+      await this.#realm.clock.advance(pause);
+      if (this.#stage.gateways.some((name) => this.#stage.logOf(name).length > 0)) continue;
+      if (await this.#isEqual()) return this.#stage.now() - begin;
+    }
+    return undefined;
+  }
+
+  async #isEqual(): Promise<boolean> {
+    const digests = this.#stage.servers.map((name) => {
+      const replica = this.#realm.server(name).replica(rootVolume);
+      return JSON.stringify([...(replica?.digests('') ?? [])]);
+    });
+    if (digests.some((digest) => digest !== digests[0])) return false;
+    const { isConverged } = await this.#look('healed', []);
+    return isConverged;
+  }
+
+  #look(when: Look['when'], gateways: readonly string[]): ReturnType<typeof lookAt> {
+    return lookAt(this.#realm, when, { gateways, flipped: this.#stage.flipped });
+  }
+
+  /** Every conflict that is left is decided through the first gateway, in one of the ways that people have. */
+  async #repair(): Promise<void> {
+    const [gateway = 'g1'] = this.#stage.gateways;
+    const venus = this.#realm.gateway(gateway);
+    const by = `${gateway}/ann`;
+    const session = new Session('ann', { venus, ledger: this.#stage.ledger, now: () => this.#stage.now() });
+    const reports = (await this.#realm.finish(collect(venus.conflicts.list({ user: 'ann' })))).flat();
+    for (const report of reports) {
+      const pick = this.#realm.random.fraction() < 0.5 ? 'all' : this.#realm.random.fraction();
+      const path = report.path?.join('/') ?? report.fid;
+      const attempt = this.#attempt({ do: 'repair', by, path, pick }, gateway);
+      try {
+        await this.#realm.finish(session.decide(report, pick, attempt));
+        attempt.outcome = 'ok';
+      } catch (error) {
+        // One decision can settle two conflicts of an object.
+        if (!isFailure(error, 'not-found')) throw error;
+        attempt.outcome = error.kind;
+      }
+      attempt.end = this.#stage.now();
+      this.#stage.note(`repair ${report.kind} of ${path} ${pick}: ${attempt.outcome}`);
+    }
+  }
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}

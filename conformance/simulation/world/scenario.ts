@@ -1,0 +1,94 @@
+/**
+ * One run as a value: what the realm is, and every step that users, disks, processes and the network take in it. A seed
+ * makes a scenario (generator.ts), a player plays it (player.ts); a failing one is kept as a file, because what a
+ * seed means changes with the generator.
+ */
+
+/** What a user does, in a session on one gateway: the name of the gateway, '/', his own. */
+export type Deed =
+  | { readonly do: 'put'; readonly by: string; readonly path: string; readonly bytes: number }
+  | { readonly do: 'get'; readonly by: string; readonly path: string }
+  | { readonly do: 'list'; readonly by: string; readonly path: string }
+  | { readonly do: 'mkdir'; readonly by: string; readonly path: string }
+  | { readonly do: 'symlink'; readonly by: string; readonly path: string; readonly target: string }
+  | { readonly do: 'remove'; readonly by: string; readonly path: string }
+  | { readonly do: 'rename'; readonly by: string; readonly path: string; readonly to: string }
+  | { readonly do: 'copy'; readonly by: string; readonly path: string; readonly to: string }
+  | {
+      readonly do: 'setprop';
+      readonly by: string;
+      readonly path: string;
+      readonly name: string;
+      readonly value: string;
+    }
+  | { readonly do: 'chmod'; readonly by: string; readonly path: string; readonly mode: number }
+  | { readonly do: 'utimes'; readonly by: string; readonly path: string; readonly time: number }
+  | { readonly do: 'lock'; readonly by: string; readonly path: string; readonly token: string }
+  | { readonly do: 'unlock'; readonly by: string; readonly token: string }
+  /** Decides the conflict at `path`: all is kept, or the version that `pick` (0 to 1) says. */
+  | { readonly do: 'repair'; readonly by: string; readonly path: string; readonly pick: number | 'all' };
+
+/** What an operator or the world does. */
+export type Fault =
+  | { readonly do: 'mode'; readonly at: string; readonly mode: 'write-through' | 'write-disconnected' }
+  | { readonly do: 'disconnect' | 'reconnect'; readonly at: string }
+  | { readonly do: 'kill'; readonly at: string; readonly silent: boolean; readonly keepsRunning: boolean }
+  | { readonly do: 'start'; readonly at: string }
+  | { readonly do: 'pause' | 'resume'; readonly at: string }
+  | { readonly do: 'cut' | 'heal'; readonly from: string; readonly to: string }
+  | { readonly do: 'delay'; readonly from: string; readonly to: string; readonly late: number }
+  | { readonly do: 'reset'; readonly from: string; readonly to: string }
+  | { readonly do: 'lose-reply'; readonly from: string; readonly to: string }
+  | { readonly do: 'flush-fails'; readonly at: string; readonly fault: 'no-space' | 'damaged' }
+  | { readonly do: 'commit-fails'; readonly at: string }
+  /** One bit of one of the containers on its disk flips: the newest (0) to the oldest (1). */
+  | { readonly do: 'flip'; readonly at: string; readonly pick: number }
+  | { readonly do: 'wall'; readonly at: string; readonly ahead: number }
+  /** The server is dead, its disk is lost: it comes back with an empty one. */
+  | { readonly do: 'wipe'; readonly at: string }
+  /** A copy of a dead gateway's disk is kept; later it is put back in the place of the newer one. */
+  | { readonly do: 'backup' | 'restore'; readonly at: string };
+
+/** `ms`: time that passes before the next step. */
+export type Step = (Deed | Fault) & { readonly ms: number };
+
+export interface Topology {
+  readonly servers: number;
+  readonly gateways: number;
+}
+
+export interface Scenario extends Topology {
+  /** Of latencies, identities and jitter. */
+  readonly seed: number;
+  readonly steps: readonly Step[];
+}
+
+/** A scenario that has failed once. */
+export interface StoredScenario extends Scenario {
+  readonly format: 1;
+  /** What it showed, in a sentence or two. */
+  readonly story: string;
+  /** `holds`: mended, must never fail again. `broken`: a known fault; when it holds, this is to be changed. */
+  readonly expect: 'holds' | 'broken';
+  /** The law that it broke. */
+  readonly law: string;
+}
+
+const deeds: ReadonlySet<string> = new Set<Deed['do']>([
+  ...(['put', 'get', 'list', 'mkdir', 'symlink', 'remove', 'rename', 'copy', 'setprop', 'chmod'] as const),
+  ...(['utimes', 'lock', 'unlock', 'repair'] as const),
+]);
+
+export function isDeed(step: Step): step is Deed & { readonly ms: number } {
+  return deeds.has(step.do);
+}
+
+/** In the notation of the traces: `g1/ann put a/b 20`. */
+export function wordsOf(step: (Deed | Fault) & { readonly ms?: number }): string {
+  const { do: verb, ms: _ms, ...rest } = step;
+  if ('by' in rest) {
+    const { by, ...others } = rest;
+    return [by, verb, ...Object.values(others)].join(' ');
+  }
+  return [verb, ...Object.values(rest).map(String)].join(' ');
+}

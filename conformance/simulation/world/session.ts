@@ -1,0 +1,240 @@
+/** A user at one gateway: carries out deeds one after the other, and writes down what happened. */
+import { isFailure, type Fid, type StoreId } from '../../../vice/interface/index.js';
+import type { Caller, ConflictReport, Entry, ObjectStatus, Place, Venus } from '../../../venus/interface.js';
+import { pathOf } from '../share.js';
+import type { Attempt, Ledger } from './ledger.js';
+import type { Deed } from './scenario.js';
+
+export interface SessionWorld {
+  readonly venus: Venus;
+  readonly ledger: Ledger;
+  readonly now: () => number;
+}
+
+export class Session {
+  readonly #caller: Caller;
+  readonly #world: SessionWorld;
+
+  constructor(user: string, world: SessionWorld) {
+    this.#caller = { user };
+    this.#world = world;
+  }
+
+  /** Settles when the deed is answered; its outcome is in `attempt`. */
+  async carryOut(attempt: Attempt): Promise<void> {
+    const [volume] = this.#world.venus.state().volumes;
+    attempt.connected = volume !== undefined && volume.avsg.length > 0 && volume.state === 'hoarding';
+    try {
+      attempt.outcome = (await this.#act(attempt.deed, attempt)) ? 'ok' : 'nothing';
+    } catch (error) {
+      attempt.outcome = isFailure(error) ? error.kind : 'broken';
+      attempt.message = error instanceof Error ? error.message : String(error);
+      if (!isFailure(error) && error instanceof Error) attempt.message = error.stack ?? error.message;
+    }
+    attempt.end = this.#world.now();
+  }
+
+  async #act(deed: Deed, attempt: Attempt): Promise<boolean> {
+    const { venus } = this.#world;
+    if (deed.do === 'unlock') {
+      await venus.leases.remove(deed.token);
+      return true;
+    }
+    const place = await venus.lookup(this.#caller, pathOf(deed.path));
+    const { object } = place;
+    attempt.seen = object === null ? null : { fid: object.fid, version: object.version };
+    if (object !== null && place.parent !== null) this.#world.ledger.put(fileOf(object.fid), place.parent);
+    switch (deed.do) {
+      case 'put':
+        return this.#put(place, attempt, deed.bytes);
+      case 'get':
+        if (object?.kind !== 'file') return object !== null;
+        attempt.read = await this.#read(object.fid, attempt);
+        return true;
+      case 'list':
+        if (object?.kind !== 'directory') return object !== null;
+        await this.#entries(object.fid);
+        return true;
+      case 'mkdir':
+        if (place.parent === null || object !== null) return false;
+        this.#world.ledger.put(
+          (await venus.makeDirectory(this.#caller, place.parent, place.name)).fid,
+          place.parent,
+        );
+        return true;
+      case 'symlink':
+        if (place.parent === null || object !== null) return false;
+        await venus.makeSymlink(this.#caller, place.parent, place.name, deed.target);
+        return true;
+      case 'remove':
+        return this.#remove(place, attempt);
+      case 'rename':
+      case 'copy':
+        return this.#move(place, attempt, deed);
+      default:
+        return object !== null && this.#mark(deed, object, attempt);
+    }
+  }
+
+  async #mark(deed: Deed, { fid }: ObjectStatus, attempt: Attempt): Promise<boolean> {
+    const { venus } = this.#world;
+    switch (deed.do) {
+      case 'setprop':
+        await venus.setProperties(this.#caller, fid, { set: { [deed.name]: deed.value }, remove: [] });
+        return true;
+      case 'chmod':
+        await venus.setMode(this.#caller, fid, deed.mode);
+        return true;
+      case 'utimes':
+        await venus.setModified(this.#caller, fid, deed.time);
+        return true;
+      case 'lock':
+        await venus.leases.put({
+          token: deed.token,
+          fid,
+          holder: attempt.by,
+          expires: 4e12,
+          note: deed.token,
+        });
+        return true;
+      case 'repair':
+        return this.#repair(fid, deed.pick, attempt);
+      default:
+        throw new Error(`no such deed: ${deed.do}`);
+    }
+  }
+
+  async #put({ parent, name, object }: Place, attempt: Attempt, bytes: number): Promise<boolean> {
+    if (parent === null || (object !== null && object.kind !== 'file')) return false;
+    const { venus, ledger } = this.#world;
+    const tag = `${attempt.by} ${attempt.number}.`;
+    const text =
+      bytes === 0 ? '' : tag.repeat(Math.ceil(bytes / tag.length)).slice(0, Math.max(bytes, tag.length));
+    attempt.text = text;
+    attempt.base = object?.version ?? null;
+    if (object !== null) await this.#giveUp(object, attempt);
+    const writer = await venus.write(this.#caller);
+    try {
+      const all = Buffer.from(text);
+      for (let start = 0; start < all.length; start += 65_536)
+        await writer.write(all.subarray(start, start + 65_536));
+      const { status } = await writer.close({ parent, name, expect: { version: object?.version ?? null } });
+      attempt.version = status.version;
+      ledger.put(status.fid, parent);
+      if (status.version !== null) ledger.texts.set(status.version, text);
+      attempt.seen = { fid: status.fid, version: status.version };
+    } finally {
+      await writer.abort();
+    }
+    return true;
+  }
+
+  async #remove({ parent, name, object }: Place, attempt: Attempt): Promise<boolean> {
+    if (parent === null || object === null) return false;
+    await this.#giveUp(object, attempt);
+    attempt.removes.add(fileOf(object.fid));
+    await this.#world.venus.remove(this.#caller, parent, name, expectationOf(object));
+    return true;
+  }
+
+  async #move(from: Place, attempt: Attempt, deed: Extract<Deed, { to: string }>): Promise<boolean> {
+    const { venus, ledger } = this.#world;
+    const to = await venus.lookup(this.#caller, pathOf(deed.to));
+    if (from.parent === null || from.object === null || to.parent === null) return false;
+    if (from.parent === to.parent && from.name === to.name) return false;
+    if (deed.do === 'copy' && from.object.kind !== 'file') return false;
+    if (to.object !== null) {
+      await this.#giveUp(to.object, attempt);
+      attempt.removes.add(fileOf(to.object.fid));
+    }
+    const target = { parent: to.parent, name: to.name };
+    const options = { replace: true, expect: expectationOf(to.object) };
+    if (deed.do === 'copy') {
+      const { status } = await venus.copy(this.#caller, from.object.fid, target, options);
+      const text = from.object.version === null ? undefined : ledger.texts.get(from.object.version);
+      if (status.version !== null && text !== undefined) ledger.texts.set(status.version, text);
+      ledger.put(status.fid, to.parent);
+    } else {
+      attempt.takes.add(fileOf(from.object.fid));
+      ledger.put(fileOf(from.object.fid), to.parent);
+      await venus.rename(this.#caller, { parent: from.parent, name: from.name }, target, options);
+    }
+    return true;
+  }
+
+  async #repair(fid: Fid, pick: number | 'all', attempt: Attempt): Promise<boolean> {
+    const { venus } = this.#world;
+    const [report] = await venus.conflicts.of(this.#caller, fileOf(fid));
+    if (report === undefined) return false;
+    await this.decide(report, pick, attempt);
+    return true;
+  }
+
+  /** Decides one conflict. */
+  async decide(report: ConflictReport, pick: number | 'all', attempt: Attempt): Promise<void> {
+    const { versions, kind, fid } = report;
+    const kept = pick === 'all' ? undefined : versions[Math.floor(pick * versions.length)];
+    if (kept === undefined || kind !== 'versions') {
+      return this.#world.venus.conflicts.repair(this.#caller, fid, { keepAll: true });
+    }
+    for (const version of versions) {
+      if (version !== kept) await this.#giveUpText(version.storeId, version.fid, attempt);
+    }
+    await this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId });
+  }
+
+  /** Before the change: what its author is shown may go with it. */
+  async #giveUp(object: ObjectStatus, attempt: Attempt): Promise<void> {
+    if (object.kind === 'file') return this.#giveUpText(object.version, object.fid, attempt);
+    if (object.kind !== 'directory') return;
+    attempt.removes.add(object.fid);
+    for (const { status } of await this.#entries(object.fid)) {
+      attempt.removes.add(fileOf(status.fid));
+      await this.#giveUp(status, attempt);
+    }
+  }
+
+  async #giveUpText(version: StoreId | null, fid: Fid, attempt: Attempt): Promise<void> {
+    const known = version === null ? undefined : this.#world.ledger.texts.get(version);
+    const text = known ?? (await this.#readable(fid));
+    if (text !== undefined) attempt.givesUp.add(text);
+  }
+
+  async #entries(directory: Fid): Promise<readonly Entry[]> {
+    const entries: Entry[] = [];
+    for await (const batch of this.#world.venus.list(this.#caller, directory)) entries.push(...batch);
+    for (const { status } of entries) this.#world.ledger.put(fileOf(status.fid), directory);
+    return entries;
+  }
+
+  async #readable(fid: Fid): Promise<string | undefined> {
+    try {
+      return await this.#read(fid);
+    } catch (error) {
+      if (isFailure(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #read(fid: Fid, attempt?: Attempt): Promise<string> {
+    const file = await this.#world.venus.open(this.#caller, fid);
+    if (attempt !== undefined) attempt.seen = { fid, version: file.status.version };
+    try {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of file.read()) chunks.push(chunk);
+      return Buffer.concat(chunks).toString();
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** A version of a file in conflict is named by the file's Fid, '@', and its StoreId. */
+export function fileOf(fid: Fid): Fid {
+  return (fid.split('@')[0] ?? fid) as Fid;
+}
+
+function expectationOf(object: ObjectStatus | null): { readonly version?: StoreId | null } {
+  if (object === null) return { version: null };
+  return object.kind === 'file' ? { version: object.version } : {};
+}

@@ -1,0 +1,81 @@
+/** Counts what a run came to: faults, states, outcomes. Of a situation that is never met a simulator proves nothing. */
+import { silentLog, type Log, type LogFields } from '../../../vice/seam/log.js';
+
+export class Situations {
+  readonly #counts = new Map<string, number>();
+
+  count(situation: string, times = 1): void {
+    this.#counts.set(situation, (this.#counts.get(situation) ?? 0) + times);
+  }
+
+  add(others: Readonly<Record<string, number>>): void {
+    for (const [situation, times] of Object.entries(others)) this.count(situation, times);
+  }
+
+  /** In alphabetical order. */
+  get all(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** A process' log as a source of situations: what volumes did, and warnings by their text. */
+  log(): Log {
+    const counted = (message: string, fields: LogFields = {}): void => {
+      if (message === 'volume state')
+        this.count(`state ${String(fields['before'])} -> ${String(fields['state'])}`);
+    };
+    const warned = (message: string, fields?: LogFields): void => {
+      counted(message, fields);
+      this.count(`warning ${message}`);
+    };
+    return { ...silentLog, info: counted, warn: warned, error: warned };
+  }
+}
+
+/** What a run of the standard size must have met. */
+export const required: readonly string[] = [
+  ...[
+    'kill',
+    'pause',
+    'cut',
+    'delay',
+    'reset',
+    'lose-reply',
+    'flush-fails',
+    'commit-fails',
+    'flip',
+    'wall',
+    'wipe',
+  ].map((kind) => `fault ${kind}`),
+  ...['fault restore', 'fault mode', 'fault disconnect', 'restored gateway refuses', 'log pending at kill'],
+  ...['versions', 'name', 'removal', 'place'].map((kind) => `conflict ${kind}`),
+  ...['hoarding -> emulating', 'hoarding -> resolving', 'hoarding -> write-disconnected'].map(
+    (way) => `state ${way}`,
+  ),
+  ...['hoarding -> reintegrating', 'emulating -> hoarding', 'emulating -> reintegrating'].map(
+    (way) => `state ${way}`,
+  ),
+  ...['reintegrating -> hoarding', 'resolving -> hoarding', 'write-disconnected -> emulating'].map(
+    (way) => `state ${way}`,
+  ),
+  ...['reintegrating -> resolving', 'write-disconnected -> reintegrating'].map(
+    (way) => `state ${way}`,
+  ),
+  ...['applied', 'refused conflict', 'refused stale', 'refused not-found', 'refused exists'].map(
+    (outcome) => `mutate ${outcome}`,
+  ),
+  ...[
+    'put',
+    'get',
+    'list',
+    'mkdir',
+    'symlink',
+    'remove',
+    'rename',
+    'copy',
+    'setprop',
+    'chmod',
+    'utimes',
+    'lock',
+  ].map((deed) => `${deed} ok`),
+  ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
+];
