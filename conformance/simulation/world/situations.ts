@@ -57,9 +57,7 @@ export const required: readonly string[] = [
   ...['reintegrating -> hoarding', 'resolving -> hoarding', 'write-disconnected -> emulating'].map(
     (way) => `state ${way}`,
   ),
-  ...['reintegrating -> resolving', 'write-disconnected -> reintegrating'].map(
-    (way) => `state ${way}`,
-  ),
+  ...['reintegrating -> resolving', 'write-disconnected -> reintegrating'].map((way) => `state ${way}`),
   ...['applied', 'refused conflict', 'refused stale', 'refused not-found', 'refused exists'].map(
     (outcome) => `mutate ${outcome}`,
   ),
