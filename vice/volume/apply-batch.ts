@@ -6,11 +6,12 @@ import {
   fidsOf,
   identityOf,
   increment,
+  isCovered,
   isFailure,
   knows,
   RightsCheck,
-  venusOf,
   versionsOf,
+  venusOf,
   type Effect,
   type Fid,
   type Groups,
@@ -148,12 +149,18 @@ function mustHaveContents(record: StoreRecord, lengths: ReadonlyMap<string, numb
   }
 }
 
-/** What brings a removed file back needs the contents that the removal let go, or it comes too late. */
+/**
+ * What brings a removed file back needs the contents that the removal let go, or it comes too late. Not those of a
+ * version that the removal covers and another one hides: they were given up, and may be nowhere any more.
+ */
 function mustHaveOldContents(transaction: VolumeTransaction, record: Mutation, { changed }: Effect): void {
   for (const status of changed) {
     const row = transaction.object(status.fid);
     if (status.kind !== 'file' || row?.removed !== true || row.keeps === true) continue;
-    for (const { digest } of versionsOf(status)) {
+    const hidden = (status.setAside ?? []).filter((version) => isCovered(version, status.gone));
+    for (const version of versionsOf(status)) {
+      const { digest } = version;
+      if (hidden.includes(version)) continue;
       if ((record.op === 'store' && digest === record.digest) || transaction.hasContents(digest)) continue;
       const message = 'the file has been removed, and its contents are gone';
       throw new Failure('not-found', 'vice.mutate', message, { fid: status.fid });

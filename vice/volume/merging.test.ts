@@ -412,6 +412,16 @@ t.test('settled records of each kind are merged with what others did meanwhile',
   t.ok(ahead.includes(x.fid) && ahead.includes(store.fid), 'its directory has a name more than he believes');
   t.same([at(x.fid, store.fid), conflicts(a, store.fid)], ['back', ['removal']]);
 
+  t.comment('remove of a later version against store: what only the removal has seen may be nowhere any more');
+  const replaced = await make('replaced');
+  const unaware = ben.store(a, replaced.fid, theirs, 6);
+  const renaming = ben.rename(a, replaced.fid, [x.fid, 'replaced'], [root, 'renamed']);
+  await apply(a, anna.store(a, replaced.fid, await parted.upload('gone'), 4));
+  await apply(a, anna.remove(a, 'remove', x.fid, 'replaced', replaced.fid));
+  t.equal(await refusal(a, settled(renaming)), '0 not-found', 'nothing is left to be under the new name');
+  await apply(a, settled(unaware));
+  t.equal(a.status(replaced.fid)?.data?.digest, theirs, 'what he was answered for is there');
+
   t.comment('rename against rename, to a name that is taken');
   const moved = await make('moved');
   const rename = ben.rename(a, moved.fid, [x.fid, 'moved'], [y.fid, 'n']);
