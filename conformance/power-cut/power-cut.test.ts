@@ -10,7 +10,7 @@ import { skipWithoutMachine } from './cable.js';
 import { Laboratory } from './laboratory.js';
 import { passing, Trial } from './trial.js';
 
-const cuts = Number(process.env['CODA_POWER_CUTS'] ?? scaled(30, 8));
+const cuts = Number(process.env['CODA_POWER_CUTS'] ?? scaled(30, 6));
 const seed = Number(process.env['CODA_CRASH_SEED'] ?? 20_261_126);
 /** Then another realm on an empty disk: folders are read at the end, all of them, several times. */
 const cutsPerRealm = 40;

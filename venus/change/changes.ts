@@ -387,7 +387,6 @@ export class Changes {
     return this.#drafting.hidesVersions(directory) ? overwrittenMost : Infinity;
   }
 
-  /** What is there now. */
   #view(fid: Fid): ObjectStatus {
     const object = this.#drafting.world.cache.get(fid);
     if (object !== undefined) return object.view;
