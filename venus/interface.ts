@@ -7,7 +7,7 @@
 import type { AccessList, ConflictPolicy, Failure, Fid, StoreId } from '../vice/interface/index.js';
 import type { PendingLog } from './pending-log.js';
 export type { PendingChange, PendingLog, PendingRecord, Restored } from './pending-log.js';
-export { Failure, isFailure, parseRights, rightsText } from '../vice/interface/index.js';
+export { administrators, Failure, isFailure, parseRights, rightsText } from '../vice/interface/index.js';
 export type { AccessList, FailureKind, Fid, StoreId } from '../vice/interface/index.js';
 
 export interface Caller {

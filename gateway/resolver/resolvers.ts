@@ -4,6 +4,7 @@
  * takes exactly those versions away that it was given.
  */
 import {
+  administrators,
   isFailure,
   type Caller,
   type ConflictReport,
@@ -78,7 +79,7 @@ export class Resolvers {
     if (!isWaiting && clock.monotonic() < this.#listed + listEveryMs) return;
     this.#listed = clock.monotonic();
     if ((venus.conflicts.count()['versions'] ?? 0) > 0) {
-      for await (const reports of venus.conflicts.list({ user: gateway })) {
+      for await (const reports of venus.conflicts.list({ user: administrators })) {
         for (const report of reports) {
           const rule = report.path === null ? undefined : ruleFor(rules, report.path);
           if (report.kind !== 'versions' || rule === undefined || this.#ending.signal.aborted) continue;

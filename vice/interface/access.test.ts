@@ -104,6 +104,7 @@ t.test('a list holds for what is below that has none of its own', async (t) => {
   t.equal(textIn(look, hr, 'ann'), '', 'another list is not added to');
   t.equal(textIn(look, hr, 'ann', { staff: ['ann'] }), 'rl');
   t.equal(textIn(look, hr, 'root', { [administrators]: ['root'] }), 'la', 'may look and set, no more');
+  t.equal(textIn(look, hr, administrators), 'la', 'as a gateway looks for itself');
   t.same([decidingIn(look, plan), decidingIn(look, root)], [[docs], []]);
   const cut = tree(object(plan, docs));
   t.equal(textIn(cut, plan, 'ann'), 'unknown', 'a directory above is not here');

@@ -13,7 +13,8 @@
  * AC-1  What a user may do is what positive entries for him, his groups and System:AnyUser grant together, less what
  *       any negative entry for them denies.
  * AC-2  Of lists that were set apart all hold at once: the stricter does, until somebody decides (update/update).
- * AC-3  System:Administrators may always look at directories and set their lists, and nothing else.
+ * AC-3  System:Administrators may always look at directories and set their lists, and nothing else. A gateway looks for
+ *       itself under that name: nobody can log in under one with a colon (RFC 7617).
  */
 import { Failure } from './failure.js';
 import type { Fid } from './fid.js';
@@ -127,7 +128,7 @@ const usual: Rights = allRights & ~right.administer;
 /** What `identity` may do in `directory`; undefined: a directory above it is not known here. */
 export function rightsIn(look: LookUp, directory: Fid, identity: Identity): Rights | undefined {
   const granted = grantedIn(look, directory, identity, 0);
-  const isAdministrator = identity.groups.has(administrators);
+  const isAdministrator = identity.user === administrators || identity.groups.has(administrators);
   return granted === undefined || !isAdministrator ? granted : granted | right.lookup | right.administer;
 }
 
