@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { callControlDoor } from '../../gateway/realm/control-door.js';
-import { KillingGround } from '../crash/killing-ground.js';
+import { KillingGround, type Place } from '../crash/killing-ground.js';
 import { skipWithout, until } from '../program.js';
 import type { WebdavClient } from '../webdav-client.js';
 import { SeparateNetwork, skipWithoutNetworks } from './separate-network.js';
@@ -39,8 +39,9 @@ for (const { name, files, bytes } of logs) {
       await network.remove();
       await rm(base, { recursive: true, force: true });
     });
-    const place = { serverHost: network.host, serversThrough: network.through };
-    const ground = await KillingGround.open(join(base, 'realm'), { gateways: 2, ...place });
+    const placeOf = (name: string): Place =>
+      name.startsWith('s') ? network : { host: '127.0.0.1', through: [] };
+    const ground = await KillingGround.open(join(base, 'realm'), { gateways: 2, placeOf });
     t.teardown(() => Promise.all(ground.all.map((role) => role.kill())));
     await ground.calm();
     const [one, two] = ground.gateways.map(({ url }) => ground.client(url));

@@ -130,9 +130,9 @@ export const certification: readonly PlantedBug[] = [
     'applied-twice',
     'a record that was applied is applied again when it is repeated',
     'vice/volume/apply-batch.js',
-    'if (transaction.updates.isMarkedApplied(record.storeId))\n                continue;',
-    'if (transaction.updates.isMarkedApplied(record.storeId)) {\n' +
-      '                countOnce(transaction, record, context.replica);\n                continue;\n            }',
+    'rights.passed(record);\n                continue;',
+    'rights.passed(record);\n' +
+      '                countOnce(transaction, record, context.replica);\n                continue;',
   ),
   bug(
     'batch-half-applied',
