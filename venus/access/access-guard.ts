@@ -2,7 +2,9 @@
 import {
   decidingIn,
   denied,
+  governedIn,
   identityOf,
+  listsIn,
   right,
   rightsIn,
   RightsCheck,
@@ -57,13 +59,10 @@ export class AccessGuard {
   }
 
   /** What `caller` may do with an object, whose directories are known, and which lists say so. */
-  async access(caller: Caller, { fid, kind, parent }: VnodeStatus): Promise<Access> {
-    const directory = kind === 'directory' ? fid : (parent ?? fid);
+  async access(caller: Caller, object: VnodeStatus): Promise<Access> {
+    const directory = governedIn(object);
     const rights = await this.rightsIn(caller, directory);
-    const lists = decidingIn(this.#look, directory).flatMap((at) => {
-      return (this.#look(at)?.access ?? []).map(({ list }) => ({ directory: at, list }));
-    });
-    return { rights: rightsText(rights), lists };
+    return { rights: rightsText(rights), lists: listsIn(this.#look, directory) };
   }
 
   /** Has the directories above `fid`, and itself, valid in the cache; undefined: they are. */

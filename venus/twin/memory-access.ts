@@ -1,8 +1,9 @@
 /** Who may do what in a MemoryVenus: the rules of vice/interface, asked as Venus asks them. */
 import {
-  decidingIn,
   denied,
+  governedIn,
   identityOf,
+  listsIn,
   right,
   rightsIn,
   RightsCheck,
@@ -45,12 +46,9 @@ export class MemoryAccess {
     return (record) => rights.check(record);
   }
 
-  access({ user }: Caller, { fid, kind, parent }: VnodeStatus): Access {
-    const directory = kind === 'directory' ? fid : (parent ?? fid);
-    const lists = decidingIn(this.#look, directory).flatMap((at) => {
-      return (this.#look(at)?.access ?? []).map(({ list }) => ({ directory: at, list }));
-    });
-    return { rights: rightsText(this.#rightsIn(user, directory)), lists };
+  access({ user }: Caller, object: VnodeStatus): Access {
+    const directory = governedIn(object);
+    return { rights: rightsText(this.#rightsIn(user, directory)), lists: listsIn(this.#look, directory) };
   }
 
   #rightsIn(user: string, directory: Fid): Rights {

@@ -1,11 +1,11 @@
 /** The objects of a MemoryVenus: maps, changed only by records that vice/interface/semantics.ts accepts. */
 import {
   applyRecord,
+  emptyRoot,
   Failure,
   fidsOf,
   makeFid,
   makeStoreId,
-  noNames,
   rootFid,
   venusId,
   volumeId,
@@ -51,7 +51,7 @@ export class MemoryTree implements Tree {
 
   constructor(now: number, venus = '00000000000000aa') {
     this.venus = known(venusId(venus));
-    this.#objects.set(this.root, { ...emptyRoot, fid: this.root, created: now, modified: now });
+    this.#objects.set(this.root, emptyRoot(this.root, now));
     this.#names.set(this.root, new Map());
   }
 
@@ -188,26 +188,6 @@ export class MemoryTree implements Tree {
     return this.#names.get(directory) ?? new Map<string, DirectoryEntry>();
   }
 }
-
-const emptyRoot: Omit<VnodeStatus, 'fid' | 'created' | 'modified'> = {
-  kind: 'directory',
-  parent: null,
-  vv: {},
-  storeId: null,
-  known: {},
-  data: null,
-  siblings: [],
-  places: [],
-  gone: {},
-  revived: {},
-  names: noNames,
-  target: null,
-  mode: 0o755,
-  owner: 'System:Administrators',
-  author: 'System:Administrators',
-  properties: {},
-  setters: {},
-};
 
 /** Sets or, with undefined, removes `key`, and notes in `undo` how to take that back. */
 function put<K, V>(map: Map<K, V>, key: K, value: V | undefined, undo: (() => void)[]): void {

@@ -163,6 +163,21 @@ export function decidingIn(look: LookUp, directory: Fid): readonly Fid[] {
   return found;
 }
 
+/** The lists that decide in `directory`, each with its directory, nearest first. */
+export function listsIn(
+  look: LookUp,
+  directory: Fid,
+): readonly { readonly directory: Fid; readonly list: AccessList | null }[] {
+  return decidingIn(look, directory).flatMap((at) => {
+    return (look(at)?.access ?? []).map(({ list }) => ({ directory: at, list }));
+  });
+}
+
+/** The directory whose list is about an object: itself, or of anything else the one where it is. */
+export function governedIn({ fid, kind, parent }: Pick<VnodeStatus, 'fid' | 'kind' | 'parent'>): Fid {
+  return kind === 'directory' ? fid : (parent ?? fid);
+}
+
 /** The lists of one directory that differ: more than one is for a person to decide. */
 export function differingLists({ access = [] }: Pick<VnodeStatus, 'access'>): readonly AccessVersion[] {
   const seen = new Set<string>();

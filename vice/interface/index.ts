@@ -5,6 +5,7 @@ export * from './codec.js';
 export * from './conflict.js';
 export * from './credential.js';
 export type { Effect, Tree } from './effect.js';
+export * from './empty-root.js';
 export * from './failure.js';
 export * from './fid.js';
 export * from './merge.js';

@@ -12,6 +12,7 @@ import t from 'tap';
 import {
   applyRecord,
   counterOf,
+  emptyRoot,
   isFailure,
   isRemoved,
   isSameStatus,
@@ -152,28 +153,7 @@ function made(kind: VnodeKind): Replica {
   const before = beginnings.get(kind);
   if (before !== undefined) return before;
   const common = { storeId: makeStoreId(maker, 1), time: 50, author: 'dora', host: 'd', base: {} };
-  const status: VnodeStatus = {
-    fid: root,
-    kind: 'directory',
-    parent: null,
-    vv: {},
-    storeId: null,
-    known: {},
-    data: null,
-    siblings: [],
-    places: [],
-    gone: {},
-    revived: {},
-    names: '0000000000000000',
-    target: null,
-    created: 0,
-    modified: 0,
-    mode: 0,
-    owner: 'dora',
-    author: 'dora',
-    properties: {},
-    setters: {},
-  };
+  const status = emptyRoot(root);
   const tree: Tree = {
     status: (of) => (of === root ? status : undefined),
     entry: () => undefined,

@@ -2,7 +2,7 @@
  * Which rights a record needs, and where. Pure; Venus asks it before it logs a change, and every server again for every
  * record, so that a gateway which lies gets nothing that the author may not do.
  */
-import { decidingIn, right, rightsIn, rightsText, type Identity, type LookUp } from './access.js';
+import { decidingIn, governedIn, right, rightsIn, rightsText, type Identity, type LookUp } from './access.js';
 import type { Rights } from './access-list.js';
 import { Failure } from './failure.js';
 import type { Fid } from './fid.js';
@@ -38,7 +38,7 @@ export class RightsCheck {
   check(record: Mutation): void {
     const identity = this.#identify(record.author);
     for (const { directory, rights } of this.#needs(record)) {
-      const granted = this.#rightsIn(directory, identity);
+      const granted = rightsIn(this.#lookUp, directory, identity);
       if (granted === undefined) {
         throw new Failure('stale', 'access', 'not all directories above it are known here', {
           fid: record.fid,
@@ -54,10 +54,6 @@ export class RightsCheck {
       throw denied(record.author, missing, directory);
     }
     this.passed(record);
-  }
-
-  #rightsIn(directory: Fid, identity: Identity): Rights | undefined {
-    return rightsIn(this.#lookUp, directory, identity);
   }
 
   /** What is made in this entry inherits. */
@@ -94,13 +90,9 @@ export class RightsCheck {
 
   /** Of a directory its own list, of others that of the directory where they are. */
   #needOf(fid: Fid, rights: Rights): Need {
-    const status = this.#lookUp(fid);
-    const directory = status === undefined || status.kind === 'directory' ? fid : (status.parent ?? fid);
-    return { directory: this.#isFileMade(fid) ?? directory, rights };
-  }
-
-  #isFileMade(fid: Fid): Fid | undefined {
-    return this.#look(fid) === undefined ? this.#made.get(fid) : undefined;
+    const status = this.#look(fid);
+    // What is made in this entry inherits, be it a file or a directory.
+    return { directory: status === undefined ? (this.#made.get(fid) ?? fid) : governedIn(status), rights };
   }
 
   /** Other lists hold where it goes: as it could be copied there, so it must be readable. */

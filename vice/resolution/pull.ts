@@ -20,7 +20,7 @@ import {
 import { sleep, type Clock } from '../seam/clock.js';
 import type { Log } from '../seam/log.js';
 import type { Link } from '../seam/network.js';
-import { contentsNeeded } from '../volume/merge-step.js';
+import { contentsNeeded, withKnownOf } from '../volume/merge-step.js';
 import type { Replica } from '../volume/replica.js';
 import { ask, askDirectory } from './ask.js';
 import { decide } from './decide.js';
@@ -124,6 +124,7 @@ export class Pull {
   async finish(): Promise<PullOutcome> {
     const ready = [...this.#later.values()]
       .filter(({ fid }) => !this.#incomplete.has(fid))
+      // As the peer has held it last, but with what it had known when all that was in it was taken.
       .map((whole) => withKnownOf(whole, this.#latest.get(whole.fid) ?? whole));
     for (const fid of this.#incomplete) if (this.#later.has(fid)) this.#unresolved.add(fid);
     // Removed ones from below: a directory in which there is still something is not removed.
@@ -256,12 +257,6 @@ export class Pull {
     await Promise.all(Array.from({ length: fetchedAtOnce }, fetchNext));
     return missing;
   }
-}
-
-/** A directory as the peer has held it last, but with what it had known when all that was in it was taken. */
-function withKnownOf(whole: VnodeStatus, latest: VnodeStatus): VnodeStatus {
-  const { known, vv, storeId, rank, gone, revived } = whole;
-  return { ...latest, known, vv, storeId, rank, gone, revived };
 }
 
 /** Whether nothing that is in the directory need be here. */

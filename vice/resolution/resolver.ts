@@ -206,27 +206,25 @@ export class Resolver {
     }
   }
 
-  async #dropRemoved(replica: Replica): Promise<void> {
-    try {
-      for (let count = 1; count > 0;) count = await replica.dropRemoved(Number.MAX_SAFE_INTEGER - 1);
-    } catch (error) {
-      if (!isFailure(error)) throw error;
-      this.#world.log.warn('contents of removed files not dropped', {
-        volume: replica.volume,
-        reason: error.message,
-      });
-    }
+  #dropRemoved(replica: Replica): Promise<void> {
+    const all = Number.MAX_SAFE_INTEGER - 1;
+    return this.#untilNone(replica, 'contents of removed files not dropped', () => replica.dropRemoved(all));
   }
 
   /** Removed objects of which every replica has heard. */
-  async #forget(replica: Replica): Promise<void> {
+  #forget(replica: Replica): Promise<void> {
     const servers = this.#peers(replica).map(({ server }) => server);
     const stamp = this.#graves(replica).ripe(servers, replica.stamp);
+    return this.#untilNone(replica, 'tombstones not forgotten', () => replica.forgetRemoved(stamp));
+  }
+
+  /** Some at a time, until none is left; what hinders is told, and it is tried again in time. */
+  async #untilNone(replica: Replica, hindered: string, some: () => Promise<number>): Promise<void> {
     try {
-      for (let count = 1; count > 0;) count = await replica.forgetRemoved(stamp);
+      while ((await some()) > 0);
     } catch (error) {
       if (!isFailure(error)) throw error;
-      this.#world.log.warn('tombstones not forgotten', { volume: replica.volume, reason: error.message });
+      this.#world.log.warn(hindered, { volume: replica.volume, reason: error.message });
     }
   }
 

@@ -1,5 +1,5 @@
 /** The records of a replica that is new, and of one whose own record was lost. */
-import { noNames, rootFid, seal, type Fid, type VnodeStatus } from '../interface/index.js';
+import { emptyRoot, rootFid, seal } from '../interface/index.js';
 import type { Store } from '../seam/store.js';
 import type { MetaRow, ObjectRow, VolumeKeys, VolumeReader } from '../store/volume-store.js';
 import { bytesOf } from '../store/row-figures.js';
@@ -13,32 +13,6 @@ export async function writeMeta(store: Store, keys: VolumeKeys, meta: MetaRow): 
     if (transaction.get(keys.object(root)) === undefined) transaction.put(keys.object(root), seal(row));
   });
   return meta;
-}
-
-/** A runt: it knows nothing, so whatever a peer has of it comes in its place. */
-function emptyRoot(fid: Fid): VnodeStatus {
-  return {
-    fid,
-    kind: 'directory',
-    parent: null,
-    vv: {},
-    storeId: null,
-    known: {},
-    data: null,
-    siblings: [],
-    places: [],
-    gone: {},
-    revived: {},
-    names: noNames,
-    target: null,
-    created: 0,
-    modified: 0,
-    mode: 0o755,
-    owner: 'System:Administrators',
-    author: 'System:Administrators',
-    properties: {},
-    setters: {},
-  };
 }
 
 /** What the objects themselves still say of a volume whose meta record is lost. */

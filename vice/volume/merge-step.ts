@@ -35,7 +35,7 @@ export function applyMergeStep(transaction: VolumeTransaction, step: MergeStep, 
     const isPartial = step.withoutKnown && merged.kind === 'directory';
     // A removal waits for `finish`: by then what was in the directory has gone, wherever that was last.
     if (isPartial && isRemoved(merged)) continue;
-    const next = isPartial ? withKnownOf(ours, merged) : merged;
+    const next = isPartial ? withKnownOf(ours ?? runt, merged) : merged;
     if (ours !== undefined && isSameStatus(ours, next)) continue;
     if (row !== undefined && isSameStatus({ ...row.status, vv: next.vv }, next)) {
       // Weakly equal: counts are no news to anybody (cop2.ts).
@@ -54,12 +54,15 @@ export function applyMergeStep(transaction: VolumeTransaction, step: MergeStep, 
  * VR-4: a directory that is not complete yet does not say that it has known what the peer has; nor does it go before
  * what was in it has gone.
  */
-function withKnownOf(ours: VnodeStatus | undefined, merged: VnodeStatus): VnodeStatus {
-  const { known, vv, storeId, rank, gone, revived } = ours ?? runt;
-  return { ...merged, known, vv, storeId, rank, gone, revived };
+export function withKnownOf(knower: Knowledge, status: VnodeStatus): VnodeStatus {
+  const { known, vv, storeId, rank, gone, revived } = knower;
+  return { ...status, known, vv, storeId, rank, gone, revived };
 }
 
-const runt = { known: {}, vv: {}, storeId: null, rank: undefined, gone: {}, revived: {} } as const;
+/** What a directory has incorporated. */
+type Knowledge = Pick<VnodeStatus, 'known' | 'vv' | 'storeId' | 'rank' | 'gone' | 'revived'>;
+
+const runt: Knowledge = { known: {}, vv: {}, storeId: null, rank: undefined, gone: {}, revived: {} };
 
 /**
  * The versions whose contents have to be here before `step` is merged into `own`. Not those that a removal covers:

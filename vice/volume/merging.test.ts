@@ -412,7 +412,9 @@ t.test('settled records of each kind are merged with what others did meanwhile',
   t.ok(ahead.includes(x.fid) && ahead.includes(store.fid), 'its directory has a name more than he believes');
   t.same([at(x.fid, store.fid), conflicts(a, store.fid)], ['back', ['removal']]);
 
-  t.comment('remove of a later version against store: what only the removal has seen may be nowhere any more');
+  t.comment(
+    'remove of a later version against store: what only the removal has seen may be nowhere any more',
+  );
   const replaced = await make('replaced');
   const unaware = ben.store(a, replaced.fid, theirs, 6);
   const renaming = ben.rename(a, replaced.fid, [x.fid, 'replaced'], [root, 'renamed']);
