@@ -100,6 +100,9 @@ t.test('a list holds at every gateway once it is set, for what is below, too', a
   await realm.clock.advance(1000);
   t.equal(await stage.try(list(g1, 'docs', bob)), 'access-denied');
   t.equal(await stage.try(g1.lookup(bob, ['docs', 'plan.txt'])), 'access-denied');
+  const { object: plan } = await realm.finish(g1.lookup(ann, ['docs', 'plan.txt']));
+  if (plan === null) throw new Error('the plan is gone');
+  t.equal(await stage.try(g1.conflicts.of(bob, plan.fid)), 'access-denied');
   t.same(await realm.finish(list(g1, '', bob)), ['docs'], 'that it is there he sees');
   await realm.finish(g2.setAccess(ann, docs, null));
   await realm.clock.advance(1000);
@@ -174,6 +177,28 @@ t.test('lists that are set apart: the stricter holds, and a person decides', asy
   t.equal((await realm.finish(g1.access(bob, docs))).rights, 'rlw');
   t.same([g1.conflicts.count(), g2.conflicts.count()], [{}, {}]);
   t.equal(await stage.try(put(g1, 'docs/plan.txt', 'bob', bob)), 'done');
+});
+
+t.test('a server that has not heard of a right yet does not refuse it', async (t) => {
+  const stage = await stageOf(7);
+  const { realm, g1, docs } = stage;
+  await realm.finish(g1.setAccess(ann, docs, listOf({ ann: 'all', bob: 'rl' })));
+  await stage.settle();
+  for (const other of ['g1', 'g2', 's1', 's2']) realm.network.cut(other, 's3');
+  await realm.clock.advance(5000);
+  await realm.finish(g1.setAccess(ann, docs, listOf({ ann: 'all', bob: 'rlw' })));
+  for (const server of ['s1', 's2']) realm.network.cut('g1', server);
+  realm.network.heal('g1', 's3');
+  await realm.clock.advance(10_000);
+  t.equal(
+    await stage.try(put(g1, 'docs/plan.txt', 'bob', bob)),
+    'done',
+    's3 waits for the list, and the log answers',
+  );
+  for (const other of ['g1', 'g2', 's1', 's2']) realm.network.heal(other, 's3');
+  await stage.heal('g1');
+  t.same(g1.log.changes(), []);
+  t.equal(await realm.finish(get(stage.g2, 'docs/plan.txt')), 'bob');
 });
 
 t.test('a gateway that does not ask is refused by every server', async (t) => {

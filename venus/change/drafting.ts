@@ -99,11 +99,14 @@ export class Drafting {
   #draft({ user: author }: Caller, newStoreId: () => StoreId): Draft {
     const { clock, host, cache, guard } = this.world;
     const time = clock.wall();
+    const seen: Draft['seen'] = (...fids) =>
+      Object.fromEntries(fids.map((fid) => [fid, cache.status(fid)?.known ?? {}]));
     return {
-      make: (base) => ({ storeId: newStoreId(), time, author, host, base }),
-      seen: (...fids) => {
-        const all = [...fids, ...guard.deciding(fids)];
-        return Object.fromEntries(all.map((each) => [each, cache.status(each)?.known ?? {}]));
+      seen,
+      // Servers must know the lists that let it pass, too, or they are no judges (needed-rights.ts).
+      make: (base) => {
+        const all = { ...seen(...guard.deciding(Object.keys(base) as Fid[])), ...base };
+        return { storeId: newStoreId(), time, author, host, base: all };
       },
     };
   }
