@@ -41,12 +41,15 @@ const turnObjects = 1000;
 /** Yields from time to time, so that others have the event loop meanwhile. */
 export function* planning(wanted: readonly Wanted[], look: Look): Generator<void, Plan> {
   const priorities = new Map<Fid, number>();
-  const reached = new Map<Fid, number>();
+  // By user: what one may not look at hides nothing from another.
+  const reachedBy = new Map<string, Map<Fid, number>>();
   const unlisted = new Set<Fid>();
   const denied: { user: string; fid: Fid; priority: number }[] = [];
   let turn = 0;
   // The first to reach an object is the one of the highest priority; later ones may reach further below it.
   for (const first of [...wanted].sort((a, b) => b.priority - a.priority)) {
+    const reached = reachedBy.get(first.user) ?? new Map<Fid, number>();
+    reachedBy.set(first.user, reached);
     const left = [{ fid: first.fid, extent: first.extent }];
     for (let next = left.pop(); next !== undefined; next = left.pop()) {
       if ((turn += 1) % turnObjects === 0) yield;
