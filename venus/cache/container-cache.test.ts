@@ -172,7 +172,12 @@ t.test('contents that are evicted and stored again at the same moment are there'
     const digest = await store('same');
     const spool = await cache.spool(kilobyte);
     await spool.write(Buffer.alloc(kilobyte, 'same'));
-    const shrinking = cache.setLimit(round % 2);
+    // At each moment of the commit.
+    const shrink = async (): Promise<void> => {
+      for (let step = 0; step < round; step += 1) await Promise.resolve();
+      await cache.setLimit(0);
+    };
+    const shrinking = shrink();
     const [{ length }] = await Promise.all([spool.commit(), shrinking]);
     const release = cache.adopt(digest, length);
     await spool.abort();

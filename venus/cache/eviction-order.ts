@@ -145,11 +145,12 @@ export class EvictionOrder {
   }
 
   #least(): Kept | undefined {
+    const heaps = [this.#first, this.#again, this.#settled];
+    // All of them before any top is read: what is put right in one heap may go to another.
+    for (const heap of heaps) this.#correct(heap);
     let least: Kept | undefined;
-    for (const heap of [this.#settled, this.#first, this.#again]) {
-      const top = this.#corrected(heap);
-      if (top === undefined) continue;
-      if (least === undefined || this.#isLess(top, least)) least = top;
+    for (const { first } of heaps) {
+      if (first !== undefined && (least === undefined || this.#isLess(first, least))) least = first;
     }
     return least;
   }
@@ -159,13 +160,11 @@ export class EvictionOrder {
     return difference < 0 || (difference === 0 && a.tie < b.tie);
   }
 
-  /** The first of `heap`, once that is what it is worth (EO-1). */
-  #corrected(heap: LeastHeap<Kept>): Kept | undefined {
-    for (;;) {
-      const top = heap.first;
-      if (top === undefined) return undefined;
+  /** Sees to it that the first of `heap` is what it is worth (EO-1). */
+  #correct(heap: LeastHeap<Kept>): void {
+    for (let top = heap.first; top !== undefined; top = heap.first) {
       const spot = this.#spotOf(top);
-      if (spot.heap === heap && spot.key === top.key) return top;
+      if (spot.heap === heap && spot.key === top.key) return;
       this.#leave(top);
       this.restore(top);
     }
