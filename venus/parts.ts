@@ -2,12 +2,14 @@
 import type { RealmDocument } from '../vice/interface/index.js';
 import { sleep, type Clock } from '../vice/seam/clock.js';
 import type { Containers } from '../vice/seam/containers.js';
+import type { Documents } from '../vice/seam/documents.js';
 import type { Log } from '../vice/seam/log.js';
 import type { Network } from '../vice/seam/network.js';
 import { PackedContainers } from '../vice/seam/packed-containers.js';
 import type { Random } from '../vice/seam/random.js';
 import type { Store } from '../vice/seam/store.js';
 import { ContainerCache } from './cache/container-cache.js';
+import { storedLimit } from './hoard/cache-report.js';
 import { ModifyLog } from './log/modify-log.js';
 import { Identity } from './store/identity.js';
 import { WriteBuffer } from './store/write-buffer.js';
@@ -29,6 +31,8 @@ export interface VenusWorld {
   readonly network: Network;
   readonly store: Store;
   readonly containers: Containers;
+  /** What people want hoarded. */
+  readonly hoard: Documents;
   readonly log: Log;
 }
 
@@ -52,7 +56,8 @@ export async function openParts(config: VenusConfig, world: VenusWorld): Promise
     ModifyLog.open(buffer, pause).then((log) => (read = log)),
     ContainerCache.open({
       containers: stored,
-      limitBytes: config.cacheBytes,
+      limitBytes: storedLimit(buffer) ?? config.cacheBytes,
+      seed: parseInt(identity.venus.slice(0, 8), 16),
       isNeeded: (digest) => read?.needs(digest) ?? true,
       log: world.log,
     }),
