@@ -149,7 +149,7 @@ export class Realm {
 
   #forMembers(link: ServerLink, act: (volume: Volume, member: Member) => void): void {
     for (const volume of this.#volumes.values()) {
-      for (const member of volume.members) if (member.server === link) act(volume, member);
+      for (const member of volume.known) if (member.server === link) act(volume, member);
     }
   }
 

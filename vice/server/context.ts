@@ -13,6 +13,7 @@ import type { CallbackPromises } from './callback-promises.js';
 import type { HeldContents } from './held-contents.js';
 import type { Metrics } from './metrics.js';
 import type { Staging } from './staging.js';
+import type { Steward } from './steward.js';
 import type { Volumes } from './volumes.js';
 
 /** The seams that a server reaches the world through. */
@@ -36,6 +37,7 @@ export interface ServerContext {
   readonly links: ServerLinks;
   readonly resolver: Resolver;
   readonly metrics: Metrics;
+  readonly steward: Steward;
   /** Open sessions by id. */
   readonly sessions: ReadonlyMap<number, Session>;
 }

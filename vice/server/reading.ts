@@ -1,5 +1,12 @@
 /** Calls that read one replica: `status`, `list`, `changes`, `digests`, `conflicts`, `space`. */
-import { isFailure, type Fid, type Result, type UpdateSet, type VnodeStatus } from '../interface/index.js';
+import {
+  Failure,
+  isFailure,
+  type Fid,
+  type Result,
+  type UpdateSet,
+  type VnodeStatus,
+} from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
 import type { Listing, Replica } from '../volume/replica.js';
 import type { Handlers, ServerContext } from './context.js';
@@ -10,15 +17,15 @@ const changesMax = 1_000;
 const conflictsMax = 200;
 
 export const reading: Handlers<'status' | 'list' | 'changes' | 'digests' | 'conflicts' | 'space'> = {
-  async status(context, { peer }, { volume, fids, cop2 }) {
-    const replica = context.volumes.required(volume);
+  async status(context, { peer }, { volume, replica: meant, fids, cop2 }) {
+    const replica = context.volumes.required(volume, meant);
     await takeCop2(context, replica, cop2);
     const isServer = peer.role === 'server';
     return { statuses: fids.map((fid) => readable(context, replica, fid, isServer)) };
   },
 
-  async list(context, _session, { volume, fid, full, cop2 }) {
-    const replica = context.volumes.required(volume);
+  async list(context, _session, { volume, replica: meant, fid, full, cop2 }) {
+    const replica = context.volumes.required(volume, meant);
     await takeCop2(context, replica, cop2);
     const listing = replica.list(fid);
     if (listing === undefined) return { status: readable(context, replica, fid), digest: '', entries: [] };
@@ -26,9 +33,12 @@ export const reading: Handlers<'status' | 'list' | 'changes' | 'digests' | 'conf
     return parts(listing, context.world.clock);
   },
 
-  async changes(context, { peer }, { volume, since, incarnation, limit }) {
+  async changes(context, _session, { volume, reader, since, incarnation, limit }) {
     const replica = context.volumes.required(volume);
-    if (incarnation === replica.incarnation) context.resolver.wasRead(replica, peer.name, since);
+    if (reader !== undefined) {
+      mustBeOfGroup(replica, reader);
+      context.resolver.wasRead(replica, reader, incarnation === replica.incarnation ? since : 0);
+    }
     const page = replica.changes(since, Math.min(limit, changesMax));
     if (page.upTo > since) await flushed(context);
     return { replica: replica.id, incarnation: replica.incarnation, ...page };
@@ -53,6 +63,20 @@ export const reading: Handlers<'status' | 'list' | 'changes' | 'digests' | 'conf
  */
 export async function flushed(context: ServerContext): Promise<void> {
   await context.world.store.transact(() => undefined);
+}
+
+/**
+ * A replica that left reads no more, and one that this server has not heard of waits until it has: so whoever has read
+ * here is known here.
+ * @throws Failure stale
+ */
+function mustBeOfGroup({ group, volume }: Replica, reader: string): void {
+  if (group.includes(reader)) return;
+  throw new Failure(
+    'stale',
+    'vice.changes',
+    `volume ${volume} has no replica ${reader} as far as is known here`,
+  );
 }
 
 /** A damaged object is one that this replica does not have; it is fetched again from a peer meanwhile. */

@@ -16,7 +16,7 @@ import {
 import type { Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import type { Log } from '../seam/log.js';
-import { randomHex, type Random } from '../seam/random.js';
+import type { Random } from '../seam/random.js';
 import { type Store } from '../seam/store.js';
 import { ContainerReferences } from '../store/container-references.js';
 import { RowCache } from '../store/row-cache.js';
@@ -24,7 +24,7 @@ import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store
 import { VolumeTransaction, type Finished } from '../store/volume-transaction.js';
 import { applyBatch, BatchRefused, type AppliedBatch } from './apply-batch.js';
 import { applyCop2, PendingUpdates } from './cop2.js';
-import { recovered, writeMeta } from './first-records.js';
+import { openMeta } from './first-records.js';
 import { applyMergeStep, contentsNeededFor } from './merge-step.js';
 import { changePage, conflictPage } from './pages.js';
 import type {
@@ -37,7 +37,9 @@ import type {
   Mutated,
   Replica,
   Speaker,
+  Standing,
 } from './replica.js';
+import { mustBeThere, mustTakeChanges } from './standing.js';
 
 /** More changed objects than this are not worth naming: the caller looks at everything. */
 const changedMost = 10_000;
@@ -66,19 +68,8 @@ export interface ReplicaOptions {
 
 /** Opens the replica, or makes an empty one (with its root directory) when the store does not have it. */
 export async function openReplica(options: ReplicaOptions): Promise<Replica> {
-  const { store, volume, random, log } = options;
-  const keys = new VolumeKeys(volume);
-  const reader = new VolumeReader(store, keys);
-  let meta: MetaRow | undefined;
-  try {
-    meta = reader.meta();
-  } catch (error) {
-    if (!isFailure(error, 'damaged')) throw error;
-    log.error('volume record damaged: peers and clients must look at everything again', { volume });
-    meta = await writeMeta(store, keys, { ...recovered(reader), incarnation: randomHex(random, 8) });
-  }
-  const isNew = meta === undefined;
-  meta ??= await writeMeta(store, keys, { stamp: 0, used: 0, incarnation: randomHex(random, 8) });
+  const keys = new VolumeKeys(options.volume);
+  const { meta, isNew } = await openMeta(options, keys);
   return new StoredReplica(options, keys, meta.incarnation, isNew);
 }
 
@@ -88,6 +79,7 @@ class StoredReplica implements Replica {
   readonly incarnation: string;
   group: readonly string[];
   keepsRemoved = false;
+  standing: Standing = 'member';
   readonly #store: Store;
   readonly #containers: Containers;
   readonly #clock: Clock;
@@ -140,9 +132,10 @@ class StoredReplica implements Replica {
     const digests = argument.records.flatMap((record) => (record.op === 'store' ? [record.digest] : []));
     const releases = digests.map((digest) => this.#references.hold(digest));
     try {
-      const lengths = await this.#lengths(digests);
+      const lengths = await this.#references.lengthsOf(digests);
       const context = { volume: this.volume, replica: this.id, lengths, groups: speaker.groups };
       const { result, stamp } = await this.#change(speaker, (transaction) => {
+        mustTakeChanges(this);
         const applied = applyBatch(transaction, argument, context);
         for (const storeId of this.#expired(applied)) transaction.updates.forgetCop2(storeId);
         return applied;
@@ -189,7 +182,7 @@ class StoredReplica implements Replica {
     const contents = contentsNeededFor(step, (fid) => this.#readable(fid)?.status, this.volume);
     const releases = contents.map(({ digest }) => this.#references.hold(digest));
     try {
-      const lengths = await this.#lengths(contents.map(({ digest }) => digest));
+      const lengths = await this.#references.lengthsOf(contents.map(({ digest }) => digest));
       const missing = contents.find(({ digest, length }) => lengths.get(digest) !== length);
       if (missing !== undefined) {
         const message = `${missing.length} bytes of contents ${missing.digest} must be fetched first`;
@@ -227,6 +220,7 @@ class StoredReplica implements Replica {
     }
     if (fids.length === 0) return 0;
     await this.#store.transact((transaction) => {
+      mustBeThere(this);
       const volume = new VolumeTransaction(transaction, this.#keys, this.#cache);
       for (const fid of fids) {
         const row = volume.object(fid);
@@ -258,7 +252,10 @@ class StoredReplica implements Replica {
 
   async setCaughtUp(peer: string, mark: Mark): Promise<void> {
     const row = seal({ incarnation: mark.incarnation, stamp: mark.stamp });
-    await this.#store.transact((transaction) => transaction.put(this.#keys.peer(peer), row));
+    await this.#store.transact((transaction) => {
+      mustBeThere(this);
+      transaction.put(this.#keys.peer(peer), row);
+    });
   }
 
   names(digest: string): boolean {
@@ -271,6 +268,10 @@ class StoredReplica implements Replica {
 
   async space(): Promise<Result<'space'>> {
     return { used: this.#meta().used, available: await this.#containers.space() };
+  }
+
+  get objects(): number {
+    return this.#meta().objects ?? 0;
   }
 
   onChange(listener: (change: Change) => void): void {
@@ -290,6 +291,7 @@ class StoredReplica implements Replica {
     let change: Change | undefined;
     try {
       const result = await this.#store.transact((transaction) => {
+        mustBeThere(this);
         const volume = new VolumeTransaction(transaction, this.#keys, this.#cache, this.keepsRemoved);
         const value = work(volume);
         finished = volume.finish();
@@ -313,6 +315,7 @@ class StoredReplica implements Replica {
   async #leaveRestartGap(): Promise<void> {
     try {
       await this.#store.transact((transaction) => {
+        mustBeThere(this);
         const meta = this.#meta();
         transaction.put(this.#keys.meta, seal({ ...meta, stamp: meta.stamp + restartGap }));
       });
@@ -331,15 +334,6 @@ class StoredReplica implements Replica {
     for (const change of flushed) for (const listener of this.#listeners) listener(change);
   }
 
-  async #lengths(digests: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const lengths = new Map<string, number>();
-    for (const digest of digests) {
-      const length = await this.#references.lengthOf(digest);
-      if (length !== undefined) lengths.set(digest, length);
-    }
-    return lengths;
-  }
-
   #expired({ storeIds }: AppliedBatch): ReturnType<PendingUpdates['takeExpired']> {
     // More than come in, so that a backlog ends; few, so that no caller pays for it all.
     return this.#pending.takeExpired(this.#clock.monotonic(), storeIds.length + 20);
@@ -347,11 +341,13 @@ class StoredReplica implements Replica {
 
   #meta(): MetaRow {
     const meta = this.#reader.meta();
-    if (meta === undefined) throw new Error(`volume ${this.volume} has no meta record`);
-    return meta;
+    if (meta !== undefined) return meta;
+    mustBeThere(this);
+    throw new Error(`volume ${this.volume} has no meta record`);
   }
 
   #object(fid: Fid): ObjectRow | undefined {
+    mustBeThere(this);
     const cached = this.#cache.get(fid);
     if (cached !== undefined) return cached;
     const row = this.#reader.object(fid);
@@ -381,6 +377,8 @@ class StoredReplica implements Replica {
   /** Lazy, and past the cache: a long listing shall not push out what is in use. */
   *#entries(directory: Fid): Generator<{ readonly name: string; readonly status: VnodeStatus }> {
     for (const { name, entry } of this.#reader.entries(directory)) {
+      // A listing of which the rest is being taken away is none.
+      mustBeThere(this);
       if (entry === undefined) {
         const message = `an entry of ${directory} is damaged; it must be fetched again from another replica`;
         throw new Failure('damaged', 'vice.list', message, { fid: directory });
