@@ -11,11 +11,13 @@ import { addGatewayCommand } from './gateway.js';
 import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
 import { addRepairCommand } from './repair.js';
+import { addServerCommand } from './server.js';
 import { addServersCommand } from './servers.js';
 import { addStatusCommand } from './status.js';
 import { addUpCommand } from './up.js';
 import { addUserCommand } from './user.js';
 import { addViceCommand } from './vice.js';
+import { addVolumeCommand } from './volume.js';
 import { addVolumeModeCommands } from './volume-mode.js';
 
 function createProgram(): Command {
@@ -34,6 +36,7 @@ Examples:
   coda up                          a whole realm on this machine
   coda status                      how it is
   coda servers stop s2             take a server away
+  coda server add s4               one more server, then coda volume replica add
   coda disconnect                  let the gateway work without servers, until coda reconnect
   coda log                         what waits to be sent to the servers
   coda conflicts                   what people must decide about, then coda repair
@@ -44,6 +47,8 @@ Examples:
   addUpCommand(program);
   addStatusCommand(program);
   addServersCommand(program);
+  addServerCommand(program);
+  addVolumeCommand(program);
   addDisconnectCommands(program);
   addVolumeModeCommands(program);
   addLogCommand(program);
