@@ -150,12 +150,18 @@ type Tap = Pick<typeof t, 'comment' | 'teardown'>;
 
 /** Both gateways reach all of `size` servers, and nothing waits to be sent. */
 async function drained(realm: Realm, size: number): Promise<void> {
+  let seen = '';
   const ask = async (): Promise<true | undefined> => {
-    const { gateways } = statusSchema.parse(JSON.parse((await realm.coda('status', '--json')).stdout));
+    seen = (await realm.coda('status', '--json')).stdout;
+    const { gateways } = statusSchema.parse(JSON.parse(seen));
     const volumes = gateways.flatMap((gateway) => gateway.volumes);
     return volumes.length === 2 && volumes.every((each) => isDrained(each) && each.vsg.length === size)
       ? true
       : undefined;
   };
-  await until(`both gateways to have sent all to ${size} servers`, 120_000, ask, 500);
+  try {
+    await until(`both gateways to have sent all to ${size} servers`, 120_000, ask, 500);
+  } catch (cause) {
+    throw new Error(`last seen: ${seen}\n${await realm.logs()}`, { cause });
+  }
 }

@@ -112,7 +112,10 @@ export class Steward {
       if (entry === undefined || replica === undefined || !isOnTheWay(replica)) return;
       if (publisherOf(current) !== this.#name) return;
       const reason = await this.#tried(() => this.#further(current, entry, replica));
-      if (reason === undefined) continue;
+      if (reason === undefined) {
+        this.#waiting.delete(`${volume}/${id}`);
+        continue;
+      }
       this.#waiting.set(`${volume}/${id}`, { volume, replica: id, reason });
       if (reason !== told) log.info('replica waits', { volume, replica: id, state: replica.state, reason });
       told = reason;
@@ -171,7 +174,7 @@ export class Steward {
       if (reason === undefined) having += 1;
       else reasons.push(reason);
     }
-    return having >= enough ? undefined : reasons.join('; ');
+    return having >= enough ? undefined : [...new Set(reasons)].join('; ');
   }
 
   async #publish(
