@@ -4,7 +4,7 @@ import { membersOf, volumeEntry, type Intention, type VolumeEntry } from '../../
 import { sleep } from '../../vice/seam/clock.js';
 import { ownerOfRows } from '../../vice/store/dropped-volume.js';
 import { firstDifference, withoutOrder } from './replica-dump.js';
-import { get, makeDirectory, put } from './share.js';
+import { get, list, makeDirectory, put } from './share.js';
 import { realmKey, rootVolume, SimulatedRealm } from './simulated-realm.js';
 
 /** Files that a writer saves again and again. */
@@ -97,6 +97,13 @@ export class GroupStory {
     this.#writing.set(gateway, writer);
   }
 
+  /** The gateways save one file in turn; each must see what the other has saved before it. */
+  startRelay(): void {
+    const writer = { stop: false, done: Promise.resolve() };
+    writer.done = this.#relay(writer);
+    this.#writing.set('relay', writer);
+  }
+
   async stopWriting(): Promise<void> {
     for (const writer of this.#writing.values()) writer.stop = true;
     for (const { done } of this.#writing.values()) await this.realm.finish(done);
@@ -174,6 +181,26 @@ export class GroupStory {
   async #state(server: string): Promise<readonly string[]> {
     const dump = await this.realm.dump(server);
     return withoutOrder(dump.map((object) => ({ ...object, vv: {} })));
+  }
+
+  async #relay(writer: { readonly stop: boolean }): Promise<void> {
+    let last: string | undefined;
+    for (let count = 1; !writer.stop; count += 1) {
+      const name = count % 2 === 0 ? 'g2' : 'g1';
+      const venus = this.realm.gateway(name);
+      try {
+        const seen = await get(venus, 'relay');
+        if (seen !== last) this.errors.push(`${name} sees ${seen} where ${last} was saved`);
+        last = `${count} by ${name}`;
+        this.saved.set('relay', [last]);
+        await put(venus, 'relay', last);
+        const names = await list(venus, '');
+        if (names.length !== 4) this.errors.push(`${name} lists ${names.join(', ')}`);
+      } catch (error) {
+        this.errors.push(`${name}, in the relay: ${String(error)}`);
+      }
+      await sleep(this.realm.clock, betweenSavesMs);
+    }
   }
 
   async #write(gateway: string, life: number, writer: { readonly stop: boolean }): Promise<void> {

@@ -45,6 +45,25 @@ t.test('replicas move from server to server, under writers, one of them away wit
   t.same(realm.gateway('g2').state().volumes[0]?.vsg, ['s3', 's4'], 'it has found the new group by itself');
 });
 
+t.test('whoever reads sees what was saved last, while the group grows, moves and shrinks', async (t) => {
+  const story = await GroupStory.begin(8, 3, 1);
+  story.startRelay();
+  await story.realm.clock.advance(2000);
+  const steps = [
+    () => story.add('s2', 's1'),
+    () => story.add('s3'),
+    () => story.add('s1', 's2'),
+    () => story.remove('s3'),
+  ] as const;
+  for (const step of steps) {
+    await step();
+    await story.settled();
+    await story.realm.clock.advance(1000);
+  }
+  t.equal(story.group, 's1');
+  t.same(await story.verdict(), []);
+});
+
 t.test('gateways hear of a new group within a second, without a command', async (t) => {
   const story = await GroupStory.begin(3, 3, 2);
   await story.add('s3');
