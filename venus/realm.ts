@@ -46,6 +46,8 @@ export class Realm {
   readonly #document: RealmCache;
   readonly #volumes = new Map<VolumeId, Volume>();
   readonly #joining = new Set<Promise<void>>();
+  /** The version that each server has said last that it has. */
+  readonly #announced = new Map<string, number>();
 
   constructor({ name, realm, realmKey }: RealmConfig, world: RealmWorld) {
     this.#world = world;
@@ -55,7 +57,7 @@ export class Realm {
       realm: realm.realm,
       realmKey,
       name: `${name}/${world.identity.venus}`,
-      onUp: (link: ServerLink) => this.#forMembers(link, (volume, member) => this.#join(volume, member)),
+      onUp: (link: ServerLink) => this.#up(link),
       onDown: (link: ServerLink) => this.#forMembers(link, (volume, member) => volume.leave(member)),
       onQuality: (link: ServerLink) => this.#forMembers(link, (volume) => volume.signalWeakness()),
       onPush: (link: ServerLink, push: Push) => this.#pushed(link, push),
@@ -118,7 +120,8 @@ export class Realm {
 
   #pushed(link: ServerLink, push: Push): void {
     if (push.push === 'realm') {
-      void this.#relocate(link, push.version);
+      this.#announced.set(link.name, push.version);
+      void this.#relocate(link);
       return;
     }
     this.#forMembers(link, (volume, member) => {
@@ -126,15 +129,22 @@ export class Realm {
     });
   }
 
-  /** A server has document `version`. */
-  async #relocate(link: ServerLink, version: number): Promise<void> {
-    const { log } = this.#world;
-    if (version <= this.#document.current.version) return;
+  #up(link: ServerLink): void {
+    this.#forMembers(link, (volume, member) => this.#join(volume, member));
+    void this.#relocate(link);
+  }
+
+  /** Takes the document of a server that has a newer one. What it says of it may come before its link is up. */
+  async #relocate(link: ServerLink): Promise<void> {
+    const { clock, log } = this.#world;
+    const version = this.#announced.get(link.name) ?? 0;
+    if (version <= this.#document.current.version || !link.reachable) return;
     try {
       if (!this.#document.adopt(await link.call('locate', {}))) return;
     } catch (error) {
       if (!isFailure(error)) throw error;
       log.warn('realm document not fetched', { server: link.name, message: error.message });
+      clock.after(rejoinMs, () => void this.#relocate(link));
       return;
     }
     log.info('realm changed', { version: this.#document.current.version });
@@ -149,7 +159,7 @@ export class Realm {
 
   #forMembers(link: ServerLink, act: (volume: Volume, member: Member) => void): void {
     for (const volume of this.#volumes.values()) {
-      for (const member of volume.members) if (member.server === link) act(volume, member);
+      for (const member of volume.known) if (member.server === link) act(volume, member);
     }
   }
 

@@ -31,24 +31,31 @@ t.test('two gateways, one of them disconnected', async (t) => {
   });
 });
 
-t.test('two sets of replicas', async (t) => {
-  await tellPairs(t, async (stage, first, second) => {
-    await stage.coda('servers', 'stop', 's2');
-    await stage.coda('servers', 'stop', 's3');
-    await untilVolume(stage, 'g1', 'that s1 is left', ({ avsg }) => avsg.length === 1);
-    await first();
-    // What g1 has done is on s1 alone, and it must not bring it to the others.
-    await stage.coda('disconnect', '--gateway', 'g1');
-    await stage.coda('servers', 'stop', 's1');
-    await stage.coda('servers', 'start', 's2');
-    await stage.coda('servers', 'start', 's3');
-    await untilVolume(stage, 'g2', 'that s2 and s3 are there', ({ avsg }) => avsg.length === 2);
-    await second();
-    await stage.coda('servers', 'start', 's1');
-    await untilVolume(stage, 'g2', 'all servers', ({ avsg }) => avsg.length === 3);
-    await stage.coda('reconnect', '--gateway', 'g1');
+const twoSets: Apart = async (stage, first, second) => {
+  await stage.coda('servers', 'stop', 's2');
+  await stage.coda('servers', 'stop', 's3');
+  await untilVolume(stage, 'g1', 'that s1 is left', ({ avsg }) => avsg.length === 1);
+  await first();
+  // What g1 has done is on s1 alone, and it must not bring it to the others.
+  await stage.coda('disconnect', '--gateway', 'g1');
+  await stage.coda('servers', 'stop', 's1');
+  await stage.coda('servers', 'start', 's2');
+  await stage.coda('servers', 'start', 's3');
+  await untilVolume(stage, 'g2', 'that s2 and s3 are there', ({ avsg }) => avsg.length === 2);
+  await second();
+  await stage.coda('servers', 'start', 's1');
+  await untilVolume(stage, 'g2', 'all servers', ({ avsg }) => avsg.length === 3);
+  await stage.coda('reconnect', '--gateway', 'g1');
+};
+
+for (const [what, open] of [
+  ['two sets of replicas', () => RealmStage.open()],
+  ['two sets of replicas of a group that has shrunk, grown and moved', () => RealmStage.openResized()],
+] as const) {
+  t.test(what, async (t) => {
+    await tellPairs(t, twoSets, open);
   });
-});
+}
 
 /** One of the two people's gateway. */
 interface View {
@@ -62,8 +69,12 @@ function viewOf(stage: RealmStage, gateway: 'g1' | 'g2'): View {
 
 type Apart = (stage: RealmStage, first: () => Promise<void>, second: () => Promise<void>) => Promise<void>;
 
-async function tellPairs(t: Test, apart: Apart): Promise<void> {
-  const stage = await RealmStage.open();
+async function tellPairs(
+  t: Test,
+  apart: Apart,
+  open = (): Promise<RealmStage> => RealmStage.open(),
+): Promise<void> {
+  const stage = await open();
   t.teardown(() => stage.close());
   const [g1, g2] = [viewOf(stage, 'g1'), viewOf(stage, 'g2')];
   await inTurn(pairs, ({ folder }) => prepare(g1.client, folder));

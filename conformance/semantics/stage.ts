@@ -78,6 +78,32 @@ export class RealmStage implements Stage {
     return new RealmStage(await Realm.start({ servers: serverNames.length, gateways: 2, ...options }), loss);
   }
 
+  /**
+   * The same servers, but no replica is one of the first: the group has shrunk to one server, grown again, and moved
+   * away from that one and back.
+   */
+  static async openResized(): Promise<RealmStage> {
+    const stage = await RealmStage.open();
+    try {
+      const replica = async (...order: readonly string[]): Promise<void> => {
+        const [what = '', ...servers] = order;
+        await stage.coda('volume', 'replica', what, 'root', ...servers);
+      };
+      await replica('remove', 's2');
+      await replica('remove', 's3');
+      await replica('add', 's2');
+      await replica('add', 's3');
+      await stage.coda('server', 'add', 's4');
+      await replica('move', 's1', 's4');
+      await replica('move', 's4', 's1');
+      await stage.coda('server', 'remove', 's4');
+      return stage;
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
+  }
+
   client(gateway: GatewayName): WebdavClient {
     return this.realm.client(gateway);
   }

@@ -24,7 +24,7 @@ import { openVenus } from '../../venus/venus.js';
 import type { Random } from '../../vice/seam/random.js';
 
 export const rootVolume = '7f000001' as VolumeId;
-const realmKey = new Uint8Array(32).fill(7);
+export const realmKey = new Uint8Array(32).fill(7);
 /** Contents of simulated files are some 10 to 30 bytes: of both kinds there are many. */
 const packedBytes = 16;
 
@@ -38,6 +38,8 @@ export interface Disk {
 export interface SimulatedRealmOptions {
   readonly seed: number;
   readonly servers?: number;
+  /** How many of them hold the root volume; all by default. */
+  readonly holding?: number;
   readonly gateways?: number;
   /** Milliseconds that a flush takes; 1 of a store and none of containers by default. */
   readonly flushMs?: number;
@@ -97,7 +99,7 @@ export class SimulatedRealm {
         {
           id: rootVolume,
           name: 'root',
-          replicas: names.map((name) => ({ id: name, server: name })),
+          replicas: names.slice(0, options.holding).map((name) => ({ id: name, server: name })),
           conflicts: options.conflicts,
         },
       ],

@@ -13,12 +13,14 @@ import { addHoardCommand } from './hoard.js';
 import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
 import { addRepairCommand } from './repair.js';
+import { addServerCommand } from './server.js';
 import { addServersCommand } from './servers.js';
 import { addSpyCommand } from './spy.js';
 import { addStatusCommand } from './status.js';
 import { addUpCommand } from './up.js';
 import { addUserCommand } from './user.js';
 import { addViceCommand } from './vice.js';
+import { addVolumeCommand } from './volume.js';
 import { addVolumeModeCommands } from './volume-mode.js';
 
 function createProgram(): Command {
@@ -37,6 +39,7 @@ Examples:
   coda up                          a whole realm on this machine
   coda status                      how it is
   coda servers stop s2             take a server away
+  coda server add s4               one more server, then coda volume replica add
   coda disconnect                  let the gateway work without servers, until coda reconnect
   coda hoard add /docs 100:d+      keep a folder in the cache, then coda hoard walk
   coda log                         what waits to be sent to the servers
@@ -48,6 +51,8 @@ Examples:
   addUpCommand(program);
   addStatusCommand(program);
   addServersCommand(program);
+  addServerCommand(program);
+  addVolumeCommand(program);
   addDisconnectCommands(program);
   addVolumeModeCommands(program);
   addHoardCommand(program);

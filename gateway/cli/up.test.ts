@@ -246,7 +246,7 @@ t.test('a realm from its first start to its third', async (t) => {
     t.equal(readReady(readyFile), undefined);
     for (const { url } of [...ready.servers, ...ready.gateways]) t.notOk(await isListening(url), url);
     t.match(await coda('status', '--data', data), { code: 3, stderr: /Nothing is running/ });
-    t.match(await coda('up', '--data', data, '--servers', '5'), { code: 4, stderr: /made with 3 servers/ });
+    t.match(await coda('up', '--data', data, '--servers', '5'), { code: 4, stderr: /has 3 servers/ });
 
     const second = new Up(readyFile, ['--data', data, '--gateways', '2']);
     const again = await second.ready();

@@ -1,8 +1,16 @@
 /** `coda up`: a whole realm on this machine, made at the first start and found again at every later one. */
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { administrators, type ConflictPolicy, type RealmDocument } from '../../vice/interface/index.js';
+import {
+  administrators,
+  type ConflictPolicy,
+  type RealmDocument,
+  type ServerEntry,
+} from '../../vice/interface/index.js';
 import { sleep, type Clock } from '../../vice/seam/clock.js';
+import { silentLog } from '../../vice/seam/log.js';
+import { wsNetwork } from '../../vice/seam/real/ws-network.js';
+import { Administration } from '../administration/administration.js';
 import { formatListenAddress, requireProtected, type ListenAddress } from '../config/listen-address.js';
 import { OperatorError } from '../config/operator-error.js';
 import { writeChildConfigs, type GatewayPlace, type Protection } from './child-config.js';
@@ -24,6 +32,7 @@ import {
   type EmbeddedRealm,
   type Login,
 } from './realm-folder.js';
+import { RealmServers } from './realm-servers.js';
 import { Supervisor, type ChildPlan } from './supervisor.js';
 import { writeWhole } from './whole-file.js';
 
@@ -85,7 +94,7 @@ export async function openRealm(
   // Before the claim: into a folder of a newer version, or of another role, nothing is written at all.
   await readRealm(folder);
   await makeFolder(folder);
-  const supervised: { current?: Supervisor } = {};
+  const supervised: Running = {};
   const door = await openControlDoor(folder, (method, path) => answer(supervised, method, path), clock, 0);
   try {
     // A killed predecessor may have left it.
@@ -95,15 +104,21 @@ export async function openRealm(
     const login = await prepareLogin(prepared, options);
     const realm = await withAdministrator(prepared, login.user);
     const configs = await writeChildConfigs(folder, realm.document, gateways, options);
-    const supervisor = supervise(folder, { realm, login, gateways, configs, options }, clock, progress);
-    supervised.current = supervisor;
+    const parts = { realm, login, gateways, configs, options };
+    const supervisor = supervise(folder, parts, clock, progress);
+    const servers = await followServers(folder, parts, supervisor, clock, progress);
+    Object.assign(supervised, { supervisor, servers });
+    let following: Promise<void> | undefined;
     return {
       notes: await notes(folder, gateways),
       async start() {
         await supervisor.start();
+        following = servers.follow();
         return readyReport(folder, login, supervisor);
       },
       async stop() {
+        await servers.close();
+        await following;
         await supervisor.stop();
         if (options.readyFile !== undefined) await rm(options.readyFile, { force: true });
         await door.close();
@@ -116,11 +131,17 @@ export async function openRealm(
   }
 }
 
+/** What the door speaks to, once it is there. */
+interface Running {
+  readonly supervisor?: Supervisor;
+  readonly servers?: RealmServers;
+}
+
 interface Parts {
   readonly realm: EmbeddedRealm;
   readonly login: Login;
   readonly gateways: readonly GatewayPlace[];
-  readonly configs: ReadonlyMap<string, string>;
+  readonly configs: Map<string, string>;
   readonly options: RealmOptions;
 }
 
@@ -129,26 +150,23 @@ function supervise(folder: string, parts: Parts, clock: Clock, progress: (line: 
   const paths = realmPaths(folder);
   const scheme = options.tls === undefined ? 'http' : 'https';
   const plans: ChildPlan[] = [
-    ...realm.document.servers.map(({ name, address }) => ({
-      name,
-      role: 'vice' as const,
-      url: `http://127.0.0.1:${portOf(address)}/`,
-    })),
+    ...realm.document.servers.map(serverPlan),
     ...gateways.map(({ name, listen }) => ({
       name,
       role: 'gateway' as const,
       url: `${scheme}://${formatListenAddress(listen)}/`,
     })),
   ];
-  const logs = new Map(plans.map(({ name }) => [name, new LogFile(paths.log(name))]));
+  const logs = new Map<string, LogFile>();
   let written: Promise<void> = Promise.resolve();
   return new Supervisor({
     clock,
     plans,
     launch(plan, report) {
       const config = configs.get(plan.name);
-      const log = logs.get(plan.name);
-      if (config === undefined || log === undefined) throw new Error(`${plan.name} has no configuration`);
+      if (config === undefined) throw new Error(`${plan.name} has no configuration`);
+      const log = logs.get(plan.name) ?? new LogFile(paths.log(plan.name));
+      logs.set(plan.name, log);
       return launchRole(plan.role, config, log, report);
     },
     ask: ({ role, name }) =>
@@ -161,6 +179,37 @@ function supervise(folder: string, parts: Parts, clock: Clock, progress: (line: 
       written = written
         .then(() => writeWhole(file, `${report}\n`, 0o600))
         .catch((error: unknown) => progress(`the ready file cannot be written: ${String(error)}`));
+    },
+  });
+}
+
+function serverPlan({ name, address }: ServerEntry): ChildPlan {
+  return { name, role: 'vice', url: `http://127.0.0.1:${portOf(address)}/` };
+}
+
+async function followServers(
+  folder: string,
+  { realm: { document }, configs, options }: Parts,
+  supervisor: Supervisor,
+  clock: Clock,
+  progress: (line: string) => void,
+): Promise<RealmServers> {
+  const realmKey = await readFile(realmPaths(folder).realmKey);
+  const network = wsNetwork({ clock, log: silentLog });
+  const administration = new Administration(document, realmKey, 'coda up', { clock, network });
+  return new RealmServers({
+    folder,
+    document,
+    administration,
+    supervisor,
+    clock,
+    progress,
+    async planOf(next, name) {
+      for (const [child, file] of await writeChildConfigs(folder, next, [], options))
+        configs.set(child, file);
+      const entry = next.servers.find((server) => server.name === name);
+      if (entry === undefined) throw new Error(`${name} is no server of the document`);
+      return serverPlan(entry);
     },
   });
 }
@@ -178,16 +227,24 @@ function readyReport(folder: string, login: Login, supervisor: Supervisor): Read
   };
 }
 
-async function answer(supervised: { current?: Supervisor }, method: string, path: string): Promise<unknown> {
-  const supervisor = supervised.current;
-  if (supervisor === undefined) {
+async function answer({ supervisor, servers }: Running, method: string, path: string): Promise<unknown> {
+  if (supervisor === undefined || servers === undefined) {
     throw new OperatorError('unreachable', 'The realm is just starting. Try again in a moment.');
   }
   if (method === 'GET' && path === '/status') return supervisor.status();
-  const command = /^\/servers\/([^/]+)\/(start|stop)$/.exec(path);
+  const command = /^\/servers\/([^/]+)\/(start|stop|add|remove)$/.exec(path);
   if (method !== 'POST' || command?.[1] === undefined) return undefined;
   const name = decodeURIComponent(command[1]);
-  return command[2] === 'start' ? supervisor.startServer(name) : supervisor.stopServer(name);
+  switch (command[2]) {
+    case 'start':
+      return supervisor.startServer(name);
+    case 'stop':
+      return supervisor.stopServer(name);
+    case 'add':
+      return servers.add(name);
+    default:
+      return { changed: await servers.remove(name) };
+  }
 }
 
 /** The realm, with each server on a port that is free. */
@@ -230,8 +287,8 @@ function requireSameServers(document: RealmDocument, asked: number | undefined):
   if (asked === undefined || asked === count) return;
   throw new OperatorError(
     'refused',
-    `This realm was made with ${count} servers, and a replication group cannot grow or shrink yet. ` +
-      `Leave --servers out, or make a new realm with --data DIR --servers ${asked}.`,
+    `This realm has ${count} servers. Leave --servers out, and change that while it runs: ` +
+      'coda server add NAME, coda server remove NAME.',
   );
 }
 

@@ -153,7 +153,7 @@ async function newDocument(count: number): Promise<RealmDocument> {
   };
 }
 
-function serverAddress(port: number): string {
+export function serverAddress(port: number): string {
   return `ws://127.0.0.1:${port}`;
 }
 

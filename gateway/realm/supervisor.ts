@@ -32,22 +32,30 @@ const patienceMs = 1500;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #servers: readonly Supervised[];
+  #servers: readonly Supervised[];
   readonly #gateways: readonly Supervised[];
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    const supervise = (plan: ChildPlan): Supervised => ({
-      plan,
-      child: new Child({
-        name: plan.name,
-        clock: options.clock,
-        launch: (report) => options.launch(plan, report),
-        changed: (child, why) => this.#changed(child, why),
-      }),
-    });
-    this.#servers = options.plans.filter((plan) => plan.role === 'vice').map(supervise);
-    this.#gateways = options.plans.filter((plan) => plan.role === 'gateway').map(supervise);
+    const ofRole = (role: ChildPlan['role']): readonly Supervised[] =>
+      options.plans.filter((plan) => plan.role === role).map((plan) => this.#supervise(plan));
+    this.#servers = ofRole('vice');
+    this.#gateways = ofRole('gateway');
+  }
+
+  /** Another server, which is started; it is tried again until it runs. */
+  add(plan: ChildPlan): void {
+    const server = this.#supervise(plan);
+    this.#servers = [...this.#servers, server];
+    // Why it does not start is told by `changed`.
+    server.child.start().catch(() => undefined);
+  }
+
+  /** Stops the server, and forgets it. */
+  async remove(name: string): Promise<void> {
+    const server = this.#server(name);
+    await server.child.stop();
+    this.#servers = this.#servers.filter((other) => other !== server);
   }
 
   /** @throws OperatorError, or Error, with what the first child that failed has told */
@@ -120,6 +128,17 @@ export class Supervisor {
     } catch {
       return undefined;
     }
+  }
+
+  #supervise(plan: ChildPlan): Supervised {
+    const { clock, launch } = this.#options;
+    const child = new Child({
+      name: plan.name,
+      clock,
+      launch: (report) => launch(plan, report),
+      changed: (changed, why) => this.#changed(changed, why),
+    });
+    return { plan, child };
   }
 
   #server(name: string): Supervised {

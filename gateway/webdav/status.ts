@@ -28,6 +28,7 @@ const statusOfKind: Readonly<Record<FailureKind, number>> = {
   invalid: 400,
   'too-large': 413,
   busy: 503,
+  refused: 409,
   damaged: 500,
   incompatible: 500,
   cancelled: 503,

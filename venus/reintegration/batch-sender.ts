@@ -67,7 +67,8 @@ export class BatchSender {
       for (let attempt = 1; ; attempt += 1) {
         const contents = await this.#contents(volume, member, batch, underWay);
         const { inline, transfers } = contents;
-        const argument = { volume: volume.id, records: [...records], inline, transfers, watermark, cop2 };
+        const meant = { volume: volume.id, replica: member.replica };
+        const argument = { ...meant, records: [...records], inline, transfers, watermark, cop2 };
         const reply = await this.#mutate(member, argument, contents, attempt < attemptsMost);
         if (reply !== undefined) return { member, reply };
       }

@@ -36,6 +36,7 @@ import { BatchSender, type Transfers } from './batch-sender.js';
 import { applyToCache } from './cache-update.js';
 import { LocalLog } from './local-log.js';
 import { LogBounds } from './log-bounds.js';
+import { regroup } from './regroup.js';
 import { Replay } from './replay.js';
 import { secondPhase } from './second-phase.js';
 import type { TrickleGate } from './trickle-gate.js';
@@ -141,8 +142,9 @@ export class Reintegrator {
     if (this.#world.modifyLog.pending(volume.id).local > 0) volume.signal('logged');
   }
 
-  /** The AVSG has changed. */
+  /** The group or the AVSG has changed. */
   changed(volume: Volume): void {
+    regroup(this.#world.modifyLog, volume);
     this.replay(volume).retry();
     if (this.#world.modifyLog.pending(volume.id).local > 0) volume.signal('logged');
     this.kick(volume);
@@ -264,7 +266,7 @@ export class Reintegrator {
       const appliedBy = [...new Set([...entry.appliedBy, ...by.map(({ replica }) => replica)])];
       if (!entry.acknowledged) applyToCache(cache, volume, sent, vectors);
       replay.delivered(entry);
-      if (appliedBy.length >= Math.min(2, volume.members.length)) modifyLog.remove(entry);
+      if (volume.isEnough(appliedBy)) modifyLog.remove(entry);
       else {
         const kept = entry.acknowledged ? entry.records : sent;
         modifyLog.update({ ...entry, records: kept, appliedBy, acknowledged: true });

@@ -62,7 +62,7 @@ export class Replay {
   /** The next entries that go to the same members: new ones to all, others to those that lack them. */
   next(): Step {
     const { modifyLog, clock } = this.#world;
-    const { avsg, id } = this.#volume;
+    const { writable, id } = this.#volume;
     const now = clock.monotonic();
     // One reading of the clock: what waits at it is tried again after it, not in between.
     const waiting = this.#held.waiting(modifyLog.of(id), now);
@@ -71,7 +71,7 @@ export class Replay {
     let targets: readonly Member[] = [];
     let nextMs = this.#held.nextMs(now);
     if (now < this.#pausedUntil) nextMs = Math.min(nextMs, this.#pausedUntil - now);
-    if (avsg.length === 0 || now < this.#pausedUntil) {
+    if (writable.length === 0 || now < this.#pausedUntil) {
       return { batch: [], targets, blocked, nextMs };
     }
     for (const entry of modifyLog.of(id)) {
@@ -79,7 +79,7 @@ export class Replay {
         if (!entry.acknowledged) blocked.push(entry);
         continue;
       }
-      const lacking = avsg.filter(({ replica }) => !entry.appliedBy.includes(replica));
+      const lacking = writable.filter(({ replica }) => !entry.appliedBy.includes(replica));
       if (lacking.length === 0) continue;
       const age = clock.wall() - (entry.records[0]?.time ?? 0);
       if (this.#isYoung(entry, age)) {

@@ -18,7 +18,9 @@ export function secondPhase(
   clock.after(cop2Ms, () => {
     for (const member of volume.avsg) {
       const cop2 = volume.takeCop2(member);
-      if (cop2.length > 0) void quietly(member.server.call('cop2', { volume: volume.id, cop2 }));
+      if (cop2.length === 0) continue;
+      const argument = { volume: volume.id, replica: member.replica, cop2 };
+      void quietly(member.server.call('cop2', argument));
     }
   });
 }

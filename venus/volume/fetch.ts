@@ -153,6 +153,7 @@ export class Fetcher {
       const replies = await this.#askAll(volume, (member) =>
         member.server.call('status', {
           volume: volume.id,
+          replica: member.replica,
           fids: [...fids],
           cop2: volume.takeCop2(member),
         }),
@@ -304,7 +305,8 @@ export class Fetcher {
   }
 
   #callList(volume: Volume, member: Member, fid: Fid, full: boolean): Promise<ListReply> {
-    return member.server.call('list', { volume: volume.id, fid, full, cop2: volume.takeCop2(member) });
+    const cop2 = volume.takeCop2(member);
+    return member.server.call('list', { volume: volume.id, replica: member.replica, fid, full, cop2 });
   }
 
   async #installList(

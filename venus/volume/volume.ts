@@ -13,6 +13,7 @@
 import { z } from 'zod';
 import {
   Failure,
+  membersOf,
   seal,
   unseal,
   volumeOf,
@@ -64,6 +65,8 @@ export class Volume {
   #name: string;
   #hidesVersions = false;
   #members: readonly Member[] = [];
+  /** Watched members that have left the group, as long as no other one is watched: they are still read from. */
+  #parting: readonly Member[] = [];
   #epoch: number;
   #preferred: Member | undefined;
   #state: State = 'emulating';
@@ -103,28 +106,59 @@ export class Volume {
     return this.#members;
   }
 
-  /** Takes name, storage group and policy of `entry`; a replica that stays at its server stays as it is. */
+  /** The VSG, and those that have left it and are still read from. */
+  get known(): readonly Member[] {
+    return [...this.#members, ...this.#parting];
+  }
+
+  /** The members that changes are sent to. */
+  get writable(): readonly Member[] {
+    return this.#members.filter((member) => member.watched);
+  }
+
+  /**
+   * Whether a change that these replicas have is safe without this gateway's log: two disks of the group have it, or
+   * the only one. A replica that has left is none.
+   */
+  isEnough(appliedBy: readonly string[]): boolean {
+    const having = this.#members.filter(({ replica }) => appliedBy.includes(replica)).length;
+    return having > 0 && having >= Math.min(2, this.#members.length);
+  }
+
+  /**
+   * Takes name, storage group and policy of `entry`; a replica that stays at its server stays as it is. Replicas that
+   * are on their way in or out are none of the group.
+   */
   follow(entry: VolumeEntry, server: (name: string) => ServerLink | undefined): void {
     this.#name = entry.name;
     const hidesVersions = entry.conflicts === 'last-writer-wins';
     if (hidesVersions !== this.#hidesVersions) this.#world.cache.forgetViews();
     this.#hidesVersions = hidesVersions;
-    this.#members = entry.replicas.flatMap(({ id, server: name }) => {
+    const before = this.known;
+    this.#members = membersOf(entry).flatMap(({ id, server: name }) => {
       const link = server(name);
       if (link === undefined) return [];
-      const known = this.#members.find((member) => member.replica === id && member.server === link);
+      const known = before.find((member) => member.replica === id && member.server === link);
       if (known !== undefined) return [known];
       const stored = this.#world.buffer.get(`r/${entry.id}/${id}`);
       const heard = stored === undefined ? undefined : heardRow.parse(unseal(stored));
       return [{ replica: id, server: link, watched: false, heard, cop2: [] }];
     });
+    const isReached = this.writable.length > 0;
+    this.#parting = isReached
+      ? []
+      : before.filter((member) => member.watched && !this.#members.includes(member));
     if (this.avsg.length === 0) this.signal('servers-gone');
     this.#world.onChange(this);
   }
 
-  /** The members whose promises stand. Empty: disconnected. */
+  /**
+   * The members whose promises stand. Empty: disconnected. Where the whole group was replaced, those that have left it,
+   * until one of the others is watched: what they know is as good as it was a moment ago.
+   */
   get avsg(): readonly Member[] {
-    return this.members.filter((member) => member.watched);
+    const { writable } = this;
+    return writable.length > 0 ? writable : this.#parting;
   }
 
   get epoch(): number {
@@ -183,7 +217,8 @@ export class Volume {
 
   /** The AVSG member to read from: the same one as long as it is there and up to date (seed 004). */
   get preferred(): Member | undefined {
-    if (this.#preferred?.watched !== true) this.#preferred = this.members.find((member) => member.watched);
+    const { avsg } = this;
+    if (this.#preferred === undefined || !avsg.includes(this.#preferred)) [this.#preferred] = avsg;
     return this.#preferred;
   }
 
@@ -201,15 +236,19 @@ export class Volume {
     const { heard } = member;
     const reply = await member.server.call('watch', {
       volume: this.id,
+      replica: member.replica,
       since: heard?.stamp ?? null,
       incarnation: heard?.incarnation ?? null,
       venus: this.#world.identity.venus,
     });
+    // The group has changed meanwhile.
+    if (!this.#members.includes(member)) return;
     if (reply.seen >= this.#world.identity.nextCounter) throw this.#restored(member);
     if (reply.changed === null) this.#endEpoch();
     else for (const fid of reply.changed) this.#suspect(fid);
     this.#setHeard(member, { stamp: reply.stamp, incarnation: reply.incarnation });
     member.watched = true;
+    this.#parting = [];
     this.signal('server-back');
     this.#world.log.info('avsg', { volume: this.name, avsg: this.avsg.map(({ server }) => server.name) });
     this.#world.onChange(this);
@@ -219,6 +258,7 @@ export class Volume {
   leave(member: Member): void {
     if (!member.watched) return;
     member.watched = false;
+    this.#parting = this.#parting.filter((other) => other !== member);
     if (this.avsg.length === 0) this.signal('servers-gone');
     this.#world.log.info('avsg', { volume: this.name, avsg: this.avsg.map(({ server }) => server.name) });
     this.#world.onChange(this);

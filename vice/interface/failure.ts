@@ -26,6 +26,7 @@ export const failureKinds = [
   'invalid', // malformed request, name or record
   'too-large', // a bound of the realm was exceeded
   'busy', // a queue is full; try again
+  'refused', // the state of the realm forbids it; the message says why
   'damaged', // stored bytes do not match their checksum
   'incompatible', // other protocol or format version
   'cancelled', // the caller went away

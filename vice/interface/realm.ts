@@ -11,11 +11,23 @@ export interface ServerEntry {
   readonly address: string;
 }
 
+/**
+ * A replica on its way into the group (`filling`: it has not got everything yet) or out of it (`leaving`: it takes no
+ * changes any more, and the others have not yet shown that they have all of it). Both resolve with the others; to
+ * gateways they are none of the group: not read from, not written to, no disk that acknowledges.
+ */
+export const replicaStates = ['filling', 'leaving'] as const;
+export type ReplicaState = (typeof replicaStates)[number];
+
 export interface ReplicaEntry {
   /** Slot name in version vectors; never reused within the volume. */
   readonly id: string;
   /** Name of the server that holds this replica. */
   readonly server: string;
+  /** Absent: a member of the group. */
+  readonly state?: ReplicaState | undefined;
+  /** The replica (its id) that leaves once this one is a member. */
+  readonly replaces?: string | undefined;
 }
 
 /**
@@ -28,8 +40,10 @@ export type ConflictPolicy = (typeof conflictPolicies)[number];
 export interface VolumeEntry {
   readonly id: VolumeId;
   readonly name: string;
-  /** The volume storage group (VSG). */
+  /** The volume storage group (VSG), with those on their way into it and out of it. */
   readonly replicas: readonly ReplicaEntry[];
+  /** Ids of replicas that were: their servers drop what they still have of them. */
+  readonly retired?: readonly string[] | undefined;
   /** Absent: `keep`. */
   readonly conflicts?: ConflictPolicy | undefined;
 }
@@ -41,6 +55,8 @@ export interface RealmDocument {
   /** Random id of the realm: a server or a gateway never mixes two realms. */
   readonly realm: string;
   readonly name: string;
+  /** The server that makes new versions. Absent: the first of `servers`. */
+  readonly publisher?: string | undefined;
   readonly servers: readonly ServerEntry[];
   readonly volumes: readonly VolumeEntry[];
   /** The volume whose root directory is the realm's root. */
@@ -52,6 +68,24 @@ export interface RealmDocument {
 /** The volume entry of `id`, if the realm has it. */
 export function volumeEntry(realm: RealmDocument, id: VolumeId): VolumeEntry | undefined {
   return realm.volumes.find((volume) => volume.id === id);
+}
+
+/** Those that are written to and read from. */
+export function membersOf({ replicas }: VolumeEntry): readonly ReplicaEntry[] {
+  return replicas.filter(({ state }) => state === undefined);
+}
+
+/** The name of the server that makes new versions of the document; undefined: there is no server. */
+export function publisherOf({ publisher, servers }: RealmDocument): string | undefined {
+  return servers.some(({ name }) => name === publisher) ? publisher : servers[0]?.name;
+}
+
+/**
+ * How many of `members` replicas there may be at most that nobody has heard of, and yet no acknowledged change is
+ * unknown: each is on two disks as soon as there are two members, or waits in its gateway's log.
+ */
+export function dispensable(members: number): number {
+  return Math.min(2, members) - 1;
 }
 
 /** The realm's root directory. */

@@ -10,7 +10,8 @@ import { allRights } from './access.js';
 import { failureKinds } from './failure.js';
 import { parseFid, volumeId, type Fid, type VolumeId } from './fid.js';
 import type { Mutation, UpdateSet } from './mutation.js';
-import { conflictPolicies } from './realm.js';
+import { intentionSchema } from './intention.js';
+import { conflictPolicies, replicaStates } from './realm.js';
 import { parseStoreId, type StoreId } from './store-id.js';
 import { limits, type VnodeStatus } from './vnode.js';
 
@@ -152,9 +153,13 @@ export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
   setters: z.record(z.string(), setter),
 });
 
+const replicaId = z.string().max(64);
+/** The replica that the caller means; another one at that server, and one that is none any more, refuses. */
+const meant = replicaId.optional();
+
 const updateSet: z.ZodType<UpdateSet> = z.strictObject({
   storeId,
-  replicas: z.array(z.string().max(64)).max(64),
+  replicas: z.array(replicaId).max(64),
 });
 /** COP2 messages that ride on another call, so that a connected update costs one round. */
 const cop2 = z.array(updateSet).max(1000);
@@ -173,12 +178,21 @@ const realmDocument = z.strictObject({
   version: count,
   realm: z.string().max(64),
   name: z.string().max(128),
+  publisher: z.string().max(64).optional(),
   servers: z.array(z.strictObject({ name: z.string().max(64), address: z.string().max(256) })),
   volumes: z.array(
     z.strictObject({
       id: volume,
       name: z.string().max(128),
-      replicas: z.array(z.strictObject({ id: z.string().max(64), server: z.string().max(64) })),
+      replicas: z.array(
+        z.strictObject({
+          id: replicaId,
+          server: z.string().max(64),
+          state: z.enum(replicaStates).optional(),
+          replaces: replicaId.optional(),
+        }),
+      ),
+      retired: z.array(replicaId).max(10_000).optional(),
       conflicts: z.enum(conflictPolicies).optional(),
     }),
   ),
@@ -216,6 +230,10 @@ export const realmDocumentSchema = realmDocument;
  * - `conflicts` of the volume at this replica: the objects that a person has to decide about, with the names that
  *   they bear, after `after` in the order of their Fids.
  * - `space` of the volume at this server, in bytes.
+ * - `publish` changes the realm document, at the server that publishes it; a gateway says for whom. `basedOn`: only if
+ *   that is still the version. Answered when it is durable there, with the version that holds now.
+ * - `covers` brings the replica here up to date with `replica` of another server, and says what it lacks then.
+ * - `fenced` whether the replica here takes no changes any more; those that it took before are flushed then.
  * - `report` what an operator wants to see of this server.
  */
 export const calls = {
@@ -224,6 +242,7 @@ export const calls = {
     roles: ['gateway'],
     argument: z.strictObject({
       volume,
+      replica: meant,
       since: count.nullable(),
       incarnation: z.string().nullable(),
       venus: z.string().regex(/^(?:[0-9a-f]{16})?$/),
@@ -238,12 +257,12 @@ export const calls = {
   },
   status: {
     roles: ['gateway', 'server'],
-    argument: z.strictObject({ volume, fids, cop2 }),
+    argument: z.strictObject({ volume, replica: meant, fids, cop2 }),
     result: z.strictObject({ statuses: z.array(statusSchema.nullable()) }),
   },
   list: {
     roles: ['gateway', 'server'],
-    argument: z.strictObject({ volume, fid, full: z.boolean(), cop2 }),
+    argument: z.strictObject({ volume, replica: meant, fid, full: z.boolean(), cop2 }),
     result: z.strictObject({
       status: statusSchema.nullable(),
       digest: z.string(),
@@ -254,6 +273,7 @@ export const calls = {
     roles: ['gateway'],
     argument: z.strictObject({
       volume,
+      replica: meant,
       records: z.array(mutationSchema).min(1).max(limits.batchRecords),
       inline: z.record(digest, bytes),
       transfers: z.record(digest, z.string().max(64)),
@@ -282,7 +302,11 @@ export const calls = {
     }),
     result: z.strictObject({ contents: z.array(z.strictObject({ held: z.boolean(), received: count })) }),
   },
-  cop2: { roles: ['gateway'], argument: z.strictObject({ volume, cop2 }), result: z.strictObject({}) },
+  cop2: {
+    roles: ['gateway'],
+    argument: z.strictObject({ volume, replica: meant, cop2 }),
+    result: z.strictObject({}),
+  },
   resolve: {
     roles: ['gateway', 'server', 'operator'],
     argument: z.strictObject({ volume, fids: fids.nullable() }),
@@ -290,7 +314,14 @@ export const calls = {
   },
   changes: {
     roles: ['server'],
-    argument: z.strictObject({ volume, since: count, incarnation: z.string().nullable(), limit: count }),
+    argument: z.strictObject({
+      volume,
+      /** The replica that asks. */
+      reader: replicaId.optional(),
+      since: count,
+      incarnation: z.string().nullable(),
+      limit: count,
+    }),
     result: z.strictObject({
       replica: z.string(),
       incarnation: z.string(),
@@ -323,6 +354,30 @@ export const calls = {
     roles: ['gateway', 'operator'],
     argument: z.strictObject({ volume }),
     result: z.strictObject({ used: count, available: count }),
+  },
+  publish: {
+    roles: ['operator', 'gateway'],
+    argument: z.strictObject({
+      intention: intentionSchema,
+      basedOn: count.nullable(),
+      user: user.nullable(),
+    }),
+    result: z.strictObject({ changed: z.boolean(), document: realmDocument }),
+  },
+  covers: {
+    roles: ['server', 'operator'],
+    argument: z.strictObject({ volume, replica: replicaId }),
+    result: z.strictObject({
+      /** False: the other server cannot be reached from here. */
+      reached: z.boolean(),
+      /** Objects and contents that are not all here. */
+      lacking: count,
+    }),
+  },
+  fenced: {
+    roles: ['server', 'operator'],
+    argument: z.strictObject({ volume, replica: replicaId }),
+    result: z.strictObject({ fenced: z.boolean() }),
   },
   report: { roles: ['operator'], argument: z.strictObject({}), result: z.record(z.string(), z.unknown()) },
 } as const satisfies Record<

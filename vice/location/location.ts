@@ -14,6 +14,12 @@ export interface Location {
    * @throws Failure invalid (malformed, or of another realm)
    */
   adopt(document: unknown): Promise<boolean>;
+  /**
+   * Makes the next version by `decide`, which looks at the current one; resolves with what is current then, after all
+   * listeners have done their part. One decision at a time.
+   * @throws Failure invalid, what `decide` throws
+   */
+  publish(decide: (current: RealmDocument) => RealmDocument): Promise<RealmDocument>;
   /** Called after each adoption is durable, one at a time, in order. A rejection is the adopter's. */
   onAdoption(listener: (document: RealmDocument) => Promise<void>): void;
 }
@@ -40,15 +46,25 @@ export async function openLocation(store: Store, configured: RealmDocument): Pro
     return true;
   };
 
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = turn.then(work);
+    turn = done.catch(() => undefined);
+    return done;
+  };
+
   return {
     get current() {
       return current;
     },
     async adopt(document) {
       const next = checked(document);
-      const adoption = turn.then(() => adoptNext(next));
-      turn = adoption.catch(() => undefined);
-      return adoption;
+      return inTurn(() => adoptNext(next));
+    },
+    publish(decide) {
+      return inTurn(async () => {
+        await adoptNext(checked(decide(current)));
+        return current;
+      });
     },
     onAdoption(listener) {
       listeners.push(listener);

@@ -18,8 +18,10 @@ export async function ask<C extends CallName>(
   name: C,
   argument: Argument<C>,
   signal?: AbortSignal,
+  timeoutMs?: number,
 ): Promise<Result<C>> {
-  const reply = await link.call(name, argument, signal === undefined ? {} : { signal });
+  const options = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
+  const reply = await link.call(name, argument, options);
   const schema: z.ZodType = calls[name].result;
   return checked(schema, reply, name) as Result<C>;
 }

@@ -30,6 +30,8 @@ export interface CatchUpMeter {
 
 export interface CaughtUp {
   readonly installed: number;
+  /** Objects of the peer that are not, or not whole, here. */
+  readonly unsettled: number;
   readonly progress: Progress;
 }
 
@@ -72,9 +74,11 @@ export async function catchUp(
   const { installed, unresolved } = await pull.finish();
   const { incarnation, stamp } = progress;
   if (unresolved.size === 0) await replica.setCaughtUp(peer, { incarnation, stamp });
-  if (unresolved.size <= openMax) return { installed, progress: { incarnation, stamp, open: unresolved } };
-  world.log.error('too many unsettled objects', { volume: replica.volume, peer, open: unresolved.size });
-  return { installed, progress: beginning(replica.caughtUp(peer)) };
+  const unsettled = unresolved.size;
+  if (unsettled <= openMax)
+    return { installed, unsettled, progress: { incarnation, stamp, open: unresolved } };
+  world.log.error('too many unsettled objects', { volume: replica.volume, peer, open: unsettled });
+  return { installed, unsettled, progress: beginning(replica.caughtUp(peer)) };
 }
 
 async function readPage(
@@ -83,7 +87,8 @@ async function readPage(
   peer: string,
   { incarnation, stamp }: Mark,
 ): Promise<Result<'changes'>> {
-  const argument = { volume: world.replica.volume, since: stamp, incarnation, limit: pageSize };
+  const { volume, id: reader } = world.replica;
+  const argument = { volume, reader, since: stamp, incarnation, limit: pageSize };
   const page = await ask(source.link, 'changes', argument, world.signal);
   if (page.replica !== peer) throw incompatible(`replica ${page.replica} answers for ${peer}`);
   if (page.more && page.upTo <= stamp) throw incompatible('a peer has more changes but does not move on');

@@ -9,44 +9,21 @@ import {
   isRemoved,
   volumeEntry,
   type Fid,
-  type RealmDocument,
+  type ReplicaEntry,
   type Result,
   type VolumeId,
 } from '../interface/index.js';
-import { sleep, type Clock } from '../seam/clock.js';
-import type { PackedContainers } from '../seam/packed-containers.js';
-import type { Log } from '../seam/log.js';
+import { sleep } from '../seam/clock.js';
 import type { Link } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
-import { catchUp, type Progress } from './catch-up.js';
+import { catchUp, type CaughtUp, type Progress } from './catch-up.js';
 import { containerFetcher } from './fetch-container.js';
 import { Graves } from './graves.js';
-import type { ServerLinks } from './links.js';
 import { askSmallContents } from './small-contents.js';
 import { Pull, type PullSource, type PullWorld } from './pull.js';
+import type { ResolverWorld } from './resolver-world.js';
 import { ask } from './ask.js';
 import { differing } from './differing.js';
-
-export interface ResolverWorld {
-  readonly clock: Clock;
-  readonly containers: PackedContainers;
-  readonly log: Log;
-  readonly links: ServerLinks;
-  realm(): RealmDocument;
-  replica(volume: VolumeId): Replica | undefined;
-  replicas(): Iterable<Replica>;
-  readonly meter: ResolutionMeter;
-}
-
-/** Told what resolution did, for the metrics. */
-export interface ResolutionMeter {
-  /** Objects installed from peers. */
-  installed(count: number): void;
-  /** Container bytes fetched from peers. */
-  fetched(bytes: number): void;
-  /** A container that should be here was missing or did not match its digest. */
-  damaged(): void;
-}
 
 /** Milliseconds between two rounds of all volumes with all peers. */
 const roundMs = 60_000;
@@ -75,10 +52,7 @@ export interface ResolutionReport {
 }
 
 /** A volume's replica at another server. */
-interface PeerReplica {
-  readonly server: string;
-  readonly id: string;
-}
+type PeerReplica = ReplicaEntry;
 
 export class Resolver {
   readonly #world: ResolverWorld;
@@ -88,7 +62,7 @@ export class Resolver {
   readonly #queued = new Map<string, Promise<void>>();
   readonly #progress = new Map<string, Progress>();
   readonly #catchUps = new Map<string, CatchUpState>();
-  readonly #gravesOf = new Map<VolumeId, Graves>();
+  readonly #gravesOf = new Map<string, Graves>();
   readonly #nudged = new Set<string>();
   readonly #running = new Set<Promise<unknown>>();
 
@@ -106,10 +80,26 @@ export class Resolver {
   /** A peer server is reachable (again): catches up with all that it holds. */
   linkUp(server: string): void {
     for (const replica of this.#world.replicas()) {
-      for (const peer of this.#peers(replica)) {
+      for (const peer of this.#sources(replica)) {
         if (peer.server === server) this.#background(this.#catchUpSoon(replica, peer));
       }
     }
+  }
+
+  /**
+   * Brings `replica` up to date with all that replica `id` of a peer has now; the answer is how many objects it lacks
+   * all the same. Undefined: the peer cannot be reached. @throws Failure unreachable, timeout
+   */
+  async gather(replica: Replica, id: string): Promise<number | undefined> {
+    const peer = this.#peers(replica).find((each) => each.id === id);
+    if (peer === undefined) return undefined;
+    return this.#turn(replica, async () => {
+      const source = this.#source(replica, peer.server);
+      if (source === undefined) return undefined;
+      await this.#catchUp(replica, peer, source);
+      const different = await this.#compare(replica, peer, source);
+      return different + (await this.#catchUp(replica, peer, source)).unsettled;
+    });
   }
 
   /**
@@ -119,7 +109,7 @@ export class Resolver {
   async resolve(replica: Replica, fids: readonly Fid[] | null): Promise<Result<'resolve'>> {
     let pulled = 0;
     const inconsistent = new Set<Fid>();
-    for (const peer of this.#peers(replica)) {
+    for (const peer of this.#sources(replica)) {
       const source = this.#source(replica, peer.server);
       if (source === undefined) continue;
       try {
@@ -163,9 +153,9 @@ export class Resolver {
     await this.#fetch({ digest, length: null, sources, signal: this.#stop.signal });
   }
 
-  /** `server` has merged all changes of `replica` up to `stamp`. */
-  wasRead(replica: Replica, server: string, stamp: number): void {
-    this.#graves(replica).wasRead(server, stamp);
+  /** Replica `reader` has merged all changes of `replica` up to `stamp`. */
+  wasRead(replica: Replica, reader: string, stamp: number): void {
+    this.#graves(replica).wasRead(reader, stamp);
   }
 
   /** For the operator: catch-ups under way, and objects that could not be settled, by volume. */
@@ -188,7 +178,7 @@ export class Resolver {
     for (;;) {
       await sleep(this.#world.clock, roundMs, this.#stop.signal);
       for (const replica of [...this.#world.replicas()]) {
-        for (const peer of this.#peers(replica)) await this.#catchUpSoon(replica, peer);
+        for (const peer of this.#sources(replica)) await this.#catchUpSoon(replica, peer);
         await this.#forget(replica);
       }
     }
@@ -214,8 +204,8 @@ export class Resolver {
 
   /** Removed objects of which every replica has heard. */
   #forget(replica: Replica): Promise<void> {
-    const servers = this.#peers(replica).map(({ server }) => server);
-    const stamp = this.#graves(replica).ripe(servers, replica.stamp);
+    const others = this.#peers(replica).map(({ id }) => id);
+    const stamp = this.#graves(replica).ripe(others, replica.stamp);
     return this.#untilNone(replica, 'tombstones not forgotten', () => replica.forgetRemoved(stamp));
   }
 
@@ -230,8 +220,9 @@ export class Resolver {
   }
 
   #graves(replica: Replica): Graves {
-    let graves = this.#gravesOf.get(replica.volume);
-    if (graves === undefined) this.#gravesOf.set(replica.volume, (graves = new Graves(this.#world.clock)));
+    const key = `${replica.volume}/${replica.id}`;
+    let graves = this.#gravesOf.get(key);
+    if (graves === undefined) this.#gravesOf.set(key, (graves = new Graves(this.#world.clock)));
     return graves;
   }
 
@@ -255,19 +246,18 @@ export class Resolver {
     return turn;
   }
 
-  async #catchUp(replica: Replica, peer: PeerReplica, source: PullSource): Promise<number> {
+  async #catchUp(replica: Replica, peer: PeerReplica, source: PullSource): Promise<CaughtUp> {
     const key = keyOf(replica, peer);
     const state = { peer: peer.server, since: this.#world.clock.wall(), done: 0, all: 0, objects: 0 };
     this.#catchUps.set(key, state);
     try {
       const world = this.#pullWorld(replica, (objects) => (state.objects += objects));
       const read = (done: number, all: number): void => void Object.assign(state, { done, all });
-      const { installed, progress } = await catchUp(world, source, peer.id, this.#progress.get(key), {
-        read,
-      });
+      const caughtUp = await catchUp(world, source, peer.id, this.#progress.get(key), { read });
+      const { installed, progress } = caughtUp;
       this.#progress.set(key, progress);
       this.#settled(replica, peer, installed, progress.open);
-      return installed;
+      return caughtUp;
     } finally {
       this.#catchUps.delete(key);
     }
@@ -280,7 +270,7 @@ export class Resolver {
     fids: readonly Fid[] | null,
     inconsistent: Set<Fid>,
   ): Promise<number> {
-    if (fids === null) return this.#catchUp(replica, peer, source);
+    if (fids === null) return (await this.#catchUp(replica, peer, source)).installed;
     const pull = new Pull(this.#pullWorld(replica), source);
     const statuses = await pull.ask(fids);
     const leaves = statuses.filter(({ kind }) => kind !== 'directory');
@@ -293,16 +283,21 @@ export class Resolver {
     // Never heard of at the peer, or a directory that was removed with all that was in it: only its changes tell.
     const isAll = leaves.length + directories.length === new Set(fids).size;
     if (isAll && unresolved.size === 0 && !needsChanges) return installed;
-    return installed + (await this.#catchUp(replica, peer, source));
+    return installed + (await this.#catchUp(replica, peer, source)).installed;
   }
 
-  /** Merges objects in which the two replicas differ although both have read all changes of each other. */
-  async #compare(replica: Replica, peer: PeerReplica, source: PullSource): Promise<void> {
+  /**
+   * Merges objects in which the two replicas differ although both have read all changes of each other; the answer is
+   * how many cannot be settled.
+   */
+  async #compare(replica: Replica, peer: PeerReplica, source: PullSource): Promise<number> {
     const fids = await differing(replica, source.link, this.#stop.signal);
-    if (fids.length === 0) return;
+    if (fids.length === 0) return 0;
     const fields = { volume: replica.volume, peer: peer.server, objects: fids.length };
     this.#world.log.info('replicas differ', fields);
-    await this.#resolveWith(replica, peer, source, fids, new Set());
+    const unsettled = new Set<Fid>();
+    await this.#resolveWith(replica, peer, source, fids, unsettled);
+    return unsettled.size;
   }
 
   async #tell(replica: Replica, peer: PeerReplica): Promise<void> {
@@ -318,7 +313,14 @@ export class Resolver {
 
   #peers(replica: Replica): readonly PeerReplica[] {
     const entries = volumeEntry(this.#world.realm(), replica.volume)?.replicas ?? [];
+    // One that was removed has no business with the others any more.
+    if (!entries.some(({ id }) => id === replica.id)) return [];
     return entries.filter(({ id }) => id !== replica.id);
+  }
+
+  /** Those that may have what this one has not: one that is being filled has nothing of its own. */
+  #sources(replica: Replica): readonly PeerReplica[] {
+    return this.#peers(replica).filter(({ state }) => state !== 'filling');
   }
 
   #source(replica: Replica, server: string): PullSource | undefined {
@@ -382,5 +384,5 @@ export class Resolver {
 }
 
 function keyOf(replica: Replica, peer: PeerReplica): string {
-  return `${replica.volume}/${peer.id}`;
+  return `${replica.volume}/${replica.id}/${peer.id}`;
 }

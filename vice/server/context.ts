@@ -14,6 +14,7 @@ import type { CallbackPromises } from './callback-promises.js';
 import type { HeldContents } from './held-contents.js';
 import type { Metrics } from './metrics.js';
 import type { Staging } from './staging.js';
+import type { Steward } from './steward.js';
 import type { Volumes } from './volumes.js';
 
 /** The seams that a server reaches the world through. */
@@ -37,6 +38,7 @@ export interface ServerContext {
   readonly links: ServerLinks;
   readonly resolver: Resolver;
   readonly metrics: Metrics;
+  readonly steward: Steward;
   /** Open sessions by id. */
   readonly sessions: ReadonlyMap<number, Session>;
   /** The containers of the world: small contents are stored in the transaction that names them. */

@@ -1,6 +1,6 @@
 /** What a server counts, in the Prometheus text format. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ResolutionMeter } from '../resolution/resolver.js';
+import type { ResolutionMeter } from '../resolution/resolver-world.js';
 
 /** Read when the metrics are fetched. */
 export interface Readings {

@@ -4,7 +4,7 @@ import type { Replica } from '../volume/replica.js';
 
 export const operating: Handlers<'locate' | 'resolve' | 'report'> = {
   async locate(context) {
-    return structuredClone(context.location.current) as Mutable<typeof context.location.current>;
+    return mutableCopy(context.location.current);
   },
 
   async resolve(context, session, { volume, fids }) {
@@ -27,6 +27,7 @@ export const operating: Handlers<'locate' | 'resolve' | 'report'> = {
         .filter((server) => server.name !== name)
         .map((server) => ({ ...server, linked: context.links.linked(server.name) !== undefined })),
       stagedBytes: context.staging.bytes,
+      waiting: context.steward.waiting(),
       spaceBytes: await world.containers.space(),
       volumes,
     };
@@ -34,17 +35,24 @@ export const operating: Handlers<'locate' | 'resolve' | 'report'> = {
 };
 
 async function volumeReport(context: ServerContext, replica: Replica): Promise<Record<string, unknown>> {
-  const { id, incarnation, stamp, group, volume } = replica;
+  const { id, incarnation, stamp, group, volume, standing, objects } = replica;
   return {
     replica: id,
     incarnation,
     stamp,
     group,
+    standing,
+    objects,
     watchers: context.promises.watchers(volume),
     conflicts: replica.conflictCount(),
     ...context.resolver.report(volume),
     ...(await replica.space()),
   };
+}
+
+/** For a reply. */
+export function mutableCopy<T>(value: T): Mutable<T> {
+  return structuredClone(value) as Mutable<T>;
 }
 
 type Mutable<T> = T extends readonly (infer Item)[]

@@ -7,8 +7,15 @@ import { flushed } from './reading.js';
 const changedMax = 100_000;
 
 export const promising: Handlers<'watch'> = {
-  async watch(context, session, { volume, since, incarnation, venus }) {
-    const replica = context.volumes.required(volume);
+  async watch(context, session, { volume, replica: meant, since, incarnation, venus }) {
+    const replica = context.volumes.required(volume, meant);
+    if (replica.standing !== 'member') {
+      throw new Failure(
+        'stale',
+        'vice.watch',
+        `replica ${replica.id} of volume ${volume} is ${replica.standing}`,
+      );
+    }
     if (!context.sessions.has(session.id)) {
       throw new Failure('cancelled', 'vice.watch', 'the session has closed');
     }

@@ -1,5 +1,6 @@
 /** Calls that read: `status`, `list`, `changes`, `contents`, `digests`, `conflicts`, `space`. */
 import {
+  Failure,
   isFailure,
   limits,
   type Fid,
@@ -20,15 +21,15 @@ const conflictsMax = 200;
 export const reading: Handlers<
   'status' | 'list' | 'changes' | 'contents' | 'digests' | 'conflicts' | 'space'
 > = {
-  async status(context, { peer }, { volume, fids, cop2 }) {
-    const replica = context.volumes.required(volume);
+  async status(context, { peer }, { volume, replica: meant, fids, cop2 }) {
+    const replica = context.volumes.required(volume, meant);
     await takeCop2(context, replica, cop2);
     const isServer = peer.role === 'server';
     return { statuses: fids.map((fid) => readable(context, replica, fid, isServer)) };
   },
 
-  async list(context, _session, { volume, fid, full, cop2 }) {
-    const replica = context.volumes.required(volume);
+  async list(context, _session, { volume, replica: meant, fid, full, cop2 }) {
+    const replica = context.volumes.required(volume, meant);
     await takeCop2(context, replica, cop2);
     const listing = replica.list(fid);
     if (listing === undefined) return { status: readable(context, replica, fid), digest: '', entries: [] };
@@ -36,9 +37,12 @@ export const reading: Handlers<
     return parts(listing, context.world.clock);
   },
 
-  async changes(context, { peer }, { volume, since, incarnation, limit }) {
+  async changes(context, _session, { volume, reader, since, incarnation, limit }) {
     const replica = context.volumes.required(volume);
-    if (incarnation === replica.incarnation) context.resolver.wasRead(replica, peer.name, since);
+    if (reader !== undefined) {
+      mustBeOfGroup(replica, reader);
+      context.resolver.wasRead(replica, reader, incarnation === replica.incarnation ? since : 0);
+    }
     const page = replica.changes(since, Math.min(limit, changesMax));
     if (page.upTo > since) await flushed(context);
     return { replica: replica.id, incarnation: replica.incarnation, ...page };
@@ -75,6 +79,20 @@ export const reading: Handlers<
  */
 export async function flushed(context: ServerContext): Promise<void> {
   await context.world.store.transact(() => undefined);
+}
+
+/**
+ * A replica that left reads no more, and one that this server has not heard of waits until it has: so whoever has read
+ * here is known here.
+ * @throws Failure stale
+ */
+function mustBeOfGroup({ group, volume }: Replica, reader: string): void {
+  if (group.includes(reader)) return;
+  throw new Failure(
+    'stale',
+    'vice.changes',
+    `volume ${volume} has no replica ${reader} as far as is known here`,
+  );
 }
 
 /** Undefined: not here, longer than `most`, or damaged (the asker then asks for it alone, and hears why). */

@@ -11,6 +11,7 @@ import {
 } from '../interface/index.js';
 import { checkCall, checkUpload } from '../protection/session-rights.js';
 import type { Service, Session } from '../seam/network.js';
+import { administering } from './administering.js';
 import type { Handlers, ServerContext } from './context.js';
 import { openDownload } from './downloads.js';
 import { offering } from './offering.js';
@@ -20,7 +21,14 @@ import { reading } from './reading.js';
 import { pushRealm } from './realm-push.js';
 import { updating } from './updating.js';
 
-const handlers: Handlers<CallName> = { ...offering, ...operating, ...promising, ...reading, ...updating };
+const handlers: Handlers<CallName> = {
+  ...administering,
+  ...offering,
+  ...operating,
+  ...promising,
+  ...reading,
+  ...updating,
+};
 
 /** `sessions` is the map of the context, filled here. */
 export function viceService(

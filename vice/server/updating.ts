@@ -14,6 +14,7 @@ import type { Containers } from '../seam/containers.js';
 import { digestOfPacked } from '../seam/packed-containers.js';
 import type { Session } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
+import { mustTakeChanges } from '../volume/standing.js';
 import type { Handlers, ServerContext } from './context.js';
 import { takeCop2 } from './reading.js';
 
@@ -21,7 +22,8 @@ const operation = 'vice.mutate';
 
 export const updating: Handlers<'mutate' | 'cop2'> = {
   async mutate(context, session, argument) {
-    const replica = context.volumes.required(argument.volume);
+    const replica = context.volumes.required(argument.volume, argument.replica);
+    mustTakeChanges(replica);
     checkBatch(session, argument);
     const releases: (() => void)[] = [];
     try {
@@ -41,8 +43,8 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
     }
   },
 
-  async cop2(context, _session, { volume, cop2 }) {
-    await takeCop2(context, context.volumes.required(volume), cop2);
+  async cop2(context, _session, { volume, replica, cop2 }) {
+    await takeCop2(context, context.volumes.required(volume, replica), cop2);
     return {};
   },
 };

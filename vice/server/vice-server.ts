@@ -1,13 +1,22 @@
 /** A Vice server: one process of the realm that holds volume replicas. */
-import { isFailure, type Fid, type RealmDocument, type VolumeId } from '../interface/index.js';
+import {
+  Failure,
+  isFailure,
+  type Argument,
+  type Fid,
+  type RealmDocument,
+  type Result,
+  type VolumeId,
+} from '../interface/index.js';
 import { openLocation, type Location } from '../location/location.js';
 import { ask } from '../resolution/ask.js';
 import { ServerLinks } from '../resolution/links.js';
 import { Resolver, type CatchUpState } from '../resolution/resolver.js';
 import { sleep } from '../seam/clock.js';
-import type { Link, Session } from '../seam/network.js';
+import type { Link, Listener, Session } from '../seam/network.js';
 import { PackedContainers, storedRows } from '../seam/packed-containers.js';
 import type { Replica } from '../volume/replica.js';
+import { covers, fenced } from './administering.js';
 import { CallbackPromises } from './callback-promises.js';
 import type { ServerContext, ServerWorld } from './context.js';
 import { HeldContents } from './held-contents.js';
@@ -15,6 +24,7 @@ import { serverMetrics, type VolumeReading } from './metrics.js';
 import { pushRealm } from './realm-push.js';
 import { viceService } from './service.js';
 import { Staging } from './staging.js';
+import { Steward, stewardTiming } from './steward.js';
 import { Volumes } from './volumes.js';
 
 export interface ServerConfig {
@@ -61,6 +71,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   const links = new ServerLinks(name, realmKey, world, {
     up(server, link) {
       resolver.linkUp(server);
+      steward.look();
       void adoptFrom(location, link, world);
     },
     realmVersion(link, version) {
@@ -75,6 +86,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     replica: (volume) => volumes.get(volume),
     replicas: () => volumes.all(),
   });
+  const steward = stewardOf(name, location, world, () => context);
   const context: ServerContext = {
     name,
     world,
@@ -86,6 +98,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     links,
     resolver,
     metrics,
+    steward,
     sessions,
     packed,
   };
@@ -95,7 +108,15 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   const listener = await world.network.listen(config.listen, viceService(context, realmKey, sessions));
   links.follow(location.current);
   resolver.start();
+  steward.look();
   world.log.info('serving', { address: listener.address, volumes: volumes.all().length });
+  return running(context, listener);
+}
+
+function running(
+  { location, volumes, resolver, steward, links, staging, held }: ServerContext,
+  listener: Listener,
+): ViceServer {
   return {
     address: listener.address,
     location,
@@ -103,23 +124,24 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     catchUps: () => volumes.all().flatMap(({ volume }) => catchUpsOf(resolver, volume)),
     resolve: (volume, fids) => resolver.resolve(volumes.required(volume), fids),
     async close() {
-      const resolved = resolver.close();
+      const ended = [resolver.close(), steward.close()];
       await links.close();
       await listener.close();
-      await resolved;
-      for (const kept of [staging, context.held]) kept.close();
+      await Promise.all([...ended, volumes.close()]);
+      for (const kept of [staging, held]) kept.close();
     },
   };
 }
 
 /** What this server does on every new version of the realm document. */
-function followRealm({ location, volumes, links, resolver, sessions, world }: ServerContext): void {
+function followRealm({ location, volumes, links, resolver, sessions, steward, world }: ServerContext): void {
   location.onAdoption(async (realm) => {
     world.log.info('realm document adopted', { version: realm.version });
     await volumes.follow(realm);
     links.follow(realm);
     for (const server of links.all().keys()) resolver.linkUp(server);
     for (const session of sessions.values()) pushRealm(session, realm);
+    steward.look();
   });
 }
 
@@ -143,6 +165,38 @@ async function adoptFrom(location: Location, link: Link, world: ServerWorld): Pr
     if (!isFailure(error)) throw error;
     world.log.warn('realm document not fetched', { server: link.hello.server, reason: error.message });
   }
+}
+
+/** It asks this server as it asks others. */
+function stewardOf(
+  name: string,
+  location: Location,
+  { clock, log }: ServerWorld,
+  context: () => ServerContext,
+): Steward {
+  return new Steward(name, {
+    clock,
+    log,
+    location,
+    covers: (server, ...asked) =>
+      server === name ? covers(context(), asked[0]) : askServer(context(), server, 'covers', ...asked),
+    fenced: (server, ...asked) =>
+      server === name ? fenced(context(), asked[0]) : askServer(context(), server, 'fenced', ...asked),
+  });
+}
+
+/** @throws Failure unreachable, what the server answers */
+async function askServer<C extends 'covers' | 'fenced'>(
+  { links }: ServerContext,
+  server: string,
+  name: C,
+  argument: Argument<C>,
+  signal: AbortSignal,
+): Promise<Result<C>> {
+  const link = links.linked(server);
+  if (link === undefined)
+    throw new Failure('unreachable', `vice.${name}`, `server ${server} does not answer`);
+  return ask(link, name, argument, signal, stewardTiming.answerMs);
 }
 
 /** Contents that are not claimed yet belong to no volume: every replica keeps them from its sweep. */

@@ -88,6 +88,19 @@ export class ContainerReferences {
     }
   }
 
+  /** The same of many; those that are not here are left out. `packed` are in the caller's hands. */
+  async lengthsOf(
+    digests: readonly string[],
+    packed?: ReadonlyMap<string, Uint8Array>,
+  ): Promise<ReadonlyMap<string, number>> {
+    const lengths = new Map<string, number>();
+    for (const digest of digests) {
+      const length = packed?.get(digest)?.length ?? (await this.lengthOf(digest));
+      if (length !== undefined) lengths.set(digest, length);
+    }
+    return lengths;
+  }
+
   /** Removes, soon, those of `digests` that nothing needs. To be called after the flush. */
   collect(digests: Iterable<string>): void {
     for (const digest of digests) {

@@ -18,6 +18,11 @@ export function bytesOf(row: ObjectRow | undefined): number {
   return versionsOf(row.status).reduce((bytes, { length }) => bytes + length, 0);
 }
 
+/** 1 for a living object beside the root. */
+export function livingOf(row: ObjectRow | undefined): number {
+  return row === undefined || row.removed || row.status.parent === null ? 0 : 1;
+}
+
 /** Each version of a living file needs its container; a removed one may keep them for a while. */
 export function count(references: Map<string, number>, row: ObjectRow | undefined, change: number): void {
   if (row === undefined || (row.removed && row.keeps !== true)) return;

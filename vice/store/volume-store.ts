@@ -38,6 +38,10 @@ import { bucketDigits, childDigest } from './state-digest.js';
 
 export interface MetaRow {
   readonly incarnation: string;
+  /** Whose rows these are; absent in those of earlier builds. */
+  readonly replica?: string;
+  /** Living objects beside the root; about, after damage. Absent in rows of earlier builds. */
+  readonly objects?: number;
   /** Of the last change. */
   readonly stamp: number;
   /** Bytes of all files' contents. */

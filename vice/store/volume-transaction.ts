@@ -18,7 +18,7 @@ import {
 import type { StoreTransaction } from '../seam/store.js';
 import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
 import { countReferences, isNamed } from './container-references.js';
-import { bytesOf, count, digestOfRow, sameBinding } from './row-figures.js';
+import { bytesOf, count, digestOfRow, livingOf, sameBinding } from './row-figures.js';
 import type { RowCache } from './row-cache.js';
 import { bucketOf, childDigest } from './state-digest.js';
 import { UpdateRows } from './update-rows.js';
@@ -248,7 +248,7 @@ export class VolumeTransaction implements Tree {
     const { volume } = this.#keys;
     const references = new Map<string, number>();
     const buckets = new Map<string, bigint>();
-    let used = this.#meta.used;
+    let { used, objects = 0 } = this.#meta;
     for (const [fid, { before, after }] of this.#working) {
       if (after === undefined || after === before) continue;
       rows.set(fid, after);
@@ -263,6 +263,7 @@ export class VolumeTransaction implements Tree {
       const [bucket, change] = this.#recordDigest(fid, after);
       buckets.set(bucket, toggled(buckets.get(bucket) ?? noChildren, change));
       used += bytesOf(after) - bytesOf(before);
+      objects += livingOf(after) - livingOf(before);
       count(references, before, -1);
       count(references, after, 1);
     }
@@ -277,7 +278,7 @@ export class VolumeTransaction implements Tree {
       )
       .map(([digest]) => digest);
     if (this.#stamp !== this.#meta.stamp || used !== this.#meta.used) {
-      this.#transaction.put(this.#keys.meta, seal({ ...this.#meta, stamp: this.#stamp, used }));
+      this.#transaction.put(this.#keys.meta, seal({ ...this.#meta, stamp: this.#stamp, used, objects }));
     }
     return { stamp: this.#stamp, changed: [...this.#changed], rows, unnamed };
   }

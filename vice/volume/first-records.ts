@@ -1,8 +1,42 @@
 /** The records of a replica that is new, and of one whose own record was lost. */
-import { emptyRoot, rootFid, seal } from '../interface/index.js';
+import { emptyRoot, isFailure, rootFid, seal } from '../interface/index.js';
+import type { Log } from '../seam/log.js';
+import { randomHex, type Random } from '../seam/random.js';
 import type { Store } from '../seam/store.js';
-import type { MetaRow, ObjectRow, VolumeKeys, VolumeReader } from '../store/volume-store.js';
-import { bytesOf } from '../store/row-figures.js';
+import { bytesOf, livingOf } from '../store/row-figures.js';
+import { VolumeReader, type MetaRow, type ObjectRow, type VolumeKeys } from '../store/volume-store.js';
+
+export interface FirstRecordsWorld {
+  /** Of the replica. */
+  readonly id: string;
+  readonly store: Store;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** The volume's own record, made where there is none, and made again where it is damaged. */
+export async function openMeta(
+  { id, store, random, log }: FirstRecordsWorld,
+  keys: VolumeKeys,
+): Promise<{ readonly meta: MetaRow; readonly isNew: boolean }> {
+  const { volume } = keys;
+  const reader = new VolumeReader(store, keys);
+  const own = (): Pick<MetaRow, 'incarnation' | 'replica'> => {
+    return { incarnation: randomHex(random, 8), replica: id };
+  };
+  try {
+    const meta = reader.meta();
+    if (meta === undefined) {
+      return { meta: await writeMeta(store, keys, { stamp: 0, used: 0, objects: 0, ...own() }), isNew: true };
+    }
+    if (meta.objects !== undefined) return { meta, isNew: false };
+    return { meta: await writeMeta(store, keys, { ...meta, objects: living(reader) }), isNew: false };
+  } catch (error) {
+    if (!isFailure(error, 'damaged')) throw error;
+    log.error('volume record damaged: peers and clients must look at everything again', { volume });
+    return { meta: await writeMeta(store, keys, { ...recovered(reader), ...own() }), isNew: false };
+  }
+}
 
 /**
  * Stamps left out before the first change after an opening. Before a crash somebody may have been told of
@@ -12,7 +46,7 @@ import { bytesOf } from '../store/row-figures.js';
 const restartGap = 1_000_000;
 
 /** Writes the volume's own record, and its root if there is none. */
-export async function writeMeta(store: Store, keys: VolumeKeys, meta: MetaRow): Promise<MetaRow> {
+async function writeMeta(store: Store, keys: VolumeKeys, meta: MetaRow): Promise<MetaRow> {
   const root = rootFid(keys.volume);
   await store.transact((transaction) => {
     transaction.put(keys.meta, seal(meta));
@@ -23,14 +57,20 @@ export async function writeMeta(store: Store, keys: VolumeKeys, meta: MetaRow): 
 }
 
 /** What the objects themselves still say of a volume whose meta record is lost. */
-export function recovered(reader: VolumeReader): Pick<MetaRow, 'stamp' | 'used'> {
+function recovered(reader: VolumeReader): Pick<MetaRow, 'stamp' | 'used' | 'objects'> {
   let stamp = 0;
   let used = 0;
   for (const change of reader.changedAfter(0)) {
     stamp = change.stamp;
     used += bytesOf(reader.readableObject(change.fid));
   }
-  return { stamp, used };
+  return { stamp, used, objects: living(reader) };
+}
+
+function living(reader: VolumeReader): number {
+  let objects = 0;
+  for (const row of reader.objects()) objects += livingOf(row);
+  return objects;
 }
 
 /** What the volume's own record becomes before the first change after an opening (VR-2). */

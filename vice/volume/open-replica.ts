@@ -16,7 +16,7 @@ import {
 import type { Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import type { Log } from '../seam/log.js';
-import { randomHex, type Random } from '../seam/random.js';
+import type { Random } from '../seam/random.js';
 import { packContents } from '../seam/packed-containers.js';
 import type { Store, StoreTransaction } from '../seam/store.js';
 import { ContainerReferences } from '../store/container-references.js';
@@ -25,7 +25,7 @@ import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store
 import { VolumeTransaction, type Finished } from '../store/volume-transaction.js';
 import { applyBatch, BatchRefused, type AppliedBatch } from './apply-batch.js';
 import { applyCop2, PendingUpdates } from './cop2.js';
-import { afterRestart, recovered, writeMeta } from './first-records.js';
+import { afterRestart, openMeta } from './first-records.js';
 import { applyMergeStep, contentsNeededFor } from './merge-step.js';
 import { changePage, conflictPage } from './pages.js';
 import type {
@@ -38,7 +38,9 @@ import type {
   Mutated,
   Replica,
   Speaker,
+  Standing,
 } from './replica.js';
+import { mustBeThere, mustTakeChanges } from './standing.js';
 
 /** More changed objects than this are not worth naming: the caller looks at everything. */
 const changedMost = 10_000;
@@ -60,19 +62,8 @@ export interface ReplicaOptions {
 
 /** Opens the replica, or makes an empty one (with its root directory) when the store does not have it. */
 export async function openReplica(options: ReplicaOptions): Promise<Replica> {
-  const { store, volume, random, log } = options;
-  const keys = new VolumeKeys(volume);
-  const reader = new VolumeReader(store, keys);
-  let meta: MetaRow | undefined;
-  try {
-    meta = reader.meta();
-  } catch (error) {
-    if (!isFailure(error, 'damaged')) throw error;
-    log.error('volume record damaged: peers and clients must look at everything again', { volume });
-    meta = await writeMeta(store, keys, { ...recovered(reader), incarnation: randomHex(random, 8) });
-  }
-  const isNew = meta === undefined;
-  meta ??= await writeMeta(store, keys, { stamp: 0, used: 0, incarnation: randomHex(random, 8) });
+  const keys = new VolumeKeys(options.volume);
+  const { meta, isNew } = await openMeta(options, keys);
   return new StoredReplica(options, keys, meta.incarnation, isNew);
 }
 
@@ -82,6 +73,7 @@ class StoredReplica implements Replica {
   readonly incarnation: string;
   group: readonly string[];
   keepsRemoved = false;
+  standing: Standing = 'member';
   readonly #store: Store;
   readonly #containers: Containers;
   readonly #clock: Clock;
@@ -134,12 +126,13 @@ class StoredReplica implements Replica {
     const digests = argument.records.flatMap((record) => (record.op === 'store' ? [record.digest] : []));
     const releases = digests.map((digest) => this.#references.hold(digest));
     try {
-      const { packed = new Map<string, Uint8Array>() } = argument;
-      const lengths = await this.#lengths(digests, packed);
+      const { packed } = argument;
+      const lengths = await this.#references.lengthsOf(digests, packed);
       const context = { volume: this.volume, replica: this.id, lengths, groups: speaker.groups };
       const { result, stamp } = await this.#change(speaker, (transaction, store) => {
+        mustTakeChanges(this);
         const applied = applyBatch(transaction, argument, context);
-        for (const [digest, bytes] of packed) packContents(store, digest, bytes);
+        for (const [digest, bytes] of packed ?? []) packContents(store, digest, bytes);
         for (const storeId of this.#expired(applied)) transaction.updates.forgetCop2(storeId);
         return applied;
       });
@@ -186,10 +179,8 @@ class StoredReplica implements Replica {
     const releases = contents.map(({ digest }) => this.#references.hold(digest));
     try {
       const { packed = new Map<string, Uint8Array>() } = step;
-      const lengths = await this.#lengths(
-        contents.map(({ digest }) => digest),
-        packed,
-      );
+      const digests = contents.map(({ digest }) => digest);
+      const lengths = await this.#references.lengthsOf(digests, packed);
       const missing = contents.find(({ digest, length }) => lengths.get(digest) !== length);
       if (missing !== undefined) {
         const message = `${missing.length} bytes of contents ${missing.digest} must be fetched first`;
@@ -231,6 +222,7 @@ class StoredReplica implements Replica {
     }
     if (fids.length === 0) return 0;
     await this.#store.transact((transaction) => {
+      mustBeThere(this);
       const volume = new VolumeTransaction(transaction, this.#keys, this.#cache);
       for (const fid of fids) {
         const row = volume.object(fid);
@@ -262,7 +254,10 @@ class StoredReplica implements Replica {
 
   async setCaughtUp(peer: string, mark: Mark): Promise<void> {
     const row = seal({ incarnation: mark.incarnation, stamp: mark.stamp });
-    await this.#store.transact((transaction) => transaction.put(this.#keys.peer(peer), row));
+    await this.#store.transact((transaction) => {
+      mustBeThere(this);
+      transaction.put(this.#keys.peer(peer), row);
+    });
   }
 
   names(digest: string): boolean {
@@ -275,6 +270,10 @@ class StoredReplica implements Replica {
 
   async space(): Promise<Result<'space'>> {
     return { used: this.#meta().used, available: await this.#containers.space() };
+  }
+
+  get objects(): number {
+    return this.#meta().objects ?? 0;
   }
 
   onChange(listener: (change: Change) => void): void {
@@ -294,6 +293,7 @@ class StoredReplica implements Replica {
     let change: Change | undefined;
     try {
       const result = await this.#store.transact((transaction) => {
+        mustBeThere(this);
         const volume = new VolumeTransaction(transaction, this.#keys, this.#cache, this.keepsRemoved);
         const value = work(volume, transaction);
         finished = volume.finish();
@@ -317,6 +317,7 @@ class StoredReplica implements Replica {
   async #leaveRestartGap(): Promise<void> {
     try {
       await this.#store.transact((transaction) => {
+        mustBeThere(this);
         transaction.put(this.#keys.meta, seal(afterRestart(this.#meta())));
       });
     } catch (error) {
@@ -334,18 +335,6 @@ class StoredReplica implements Replica {
     for (const change of flushed) for (const listener of this.#listeners) listener(change);
   }
 
-  async #lengths(
-    digests: readonly string[],
-    packed: ReadonlyMap<string, Uint8Array>,
-  ): Promise<ReadonlyMap<string, number>> {
-    const lengths = new Map<string, number>();
-    for (const digest of digests) {
-      const length = packed.get(digest)?.length ?? (await this.#references.lengthOf(digest));
-      if (length !== undefined) lengths.set(digest, length);
-    }
-    return lengths;
-  }
-
   #expired({ storeIds }: AppliedBatch): ReturnType<PendingUpdates['takeExpired']> {
     // More than come in, so that a backlog ends; few, so that no caller pays for it all.
     return this.#pending.takeExpired(this.#clock.monotonic(), storeIds.length + 20);
@@ -353,11 +342,13 @@ class StoredReplica implements Replica {
 
   #meta(): MetaRow {
     const meta = this.#reader.meta();
-    if (meta === undefined) throw new Error(`volume ${this.volume} has no meta record`);
-    return meta;
+    if (meta !== undefined) return meta;
+    mustBeThere(this);
+    throw new Error(`volume ${this.volume} has no meta record`);
   }
 
   #object(fid: Fid): ObjectRow | undefined {
+    mustBeThere(this);
     const cached = this.#cache.get(fid);
     if (cached !== undefined) return cached;
     const row = this.#reader.object(fid);
@@ -387,6 +378,8 @@ class StoredReplica implements Replica {
   /** Lazy, and past the cache: a long listing shall not push out what is in use. */
   *#entries(directory: Fid): Generator<{ readonly name: string; readonly status: VnodeStatus }> {
     for (const { name, entry } of this.#reader.entries(directory)) {
+      // A listing of which the rest is being taken away is none.
+      mustBeThere(this);
       if (entry === undefined) {
         const message = `an entry of ${directory} is damaged; it must be fetched again from another replica`;
         throw new Failure('damaged', 'vice.list', message, { fid: directory });

@@ -20,6 +20,8 @@ export interface Replica {
   readonly stamp: number;
   /** Ids of all replicas of the volume, own one included; from the realm document, may change at run time. */
   group: readonly string[];
+  /** Set by the server, as the realm document says. Only a member takes changes of gateways. */
+  standing: Standing;
 
   /** Undefined when this replica does not have the object, or no longer. @throws Failure damaged */
   status(fid: Fid): VnodeStatus | undefined;
@@ -74,9 +76,14 @@ export interface Replica {
   /** A container that was brought here and will be named soon: kept from the sweep until released. */
   hold(digest: string): () => void;
   space(): Promise<Result<'space'>>;
+  /** How many living objects there are beside the root. */
+  readonly objects: number;
   /** Called after each change is flushed, in stamp order; must not throw. */
   onChange(listener: (change: Change) => void): void;
 }
+
+/** `dropped`: it has left the group, and its rows are being taken away. */
+export type Standing = 'member' | 'filling' | 'leaving' | 'dropped';
 
 export interface MutateArgument extends Pick<Argument<'mutate'>, 'records' | 'watermark'> {
   /** Contents that records name and that are no containers yet, by digest (checked): stored in the same transaction. */

@@ -1,0 +1,159 @@
+/**
+ * An administrator's way to the servers of a realm: the newest realm document, changes of it, and what a server tells
+ * of itself. Whoever has the realm key may come in.
+ */
+import {
+  calls,
+  Failure,
+  isFailure,
+  publisherOf,
+  signCredential,
+  type Argument,
+  type CallName,
+  type Intention,
+  type RealmDocument,
+  type Result,
+  type ServerEntry,
+} from '../../vice/interface/index.js';
+import { sleep, type Clock } from '../../vice/seam/clock.js';
+import type { Link, Network } from '../../vice/seam/network.js';
+
+const credentialMs = 24 * 60 * 60 * 1000;
+/** A server that has just come to publish hears of it in a moment. */
+const attemptsMost = 5;
+const againMs = 200;
+
+export interface AdministrationWorld {
+  readonly clock: Clock;
+  readonly network: Network;
+}
+
+export class Administration {
+  readonly #realmKey: Uint8Array;
+  readonly #user: string;
+  readonly #world: AdministrationWorld;
+  readonly #links = new Map<string, Promise<Link>>();
+  #document: RealmDocument;
+
+  /** `document` may be an old one, if one of its servers is still there. `user` is named in the servers' logs. */
+  constructor(document: RealmDocument, realmKey: Uint8Array, user: string, world: AdministrationWorld) {
+    this.#document = document;
+    this.#realmKey = realmKey;
+    this.#user = user;
+    this.#world = world;
+  }
+
+  /** The newest document that is known here. */
+  get known(): RealmDocument {
+    return this.#document;
+  }
+
+  /** The newest: that of the server that publishes; without it, that any has. @throws Failure unreachable */
+  async document(): Promise<RealmDocument> {
+    const { servers } = this.#document;
+    const publisher = publisherOf(this.#document);
+    const first = servers.filter(({ name }) => name === publisher);
+    if ((await this.#locate(first)) && publisherOf(this.#document) === publisher) return this.#document;
+    if (await this.#locate(servers)) return this.#document;
+    const names = servers.map(({ name }) => name).join(', ');
+    throw new Failure('unreachable', 'administration', `none of the servers ${names} answers`);
+  }
+
+  /**
+   * Changes the realm; resolves when that is durable at the server that publishes, with whether there was anything to
+   * change.
+   * @throws Failure unreachable (that server is down), refused, exists, not-found, changed
+   */
+  async publish(intention: Intention, basedOn: number | null = null): Promise<boolean> {
+    for (let attempt = 1; ; attempt += 1) {
+      const publisher = this.#publisher(await this.document());
+      try {
+        const argument = { intention, basedOn, user: this.#user };
+        const { changed, document } = await this.#call(publisher, 'publish', argument);
+        this.#learn(document);
+        return changed;
+      } catch (error) {
+        if (isFailure(error, 'unreachable', 'timeout')) throw silent(publisher, error);
+        // That it publishes is news to it, or no longer true.
+        if (!isFailure(error, 'stale') || attempt >= attemptsMost) throw error;
+        await sleep(this.#world.clock, againMs);
+      }
+    }
+  }
+
+  /** What a server tells an operator; undefined: it does not answer. */
+  async report(name: string): Promise<Result<'report'> | undefined> {
+    const server = this.#document.servers.find((each) => each.name === name);
+    if (server === undefined) return undefined;
+    try {
+      return await this.#call(server, 'report', {});
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const link of this.#links.values()) (await link.catch(() => undefined))?.close();
+    this.#links.clear();
+  }
+
+  /** Asks all of `servers`; whether one has answered. */
+  async #locate(servers: readonly ServerEntry[]): Promise<boolean> {
+    let isAnswered = false;
+    for (const answer of await Promise.allSettled(
+      servers.map((server) => this.#call(server, 'locate', {})),
+    )) {
+      if (answer.status === 'fulfilled') {
+        isAnswered = true;
+        this.#learn(answer.value);
+      } else if (!isFailure(answer.reason)) throw answer.reason;
+    }
+    return isAnswered;
+  }
+
+  #publisher(document: RealmDocument): ServerEntry {
+    const name = publisherOf(document);
+    const entry = document.servers.find((server) => server.name === name);
+    if (entry !== undefined) return entry;
+    throw new Failure('refused', 'administration', 'the realm has no server');
+  }
+
+  #learn(document: RealmDocument): void {
+    if (document.realm === this.#document.realm && document.version > this.#document.version) {
+      this.#document = document;
+    }
+  }
+
+  async #call<C extends CallName>(server: ServerEntry, name: C, argument: Argument<C>): Promise<Result<C>> {
+    const link = await this.#linked(server);
+    const reply = calls[name].result.safeParse(await link.call(name, argument));
+    if (reply.success) return reply.data as Result<C>;
+    throw new Failure('incompatible', `administration.${name}`, `${server.name} answered in another version`);
+  }
+
+  #linked({ name, address }: ServerEntry): Promise<Link> {
+    const known = this.#links.get(address);
+    if (known !== undefined) return known;
+    const { clock, network } = this.#world;
+    const peer = { role: 'operator', name: this.#user } as const;
+    const expires = clock.wall() + credentialMs;
+    const credential = signCredential(this.#realmKey, this.#document.realm, peer, expires);
+    const dialled = network.dial(address, { credential, onPush: () => undefined }).then((link) => {
+      void link.closed.then(() => this.#links.delete(address));
+      if (link.hello.server === name && link.hello.realm === this.#document.realm) return link;
+      link.close();
+      throw new Failure('unreachable', 'administration', `at ${address} there is ${link.hello.server}`);
+    });
+    this.#links.set(address, dialled);
+    dialled.catch(() => this.#links.delete(address));
+    return dialled;
+  }
+}
+
+function silent({ name, address }: ServerEntry, cause: Failure): Failure {
+  const message =
+    `${name} (${address}), which publishes the changes of this realm, does not answer. The share goes on; ` +
+    'changing the realm waits until it is back';
+  return new Failure('unreachable', 'administration.publish', message, { cause });
+}

@@ -1,0 +1,28 @@
+/**
+ * What an administrator wants of the realm, as opposed to a whole new document: two who want different things at the
+ * same time do not undo each other, and saying the same again changes nothing.
+ */
+import { z } from 'zod';
+import { volumeId, type VolumeId } from './fid.js';
+import { conflictPolicies } from './realm.js';
+
+const volume = z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined);
+const server = z.string().max(64);
+
+export const intentionSchema = z.discriminatedUnion('change', [
+  z.strictObject({
+    change: z.literal('add-server'),
+    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, '1 to 40 lower-case letters, digits or hyphens'),
+    address: z.string().regex(/^wss?:\/\/[^\s/]+:\d{1,5}\/?$/, 'as ws://HOST:PORT'),
+  }),
+  z.strictObject({ change: z.literal('remove-server'), name: server }),
+  /** From now on this server makes new versions of the document. */
+  z.strictObject({ change: z.literal('set-publisher'), name: server }),
+  /** `replaces`: the server whose replica leaves once this one is a member. */
+  z.strictObject({ change: z.literal('add-replica'), volume, server, replaces: server.nullable() }),
+  /** `lost`: the server never comes back, so nobody can ask it what it has. */
+  z.strictObject({ change: z.literal('remove-replica'), volume, server, lost: z.boolean() }),
+  z.strictObject({ change: z.literal('set-policy'), volume, conflicts: z.enum(conflictPolicies) }),
+]);
+
+export type Intention = z.infer<typeof intentionSchema>;

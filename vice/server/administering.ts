@@ -1,0 +1,82 @@
+/** Calls that change the realm and see its replicas in and out: `publish`, `covers`, `fenced`. */
+import {
+  administrators,
+  Failure,
+  identityOf,
+  publisherOf,
+  type Argument,
+  type RealmDocument,
+  type Result,
+} from '../interface/index.js';
+import { intended } from '../location/intended.js';
+import { lackingContents } from '../resolution/lacking-contents.js';
+import { randomHex } from '../seam/random.js';
+import type { Session } from '../seam/network.js';
+import type { Handlers, ServerContext } from './context.js';
+import { mutableCopy } from './operating.js';
+import { flushed } from './reading.js';
+
+const operation = 'vice.publish';
+
+export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
+  async publish(context, session, argument) {
+    mustAdminister(context.location.current, session, argument);
+    const { intention, basedOn } = argument;
+    const { location, world } = context;
+    let before: RealmDocument | undefined;
+    const document = await location.publish((current) => {
+      before = current;
+      mustPublish(context.name, current);
+      if (basedOn !== null && basedOn !== current.version) {
+        const message = `the realm has changed meanwhile: version ${current.version}, not ${basedOn}`;
+        throw new Failure('changed', operation, message);
+      }
+      return intended(current, intention, (server) => `${server}-${randomHex(world.random, 4)}`);
+    });
+    const changed = document !== before;
+    if (changed) {
+      const { name, role } = session.peer;
+      const fields = { version: document.version, by: argument.user ?? name, role, ...intention };
+      world.log.info('published', fields);
+      context.steward.look();
+    }
+    return { changed, document: mutableCopy(document) };
+  },
+
+  covers: (context, _session, argument) => covers(context, argument),
+  fenced: (context, _session, argument) => fenced(context, argument),
+};
+
+export async function covers(
+  { volumes, resolver, world }: ServerContext,
+  { volume, replica: id }: Argument<'covers'>,
+): Promise<Result<'covers'>> {
+  const replica = volumes.required(volume);
+  const unsettled = await resolver.gather(replica, id);
+  if (unsettled === undefined) return { reached: false, lacking: 0 };
+  const missing = await lackingContents(replica, world, (digest) => resolver.heal(digest));
+  return { reached: true, lacking: unsettled + missing };
+}
+
+export async function fenced(
+  context: ServerContext,
+  { volume, replica: id }: Argument<'fenced'>,
+): Promise<Result<'fenced'>> {
+  const replica = context.volumes.required(volume, id);
+  if (replica.standing !== 'leaving') return { fenced: false };
+  await flushed(context);
+  return { fenced: true };
+}
+
+/** Whoever has the realm key, or a user of System:Administrators for whom a gateway speaks. */
+function mustAdminister({ groups }: RealmDocument, { peer }: Session, { user }: Argument<'publish'>): void {
+  if (peer.role === 'operator') return;
+  if (user !== null && identityOf(user, groups).groups.has(administrators)) return;
+  throw new Failure('access-denied', operation, `only ${administrators} may change the realm`);
+}
+
+function mustPublish(name: string, current: RealmDocument): void {
+  const publisher = publisherOf(current);
+  if (publisher === name) return;
+  throw new Failure('stale', operation, `changes of the realm are published by ${publisher}, not by ${name}`);
+}
