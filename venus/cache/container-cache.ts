@@ -145,6 +145,12 @@ export class ContainerCache {
     return release;
   }
 
+  /** Forgets contents that nobody has come to need after all. */
+  async discard(digest: string): Promise<void> {
+    const kept = this.#order.get(digest);
+    if (kept !== undefined) await this.#room.drop(kept);
+  }
+
   /** What contents are worth to the hoard from now on, all others nothing: the highest of all who share them. */
   setHoarded(priorities: Map<string, number>): void {
     for (const digest of this.#hoarded.keys()) if (!priorities.has(digest)) this.#setHoard(digest, 0);

@@ -11,6 +11,9 @@ import type { CommitGate } from './commit-gate.js';
 import type { EvictionOrder, Kept } from './eviction-order.js';
 import { foregroundRequest, generationShift, isSticky, marginOf, marginRequest } from './replacement.js';
 
+/** So many bytes come without the disk being asked for its space, as long as it had much. */
+const littleBytes = 64 * 1024;
+
 export interface RoomWorld {
   readonly containers: Containers;
   readonly order: EvictionOrder;
@@ -29,7 +32,8 @@ export class Room {
   #limit: number;
   #tidying = false;
   #untidy = false;
-  /** Bytes noted since the disk was asked for its space. */
+  /** What the disk had when it was last asked, and bytes noted since. */
+  #heard = 0;
   #blind = 0;
   /** So many more before it is asked again: a part of the margin that was seen. */
   #blindMost = 0;
@@ -63,7 +67,9 @@ export class Room {
    * `request` it is for a user. False: that would not be enough, and nothing was evicted; `space` is what the disk has.
    */
   async make(bytes: number, request?: number): Promise<{ readonly isMade: boolean; readonly space: number }> {
-    let space = await this.#world.containers.space();
+    // Asking the disk costs as much as storing little does.
+    const isKnown = bytes <= littleBytes && this.#blind < this.#blindMost;
+    let space = isKnown ? this.#heard - this.#blind : await this.#world.containers.space();
     const margin = (): number => marginOf(this.#limit, this.#world.order.bytes, space);
     const isRoom = (): boolean => this.#missing(bytes + (request === undefined ? 0 : margin()), space) <= 0;
     // What is open stays on the disk when it is removed: one look is not always enough.
@@ -78,6 +84,13 @@ export class Room {
       if (!isMade) break;
     }
     return { isMade: isRoom(), space };
+  }
+
+  /** Removes what nobody holds. */
+  async drop(kept: Kept): Promise<void> {
+    await this.#world.gate.remove(async () => {
+      if (this.#world.order.get(kept.digest) === kept && !this.#isHeld(kept)) await this.#remove(kept);
+    });
   }
 
   /** Bytes that could be had for something worth `request`, at most. */
@@ -112,6 +125,7 @@ export class Room {
       this.#untidy = false;
       const space = await containers.space();
       this.#blind = 0;
+      this.#heard = space;
       const margin = marginOf(this.#limit, order.bytes, space);
       this.#blindMost = margin / 4;
       const before = order.bytes;
