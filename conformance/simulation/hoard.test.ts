@@ -195,9 +195,9 @@ async function anyHistory(t: Test, seed: number): Promise<number> {
   for (let step = 0; step < 60; step += 1) {
     const path = `${['', '/a', '/b', '/b/c'][below(4)] ?? ''}/file ${below(12)}`;
     const what = below(10);
-    const priority = [1, 9, 10, 100, 900, 1000][below(6)] ?? 10;
+    const priority = [1, 10, 100, 300, 400, 500, 900, 1000][below(8)] ?? 10;
     if (what < 3)
-      await realm.finish(put(below(2) === 0 ? g1 : g2, path, `${step}`.padEnd(below(120_000) + 10)));
+      await realm.finish(put(below(2) === 0 ? g1 : g2, path, `${step}`.padEnd(below(200_000) + 10)));
     else if (what < 6) await realm.finish(get(g1, path)).catch(ignored);
     else if (what === 6) await realm.finish(remove(g2, path)).catch(ignored);
     else if (what === 7) await realm.finish(rename(g2, path, `/b/file ${below(12)}`)).catch(ignored);
