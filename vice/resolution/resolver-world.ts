@@ -1,14 +1,14 @@
 /** What the resolver is given: the server's replicas, its links, and who wants to know what it did. */
 import type { RealmDocument, VolumeId } from '../interface/index.js';
 import type { Clock } from '../seam/clock.js';
-import type { Containers } from '../seam/containers.js';
+import type { PackedContainers } from '../seam/packed-containers.js';
 import type { Log } from '../seam/log.js';
 import type { Replica } from '../volume/replica.js';
 import type { ServerLinks } from './links.js';
 
 export interface ResolverWorld {
   readonly clock: Clock;
-  readonly containers: Containers;
+  readonly containers: PackedContainers;
   readonly log: Log;
   readonly links: ServerLinks;
   realm(): RealmDocument;

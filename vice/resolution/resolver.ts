@@ -19,6 +19,7 @@ import type { Replica } from '../volume/replica.js';
 import { catchUp, type CaughtUp, type Progress } from './catch-up.js';
 import { containerFetcher } from './fetch-container.js';
 import { Graves } from './graves.js';
+import { askSmallContents } from './small-contents.js';
 import { Pull, type PullSource, type PullWorld } from './pull.js';
 import type { ResolverWorld } from './resolver-world.js';
 import { ask } from './ask.js';
@@ -335,8 +336,16 @@ export class Resolver {
 
   #pullWorld(replica: Replica, progress: (objects: number) => void = () => undefined): PullWorld {
     const { clock, log } = this.#world;
-    return { replica, fetch: this.#fetch, clock, log, signal: this.#stop.signal, progress };
+    const { signal } = this.#stop;
+    return { replica, fetch: this.#fetch, small: this.#small, clock, log, signal, progress };
   }
+
+  readonly #small: PullWorld['small'] = async (link, wanted) => {
+    const { containers, meter } = this.#world;
+    const contents = await askSmallContents(containers, { wanted, link, signal: this.#stop.signal });
+    for (const { length } of contents.values()) meter.fetched(length);
+    return contents;
+  };
 
   #turn<T>(replica: Replica, work: () => Promise<T>): Promise<T> {
     const turn = (this.#turns.get(replica.volume) ?? Promise.resolve()).then(() => {

@@ -1,4 +1,4 @@
-/** Who may change the realm, and what a replica that left, or is on its way, may still do: calls against real servers. */
+/** Who may change the realm, and what a replica that left, or is on its way, may still do: against real servers. */
 import t from 'tap';
 import { BareGateway } from '../../conformance/bare-realm/gateway.js';
 import { BareRealm, document, kindOf, names, root, volume } from '../../conformance/bare-realm/realm.js';

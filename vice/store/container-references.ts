@@ -88,11 +88,14 @@ export class ContainerReferences {
     }
   }
 
-  /** The same of many; those that are not here are left out. */
-  async lengthsOf(digests: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  /** The same of many; those that are neither here nor among `packed` are left out. */
+  async lengthsOf(
+    digests: readonly string[],
+    packed: ReadonlyMap<string, Uint8Array>,
+  ): Promise<ReadonlyMap<string, number>> {
     const lengths = new Map<string, number>();
     for (const digest of digests) {
-      const length = await this.lengthOf(digest);
+      const length = packed.get(digest)?.length ?? (await this.lengthOf(digest));
       if (length !== undefined) lengths.set(digest, length);
     }
     return lengths;

@@ -38,6 +38,13 @@ export async function openMeta(
   }
 }
 
+/**
+ * Stamps left out before the first change after an opening. Before a crash somebody may have been told of
+ * stamps that were not flushed yet; were they given out again, for other changes, he would never hear of
+ * those (VR-2). More than what waits for a flush at any time.
+ */
+const restartGap = 1_000_000;
+
 /** Writes the volume's own record, and its root if there is none. */
 async function writeMeta(store: Store, keys: VolumeKeys, meta: MetaRow): Promise<MetaRow> {
   const root = rootFid(keys.volume);
@@ -64,4 +71,9 @@ function living(reader: VolumeReader): number {
   let objects = 0;
   for (const row of reader.objects()) objects += livingOf(row);
   return objects;
+}
+
+/** What the volume's own record becomes before the first change after an opening (VR-2). */
+export function afterRestart(meta: MetaRow): MetaRow {
+  return { ...meta, stamp: meta.stamp + restartGap };
 }
