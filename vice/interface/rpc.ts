@@ -16,7 +16,7 @@ import { parseStoreId, type StoreId } from './store-id.js';
 import { limits, type VnodeStatus } from './vnode.js';
 
 /** Raised when a peer of the old version could not make sense of the new one. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 const fid = z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined);
 const volume = z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined);
