@@ -34,6 +34,7 @@ import { acknowledgedBy } from '../volume/volume-state.js';
 import { recordsOf } from './batch.js';
 import { BatchSender, type Transfers } from './batch-sender.js';
 import { applyToCache } from './cache-update.js';
+import { Forgotten } from './forgotten.js';
 import { LocalLog } from './local-log.js';
 import { LogBounds } from './log-bounds.js';
 import { Replay } from './replay.js';
@@ -74,6 +75,7 @@ export class Reintegrator {
   readonly #world: ReintegratorWorld;
   readonly #sender: BatchSender;
   readonly #localLog: LocalLog;
+  readonly #forgotten: Forgotten;
   readonly #waiters = new Waiters();
   /** One queue per volume: batches of a volume never overlap (ML-2). */
   readonly #queues = new Map<VolumeId, PQueue>();
@@ -85,6 +87,7 @@ export class Reintegrator {
     this.#world = world;
     this.#sender = new BatchSender(world);
     this.#localLog = new LocalLog(world);
+    this.#forgotten = new Forgotten(world, this.#localLog);
   }
 
   /** What is known of the replay of a volume's log. */
@@ -333,7 +336,9 @@ export class Reintegrator {
       this.#answerFromLog(volume, entry.sequence);
       aside.add(entry);
     }
-    this.replay(volume).hold([...aside], 'the servers that answer lack changes that these build on');
+    const replay = this.replay(volume);
+    replay.hold([...aside], 'the servers that answer lack changes that these build on');
+    await this.#forgotten.look(volume, replay, aside, behind);
   }
 
   /** Nobody took the batch: it is tried again, after a while, unless the AVSG is known to be gone by then. */
