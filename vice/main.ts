@@ -28,6 +28,11 @@ export interface Vice {
   readonly address: string;
   /** Catch-ups with other servers that are under way. */
   catchUps(): ReturnType<ViceServer['catchUps']>;
+  /**
+   * Takes a realm document that is newer than its own and tells all who are linked; whether it was newer.
+   * @throws Failure invalid
+   */
+  adopt(document: unknown): Promise<boolean>;
   /** Finishes what is under way and lets go of the data folder. */
   close(): Promise<void>;
 }
@@ -47,6 +52,7 @@ export async function startVice(config: ViceConfig): Promise<Vice> {
       return {
         address: server.address,
         catchUps: () => server.catchUps(),
+        adopt: (document) => server.location.adopt(document),
         async close() {
           await server.close();
           await containers.close();

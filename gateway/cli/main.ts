@@ -11,12 +11,14 @@ import { addGatewayCommand } from './gateway.js';
 import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
 import { addRepairCommand } from './repair.js';
+import { addResolversCommand } from './resolvers.js';
 import { addServersCommand } from './servers.js';
 import { addStatusCommand } from './status.js';
 import { addUpCommand } from './up.js';
 import { addUserCommand } from './user.js';
 import { addViceCommand } from './vice.js';
 import { addVolumeModeCommands } from './volume-mode.js';
+import { addVolumeCommand } from './volume.js';
 
 function createProgram(): Command {
   const program = new Command('coda')
@@ -49,6 +51,8 @@ Examples:
   addLogCommand(program);
   addConflictsCommand(program);
   addRepairCommand(program);
+  addVolumeCommand(program);
+  addResolversCommand(program);
   addAclCommand(program);
   addUserCommand(program);
   addViceCommand(program);

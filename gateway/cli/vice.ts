@@ -1,6 +1,7 @@
 /** `coda vice`: one Vice server from a configuration file. */
 import type { Command } from 'commander';
 import { readViceConfig } from '../config/role-config.js';
+import type { Answer } from '../realm/control-door.js';
 import type { Status } from '../realm/status.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import type { CommonOptions } from './output.js';
@@ -50,7 +51,11 @@ async function vice(options: ViceOptions): Promise<void> {
         servers: [{ ...own, catchUps: [...running.catchUps()] }],
         gateways: [],
       });
-      return { url, status, close: () => running.close() };
+      const answer: Answer = async (method, path, body) => {
+        if (method !== 'POST' || path !== '/realm') return undefined;
+        return { adopted: await running.adopt(await body.json()) };
+      };
+      return { url, status, answer, close: () => running.close() };
     },
   });
 }

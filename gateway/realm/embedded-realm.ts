@@ -6,7 +6,8 @@ import { sleep, type Clock } from '../../vice/seam/clock.js';
 import { formatListenAddress, requireProtected, type ListenAddress } from '../config/listen-address.js';
 import { OperatorError } from '../config/operator-error.js';
 import { writeChildConfigs, type GatewayPlace, type Protection } from './child-config.js';
-import { callControlDoor, isClaimed, openControlDoor } from './control-door.js';
+import { callControlDoor, isClaimed, openControlDoor, type Answer } from './control-door.js';
+import type { Body } from './control-stream.js';
 import { makeFolder } from './data-folder.js';
 import { launchRole } from './launch.js';
 import { LogFile } from './log-file.js';
@@ -25,6 +26,7 @@ import {
   type Login,
 } from './realm-folder.js';
 import { Supervisor, type ChildPlan } from './supervisor.js';
+import { policyOrderSchema, VolumePolicies, type PolicyOrder } from './volume-policies.js';
 import { writeWhole } from './whole-file.js';
 
 const orphanPatienceMs = 10_000;
@@ -86,7 +88,9 @@ export async function openRealm(
   await readRealm(folder);
   await makeFolder(folder);
   const supervised: { current?: Supervisor } = {};
-  const door = await openControlDoor(folder, (method, path) => answer(supervised, method, path), clock, 0);
+  const policies = new VolumePolicies(folder);
+  const answer: Answer = (method, path, body) => answered({ supervised, policies }, method, path, body);
+  const door = await openControlDoor(folder, answer, clock, 0);
   try {
     // A killed predecessor may have left it.
     if (options.readyFile !== undefined) await rm(options.readyFile, { force: true });
@@ -178,16 +182,31 @@ function readyReport(folder: string, login: Login, supervisor: Supervisor): Read
   };
 }
 
-async function answer(supervised: { current?: Supervisor }, method: string, path: string): Promise<unknown> {
+interface Answering {
+  readonly supervised: { readonly current?: Supervisor };
+  readonly policies: VolumePolicies;
+}
+
+async function answered(
+  { supervised, policies }: Answering,
+  ...[method, path, body]: Parameters<Answer>
+): Promise<unknown> {
   const supervisor = supervised.current;
   if (supervisor === undefined) {
     throw new OperatorError('unreachable', 'The realm is just starting. Try again in a moment.');
   }
   if (method === 'GET' && path === '/status') return supervisor.status();
+  if (method === 'POST' && path === '/volumes/policy') return policies.order(await policyOrder(body));
   const command = /^\/servers\/([^/]+)\/(start|stop)$/.exec(path);
   if (method !== 'POST' || command?.[1] === undefined) return undefined;
   const name = decodeURIComponent(command[1]);
   return command[2] === 'start' ? supervisor.startServer(name) : supervisor.stopServer(name);
+}
+
+async function policyOrder(body: Body): Promise<PolicyOrder> {
+  const parsed = policyOrderSchema.safeParse(await body.json());
+  if (parsed.success) return parsed.data;
+  throw new OperatorError('usage', 'The realm does not know this order. Use the `coda` of its own version.');
 }
 
 /** The realm, with each server on a port that is free. */

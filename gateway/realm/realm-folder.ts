@@ -23,6 +23,7 @@ import {
   volumeId,
   type ConflictPolicy,
   type RealmDocument,
+  type VolumeId,
 } from '../../vice/interface/index.js';
 import { checkConfig } from '../config/config-file.js';
 import { OperatorError } from '../config/operator-error.js';
@@ -124,11 +125,15 @@ export function withPorts(document: RealmDocument, ports: ReadonlyMap<string, nu
   return { ...document, version: document.version + 1, servers };
 }
 
-/** `document` with another policy for its root volume, as a new publication. Undefined: as it is. */
-export function withPolicy(document: RealmDocument, conflicts: ConflictPolicy | undefined): RealmDocument {
-  const root = volumeEntry(document, document.rootVolume);
-  if (conflicts === undefined || conflicts === (root?.conflicts ?? 'keep')) return document;
-  const volumes = document.volumes.map((volume) => (volume === root ? { ...volume, conflicts } : volume));
+/** `document` with another policy for a volume (by default the root volume), as a new publication. */
+export function withPolicy(
+  document: RealmDocument,
+  conflicts: ConflictPolicy | undefined,
+  id: VolumeId = document.rootVolume,
+): RealmDocument {
+  const changed = volumeEntry(document, id);
+  if (conflicts === undefined || conflicts === (changed?.conflicts ?? 'keep')) return document;
+  const volumes = document.volumes.map((volume) => (volume === changed ? { ...volume, conflicts } : volume));
   return { ...document, version: document.version + 1, volumes };
 }
 

@@ -8,6 +8,7 @@ import { accessOrders } from './access-orders.js';
 import { conflictOrders, merge, type ResolverFailure } from './conflict-orders.js';
 import type { Answer } from './control-door.js';
 import { ByteAnswer, type Body } from './control-stream.js';
+import { ordered as resolversOrdered, resolverOrderSchema, type ResolverControl } from './resolver-orders.js';
 
 const serversSchema = z.strictObject({ servers: z.array(z.string()).max(1000) });
 const modeSchema = z.strictObject({
@@ -50,6 +51,7 @@ export function venusAnswer(
   venus: Venus,
   clock: Clock,
   resolverFailure: ResolverFailure = () => null,
+  resolvers?: ResolverControl,
 ): Answer {
   return async (method, path, body) => {
     if (method !== 'POST') return undefined;
@@ -58,6 +60,8 @@ export function venusAnswer(
     const read = <T>(schema: z.ZodType<T>): Promise<T> => ordered(body, schema);
     if (Object.hasOwn(conflictOrders, route)) return conflictOrders[route]?.(venus, read, resolverFailure);
     if (Object.hasOwn(accessOrders, route)) return accessOrders[route]?.(venus, read);
+    if (route === '/resolvers' && resolvers !== undefined)
+      return resolversOrdered(resolvers, await read(resolverOrderSchema));
     const order = Object.hasOwn(orders, route) ? orders[route] : undefined;
     return order?.(venus, body, clock);
   };
