@@ -802,6 +802,15 @@ void t.test('repair', async (t) => {
     );
   });
 
+  await t.test('does not bring back what a removal has taken', async (t) => {
+    const taken = versionOf(unseen, 'e4', 5);
+    const gone = { [third]: 2 };
+    const tree = contested({ setAside: [taken], gone, revived: gone, known: { ...known, ...gone } });
+    const seen = { ...base, [fidOf('readme')]: { ...known, ...gone } };
+    const status = after(tree, { ...repair, base: seen, leave: [second] });
+    t.same(storeIds(status), [[second], [unseen, first]]);
+  });
+
   await t.test('leaves what its author says, whoever else gave that up, in either order', async (t) => {
     const seen = { ...base, [fidOf('readme')]: { ...known, [third]: 2 } };
     const ours = { ...repair, base: seen, leave: [second], settled: true } as const;
