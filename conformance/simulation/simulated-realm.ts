@@ -13,6 +13,7 @@ import {
 import type { Containers } from '../../vice/seam/containers.js';
 import { silentLog, type Log } from '../../vice/seam/log.js';
 import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
+import { MemoryDocuments } from '../../vice/seam/twin/memory-documents.js';
 import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
@@ -24,10 +25,14 @@ import type { Random } from '../../vice/seam/random.js';
 
 export const rootVolume = '7f000001' as VolumeId;
 const realmKey = new Uint8Array(32).fill(7);
+/** Contents of simulated files are some 10 to 30 bytes: of both kinds there are many. */
+const packedBytes = 16;
 
 export interface Disk {
   store: MemoryStore;
   containers: MemoryContainers;
+  /** Of a gateway: what people want hoarded. */
+  hoard: MemoryDocuments;
 }
 
 export interface SimulatedRealmOptions {
@@ -41,6 +46,8 @@ export interface SimulatedRealmOptions {
   readonly conflicts?: ConflictPolicy;
   /** The log of the process on a host; `log` where it is not given. */
   readonly logOf?: (host: string) => Log;
+  /** Of a gateway's cache; 1e9 by default. */
+  readonly cacheBytes?: number;
   /** Told of the network of each gateway before it starts. */
   readonly onTraffic?: (gateway: string, traffic: CountingNetwork) => void;
 }
@@ -59,6 +66,7 @@ export class SimulatedRealm {
   readonly network: MemoryNetwork;
   readonly document: RealmDocument;
   readonly #flushMs: number | undefined;
+  readonly #cacheBytes: number;
   readonly #onTraffic: NonNullable<SimulatedRealmOptions['onTraffic']>;
   readonly #logOf: (host: string) => Log;
   readonly #disks = new Map<string, Disk>();
@@ -70,6 +78,7 @@ export class SimulatedRealm {
   constructor(options: SimulatedRealmOptions) {
     this.random = seededRandom(options.seed);
     this.#flushMs = options.flushMs;
+    this.#cacheBytes = options.cacheBytes ?? 1e9;
     this.#onTraffic = options.onTraffic ?? (() => undefined);
     this.#logOf = options.logOf ?? (() => options.log ?? silentLog);
     this.network = new MemoryNetwork({
@@ -120,7 +129,7 @@ export class SimulatedRealm {
     const disk = this.disk(name);
     const server = await this.finish(
       startServer(
-        { name, realm: document, realmKey, listen: `ws://${name}:1` },
+        { name, realm: document, realmKey, listen: `ws://${name}:1`, packedBytes },
         {
           clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
@@ -141,13 +150,14 @@ export class SimulatedRealm {
     this.#onTraffic(name, network);
     const venus = await this.finish(
       openVenus(
-        { name, realm: document, realmKey, cacheBytes: 1e9 },
+        { name, realm: document, realmKey, cacheBytes: this.#cacheBytes, packedBytes },
         {
           clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
           network,
           store: disk.store,
           containers: disk.containers,
+          hoard: disk.hoard,
           log: this.#logOf(name),
         },
       ),
@@ -167,8 +177,12 @@ export class SimulatedRealm {
     this.network.kill(name, silent);
     this.#servers.delete(name);
     this.#gateways.delete(name);
-    const { store, containers } = this.disk(name);
-    this.#disks.set(name, { store: store.crash(keepsRunning), containers: containers.crash(keepsRunning) });
+    const { store, containers, hoard } = this.disk(name);
+    this.#disks.set(name, {
+      store: store.crash(keepsRunning),
+      containers: containers.crash(keepsRunning),
+      hoard: hoard.crash(),
+    });
   }
 
   /** The disk of a dead process is replaced by an empty one. */
@@ -178,8 +192,8 @@ export class SimulatedRealm {
 
   /** What the disk of a dead process holds, for a later `replaceDisk`: a backup. */
   copyDisk(name: string): Disk {
-    const { store, containers } = this.disk(name);
-    return { store: store.reopen(), containers: containers.reopen() };
+    const { store, containers, hoard } = this.disk(name);
+    return { store: store.reopen(), containers: containers.reopen(), hoard: hoard.reopen() };
   }
 
   replaceDisk(name: string, disk: Disk): void {
@@ -221,6 +235,7 @@ export class SimulatedRealm {
         containers: new MemoryContainers(
           this.#flushMs === undefined ? {} : { clock: this.clock, flushMs: this.#flushMs },
         ),
+        hoard: new MemoryDocuments({ clock: this.clock, flushMs: this.#flushMs ?? 1 }),
       };
       this.#disks.set(name, disk);
     }

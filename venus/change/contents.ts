@@ -3,15 +3,21 @@ import { emptyDigest, Failure, isFailure, type FileData, type Fid } from '../../
 import type { Log } from '../../vice/seam/log.js';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { ObjectStatus, OpenFile } from '../interface.js';
-import type { Fetching } from '../volume/fetching.js';
+import type { Background, Fetching } from '../volume/fetching.js';
 import type { Member, Volume } from '../volume/volume.js';
+import { Pace } from './pace.js';
+
+interface Transfer {
+  readonly pace: Pace;
+  readonly done: Promise<void>;
+}
 
 export class Contents {
   readonly #containers: ContainerCache;
   readonly #gate: Fetching;
   readonly #log: Log;
   /** One transfer for all who want the same contents. */
-  readonly #transfers = new Map<string, Promise<void>>();
+  readonly #transfers = new Map<string, Transfer>();
 
   constructor(containers: ContainerCache, gate: Fetching, log: Log) {
     this.#containers = containers;
@@ -39,13 +45,13 @@ export class Contents {
   }
 
   /**
-   * Gets contents into the cache, where they stay until the result is called.
+   * Gets contents into the cache, where they stay until the result is called; in the background where that is given.
    * @throws Failure unreachable, damaged, no-space
    */
-  async hold(volume: Volume, fid: Fid, data: FileData): Promise<() => void> {
+  async hold(volume: Volume, fid: Fid, data: FileData, background?: Background): Promise<() => void> {
     if (isEmpty(data)) return () => undefined;
-    await this.#ensure(volume, fid, data);
-    return this.#containers.pin(data.digest);
+    await this.#ensure(volume, fid, data, background);
+    return this.#containers.pin(data.digest, background === undefined);
   }
 
   /** Reads on from another replica where the cached bytes turn out damaged: the reader does not notice. */
@@ -77,22 +83,30 @@ export class Contents {
     }
   }
 
-  #ensure(volume: Volume, fid: Fid, data: FileData): Promise<void> {
+  #ensure(volume: Volume, fid: Fid, data: FileData, background?: Background): Promise<void> {
     if (this.#containers.has(data.digest)) return Promise.resolve();
     const running = this.#transfers.get(data.digest);
-    if (running !== undefined) return running;
-    const fetched = this.#gate.fetching();
-    const started = this.#fetch(volume, fid, data).finally(() => {
-      fetched();
+    if (running !== undefined) {
+      if (background !== undefined) return running.done;
+      running.pace.hurry();
+      return running.done.catch((error: unknown) => {
+        // For the background no room was made; for somebody who waits it is.
+        if (!running.pace.isBackground || !isFailure(error, 'no-space')) throw error;
+        return this.#ensure(volume, fid, data);
+      });
+    }
+    const pace = new Pace(this.#gate, background);
+    const done = this.#fetch(volume, fid, data, pace).finally(() => {
+      pace.end();
       this.#transfers.delete(data.digest);
     });
-    this.#transfers.set(data.digest, started);
-    return started;
+    this.#transfers.set(data.digest, { pace, done });
+    return done;
   }
 
   /** From the preferred server; where the transfer breaks it goes on from another, at the byte where it broke. */
-  async #fetch(volume: Volume, fid: Fid, data: FileData): Promise<void> {
-    const spool = await this.#containers.spool(data.length);
+  async #fetch(volume: Volume, fid: Fid, data: FileData, pace: Pace): Promise<void> {
+    const spool = await this.#containers.spool(data.length, pace.request);
     try {
       let failure: Failure | undefined;
       for (const member of sourcesOf(volume)) {
@@ -101,6 +115,7 @@ export class Contents {
           for await (const chunk of source) {
             if (spool.length + chunk.length > data.length) break;
             await spool.write(chunk);
+            await pace.turn(chunk.length);
           }
           if (spool.length === data.length) break;
         } catch (error) {
@@ -115,7 +130,7 @@ export class Contents {
       if (digest !== data.digest) {
         throw new Failure('damaged', 'venus.fetch', 'the servers sent other bytes than announced', { fid });
       }
-      this.#containers.adopt(digest, length)();
+      this.#containers.adopt(digest, length, pace.request === undefined)();
     } finally {
       await spool.abort();
     }

@@ -3,3 +3,11 @@ export interface Fetching {
   /** A fetch begins; the result, idempotent, ends it. */
   fetching(): () => void;
 }
+
+/** Work in the background: it gives way to users, and evicts only what is worth less than it. */
+export interface Background {
+  /** What it may evict has a lower priority than this (cache/replacement.ts). */
+  readonly request: number;
+  /** Resolves when it may go on, after its next `bytes` have come. */
+  readonly turn: (bytes: number) => Promise<void>;
+}
