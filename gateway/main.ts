@@ -16,7 +16,9 @@ import { openUsers } from './access/users.js';
 import { systemCode } from './config/operator-error.js';
 import type { GatewayConfig } from './config/role-config.js';
 import { addressRefused } from './realm/port.js';
+import type { ResolverControl } from './realm/resolver-orders.js';
 import { resolverProcesses } from './realm/resolver-process.js';
+import { ResolverSwitch } from './resolver/resolver-switch.js';
 import { Resolvers } from './resolver/resolvers.js';
 import { venusMetrics } from './venus-metrics.js';
 import { startWebdav } from './webdav/host.js';
@@ -28,6 +30,7 @@ export interface RunningGateway {
   readonly venus: Venus;
   /** Which resolver could do nothing for a file, and why. */
   resolverFailure(fid: Fid): string | null;
+  readonly resolvers: ResolverControl;
   /** Refuses new requests, finishes those under way, flushes, closes. */
   close(): Promise<void>;
 }
@@ -85,11 +88,29 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     );
     const { resolvers: rules } = config;
     const run = resolverProcesses(clock);
+    const resolverSwitch = new ResolverSwitch(store);
+    const isOn = (): boolean => resolverSwitch.isOn;
     const resolvers =
-      rules.length === 0 ? null : open.add(new Resolvers({ venus, clock, log, gateway: name, rules, run }));
-    const resolverFailure = (fid: Fid): string | null => resolvers?.failureOf(fid) ?? null;
+      rules.length === 0
+        ? null
+        : open.add(new Resolvers({ venus, clock, log, gateway: name, rules, run, isOn }));
     log.info('gateway up', { url: webdav.url, realm: realm.realm });
-    return { url: webdav.url, venus, resolverFailure, close: () => open.close() };
+    return {
+      url: webdav.url,
+      venus,
+      resolverFailure: (fid) => resolvers?.failureOf(fid) ?? null,
+      resolvers: {
+        get isOn() {
+          return isOn();
+        },
+        get failures() {
+          return resolvers?.failures ?? 0;
+        },
+        rules: rules.map(({ match, command }) => ({ match, command: [...command] })),
+        set: (on) => resolverSwitch.set(on),
+      },
+      close: () => open.close(),
+    };
   } catch (error) {
     await open.close();
     throw error;

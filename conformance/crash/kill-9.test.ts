@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../program.js';
+import { KillCount } from './kill-count.js';
 import { KillingGround } from './killing-ground.js';
 import type { RoleProcess } from './role-process.js';
 import { Seeded } from './seeded.js';
@@ -23,8 +24,9 @@ const writerCount = 6;
 t.setTimeout(30 * 60_000);
 
 t.test(`kill -9, ${kills} times under load (seed ${seed})`, async (t) => {
+  console.error(`crash: CODA_CRASH_KILLS=${kills} CODA_CRASH_SEED=${seed}`);
   const data = await mkdtemp(join(tmpdir(), 'coda-crash-'));
-  const ground = await KillingGround.open(join(data, 'realm'));
+  const ground = await KillingGround.open(join(data, 'realm'), { spares: true });
   const client = ground.client(ground.gateway.url);
   const writers = Array.from({ length: writerCount }, (_, index) => {
     return new Writer(client, `w${index}`, new Seeded(seed * 1_000 + index));
@@ -42,9 +44,9 @@ t.test(`kill -9, ${kills} times under load (seed ${seed})`, async (t) => {
   const seeded = new Seeded(seed);
   const spotFaults: string[] = [];
   const died: string[] = [];
-  const started = performance.now();
+  const count = new KillCount(kills);
 
-  for (let count = 1; count <= kills && faults().length + spotFaults.length + died.length < 10; count += 1) {
+  while (!count.isReached && faults().length + spotFaults.length + died.length < 10) {
     const before = acknowledged();
     await until('changes to be acknowledged again', 60_000, () =>
       acknowledged() > before + 5 ? true : undefined,
@@ -59,12 +61,7 @@ t.test(`kill -9, ${kills} times under load (seed ${seed})`, async (t) => {
     await ground.start(victims);
     const folder = seeded.pick(writers.flatMap((writer) => writer.finished));
     if (folder !== undefined) spotFaults.push(...(await judgeFolder(client, folder)));
-    if (count % 20 === 0) {
-      const seconds = Math.round((performance.now() - started) / 1000);
-      console.error(
-        `crash: ${count} of ${kills} kills, ${acknowledged()} changes acknowledged, ${seconds} s`,
-      );
-    }
+    count.add(() => `${acknowledged()} changes acknowledged`);
   }
 
   for (const writer of writers) writer.stop();

@@ -9,13 +9,15 @@ import { until } from '../program.js';
 import { freePorts, Realm, type Ready } from '../realm.js';
 import { isConnected, isDrained, statusSchema, type VolumeStatus } from '../volume-status.js';
 import { WebdavClient } from '../webdav-client.js';
-import { RoleProcess } from './role-process.js';
+import { RoleProcess, type Role } from './role-process.js';
 
 export interface GroundOptions {
   /** Default: one. */
   readonly gateways?: number;
   /** Default: all on 127.0.0.1, started by this process. */
   readonly placeOf?: (name: string) => Place;
+  /** Processes that take the place of killed ones stand by: for tests that kill again and again. */
+  readonly spares?: boolean;
 }
 
 /** Where a role runs. */
@@ -33,21 +35,25 @@ export class KillingGround {
   readonly gateways: readonly RoleProcess[];
   readonly data: string;
   readonly #login: Ready;
+  readonly #spare: boolean;
+  /** Gateways with an empty cache that there have been. */
+  #freshOnes = 0;
 
-  private constructor(data: string, login: Ready, placeOf: (name: string) => Place) {
+  private constructor(data: string, login: Ready, placeOf: (name: string) => Place, spare: boolean) {
     this.data = data;
     this.#login = login;
+    this.#spare = spare;
     this.servers = login.servers.map(({ name }) => this.#role('vice', name, placeOf(name).through));
     this.gateways = login.gateways.map(({ name }) => this.#role('gateway', name, placeOf(name).through));
   }
 
   /** `coda up` makes the realm in `data` and its configuration files; then the roles are ours. */
   static async open(data: string, options: GroundOptions = {}): Promise<KillingGround> {
-    const { gateways = 1, placeOf = () => besideUs } = options;
+    const { gateways = 1, placeOf = () => besideUs, spares = false } = options;
     const realm = await Realm.start({ data, gateways });
     await realm.stop();
     await placeServers(data, placeOf);
-    const ground = new KillingGround(data, realm.ready, placeOf);
+    const ground = new KillingGround(data, realm.ready, placeOf, spares);
     await ground.start(ground.all);
     return ground;
   }
@@ -79,17 +85,19 @@ export class KillingGround {
     await Promise.all(victims.map((victim) => victim.start()));
   }
 
-  /** A gateway with an empty cache: what it shows, the servers have. */
+  /** A gateway with an empty cache: what it shows, the servers have. One at a time. */
   async freshGateway(): Promise<RoleProcess> {
     const config: unknown = JSON.parse(await readFile(this.#config('g1'), 'utf8'));
+    this.#freshOnes += 1;
+    const name = `fresh-${this.#freshOnes}`;
     const fresh = {
       ...z.record(z.string(), z.unknown()).parse(config),
-      name: 'fresh',
-      data: '../gateways/fresh',
+      name,
+      data: `../gateways/${name}`,
     };
     const port = Number(new URL(this.gateway.url).port) + this.gateways.length;
-    await writeFile(this.#config('fresh'), JSON.stringify({ ...fresh, listen: `127.0.0.1:${port}` }));
-    const gateway = this.#role('gateway', 'fresh');
+    await writeFile(this.#config(name), JSON.stringify({ ...fresh, listen: `127.0.0.1:${port}` }));
+    const gateway = new RoleProcess({ role: 'gateway', name, configFile: this.#config(name) });
     await gateway.start();
     return gateway;
   }
@@ -139,8 +147,9 @@ export class KillingGround {
     await Promise.all(this.servers.map((server) => server.stop()));
   }
 
-  #role(role: 'vice' | 'gateway', name: string, through: readonly string[] = []): RoleProcess {
-    return new RoleProcess(role, name, this.#config(name), through);
+  #role(role: Role, name: string, through: readonly string[]): RoleProcess {
+    const spare = this.#spare;
+    return new RoleProcess({ role, name, configFile: this.#config(name), through, spare });
   }
 
   #config(name: string): string {

@@ -6,13 +6,30 @@ import type { Folder } from './writer.js';
 
 /** One sentence for each fault; none when all is well. */
 export async function judgeFolder(client: WebdavClient, folder: Folder): Promise<string[]> {
+  return (await look(client, folder)).faults;
+}
+
+/** The same, where nothing waits any more: what it holds now is its one possible world from now on. */
+export async function proveFolder(client: WebdavClient, folder: Folder): Promise<string[]> {
+  const { got, faults } = await look(client, folder);
+  if (faults.length === 0) folder.worlds = [got];
+  return faults;
+}
+
+interface Sight {
+  readonly got: World | undefined;
+  readonly faults: string[];
+}
+
+async function look(client: WebdavClient, folder: Folder): Promise<Sight> {
   let got;
   try {
     got = await readWithPatience(client, folder.path);
   } catch (error) {
-    return [`${folder.path} cannot be read: ${error instanceof Error ? error.message : String(error)}`];
+    const why = error instanceof Error ? error.message : String(error);
+    return { got: undefined, faults: [`${folder.path} cannot be read: ${why}`] };
   }
-  return judge(folder, got).map((fault) => `${folder.path}: ${fault}${story(folder)}`);
+  return { got, faults: judge(folder, got).map((fault) => `${folder.path}: ${fault}${story(folder)}`) };
 }
 
 function story({ unanswered }: Folder): string {

@@ -20,6 +20,8 @@ export interface Folder {
   worlds: readonly (World | undefined)[];
   /** The changes that had no answer, for the report. */
   readonly unanswered: string[];
+  /** It was compared, where the servers have it, since the last change in it. */
+  proven: boolean;
 }
 
 type Outcome =
@@ -32,6 +34,7 @@ type Outcome =
 const stepsPerFolder = 40;
 const mostTries = 2_000;
 const pauseMs = 20;
+const clearedAtOnce = 2;
 
 export class Writer {
   readonly folders: Folder[] = [];
@@ -63,9 +66,11 @@ export class Writer {
         path: `/${this.#name}-${this.folders.length}`,
         worlds: [undefined],
         unanswered: [],
+        proven: false,
       };
       this.folders.push(folder);
       await this.#workIn(folder);
+      await this.#clear();
     }
   }
 
@@ -92,25 +97,35 @@ export class Writer {
   }
 
   async #workIn(folder: Folder): Promise<void> {
-    const made = await this.#make(folder, undefined, {
+    const made = await this.#make(folder, emptyWorld, {
       change: { kind: 'mkcol', path: '' },
       body: undefined,
     });
     let world: World | undefined = made ? emptyWorld : undefined;
     for (let count = 0; count < stepsPerFolder && world !== undefined && !this.#stopping; count += 1) {
       const step = nextStep(world, this.#seeded);
-      if (await this.#make(folder, world, step)) world = apply(world, step.change);
+      const after = apply(world, step.change);
+      if (await this.#make(folder, after, step)) world = after;
       else if (step.change.kind === 'put') world = await this.#putAgain(folder, world, step.change.path);
       else world = undefined;
     }
   }
 
-  /** Makes one change; whether it was acknowledged. `folder.worlds` says what may be now. */
-  async #make(folder: Folder, world: World | undefined, step: Step): Promise<boolean> {
+  /** Deletes the oldest folders that were proven, so that a realm that is killed for hours does not only grow. */
+  async #clear(): Promise<void> {
+    const isThere = ({ worlds }: Folder): boolean => worlds.every((world) => world !== undefined);
+    const old = this.folders.filter((folder) => folder.proven && isThere(folder));
+    for (const folder of old.slice(0, clearedAtOnce)) {
+      await this.#make(folder, undefined, { change: { kind: 'delete', path: '' }, body: undefined });
+    }
+  }
+
+  /** Makes one change that ends in `after`; whether it was acknowledged. `folder.worlds` says what may be now. */
+  async #make(folder: Folder, after: World | undefined, step: Step): Promise<boolean> {
     await this.#pause?.wait();
     // One that waited until the end has made nothing.
     if (this.#stopping) return false;
-    const after = world === undefined ? emptyWorld : apply(world, step.change);
+    folder.proven = false;
     const started = performance.now();
     const outcome = await this.#send(folder.path, step);
     if (outcome.kind === 'done') {
@@ -137,7 +152,8 @@ export class Writer {
     for (let count = 0; count < mostTries && !this.#stopping; count += 1) {
       const step = put(path, this.#seeded);
       const faults = this.faults.length;
-      if (await this.#make(folder, world, step)) return apply(world, step.change);
+      const after = apply(world, step.change);
+      if (await this.#make(folder, after, step)) return after;
       if (this.faults.length > faults) return undefined;
     }
     return undefined;

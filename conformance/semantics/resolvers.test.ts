@@ -2,7 +2,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { until } from '../program.js';
 import { Realm } from '../realm.js';
@@ -68,6 +68,8 @@ t.test('with resolvers, then where the last writer wins', async (t) => {
   t.match(failures.get('/file.big'), /made too much output|SIGXFSZ|exit code/);
   t.match(await stage.coda('conflicts', '--gateway', 'g2'), /resolver: \/bin\/sh failed .*it is all wrong/);
   for (const name of names.slice(1)) t.equal(await read(g2, name), 'line\nby g2\n', `${name} is as it was`);
+
+  await switchAtRunTime(t, stage, names);
   await stage.close();
 
   stage = new RealmStage(
@@ -86,3 +88,29 @@ t.test('with resolvers, then where the last writer wins', async (t) => {
   const folders = (await stage.client('g1').list('/.coda/overwritten/')).map(String);
   t.match(folders.sort().join(' '), /file\.bad.*file\.big.*file\.hang/);
 });
+
+/** Nothing is restarted, and nobody waits for a restart. */
+async function switchAtRunTime(t: Test, stage: RealmStage, names: readonly string[]): Promise<void> {
+  const both = ['g1', 'g2'] as const;
+  const policy = async (...words: string[]): Promise<unknown> =>
+    JSON.parse(await stage.coda('volume', 'policy', 'root', ...words, '--json'));
+  const untilNames = (what: string, count: number): Promise<true> =>
+    until(what, 60_000, async () => {
+      const lists = await Promise.all(both.map((gateway) => stage.client(gateway).list('/')));
+      return lists.every((list) => list.length === count) ? true : undefined;
+    });
+  t.match(await policy(), { volume: 'root', policy: 'keep' });
+  await untilNames('the versions beside their files', names.length + 3);
+  t.match(await policy('last-writer-wins'), { policy: 'last-writer-wins', changed: true });
+  await untilNames('one file for each name', names.length);
+  t.match(await policy(), { policy: 'last-writer-wins' });
+  t.match(await policy('keep'), { policy: 'keep' });
+  await untilNames('the versions again', names.length + 3);
+
+  const resolvers = async (word: string): Promise<unknown> =>
+    JSON.parse(await stage.coda('resolvers', word, '--json', '--gateway', 'g2'));
+  t.match(await resolvers('status'), { gateway: 'g2', on: true, failures: 3 });
+  t.match(await resolvers('off'), { on: false });
+  t.match(await stage.coda('resolvers', 'status', '--gateway', 'g2'), /^g2: resolvers are off/);
+  t.match(await resolvers('on'), { on: true });
+}

@@ -26,8 +26,12 @@ const underWayBytes = 64 * 1024;
 const callBytes = 512 * 1024;
 const letters = 4;
 
-/** Many small files, whose contents travel inside calls on a strong link. */
-const logs = [{ name: 'small files', files: 84, bytes: 40 * 1024 }];
+/** Contents of small files travel inside calls on a strong link, those of large ones beside them, several at a time. */
+const logs = [
+  { name: 'small files', files: 84, bytes: 40 * 1024 },
+  { name: 'files of 256 KiB', files: 20, bytes: 256 * 1024 },
+  { name: 'files of 512 KiB', files: 12, bytes: 512 * 1024 },
+];
 
 const skip = skipWithout('tc') || (await skipWithoutNetworks());
 

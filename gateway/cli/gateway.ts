@@ -56,7 +56,8 @@ async function gateway(options: GatewayOptions): Promise<void> {
         const seen = { servers: [...servers], volumes: volumes.map(plain), cache, conflicts };
         return { servers: [], gateways: [{ ...own, ...seen }] };
       };
-      const answer = venusAnswer(running.venus, systemClock(), (fid) => running.resolverFailure(fid));
+      const { venus, resolvers } = running;
+      const answer = venusAnswer(venus, systemClock(), (fid) => running.resolverFailure(fid), resolvers);
       return { url: running.url, status, answer, close: () => running.close() };
     },
   });

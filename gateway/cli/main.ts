@@ -13,6 +13,7 @@ import { addHoardCommand } from './hoard.js';
 import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
 import { addRepairCommand } from './repair.js';
+import { addResolversCommand } from './resolvers.js';
 import { addServerCommand } from './server.js';
 import { addServersCommand } from './servers.js';
 import { addSpyCommand } from './spy.js';
@@ -61,6 +62,7 @@ Examples:
   addLogCommand(program);
   addConflictsCommand(program);
   addRepairCommand(program);
+  addResolversCommand(program);
   addAclCommand(program);
   addUserCommand(program);
   addViceCommand(program);

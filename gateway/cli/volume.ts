@@ -4,6 +4,7 @@ import { publisherOf, type RealmDocument, type VolumeEntry } from '../../vice/in
 import type { Administration } from '../administration/administration.js';
 import { reportOf } from '../administration/replica-way.js';
 import { bytesText, print, table } from './output.js';
+import { addPolicyCommand } from './policy.js';
 import { keyOption, realmOption, volumeNamed, withRealm, type RealmOptions } from './realm-choice.js';
 import { addReplicaCommands } from './replica.js';
 import { dataOption } from './status.js';
@@ -50,6 +51,7 @@ Examples:
       const info = await withRealm(options, (administration) => infoOf(administration, name));
       print(options, info, () => infoText(info));
     });
+  addPolicyCommand(volume);
   addReplicaCommands(volume);
 }
 

@@ -9,6 +9,7 @@ import { conflictOrders, merge, type ResolverFailure } from './conflict-orders.j
 import type { Answer } from './control-door.js';
 import { ByteAnswer, type Body } from './control-stream.js';
 import { hoardOrders } from './hoard-orders.js';
+import { ordered as resolversOrdered, resolverOrderSchema, type ResolverControl } from './resolver-orders.js';
 
 const serversSchema = z.strictObject({ servers: z.array(z.string()).max(1000) });
 const modeSchema = z.strictObject({
@@ -51,6 +52,7 @@ export function venusAnswer(
   venus: Venus,
   clock: Clock,
   resolverFailure: ResolverFailure = () => null,
+  resolvers?: ResolverControl,
 ): Answer {
   return async (method, path, body) => {
     if (method !== 'POST') return undefined;
@@ -59,6 +61,8 @@ export function venusAnswer(
     const read = <T>(schema: z.ZodType<T>): Promise<T> => ordered(body, schema);
     if (Object.hasOwn(conflictOrders, route)) return conflictOrders[route]?.(venus, read, resolverFailure);
     if (Object.hasOwn(accessOrders, route)) return accessOrders[route]?.(venus, read);
+    if (route === '/resolvers' && resolvers !== undefined)
+      return resolversOrdered(resolvers, await read(resolverOrderSchema));
     if (Object.hasOwn(hoardOrders, route)) return hoardOrders[route]?.(venus, read, clock);
     const order = Object.hasOwn(orders, route) ? orders[route] : undefined;
     return order?.(venus, body, clock);

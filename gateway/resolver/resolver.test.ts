@@ -3,8 +3,10 @@ import t from 'tap';
 import { MemoryVenus } from '../../venus/twin/memory-venus.js';
 import type { ConflictReport, Fid, StoreId } from '../../venus/interface.js';
 import { silentLog } from '../../vice/seam/log.js';
+import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import type { ResolverJob, ResolverOutcome } from './resolver-run.js';
+import { ResolverSwitch } from './resolver-switch.js';
 import { Resolvers } from './resolvers.js';
 import { ruleFor, rulesSchema } from './rules.js';
 import { isDue, rankOf, seen, tried } from './schedule.js';
@@ -88,12 +90,15 @@ async function stageOf(run: (job: ResolverJob, venus: MemoryVenus, fid: Fid) => 
     venus.addVersion(fid, { author: 'bob', host: 'g2', time: count, bytes: Buffer.from(text) });
   };
   const jobs: ResolverJob[] = [];
+  const store = new MemoryStore({});
+  const control = new ResolverSwitch(store);
   const resolvers = new Resolvers({
     venus,
     clock,
     log: silentLog,
     gateway: 'memory',
     rules: [rule('*.log')],
+    isOn: () => control.isOn,
     run: (job) => {
       jobs.push(job);
       return run(job, venus, fid);
@@ -106,7 +111,7 @@ async function stageOf(run: (job: ResolverJob, venus: MemoryVenus, fid: Fid) => 
     await file.close();
     return Buffer.concat(chunks).toString();
   };
-  return { venus, clock, fid, jobs, resolvers, conflict, write, text };
+  return { venus, clock, fid, jobs, resolvers, store, control, conflict, write, text };
 }
 
 t.test('what it makes takes the place of the versions that it was given, and of no other', async (t) => {
@@ -159,3 +164,36 @@ t.test('one that fails, or comes too late, changes nothing, and is told', async 
   t.equal(resolvers.failureOf(fid), null, 'it is no conflict any more');
   await resolvers.close();
 });
+
+t.test(
+  'switched off, none is run, and none that runs is taken; over restarts, until it is on again',
+  async (t) => {
+    let meanwhile = async (): Promise<void> => undefined;
+    const stage = await stageOf(async () => {
+      await meanwhile();
+      return { contents: Buffer.from('merged') };
+    });
+    const { venus, clock, fid, jobs, resolvers, store, control, conflict, text } = stage;
+    await control.set(false);
+    conflict('by bob');
+    await clock.advance(minute);
+    t.same([jobs.length, await text()], [0, 'by ann']);
+    t.equal(new ResolverSwitch(store).isOn, false, 'it is on the disk');
+
+    await control.set(true);
+    t.equal(new ResolverSwitch(store).isOn, true);
+    meanwhile = () => control.set(false);
+    await clock.advance(minute);
+    t.same([jobs.length, await text()], [1, 'by ann']);
+    t.equal(resolvers.failureOf(fid), 'merge was switched off meanwhile');
+    t.equal(resolvers.failures, 1);
+
+    meanwhile = async () => undefined;
+    await control.set(true);
+    conflict('by bob again');
+    await clock.advance(6 * minute);
+    t.equal(await text(), 'merged');
+    t.same([venus.conflicts.count(), resolvers.failures], [{}, 0]);
+    await resolvers.close();
+  },
+);

@@ -33,6 +33,8 @@ export interface ResolversWorld {
   readonly gateway: string;
   readonly rules: readonly ResolverRule[];
   readonly run: ResolverRun;
+  /** Whether any is to be run now. */
+  readonly isOn: () => boolean;
 }
 
 export class Resolvers {
@@ -54,6 +56,11 @@ export class Resolvers {
     return this.#failures.get(fid) ?? null;
   }
 
+  /** Files for which one has failed. */
+  get failures(): number {
+    return this.#failures.size;
+  }
+
   async close(): Promise<void> {
     this.#ending.abort();
     this.#timer?.cancel();
@@ -73,7 +80,8 @@ export class Resolvers {
   }
 
   async #look(): Promise<void> {
-    const { venus, clock, gateway, rules } = this.#world;
+    const { venus, clock, gateway, rules, isOn } = this.#world;
+    if (!isOn()) return;
     const there = new Set<Fid>();
     const isWaiting = [...this.#memories.values()].some(({ isTried }) => !isTried);
     if (!isWaiting && clock.monotonic() < this.#listed + listEveryMs) return;
@@ -82,7 +90,7 @@ export class Resolvers {
       for await (const reports of venus.conflicts.list({ user: administrators })) {
         for (const report of reports) {
           const rule = report.path === null ? undefined : ruleFor(rules, report.path);
-          if (report.kind !== 'versions' || rule === undefined || this.#ending.signal.aborted) continue;
+          if (report.kind !== 'versions' || rule === undefined || !this.#goesOn) continue;
           there.add(report.fid);
           const memory = seen(this.#memories.get(report.fid), report, clock.monotonic());
           this.#memories.set(report.fid, memory);
@@ -94,6 +102,10 @@ export class Resolvers {
     }
     for (const fid of this.#failures.keys()) if (!there.has(fid)) this.#failures.delete(fid);
     for (const fid of this.#memories.keys()) if (!there.has(fid)) this.#memories.delete(fid);
+  }
+
+  get #goesOn(): boolean {
+    return this.#world.isOn() && !this.#ending.signal.aborted;
   }
 
   async #resolve(report: ConflictReport, rule: ResolverRule, memory: Memory): Promise<void> {
@@ -124,6 +136,7 @@ export class Resolvers {
       const versions = files.map((file) => file.read());
       outcome = await this.#world.run({ rule, path, versions, signal: this.#ending.signal });
       if ('failure' in outcome) return outcome.failure;
+      if (!this.#world.isOn()) return 'was switched off meanwhile';
       await this.#store(caller, report, shown, outcome.contents);
       return null;
     } catch (error) {

@@ -178,7 +178,7 @@ export class Changes {
         const removals = replaced ? (tree ?? (() => []))(draft) : [];
         const rename: Mutation = {
           op: 'rename',
-          ...draft.make(draft.seen(from.parent, to.parent, fid)),
+          ...draft.make(draft.seenMoving(moved.object.status, from.parent, to.parent)),
           fromParent: from.parent,
           fromName: moved.name,
           toParent: to.parent,

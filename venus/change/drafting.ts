@@ -2,7 +2,14 @@
  * What all changes have in common: who may go on with what, looking again where somebody else was faster, and what
  * every record says of its author and of what he had seen.
  */
-import { volumeOf, type Fid, type Mutation, type StoreId } from '../../vice/interface/index.js';
+import {
+  limits,
+  volumeOf,
+  type Fid,
+  type Mutation,
+  type StoreId,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { AccessGuard } from '../access/access-guard.js';
 import type { ObjectCache } from '../cache/object-cache.js';
@@ -28,6 +35,8 @@ export interface Draft {
   readonly make: MakeCommon;
   /** What has been seen of these objects. */
   readonly seen: (...fids: readonly Fid[]) => Common['base'];
+  /** For the move of an object from one directory to another. */
+  readonly seenMoving: (moved: VnodeStatus, from: Fid, to: Fid) => Common['base'];
 }
 
 export interface ChangesWorld {
@@ -103,11 +112,25 @@ export class Drafting {
       Object.fromEntries(fids.map((fid) => [fid, cache.status(fid)?.known ?? {}]));
     return {
       seen,
+      // A server that missed a move above the target must not take that of a directory for a circle (certify.ts).
+      seenMoving: ({ fid, kind }, from, to) =>
+        seen(from, fid, ...(kind === 'directory' ? this.#above(to) : [to])),
       // Servers must know the lists that let it pass, too, or they are no judges (needed-rights.ts).
       make: (base) => {
         const all = { ...seen(...guard.deciding(Object.keys(base) as Fid[])), ...base };
         return { storeId: newStoreId(), time, author, host, base: all };
       },
     };
+  }
+
+  /** A directory, and those above it. */
+  #above(directory: Fid): readonly Fid[] {
+    const { cache } = this.world;
+    const above: Fid[] = [];
+    for (let at: Fid | null = directory; at !== null && above.length < limits.depth;) {
+      above.push(at);
+      at = cache.status(at)?.parent ?? null;
+    }
+    return above;
   }
 }

@@ -79,7 +79,7 @@ export class VersionMoves {
           target?.version === null ? [removal(to, target, draft)] : replacedVersion(target, draft);
         if (source.version === null) return [...replaced, renaming(source, from, to, draft)];
         const created = copyRecords(moved, { ...to, fid: made, existing: undefined }, draft);
-        return [...replaced, ...created, ...leaving(source, from, draft)];
+        return [...replaced, ...created, ...leaving(source, from, draft, target)];
       });
     } finally {
       release();
@@ -87,11 +87,19 @@ export class VersionMoves {
   }
 }
 
-/** The version beside a file that gives way to what is put under its name, if `found` is one. */
-export function replacedVersion(found: Bound | undefined, { make, seen }: Draft): readonly Mutation[] {
+/**
+ * The version beside a file that gives way to what is put under its name, if `found` is one; `before`: that another of
+ * the same file has given way already.
+ */
+export function replacedVersion(
+  found: Bound | undefined,
+  { make, seen }: Draft,
+  before?: Bound,
+): readonly Mutation[] {
   if (found === undefined || found.version === null) return [];
   const { status } = found.object;
-  return [dismissal(status, found.version, make(seen(status.fid)))];
+  const given = before?.object.status.fid === status.fid ? (before.version ?? undefined) : undefined;
+  return [dismissal(status, found.version, make(seen(status.fid)), given)];
 }
 
 /** `source`, with contents `data`, takes the place of the version that `target`'s own name shows. */
@@ -111,8 +119,8 @@ function intoRecords(
 }
 
 /** What moves away is no more where it was. */
-function leaving(source: Bound, from: Name, draft: Draft): readonly Mutation[] {
-  return source.version === null ? [removal(from, source, draft)] : replacedVersion(source, draft);
+function leaving(source: Bound, from: Name, draft: Draft, before?: Bound): readonly Mutation[] {
+  return source.version === null ? [removal(from, source, draft)] : replacedVersion(source, draft, before);
 }
 
 function renaming(source: Bound, from: Name, to: Name, { make, seen }: Draft): Mutation {

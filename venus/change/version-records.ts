@@ -43,10 +43,19 @@ export function storeOverAll(status: VnodeStatus, contents: NewContents, common:
   return { ...firstStore(status.fid, contents, common), saved };
 }
 
-/** Gives up the versions with these contents. */
-export function dismissal(status: VnodeStatus, { digest }: FileData, common: Common): RepairRecord {
-  const given = seenVersions(status).filter((version) => version.digest === digest);
-  return { op: 'repair', ...common, fid: status.fid, dismiss: given.map(({ mark }) => mark), accept: null };
+/** Gives up the versions with these contents; `before`: of what an earlier record of the entry has given up already. */
+export function dismissal(
+  status: VnodeStatus,
+  { digest }: FileData,
+  common: Common,
+  before?: FileData,
+): RepairRecord {
+  const { dismiss, leave } = chosen(status, (version) => version.digest !== digest);
+  const gone = seenVersions(status).flatMap((version) =>
+    version.digest === before?.digest ? [version.mark] : [],
+  );
+  const left = leave?.filter((mark) => !gone.includes(mark));
+  return { op: 'repair', ...common, fid: status.fid, dismiss, leave: left, accept: null };
 }
 
 /** Gives up all versions but `kept`, and takes the object as it is otherwise, under the `name` that it bears. */
@@ -56,11 +65,22 @@ export function acceptance(
   name: string | null,
   common: Common,
 ): RepairRecord {
-  const dismiss = seenVersions(status).flatMap((version) => (kept.includes(version) ? [] : [version.mark]));
+  const choice = chosen(status, (version) => kept.includes(version));
   const { fid, parent } = status;
   const [place] = status.places;
   const since = place?.name === name ? place?.time : undefined;
   const where = { ...(parent !== null && { parent }), ...(since !== undefined && { since }) };
   const accept = name === null ? null : { name, ...where };
-  return { op: 'repair', ...common, fid, dismiss, accept };
+  return { op: 'repair', ...common, fid, ...choice, accept };
+}
+
+/** Which of the versions that are seen stay. */
+function chosen(
+  status: VnodeStatus,
+  stays: (version: FileData) => boolean,
+): Pick<RepairRecord, 'dismiss' | 'leave'> {
+  const seen = seenVersions(status);
+  const dismiss = seen.flatMap((version) => (stays(version) ? [] : [version.mark]));
+  const leave = seen.flatMap((version) => (stays(version) ? [version.mark] : []));
+  return dismiss.length === 0 ? { dismiss } : { dismiss, leave };
 }

@@ -126,10 +126,21 @@ t.test('repairs give up versions, with all that have the same bytes', (t) => {
     ...common,
     fid,
     dismiss: [older.mark, again.mark],
+    leave: [shown.mark, oldest.mark],
     accept: null,
   });
+  t.same(
+    dismissal(twice, older, common, oldest).leave,
+    [shown.mark],
+    'nor what its own entry gives up before',
+  );
   const accepted = acceptance(twice, [shown], 'plan.txt', common);
-  t.same(accepted.dismiss, [older.mark, again.mark, oldest.mark]);
+  t.same([accepted.dismiss, accepted.leave], [[older.mark, again.mark, oldest.mark], [shown.mark]]);
+  t.equal(
+    acceptance(twice, [shown, older, again, oldest], 'plan.txt', common).leave,
+    undefined,
+    'nothing is given up',
+  );
   t.same(
     accepted.accept,
     { name: 'plan.txt', parent: place.parent, since: day },

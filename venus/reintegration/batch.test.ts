@@ -63,6 +63,28 @@ t.test('a record that is sent again keeps the base it was sent with', (t) => {
   t.end();
 });
 
+t.test('of what is only named, what went from the log is not asked for', async (t) => {
+  const named = {
+    [file(21)]: { [venus]: 9, [other]: 3 },
+    [file(22)]: { [venus]: 8 },
+    [file(23)]: { [other]: 1 },
+  };
+  const record = create(10, { [venus]: 9 });
+  const logged = entry(1, [{ ...record, base: { ...record.base, ...named } }], true);
+  const cached = new Map([
+    [root, { [venus]: 10 }],
+    [file(21), { [venus]: 4, [other]: 7 }],
+  ]);
+  const [sent] = recordsOf([logged], venus, (fid) => cached.get(fid));
+  t.same(sent?.base, {
+    [root]: { [venus]: 9 },
+    [file(21)]: { [venus]: 4, [other]: 3 },
+    [file(23)]: { [other]: 1 },
+  });
+  cached.set(file(21), {});
+  t.same(recordsOf([logged], venus, (fid) => cached.get(fid))[0]?.base[file(21)], { [other]: 3 });
+});
+
 t.test('what its author was told is done goes out settled, and only that', (t) => {
   const batch = [entry(1, [create(10, {}), create(11, {})], true), entry(2, [create(12, {})])];
   const sent = recordsOf(batch, venus, () => undefined);

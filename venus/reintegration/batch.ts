@@ -67,9 +67,34 @@ export function recordsOf(
   return batch.flatMap(({ records, acknowledged }) =>
     records.map((record) => {
       const sent = thread(record, own, venus, knownNow);
-      return acknowledged ? { ...record, settled: true as const } : sent;
+      if (!acknowledged) return sent;
+      return { ...record, base: stillSeen(record, venus, knownNow), settled: true as const };
     }),
   );
+}
+
+/**
+ * Of directories that a record only names (lists, the way up) what this Venus itself did to them may have been taken
+ * out of the log meanwhile: then no server will ever know it.
+ */
+function stillSeen(
+  record: Mutation,
+  venus: VenusId,
+  knownNow: (fid: Fid) => StoreIdVector | undefined,
+): Mutation['base'] {
+  const touched = new Set(fidsOf(record));
+  const base: Record<Fid, StoreIdVector> = {};
+  for (const [fid, seen] of Object.entries(record.base) as [Fid, StoreIdVector][]) {
+    const { [venus]: own = 0, ...others } = seen;
+    const now = knownNow(fid);
+    if (touched.has(fid) || own === 0) base[fid] = seen;
+    // What was never made, or is forgotten here, decides nothing.
+    else if (now !== undefined) {
+      const still = Math.min(own, now[venus] ?? 0);
+      base[fid] = still === 0 ? others : { ...others, [venus]: still };
+    }
+  }
+  return base;
 }
 
 function thread(

@@ -12,13 +12,12 @@ import { Failure, isFailure, limits, type Argument, type VolumeId } from '../../
 import type { Clock, Timer } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { ContainerCache } from '../cache/container-cache.js';
+import { pieceBytes } from '../remote/link-meter.js';
 import type { ServerLink } from '../remote/server-link.js';
 import type { TrickleGate } from './trickle-gate.js';
 
 /** Transfers side by side; on a weak link one after the other, so that the first one is whole soon. */
 const parallel = { strong: 4, weak: 1 } as const;
-/** What a weak link carries in about a second, and what a fetch may wait for. */
-const pieceBytes = 32 * 1024;
 const renewMs = 3 * 60 * 1000;
 const attemptsMost = 3;
 
@@ -156,15 +155,12 @@ class Delivery {
   }
 
   async *#body({ digest, length }: Offered, start: number): AsyncGenerator<Uint8Array, void, undefined> {
+    const { gate } = this.#world;
     for await (const chunk of this.#world.containers.read(digest, start, length)) {
-      const { gate } = this.#world;
-      if (gate === undefined || !this.#server.weak) {
-        yield chunk;
-        continue;
-      }
+      // What a weak link carries in about a second. That it is weak is often found out in the middle of a file.
       for (let at = 0; at < chunk.length; at += pieceBytes) {
         const piece = chunk.subarray(at, at + pieceBytes);
-        await gate.turn(piece.length);
+        if (this.#server.weak) await gate?.turn(piece.length);
         yield piece;
       }
     }

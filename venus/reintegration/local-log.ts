@@ -2,7 +2,7 @@
  * Changes that the gateway's own disk answers for: while no server does, or not fast enough. They enter the log
  * optimized and the cache at once; when servers refuse one for good, it is kept, and the cache is told to forget it.
  */
-import { isCreation, type Mutation } from '../../vice/interface/index.js';
+import { isCreation, type Fid, type Mutation } from '../../vice/interface/index.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { isLocal, type LogEntry, type ModifyLog } from '../log/modify-log.js';
 import { directoriesOf, Precedents } from '../log/dependence.js';
@@ -11,6 +11,7 @@ import type { Identity } from '../store/identity.js';
 import type { Volume } from '../volume/volume.js';
 import { threaded } from './batch.js';
 import { applyToCache } from './cache-update.js';
+import type { Salvaged } from './salvage.js';
 
 export interface LocalLogWorld {
   readonly modifyLog: ModifyLog;
@@ -58,6 +59,34 @@ export class LocalLog {
     const given = this.#withdraw(volume, entries);
     for (const entry of given) this.#world.modifyLog.remove(entry);
     return given;
+  }
+
+  /** An entry, and those that build on it. */
+  dependents(volume: Volume, entry: LogEntry): readonly LogEntry[] {
+    return closure(this.#world.modifyLog.of(volume.id), [entry]);
+  }
+
+  /** Logs `operations` in the place of `entries`; the objects `gone` are nowhere any more. */
+  replace(
+    volume: Volume,
+    entries: readonly LogEntry[],
+    gone: ReadonlySet<Fid>,
+    operations: readonly Salvaged[],
+  ): void {
+    const { cache, identity } = this.#world;
+    this.discard(volume, entries);
+    for (const fid of gone) {
+      const [place] = cache.status(fid)?.places ?? [];
+      if (place !== undefined && cache.entry(place.parent, place.name)?.fid === fid)
+        cache.unbind(place.parent, place.name);
+      cache.drop(fid);
+    }
+    for (const { records } of operations) {
+      this.append(
+        volume,
+        records.map((record) => ({ ...record, storeId: identity.newStoreId() })),
+      );
+    }
   }
 
   /** Takes entries, and those that build on them, out of the others' history and out of the cached view. */

@@ -25,7 +25,6 @@ import type { Random } from '../../vice/seam/random.js';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { LogEntry, ModifyLog } from '../log/modify-log.js';
-
 import type { Identity } from '../store/identity.js';
 import { collateUpdate, type CollatedUpdate, type UpdateReply } from '../volume/collate.js';
 import { resolveAt } from '../volume/resolve-call.js';
@@ -34,6 +33,7 @@ import { acknowledgedBy } from '../volume/volume-state.js';
 import { recordsOf } from './batch.js';
 import { BatchSender, type Transfers } from './batch-sender.js';
 import { applyToCache } from './cache-update.js';
+import { Forgotten } from './forgotten.js';
 import { LocalLog } from './local-log.js';
 import { LogBounds } from './log-bounds.js';
 import { regroup } from './regroup.js';
@@ -75,6 +75,7 @@ export class Reintegrator {
   readonly #world: ReintegratorWorld;
   readonly #sender: BatchSender;
   readonly #localLog: LocalLog;
+  readonly #forgotten: Forgotten;
   readonly #waiters = new Waiters();
   /** One queue per volume: batches of a volume never overlap (ML-2). */
   readonly #queues = new Map<VolumeId, PQueue>();
@@ -86,6 +87,7 @@ export class Reintegrator {
     this.#world = world;
     this.#sender = new BatchSender(world);
     this.#localLog = new LocalLog(world);
+    this.#forgotten = new Forgotten(world, this.#localLog);
   }
 
   /** What is known of the replay of a volume's log. */
@@ -335,7 +337,9 @@ export class Reintegrator {
       this.#answerFromLog(volume, entry.sequence);
       aside.add(entry);
     }
-    this.replay(volume).hold([...aside], 'the servers that answer lack changes that these build on');
+    const replay = this.replay(volume);
+    replay.hold([...aside], 'the servers that answer lack changes that these build on');
+    await this.#forgotten.look(volume, replay, aside, behind);
   }
 
   /** Nobody took the batch: it is tried again, after a while, unless the AVSG is known to be gone by then. */

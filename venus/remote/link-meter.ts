@@ -7,6 +7,8 @@ import { observed, strongAbove, unknownQuality, type LinkQuality } from './link-
 
 /** A long transfer becomes a sample whenever the link was busy for so long. */
 const sampleMs = 2000;
+/** An upload goes out in pieces of so many bytes: of a larger one nothing is known for long on a weak link. */
+export const pieceBytes = 32 * 1024;
 /** A call with so many bytes says how slow a link is. */
 const callBytes = 256 * 1024;
 /** So does one with half of it that took longer than a server works at that: a batch of small files, say. */
@@ -52,7 +54,8 @@ export class LinkMeter {
 
   /**
    * Runs an upload with the source that it shall send. The time that the source takes does not count; the wait for
-   * the outcome does: until then bytes may lie in a buffer.
+   * the outcome does: until then bytes may lie in a buffer. A piece has moved when the next one is asked for: by then
+   * it has left this process, and all but what a buffer of the system holds has arrived.
    */
   async upload(
     source: AsyncIterable<Uint8Array>,
@@ -62,10 +65,12 @@ export class LinkMeter {
     const watched = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
       transfer.pause();
       for await (const chunk of source) {
-        transfer.moved(chunk.length);
-        transfer.wait();
-        yield chunk;
-        transfer.pause();
+        for (let at = 0; at < chunk.length; at += pieceBytes) {
+          const piece = chunk.subarray(at, at + pieceBytes);
+          transfer.wait();
+          yield piece;
+          transfer.moved(piece.length);
+        }
       }
       transfer.wait();
     };

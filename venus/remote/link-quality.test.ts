@@ -189,6 +189,24 @@ t.test('bytes in a buffer have not been carried; many transfers share one link',
   t.same(beside.turns, [true], 'told at the end of each, whatever else is open');
 });
 
+t.test('uploads that have not ended tell, however large the parts in which they are read', async (t) => {
+  const network = new SlowNetwork(20_000);
+  network.buffer = 100_000;
+  const large = async function* (): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(512 * 1024);
+  };
+  const ended: number[] = [];
+  const uploads = Array.from({ length: 4 }, (_, index) =>
+    network.upload(large()).then(() => void ended.push(index)),
+  );
+  while (network.turns.length === 0 && ended.length === 0)
+    await network.clock.until(sleep(network.clock, 1000));
+  t.same([network.turns, ended], [[true], []], 'before the first of them is whole');
+  t.ok(network.clock.monotonic() < 20_000, 'and long before');
+  await network.clock.until(Promise.all(uploads));
+  t.equal(network.rate, 20);
+});
+
 t.test('a transfer that breaks says nothing', async (t) => {
   const network = new SlowNetwork(20_000);
   const { clock, meter } = network;

@@ -350,8 +350,9 @@ class History {
         if (seen.length < 2) return store(number, [], dice);
         // Something must be left.
         if (dismiss.length === seen.length) dismiss.pop();
+        const leave = seen.flatMap(({ mark }) => (dismiss.includes(mark) ? [] : [mark]));
         const accept = dice.roll(3) === 0 ? { name: `n${number}`, parent: status.parent } : null;
-        return { op: 'repair', fid, dismiss, accept };
+        return { op: 'repair', fid, dismiss, leave, accept };
       }
       default:
         return store(number, chosen(), dice);
@@ -413,19 +414,21 @@ class History {
     twin: Twin,
     versions: Updates,
     { bit, seen }: Update,
-    { dismiss, accept }: Extract<Mutation, { op: 'repair' }>,
+    { dismiss, leave = [], accept }: Extract<Mutation, { op: 'repair' }>,
   ): Pick<Twin, 'vouched' | 'givenUp'> {
     const [vouched, givenUp] = [new Map(twin.vouched), new Map(twin.givenUp)];
     const dismissed = this.#bitsOf(dismiss);
     const chosenFrom = bitsIn(versions & seen);
     const isNoneAlive = chosenFrom.every((version) => isCovered(twin, version));
-    const isKept = dismiss.length > 0 || (accept !== null && isNoneAlive && (twin.covered & ~seen) === 0);
+    const isAccepted = accept !== null && isNoneAlive && (twin.covered & ~seen) === 0;
     for (const version of chosenFrom) {
       const given = twin.givenUp.get(version) ?? 0;
+      const isLeft =
+        dismissed === 0
+          ? isAccepted && !(isGivenUp(twin, version) && (given & ~seen) === 0)
+          : (this.#bitsOf(leave) & version) !== 0;
       if ((dismissed & version) !== 0) givenUp.set(version, given | seen | bit);
-      else if (isKept && !(isGivenUp(twin, version) && (given & ~seen) === 0)) {
-        vouched.set(version, (twin.vouched.get(version) ?? 0) | bit);
-      }
+      else if (isLeft) vouched.set(version, (twin.vouched.get(version) ?? 0) | bit);
     }
     return { vouched, givenUp };
   }

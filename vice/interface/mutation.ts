@@ -22,7 +22,10 @@ interface RecordCommon {
    * refused but merged, as replicas are (merge.ts).
    */
   readonly settled?: true | undefined;
-  /** For each existing object that the record touches, what its author had seen of it. */
+  /**
+   * For each existing object that the record touches, what its author had seen of it; also for directories whose lists
+   * let it pass, and those above the target of a moved directory: servers must know these to judge.
+   */
   readonly base: Readonly<Record<Fid, StoreIdVector>>;
 }
 
@@ -72,6 +75,11 @@ export interface RepairRecord extends RecordCommon {
   readonly op: 'repair';
   readonly fid: Fid;
   readonly dismiss: readonly StoreId[];
+  /**
+   * With `dismiss`: versions that were seen and are left, by `mark`. Absent, from a log of an earlier release: all that
+   * are known and that nobody is known to have given up.
+   */
+  readonly leave?: readonly StoreId[] | undefined;
   /** The object stays where it is, under the name that it bears, and alive: removals, other places are taken back. */
   readonly accept: {
     readonly name: string;

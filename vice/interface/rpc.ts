@@ -89,6 +89,7 @@ export const mutationSchema: z.ZodType<Mutation> = z.discriminatedUnion('op', [
     ...common,
     fid,
     dismiss: storeIds,
+    leave: storeIds.optional(),
     accept: z.strictObject({ name, parent: fid.optional(), since: z.number().optional() }).nullable(),
   }),
 ]);

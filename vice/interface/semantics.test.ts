@@ -784,6 +784,53 @@ void t.test('repair', async (t) => {
     t.same(storeIds(after(contested(), { ...all, settled: true })), [[second, first], []]);
   });
 
+  await t.test('where crossing ones gave up everything, a person can still choose', async (t) => {
+    const theirs = makeStoreId(third, 5);
+    const all = { ...repair, dismiss: [first, second], leave: [], settled: true } as const;
+    const tree = contested();
+    tree.put(after(tree, all));
+    tree.put(after(tree, { ...all, storeId: theirs }));
+    const seen = { ...base, [fidOf('readme')]: { ...known, [venus]: 5, [third]: 5 } };
+    const choice = { ...repair, storeId: makeStoreId(venus, 6), base: seen, leave: [second] };
+    const status = after(tree, choice);
+    t.same([storeIds(status), conflictsOf(status, 'readme')], [[[second], [first]], []]);
+    t.ok(mutationSchema.safeParse(choice).success);
+    t.equal(
+      failureKind(() => applyRecord(tree, { ...choice, leave: undefined })),
+      'invalid',
+      'a log of an earlier release does not say what it leaves',
+    );
+  });
+
+  await t.test('does not bring back what a removal has taken', async (t) => {
+    const taken = versionOf(unseen, 'e4', 5);
+    const gone = { [third]: 2 };
+    const tree = contested({ setAside: [taken], gone, revived: gone, known: { ...known, ...gone } });
+    const seen = { ...base, [fidOf('readme')]: { ...known, ...gone } };
+    const status = after(tree, { ...repair, base: seen, leave: [second] });
+    t.same(storeIds(status), [[second], [unseen, first]]);
+  });
+
+  await t.test('leaves what its author says, whoever else gave that up, in either order', async (t) => {
+    const seen = { ...base, [fidOf('readme')]: { ...known, [third]: 2 } };
+    const ours = { ...repair, base: seen, leave: [second], settled: true } as const;
+    // By somebody who did not know that the hidden one had been given up before.
+    const fourth = 'dddddddddddddddd' as VenusId;
+    const given = { storeId: makeStoreId(fourth, 5), dismiss: [hidden], leave: [first, second] };
+    const theirs = { ...repair, ...given, settled: true } as const;
+    const [one, two] = [
+      [ours, theirs],
+      [theirs, ours],
+    ].map((records) => {
+      const tree = contested({ setAside: [aside], known: { ...known, [third]: 2 } });
+      for (const record of records) tree.put(after(tree, record));
+      const status = tree.status(fidOf('readme'));
+      return status === undefined ? [] : versionsOf(status);
+    });
+    t.same(one, two);
+    t.equal(one?.length, 3);
+  });
+
   await t.test('accepts the name that it bears', async (t) => {
     const tree = contested();
     const status = after(tree, { ...repair, dismiss: [], accept: { name: 'beside' } });

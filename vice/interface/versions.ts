@@ -53,24 +53,34 @@ function weaknessOf(version: FileData, gone: StoreIdVector): number {
   return (isGivenUp(version) ? 2 : 0) + (isCovered(version, gone) ? 1 : 0);
 }
 
-/** The versions of `object`: those that are given up, and those that are vouched for because others are (MG-4). */
+/**
+ * The versions of `object`: those that are given up, and those that are vouched for because others are (MG-4). Whom a
+ * repair leaves its author says: it must not depend on what is known where the record arrives, or replicas that hear of
+ * two repairs in different orders would differ. So what is left is never given up as well, also where all versions were
+ * given up before, by repairs that crossed, and are seen for want of others: the person who chooses among them has
+ * chosen.
+ */
 export function repaired(
   object: VnodeStatus,
-  { fid, storeId, base, dismiss, accept }: RepairRecord,
+  { fid, storeId, base, dismiss, leave, accept }: RepairRecord,
 ): readonly FileData[] {
   const seen = base[fid] ?? {};
   const versions = versionsOf(object);
-  // To give up is to choose among what is left; to accept an object is to keep what a removal would have taken.
+  // To accept an object is to keep what a removal would have taken.
   const hasSeenBetter = versions.some(
     (version) => knows(seen, version.mark) && !isCovered(version, object.gone),
   );
-  const isKept = dismiss.length > 0 || (accept !== null && !hasSeenBetter && isWithin(object.gone, seen));
+  const isAccepted = accept !== null && !hasSeenBetter && isWithin(object.gone, seen);
+  const isLeft = (version: FileData): boolean => {
+    if (dismiss.length > 0 && leave !== undefined) return leave.includes(version.mark);
+    const wasGivenUp = isGivenUp(version) && isWithin(version.givenUp ?? {}, seen);
+    return !wasGivenUp && (dismiss.length > 0 || isAccepted);
+  };
   return versions.map((version) => {
     const { mark, vouched = {}, givenUp = {} } = version;
     if (!knows(seen, mark)) return version;
     if (dismiss.includes(mark)) return { ...version, givenUp: withStoreId(unionOf(givenUp, seen), storeId) };
-    const wasGivenUp = isGivenUp(version) && isWithin(givenUp, seen);
-    return wasGivenUp || !isKept ? version : { ...version, vouched: withStoreId(vouched, storeId) };
+    return isLeft(version) ? { ...version, vouched: withStoreId(vouched, storeId) } : version;
   });
 }
 

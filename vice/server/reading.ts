@@ -8,9 +8,11 @@ import {
   type UpdateSet,
   type VnodeStatus,
 } from '../interface/index.js';
-import { sleep, type Clock } from '../seam/clock.js';
+import { sleep } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
+import { page } from '../volume/pages.js';
 import type { Listing, Replica } from '../volume/replica.js';
+import { sizeOf } from '../volume/status-size.js';
 import type { Handlers, ServerContext } from './context.js';
 
 /** Entries in one part of a listing; making a part takes some milliseconds of the event loop. */
@@ -31,10 +33,10 @@ export const reading: Handlers<
   async list(context, _session, { volume, replica: meant, fid, full, cop2 }) {
     const replica = context.volumes.required(volume, meant);
     await takeCop2(context, replica, cop2);
-    const listing = replica.list(fid);
+    const listing = healing(context, replica, fid, () => replica.list(fid));
     if (listing === undefined) return { status: readable(context, replica, fid), digest: '', entries: [] };
     if (!full) return { status: listing.status, digest: listing.digest, entries: [] };
-    return parts(listing, context.world.clock);
+    return parts(context, replica, fid, listing);
   },
 
   async changes(context, _session, { volume, reader, since, incarnation, limit }) {
@@ -144,15 +146,34 @@ export async function takeCop2(
   if (missing.size > 0) context.resolver.nudge(replica, [...missing]);
 }
 
-async function* parts(listing: Listing, clock: Clock): AsyncIterable<Result<'list'>> {
-  const { status, digest } = listing;
-  let entries: { readonly name: string; readonly status: typeof status }[] = [];
-  for (const entry of listing.entries) {
-    entries.push(entry);
-    if (entries.length < partEntries) continue;
-    yield { status, digest, entries };
-    entries = [];
-    await sleep(clock, 0);
+/** What cannot be read here is fetched again from a peer, whoever asks now is told of it. */
+function healing<T>(context: ServerContext, replica: Replica, fid: Fid, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (isFailure(error, 'damaged')) context.resolver.restore(replica, error.fid ?? fid);
+    throw error;
   }
-  yield { status, digest, entries };
+}
+
+async function* parts(
+  context: ServerContext,
+  replica: Replica,
+  fid: Fid,
+  { status, digest, entries: all }: Listing,
+): AsyncIterable<Result<'list'>> {
+  const rest = all[Symbol.iterator]();
+  for (let isLast = false; !isLast;) {
+    const entries: Result<'list'>['entries'] = [];
+    let bytes = 0;
+    while (!isLast && entries.length < partEntries && bytes < page.bytes) {
+      const next = healing(context, replica, fid, () => rest.next());
+      isLast = next.done === true;
+      if (next.done === true) break;
+      entries.push(next.value);
+      bytes += sizeOf(next.value.status);
+    }
+    yield { status, digest, entries };
+    if (!isLast) await sleep(context.world.clock, 0);
+  }
 }

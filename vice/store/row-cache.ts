@@ -49,7 +49,7 @@ export class RowCache {
 }
 
 /** Characters of all properties: what makes a row large. */
-export function propertySize({ status }: ObjectRow): number {
+function propertySize({ status }: ObjectRow): number {
   let size = 0;
   for (const name in status.properties) size += name.length + (status.properties[name]?.length ?? 0);
   return size;

@@ -19,6 +19,9 @@
  * A settled record (its author was answered by his gateway's log) is only ever stale: it is merged with what others did
  * (vice/interface/semantics.ts).
  *
+ * A move that would make a circle here is stale, too, while a directory above its target is not known here as its
+ * author saw it: he may have seen that the way between the two had gone elsewhere, and a broken circle stays broken.
+ *
  * Only contents against contents is a conflict of a file: whoever had seen the latest close may replace or
  * remove it, in whatever order the attributes of others arrive. Coda compares the StoreId of the last update
  * of any kind and so makes a chmod the enemy of a store; with several replicas the outcome would depend on
@@ -30,11 +33,13 @@ import {
   isCreation,
   isWithin,
   knows,
+  limits,
   versionsOf,
   type DirectoryEntry,
   type FailureKind,
   type Fid,
   type Mutation,
+  type RenameRecord,
   type StoreIdVector,
   type VnodeStatus,
 } from '../interface/index.js';
@@ -63,6 +68,10 @@ export function certify(record: Mutation, look: Look): Failure | undefined {
   for (const fid of touched) {
     if (record.settled === true || look(fid)?.removed !== true) continue;
     return refusal('not-found', fid, 'the object has been removed meanwhile');
+  }
+  const unseen = record.op === 'rename' ? missedInCircle(record, look) : undefined;
+  if (unseen !== undefined) {
+    return refusal('stale', unseen, 'this replica lacks moves above that the author has seen');
   }
   const held = look(record.fid);
   if (isCreation(record) && held?.removed === true) {
@@ -114,6 +123,20 @@ export function isAhead(record: Mutation, held: Held): boolean {
     if (venus !== author && counter > (base[venus] ?? 0)) return true;
   }
   return false;
+}
+
+/**
+ * Where a move would put a directory below itself: what its author had seen of the way up, and this replica does not
+ * know. Without a circle it does not matter.
+ */
+function missedInCircle({ fid, toParent, base }: RenameRecord, look: Look): Fid | undefined {
+  let above: Fid | null = toParent;
+  for (let depth = 0; above !== fid; depth += 1) {
+    above = look(above)?.status.parent ?? null;
+    if (above === null || depth > limits.depth) return undefined;
+  }
+  const named = Object.keys(base) as Fid[];
+  return named.find((each) => !isWithin(base[each] ?? nothing, look(each)?.status.known ?? nothing));
 }
 
 const nothing: StoreIdVector = {};

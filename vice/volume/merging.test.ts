@@ -282,6 +282,31 @@ t.test('a tree that was removed on one side is gone on the other, from below', a
   t.ok([x, z, file].every(({ fid }) => isRemoved(b.held(fid) ?? fault())));
 });
 
+t.test('a move is no circle where only an earlier move is missing', async (t) => {
+  const parted = await Parted.begin();
+  const { a, b, anna } = parted;
+  const top = await parted.make('mkdir', root, 'top');
+  const middle = await parted.make('mkdir', top.fid, 'middle');
+  const project = await parted.make('mkdir', middle.fid, 'project');
+  const inside = await parted.make('mkdir', project.fid, 'inside');
+  const other = await parted.make('mkdir', root, 'other');
+  await apply(a, anna.rename(a, project.fid, [middle.fid, 'project'], [other.fid, 'project']));
+  const moved = anna.rename(a, top.fid, [root, 'top'], [inside.fid, 'top']);
+  // Of what both moves touch the second one touches nothing: only the way up says that something is missing.
+  const above = [project.fid, other.fid].map((fid) => [fid, a.status(fid)?.known ?? fault()] as const);
+  const base = { ...Object.fromEntries(above), ...moved.base };
+  const record: Mutation = { ...moved, base, settled: true };
+  t.equal(await refusal(b, record), '0 stale');
+  await apply(a, record);
+  await mergeAll(b, a);
+  t.match(await apply(b, record), { ahead: [] });
+  for (const replica of [a, b]) {
+    t.match(replica.status(top.fid), { parent: inside.fid, places: [{ isBroken: false }] });
+    t.same(conflicts(replica, top.fid), []);
+  }
+  await parted.meet(t);
+});
+
 t.test('moves that would make a circle: the last one ends in the root', async (t) => {
   for (const count of [2, 3]) {
     const parted = await Parted.begin();

@@ -18,7 +18,6 @@ import type { Containers } from '../seam/containers.js';
 import type { Log } from '../seam/log.js';
 import type { Random } from '../seam/random.js';
 import { packContents } from '../seam/packed-containers.js';
-import type { Random } from '../seam/random.js';
 import type { Store, StoreTransaction } from '../seam/store.js';
 import { ContainerReferences } from '../store/container-references.js';
 import { RowCache } from '../store/row-cache.js';

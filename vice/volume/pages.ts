@@ -1,9 +1,9 @@
 /** What a replica tells of many objects at a time, in pages that fit into a frame (16 MiB). */
 import type { Fid, Result } from '../interface/index.js';
-import { propertySize } from '../store/row-cache.js';
 import type { ObjectRow, VolumeReader } from '../store/volume-store.js';
+import { sizeOf } from './status-size.js';
 
-const page = { objects: 1000, properties: 2 * 1024 * 1024 } as const;
+export const page = { objects: 1000, bytes: 2 * 1024 * 1024 } as const;
 
 /** Undefined: not here, or damaged. */
 type Read = (fid: Fid) => ObjectRow | undefined;
@@ -17,15 +17,15 @@ export function changePage(
   const changes: Result<'changes'>['changes'] = [];
   const most = atMost(limit);
   let upTo = 0;
-  let properties = 0;
+  let bytes = 0;
   for (const { stamp, fid } of reader.changedAfter(since)) {
     // Objects of one record share a stamp; a page never ends between them.
-    const full = changes.length >= most || properties >= page.properties;
+    const full = changes.length >= most || bytes >= page.bytes;
     if (full && stamp > upTo) return { changes, upTo, more: true, last };
     upTo = stamp;
     const row = read(fid);
     if (row === undefined || row.stamp !== stamp) continue;
-    properties += propertySize(row);
+    bytes += sizeOf(row.status);
     changes.push({ stamp, status: row.status });
   }
   return { changes, upTo: Math.max(upTo, last), more: false, last };
@@ -39,10 +39,13 @@ export function conflictPage(
   limit: number,
 ): Result<'conflicts'> {
   const conflicts: Result<'conflicts'>['conflicts'] = [];
+  let bytes = 0;
   for (const fid of reader.conflicts(after)) {
-    if (conflicts.length >= atMost(limit)) return { conflicts, more: true };
+    if (conflicts.length >= atMost(limit) || bytes >= page.bytes) return { conflicts, more: true };
     const row = read(fid);
-    if (row !== undefined) conflicts.push({ status: row.status, name: row.bound?.name ?? null });
+    if (row === undefined) continue;
+    bytes += sizeOf(row.status);
+    conflicts.push({ status: row.status, name: row.bound?.name ?? null });
   }
   return { conflicts, more: false };
 }
