@@ -30,7 +30,6 @@ const letters = 4;
 const logs = [
   { name: 'small files', files: 84, bytes: 40 * 1024 },
   { name: 'files of 256 KiB', files: 20, bytes: 256 * 1024 },
-  { name: 'files of 512 KiB', files: 12, bytes: 512 * 1024 },
 ];
 
 const skip = skipWithout('tc') || (await skipWithoutNetworks());
