@@ -281,7 +281,7 @@ export class Reintegrator {
     volume: Volume,
     batch: readonly LogEntry[],
     records: readonly Mutation[],
-    { index, kind, message, fid }: Extract<CollatedUpdate<Member>, { outcome: 'refused' }>,
+    { index, kind, message, fid, isOpen }: Extract<CollatedUpdate<Member>, { outcome: 'refused' }>,
   ): void {
     const { modifyLog } = this.#world;
     const culprit = entryAt(batch, index);
@@ -296,10 +296,9 @@ export class Reintegrator {
     const elsewhere = entry.appliedBy.length > 0 && replay.tries(entry) < refusalsMost;
     if (!entry.acknowledged) {
       modifyLog.remove(entry);
-      this.#waiters.reject(
-        entry.sequence,
-        new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined }),
-      );
+      // A refusal says for sure that nothing was done: nobody may say so whose call to one server came to nothing.
+      const refusal = new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined });
+      this.#waiters.reject(entry.sequence, isOpen ? undecided(message) : refusal);
     } else if (isPassing || elsewhere) {
       replay.hold([entry], message);
     } else {
@@ -384,6 +383,11 @@ export class Reintegrator {
       this.#waiters.resolve(sequence, { servers: [] });
     }
   }
+}
+
+function undecided(message: string): Failure {
+  const text = `one server refused the change (${message}), another one has not answered: look before you try again`;
+  return new Failure('unreachable', 'venus.log', text);
 }
 
 function entryAt(batch: readonly LogEntry[], index: number): LogEntry {

@@ -39,6 +39,8 @@ function isNoReason(
   if (other.deed.do === 'repair') return false;
   for (let version = removal.shown?.version ?? undefined; version !== undefined; version = bases.get(version))
     if (other.version === version) return true;
+  // Other contents than those are a version of their own: of several, a removal takes the one that is seen.
+  if (other.text !== undefined) return false;
   const isOwn = other.gateway === removal.gateway && other.generation === removal.generation;
   return isOwn && other.outcome === 'ok' && (other.end ?? Infinity) <= removal.begin;
 }

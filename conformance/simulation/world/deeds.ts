@@ -19,7 +19,8 @@ export function chatter(draft: Draft, by = draft.pick(draft.sessions)): void {
     return draft.deed({ do: 'rename', by, path: any, to: draft.chance(0.5) ? draft.file() : draft.name() });
   if (dice < 0.84) return draft.deed({ do: 'copy', by, path, to: draft.name() });
   if (dice < 0.93) return draft.deed(marking(draft, by, any));
-  if (dice < 0.94) return draft.deed({ do: 'symlink', by, path: draft.name(), target: 'a' });
+  if (dice < 0.935) return draft.deed({ do: 'give-up', by, path, bytes: draft.pick([300, 70_000]) });
+  if (dice < 0.945) return draft.deed({ do: 'symlink', by, path: draft.name(), target: 'a' });
   if (dice < 0.96) return draft.deed({ do: 'lock', by, path, token: draft.token(true) });
   if (dice < 0.97) return draft.deed({ do: 'unlock', by, token: draft.token(false) });
   const pick = draft.chance(0.4) ? 'all' : draft.fraction();

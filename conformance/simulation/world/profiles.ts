@@ -8,6 +8,7 @@ import type { Draft } from './draft.js';
 import {
   absence,
   alone,
+  borrowed,
   crash,
   island,
   noise,
@@ -16,6 +17,7 @@ import {
   replay,
   split,
   together,
+  trickle,
 } from './troubles.js';
 
 export type Scene = (draft: Draft) => void;
@@ -195,7 +197,9 @@ export const profiles: readonly Profile[] = [
     name: 'weekend',
     scenes: 8,
     mixture: [
-      [lonelyWork, 5],
+      [lonelyWork, 4],
+      [borrowed, 2],
+      [trickle, 2],
       [island, 2],
       [wrongClock, 1],
     ],
@@ -235,6 +239,8 @@ export const profiles: readonly Profile[] = [
       ...([
         [everybodyDies, 0.5],
         [lonelyWork, 1],
+        [borrowed, 1],
+        [trickle, 0.3],
         [away, 0.2],
       ] as const),
     ],

@@ -7,6 +7,8 @@
 /** What a user does, in a session on one gateway: the name of the gateway, '/', his own. */
 export type Deed =
   | { readonly do: 'put'; readonly by: string; readonly path: string; readonly bytes: number }
+  /** Half of a body, then nothing more: its author has given it up. */
+  | { readonly do: 'give-up'; readonly by: string; readonly path: string; readonly bytes: number }
   | { readonly do: 'get'; readonly by: string; readonly path: string }
   | { readonly do: 'list'; readonly by: string; readonly path: string }
   | { readonly do: 'mkdir'; readonly by: string; readonly path: string }
@@ -88,7 +90,7 @@ export interface StoredScenario extends Scenario {
 
 const deeds: ReadonlySet<string> = new Set<Deed['do']>([
   ...(['put', 'get', 'list', 'mkdir', 'symlink', 'remove', 'rename', 'copy', 'setprop', 'chmod'] as const),
-  ...(['utimes', 'lock', 'unlock', 'repair'] as const),
+  ...(['utimes', 'lock', 'unlock', 'repair', 'give-up'] as const),
 ]);
 
 export function isDeed(step: Step): step is Deed & { readonly ms: number } {

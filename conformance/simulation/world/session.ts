@@ -49,6 +49,8 @@ export class Session {
     switch (deed.do) {
       case 'put':
         return this.#put(place, attempt, deed.bytes);
+      case 'give-up':
+        return this.#giveUpBody(deed.bytes);
       case 'get':
         if (object?.kind !== 'file') return object !== null;
         attempt.read = await this.#read(object.fid, attempt);
@@ -139,6 +141,16 @@ export class Session {
       ledger.put(status.fid, parent);
       if (status.version !== null) ledger.texts.set(status.version, text);
       attempt.seen = { fid: status.fid, version: status.version };
+    } finally {
+      await writer.abort();
+    }
+    return true;
+  }
+
+  async #giveUpBody(bytes: number): Promise<boolean> {
+    const writer = await this.#world.venus.write(this.#caller, bytes);
+    try {
+      await writer.write(Buffer.alloc(Math.min(bytes, 65_536)));
     } finally {
       await writer.abort();
     }

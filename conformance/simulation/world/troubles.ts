@@ -111,18 +111,51 @@ export function powerCut(draft: Draft, servers: readonly string[], isSilent = dr
   for (const server of servers) draft.mend(`down ${server}`, draft.pick([0, 0, 100, 1000]));
 }
 
-/** Some servers miss changes, die, and are asked as soon as they are back. */
+/** Some servers miss changes, which all have seen, and are asked as soon as they are back. */
 export function outage(draft: Draft): void {
   const servers = draft.servers.filter(() => draft.chance(0.4));
-  if (servers.length === 0 || draft.chance(0.4))
+  if (servers.length === 0 || draft.chance(0.3))
     change(draft, draft.pick(draft.sessions), draft.pick(moments));
   for (const server of servers) kill(draft, server, draft.chance(0.5), draft.pick([0, 0, 1, 3]));
   draft.wait(draft.pick([0, 20, 3000]));
-  for (let index = 1 + draft.below(4); index > 0; index -= 1)
+  const path = draft.file();
+  const by = draft.pick(draft.sessions);
+  draft.deed({ do: 'put', by, path, bytes: 40 }, 30);
+  for (const reader of draft.sessions) draft.deed({ do: 'get', by: reader, path }, 5);
+  draft.deed({ do: 'put', by, path, bytes: 40 }, 30);
+  for (let index = draft.below(3); index > 0; index -= 1)
     change(draft, draft.pick(draft.sessions), draft.pause());
   for (const server of servers) draft.mend(`down ${server}`);
-  watch(draft, 4 + draft.below(6), draft.pick([30, 150, 400]));
-  if (draft.chance(0.5)) change(draft, draft.pick(draft.sessions), 5);
+  const ms = draft.pick([5, 30, 100, 300]);
+  for (let index = 0; index < 10; index += 1)
+    draft.deed({ do: 'get', by: draft.pick(draft.sessions), path }, ms);
+}
+
+/** The log of a gateway that keeps its changes for a while is replayed one after the other. */
+export function trickle(draft: Draft): void {
+  const gateway = draft.pick(draft.gateways);
+  const by = draft.sessionOf(gateway);
+  alone(draft, gateway, 'mode');
+  for (let index = 0; index < 4; index += 1) change(draft, by, 11_000);
+  saves(draft, by);
+  draft.wait(draft.pick([5000, 20_000]));
+  if (draft.chance(0.5)) together(draft, gateway, 100);
+}
+
+/** A gateway copies what only the servers have, and they let it go before they hear of the copy. */
+export function borrowed(draft: Draft): void {
+  const [gateway, other] = draft.pair(draft.gateways);
+  const path = draft.file();
+  const owner = draft.sessionOf(other);
+  draft.deed({ do: 'put', by: owner, path, bytes: 300 }, 60);
+  const by = draft.sessionOf(gateway);
+  alone(draft, gateway, 'mode');
+  draft.deed({ do: 'copy', by, path, to: draft.name() }, 60);
+  draft.deed(
+    draft.chance(0.5) ? { do: 'remove', by: owner, path } : { do: 'put', by: owner, path, bytes: 40 },
+    60,
+  );
+  if (draft.chance(0.7)) together(draft, gateway, 100);
 }
 
 /** Servers and gateways fall into two halves that do not hear each other. */
