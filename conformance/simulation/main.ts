@@ -113,7 +113,8 @@ function lineOf({ seed, hash, deeds, acknowledged, settledMs, violations, unlike
   const [first] = violations;
   const repeated = unlike === undefined ? '' : `, NOT REPEATABLE (${unlike})`;
   const result = first === undefined ? 'good' : `BROKEN ${first.law}: ${first.text.slice(0, 160)}`;
-  return `seed ${seed} ${hash} (${profileOf(seed).name}): ${acknowledged} of ${deeds} deeds, ${settled}${repeated}: ${result}`;
+  const what = `seed ${seed} ${hash} (${profileOf(seed).name})`;
+  return `${what}: ${acknowledged} of ${deeds} deeds, ${settled}${repeated}: ${result}`;
 }
 
 /** As a scenario, since what a seed means changes with the generator. */

@@ -1,6 +1,6 @@
 /**
- * Staleness is bounded: while all is well (nothing is wrong, and nothing was for a while), a gateway reaches all servers,
- * and what was acknowledged a little longer ago than a message takes is what everybody is shown: no version that was
+ * Staleness is bounded: while all is well (nothing is wrong, nor was for a while), a gateway reaches all servers, and
+ * what was acknowledged a little longer ago than a message takes is what everybody is shown: no version that was
  * replaced, no file that was removed, and no lack of what was made.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';

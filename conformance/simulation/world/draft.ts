@@ -1,7 +1,7 @@
 /**
- * A scenario being made: its dice, a rough picture of the tree (as if all that is done succeeded at once and everywhere,
- * so that most names exist), and what is broken so far, so that it can be mended. Taking steps out of a scenario changes
- * no other.
+ * A scenario being made: its dice, a rough picture of the tree (as if all that is done succeeded at once and
+ * everywhere, so that most names exist), and what is broken so far, so that it can be mended. Taking steps out of a
+ * scenario changes no other.
  */
 import { seededRandom } from '../../../vice/seam/twin/seeded-random.js';
 import type { Deed, Fault, Step } from './scenario.js';

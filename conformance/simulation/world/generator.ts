@@ -1,5 +1,5 @@
 /**
- * Seed -> scenario. The generator never looks at a running realm, so a scenario is a value before anything has happened.
+ * Seed -> scenario. The generator never looks at a running realm, so a scenario is a value before anything happens.
  * Seeds take the kinds of trouble (profiles.ts) in turn: a row of seeds as long as their list meets all of them.
  */
 import { seededRandom } from '../../../vice/seam/twin/seeded-random.js';

@@ -1,6 +1,6 @@
 /**
- * Kinds of trouble. A seed has one, and its own mixture within it (swarm testing, Groce et al. 2012): what is dense in a
- * short run meets more than everything thinly in a long one.
+ * Kinds of trouble. A seed has one, and its own mixture within it (swarm testing, Groce et al. 2012): what is dense in
+ * a short run meets more than everything thinly in a long one.
  */
 import { chatter, look, race, saves, watch } from './deeds.js';
 import { full, loss, restored, rot, writeFails } from './disks.js';
@@ -9,6 +9,7 @@ import {
   absence,
   alone,
   borrowed,
+  circle,
   crash,
   island,
   noise,
@@ -132,7 +133,8 @@ export const profiles: readonly Profile[] = [
     name: 'islands',
     scenes: 7,
     mixture: [
-      [island, 6],
+      [island, 5],
+      [circle, 2],
       [some, 1],
       [calm, 0.3],
     ],

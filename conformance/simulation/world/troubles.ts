@@ -24,7 +24,7 @@ export function alone(
     );
   } else {
     for (const server of draft.servers) cutOff(draft, gateway, server);
-    draft.wait(draft.pick([0, 2500, 7000]));
+    draft.wait(draft.pick([0, 4000, 4000]));
   }
   return what;
 }
@@ -131,6 +131,18 @@ export function outage(draft: Draft): void {
     draft.deed({ do: 'get', by: draft.pick(draft.sessions), path }, ms);
 }
 
+/** Two directories are moved into each other apart. */
+export function circle(draft: Draft): void {
+  const [gateway, other] = draft.pair(draft.gateways);
+  const [one, two] = [draft.sessionOf(gateway), draft.sessionOf(other)];
+  for (const path of ['p', 'q']) draft.deed({ do: 'mkdir', by: one, path }, 40);
+  for (const by of [one, two]) draft.deed({ do: 'list', by, path: '' }, 20);
+  alone(draft, gateway);
+  draft.deed({ do: 'rename', by: one, path: 'p', to: 'q/n' }, 20);
+  draft.deed({ do: 'rename', by: two, path: 'q', to: 'p/n' }, 20);
+  together(draft, gateway, draft.pick([100, 3000]));
+}
+
 /** The log of a gateway that keeps its changes for a while is replayed one after the other. */
 export function trickle(draft: Draft): void {
   const gateway = draft.pick(draft.gateways);
@@ -150,11 +162,9 @@ export function borrowed(draft: Draft): void {
   draft.deed({ do: 'put', by: owner, path, bytes: 300 }, 60);
   const by = draft.sessionOf(gateway);
   alone(draft, gateway, 'mode');
-  draft.deed({ do: 'copy', by, path, to: draft.name() }, 60);
-  draft.deed(
-    draft.chance(0.5) ? { do: 'remove', by: owner, path } : { do: 'put', by: owner, path, bytes: 40 },
-    60,
-  );
+  draft.deed({ do: 'copy', by, path, to: draft.nameIn('') }, 60);
+  if (draft.chance(0.2)) draft.deed({ do: 'remove', by: owner, path }, 60);
+  else draft.deed({ do: 'put', by: owner, path, bytes: 40 }, 60);
   if (draft.chance(0.7)) together(draft, gateway, 100);
 }
 
@@ -167,12 +177,13 @@ export function split(draft: Draft): void {
   else left.add('g1');
   for (const one of all.filter((host) => left.has(host)))
     for (const other of all.filter((host) => !left.has(host))) cutOff(draft, one, other);
-  draft.wait(draft.pick([0, 2500, 8000]));
+  // Until links have noticed, what is cut off is only late.
+  draft.wait(draft.pick([0, 4000, 4000]));
   for (let index = 2 + draft.below(4); index > 0; index -= 1) {
-    const [one, two] = draft.pair(draft.sessions);
-    if (draft.chance(0.6)) apart(draft, one, two);
+    if (draft.chance(0.75)) apart(draft, draft.sessionOf('g1'), draft.sessionOf('g2'));
     else chatter(draft);
   }
+  draft.wait(draft.pick([0, 3000]));
   if (draft.chance(0.8)) draft.mend();
   watch(draft, 2 + draft.below(5), draft.pick([100, 600]));
 }
