@@ -13,7 +13,7 @@
  */
 import { parseArgs } from 'node:util';
 import { provePlanted } from './planted/proof.js';
-import { generate } from './world/generator.js';
+import { generate, profileOf } from './world/generator.js';
 import type { Scenario } from './world/scenario.js';
 import { readScenario, storeScenario } from './world/scenario-files.js';
 import { shrink } from './world/shrink.js';
@@ -113,7 +113,8 @@ function lineOf({ seed, hash, deeds, acknowledged, settledMs, violations, unlike
   const [first] = violations;
   const repeated = unlike === undefined ? '' : `, NOT REPEATABLE (${unlike})`;
   const result = first === undefined ? 'good' : `BROKEN ${first.law}: ${first.text.slice(0, 160)}`;
-  return `seed ${seed} ${hash}: ${acknowledged} of ${deeds} deeds, ${settled}${repeated}: ${result}`;
+  const what = `seed ${seed} ${hash} (${profileOf(seed).name})`;
+  return `${what}: ${acknowledged} of ${deeds} deeds, ${settled}${repeated}: ${result}`;
 }
 
 /** As a scenario, since what a seed means changes with the generator. */

@@ -182,7 +182,7 @@ export class SimulatedRealm {
     const { store, containers, hoard } = this.disk(name);
     this.#disks.set(name, {
       store: store.crash(keepsRunning),
-      containers: containers.crash(keepsRunning),
+      containers: containers.crash(keepsRunning, silent),
       hoard: hoard.crash(),
     });
   }
@@ -204,16 +204,7 @@ export class SimulatedRealm {
 
   /** Moves time until `promise` settles. @throws Error after an hour of simulated time */
   async finish<T>(promise: Promise<T>): Promise<T> {
-    let settled = false;
-    const watched = promise.finally(() => {
-      settled = true;
-    });
-    watched.catch(() => undefined);
-    for (let waited = 0; !settled; waited += 5) {
-      if (waited > 3_600_000) throw new Error('nothing happened for an hour');
-      await this.clock.advance(5);
-    }
-    return watched;
+    return this.clock.until(promise);
   }
 
   /** Everything that a server's replica holds, read from its disk; contents from `containers` where they are given. */

@@ -20,7 +20,7 @@ import type { Committed } from '../reintegration/waiters.js';
 import type { Identity } from '../store/identity.js';
 import type { Fetcher } from '../volume/fetch.js';
 import type { Volume } from '../volume/volume.js';
-import { retrying } from './expectation.js';
+import { overtaken, retrying } from './expectation.js';
 import { Latches, type LatchRequest } from './latches.js';
 import { Names } from './names.js';
 
@@ -55,6 +55,8 @@ export class Drafting {
   readonly world: ChangesWorld;
   readonly names: Names;
   readonly #latches = new Latches();
+  /** Files whose contents are being changed, by whatever name: nobody sees the change before servers or log have it. */
+  readonly #underWay = new Map<Fid, Promise<unknown>>();
 
   constructor(world: ChangesWorld) {
     this.world = world;
@@ -83,7 +85,9 @@ export class Drafting {
 
   /**
    * Logs one entry of the volume of `fid`. `records` runs in this turn (see Submission.records), unless directories
-   * above must be asked for first. @throws Failure access-denied
+   * above must be asked for first. @throws Failure access-denied; conflict when another change of the same contents was
+   * under way, once that is over: its author had not seen it (a file has two names while a rename is heard of), and yet
+   * servers take what this gateway has sent before for seen (batch.ts).
    */
   submit(
     fid: Fid,
@@ -92,15 +96,28 @@ export class Drafting {
     transfers?: Transfers,
   ): Promise<Committed> {
     const { reintegrator, volume, guard, cache } = this.world;
-    const submitted = (): Promise<Committed> =>
-      reintegrator.submit(volume(fid), {
+    const submitted = async (): Promise<Committed> => {
+      let before: Promise<unknown> | undefined;
+      const fids: Fid[] = [];
+      const committed = reintegrator.submit(volume(fid), {
         records: (newStoreId) => {
           const made = records(this.#draft(caller, newStoreId));
           guard.check(made);
+          fids.push(...made.flatMap((record) => (replacesContents(record) ? [record.fid] : [])));
+          before = fids.map((each) => this.#underWay.get(each)).find((each) => each !== undefined);
+          if (before !== undefined) throw overtaken(fids[0]);
           return made;
         },
         ...(transfers !== undefined && { transfers }),
       });
+      if (before === undefined) for (const each of fids) this.#underWay.set(each, committed);
+      try {
+        return await committed;
+      } finally {
+        await before?.catch(() => undefined);
+        for (const each of fids) if (this.#underWay.get(each) === committed) this.#underWay.delete(each);
+      }
+    };
     const unknown = cache.get(fid) === undefined ? undefined : guard.prepare(fid);
     return unknown === undefined ? submitted() : unknown.then(submitted);
   }
@@ -133,4 +150,8 @@ export class Drafting {
     }
     return above;
   }
+}
+
+function replacesContents({ op }: Mutation): boolean {
+  return op === 'store' || op === 'remove' || op === 'repair';
 }

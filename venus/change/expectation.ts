@@ -37,6 +37,13 @@ export function changed(fid: Fid | undefined): Failure {
   return new Failure('changed', 'venus.change', 'somebody else has changed it meanwhile', { fid });
 }
 
+/** Another change of the same contents was faster, here: look again. */
+export function overtaken(fid: Fid | undefined): Failure {
+  return new Failure('conflict', 'vice.mutate', 'the contents have just been changed by somebody else here', {
+    fid,
+  });
+}
+
 export function exists({ parent, name }: Name): Failure {
   return new Failure('exists', 'venus.change', `${name} exists`, { fid: parent });
 }

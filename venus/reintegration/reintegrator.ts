@@ -15,7 +15,6 @@ import {
   isFailure,
   fidsOf,
   type Mutation,
-  type StoreId,
   type UpdateSet,
   type VolumeId,
 } from '../../vice/interface/index.js';
@@ -39,6 +38,7 @@ import { LogBounds } from './log-bounds.js';
 import { regroup } from './regroup.js';
 import { Replay } from './replay.js';
 import { secondPhase } from './second-phase.js';
+import type { Submission } from './submission.js';
 import type { TrickleGate } from './trickle-gate.js';
 import { Waiters, type Committed } from './waiters.js';
 
@@ -48,16 +48,6 @@ const patienceMs = 2000;
 const passing = ['no-space', 'quota', 'busy', 'timeout', 'unreachable', 'stale'] as const;
 /** A change that one server has and another refuses is left to resolution; so often it is offered before it is kept. */
 const refusalsMost = 10;
-
-export interface Submission {
-  /**
-   * Makes the records. It runs in the same turn in which they enter the log: a StoreId that was taken earlier could
-   * fall below the watermark that other changes send meanwhile, and servers would take it for applied.
-   */
-  readonly records: (newStoreId: () => StoreId) => readonly Mutation[];
-  /** Bodies under way, by digest. */
-  readonly transfers?: Transfers;
-}
 
 export interface ReintegratorWorld {
   readonly modifyLog: ModifyLog;
@@ -285,7 +275,7 @@ export class Reintegrator {
     volume: Volume,
     batch: readonly LogEntry[],
     records: readonly Mutation[],
-    { index, kind, message, fid }: Extract<CollatedUpdate<Member>, { outcome: 'refused' }>,
+    { index, kind, message, fid, isOpen }: Extract<CollatedUpdate<Member>, { outcome: 'refused' }>,
   ): void {
     const { modifyLog } = this.#world;
     const culprit = entryAt(batch, index);
@@ -300,10 +290,9 @@ export class Reintegrator {
     const elsewhere = entry.appliedBy.length > 0 && replay.tries(entry) < refusalsMost;
     if (!entry.acknowledged) {
       modifyLog.remove(entry);
-      this.#waiters.reject(
-        entry.sequence,
-        new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined }),
-      );
+      // A refusal says for sure that nothing was done: nobody may say so whose call to one server came to nothing.
+      const refusal = new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined });
+      this.#waiters.reject(entry.sequence, isOpen ? undecided(message) : refusal);
     } else if (isPassing || elsewhere) {
       replay.hold([entry], message);
     } else {
@@ -390,6 +379,11 @@ export class Reintegrator {
       this.#waiters.resolve(sequence, { servers: [] });
     }
   }
+}
+
+function undecided(message: string): Failure {
+  const text = `one server refused the change (${message}), another one has not answered: look before you try again`;
+  return new Failure('unreachable', 'venus.log', text);
 }
 
 function entryAt(batch: readonly LogEntry[], index: number): LogEntry {

@@ -2,6 +2,7 @@
  * Decisions over the replies of several replicas (Coda: RVVCheck and the collation rules of mgrp.cc). Pure.
  */
 import {
+  isFailure,
   maximum,
   mergeStatus,
   relate,
@@ -109,6 +110,8 @@ export type CollatedUpdate<M> =
       readonly kind: Failure['kind'];
       readonly message: string;
       readonly fid: Fid | null;
+      /** Somebody has not answered who may have it. */
+      readonly isOpen: boolean;
     }
   /** Every replica that answered lacks updates that we have seen: resolve them, then try again. */
   | {
@@ -144,5 +147,8 @@ export function collateUpdate<M>(replies: readonly UpdateReply<M>[]): CollatedUp
   if (refusal === undefined) return { outcome: 'unreachable' };
   if (refusal.failure.kind === 'stale') return { outcome: 'stale', behind, indexes: [...indexes] };
   const { kind, message, fid } = refusal.failure;
-  return { outcome: 'refused', index: refusal.index, kind, message, fid };
+  const isOpen = replies.some(
+    (item) => 'failure' in item && isFailure(item.failure, 'unreachable', 'timeout'),
+  );
+  return { outcome: 'refused', index: refusal.index, kind, message, fid, isOpen };
 }

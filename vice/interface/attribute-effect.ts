@@ -47,7 +47,10 @@ export function applyAccess(tree: Tree, record: SetAccessRecord): Effect {
   const { storeId, list, time, author, host } = record;
   if (list !== null) mustBeList(list, directory.fid);
   const seen = baseOf(record, directory.fid);
-  const unseen = (directory.access ?? []).filter((version) => !knows(seen, version.storeId));
+  // Its own may have come by resolution, before the directory says that it has known the update (VR-4).
+  const unseen = (directory.access ?? []).filter(
+    (version) => version.storeId !== storeId && !knows(seen, version.storeId),
+  );
   if (unseen.length >= limits.alternatives) throw failure('too-large', directory.fid);
   const access = byStoreId([...unseen, { storeId, list, time, author, host }]);
   return changedOnly({ ...touched(directory, record), access });

@@ -357,6 +357,20 @@ void t.test('what a record cannot do', async (t) => {
     );
   });
 
+  await t.test('a directory is once where its move puts it, also where resolution was faster', async (t) => {
+    const forest = new Forest();
+    const fid = fidOf('empty');
+    const move: Mutation = { ...rename, fromName: 'empty', fid, settled: true };
+    const moved = (): VnodeStatus | undefined =>
+      applyRecord(forest, move).changed.find((one) => one.fid === fid);
+    const before = forest.statuses.get(fid);
+    if (before !== undefined) forest.statuses.set(fid, { ...before, places: moved()?.places ?? [] });
+    t.same(
+      moved()?.places.map(({ storeId: by }) => by),
+      [move.storeId],
+    );
+  });
+
   await t.test('a property named as what every object inherits is an ordinary one', async (t) => {
     const effect = applyRecord(new Forest(), { ...setProperties, set: { constructor: '<y/>' } });
     t.same(effect.changed[0]?.properties, { constructor: '<y/>' });

@@ -142,7 +142,7 @@ function applyRename(tree: Tree, record: RenameRecord): Effect {
   mustBeFree(tree, record, record.toParent, toName);
   if (object.kind === 'directory' && record.settled !== true) mustNotLoop(tree, fid, record.toParent);
   const seen = baseOf(record, fid);
-  const others = object.places.filter((place) => !knows(seen, place.storeId));
+  const others = otherPlaces(object, record, seen);
   const places = [placement(record, record.toParent, toName), ...others];
   const moved = arranged(revivedBy(touched(object, record), seen), versionsOf(object), places);
   const isBoundHere = tree.entry(record.fromParent, fromName)?.fid === fid;
@@ -188,9 +188,17 @@ function applyRepair(tree: Tree, record: RepairRecord): Effect {
     return changedOnly(arranged(accepted, versions, object.places));
   if (volumeOf(parent) !== volumeOf(object.fid)) throw failure('cross-volume', object.fid);
   mustBeName(accept.name, object.fid);
-  const unseen = object.places.filter((place) => !knows(seen, place.storeId));
+  const unseen = otherPlaces(object, record, seen);
   const place = { ...placement(record, parent, accept.name), time: accept.since ?? record.time };
   return changedOnly(arranged(accepted, versions, [place, ...unseen]));
+}
+
+/**
+ * Those that the author had not seen. Not his own: resolution brings where a directory is before it says that it has
+ * known the update (VR-4), and then the record comes, too.
+ */
+function otherPlaces(object: VnodeStatus, { storeId }: Mutation, seen: StoreIdVector): readonly Placement[] {
+  return object.places.filter((place) => place.storeId !== storeId && !knows(seen, place.storeId));
 }
 
 /** A directory must not become its own descendant (invariant I6: the tree is acyclic). */

@@ -239,6 +239,35 @@ void t.test('the memory containers', async (t) => {
     containers.mend();
     await store(containers, Buffer.from('other contents'));
   });
+
+  await t.test('what was removed may be there again after a power cut, until the next commit', async (t) => {
+    const containers = new MemoryContainers();
+    const [one, two] = [
+      await store(containers, Buffer.from('one')),
+      await store(containers, Buffer.from('two')),
+    ];
+    await containers.remove(one);
+    await store(containers, Buffer.from('three'));
+    await containers.remove(two);
+    const after = containers.crash(false, true);
+    t.equal(await after.has(one), false);
+    t.equal(await after.has(two), true);
+    t.equal(await after.crash().has(two), true);
+  });
+
+  await t.test('has room for so many bytes more, and knows of bodies that nobody ends', async (t) => {
+    const containers = new MemoryContainers();
+    await store(containers, Buffer.from('before'));
+    containers.leave(4);
+    const spool = await containers.spool();
+    t.equal(containers.openSpools, 1);
+    const [refused] = await Promise.allSettled([spool.write(Buffer.from('12345'))]);
+    t.ok(refused.status === 'rejected' && isFailure(refused.reason, 'no-space'));
+    t.equal(containers.openSpools, 0);
+    await store(containers, Buffer.from('1234'));
+    containers.mend();
+    await store(containers, Buffer.from('12345'));
+  });
 });
 
 void t.test('the length of the contents follows from the length of the file', async (t) => {

@@ -205,6 +205,20 @@ void t.test('the memory store', async (t) => {
     t.equal(Buffer.from(store.get('key') ?? []).toString(), 'value');
   });
 
+  await t.test('can be made to fail at a later flush, and to have no room', async (t) => {
+    const store = new MemoryStore();
+    store.failNext('damaged', 1, 1);
+    await write(store, 'first', 'value');
+    const [second] = await Promise.allSettled([write(store, 'second', 'value')]);
+    t.ok(second.status === 'rejected' && isFailure(second.reason, 'damaged'));
+    store.leave('third'.length + 'value'.length);
+    await write(store, 'third', 'value');
+    const [fourth] = await Promise.allSettled([write(store, 'fourth', 'value')]);
+    t.ok(fourth.status === 'rejected' && isFailure(fourth.reason, 'no-space'));
+    store.mend();
+    await write(store, 'fourth', 'value');
+  });
+
   await t.test('transactions that wait for one flush share the next', async (t) => {
     const clock = new SimulatedClock();
     const store = new MemoryStore({ clock, flushMs: 10 });

@@ -1,11 +1,12 @@
 /**
  * No update is applied twice: no replica counts more updates of an object than gateways have ever sent of it, however
- * often they repeated them. And no replica goes back behind what it has flushed and told.
+ * often they repeated them, nor more at another replica than that one has. And no replica goes back behind what it has
+ * flushed and told.
  */
 import type { Law } from '../world/outcome.js';
 
 export const appliedOnce: Law = ({ ledger, looks, regressions }) => {
-  const broken = regressions.map(({ server, fid, what }) => `${server} went back: ${fid}: ${what}`);
+  const broken = regressions.map(({ server, fid, what }) => `${server}: ${fid} ${what}`);
   const [look] = looks;
   for (const [server, dump] of look?.dumps ?? []) {
     if (dump instanceof Error) continue;

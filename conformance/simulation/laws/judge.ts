@@ -8,8 +8,10 @@ import { directories } from './directories.js';
 import { growth } from './growth.js';
 import { locks } from './locks.js';
 import { logAndContainers } from './log-and-containers.js';
+import { marks } from './marks.js';
 import { nothingInvented } from './nothing-invented.js';
 import { nothingLost } from './nothing-lost.js';
+import { nothingReturns } from './nothing-returns.js';
 import { sessions } from './sessions.js';
 import { staleness } from './staleness.js';
 
@@ -22,8 +24,10 @@ export const laws: Readonly<Record<string, Law>> = {
   growth,
   locks,
   'log and containers': logAndContainers,
+  marks,
   'nothing invented': nothingInvented,
   'nothing lost': nothingLost,
+  'nothing returns': nothingReturns,
   sessions,
   staleness,
 };

@@ -1,15 +1,21 @@
-/** No acknowledged update is lost: contents that nobody has replaced or removed knowingly are on every server. */
+/**
+ * No acknowledged update is lost: contents that nobody has replaced or removed knowingly are on the servers, and so is
+ * every object that somebody made and nobody removed.
+ */
 import { digestOf } from '../../../vice/seam/block-digests.js';
 import { brief } from '../world/ledger.js';
+import { wordsOf } from '../world/scenario.js';
 import type { Law } from '../world/outcome.js';
 
 export const nothingLost: Law = ({ ledger, looks }) => {
   const look = looks.at(-1);
   if (look === undefined) return [];
   const there = new Set<string>();
+  const objects = new Set<string>();
   for (const dump of look.dumps.values()) {
     if (dump instanceof Error) continue;
-    for (const { versions, status } of dump) {
+    for (const { versions, status, fid } of dump) {
+      objects.add(fid);
       // Not those that are set aside: they are there no more for those who look.
       for (const text of versions.slice(0, 1 + status.siblings.length)) there.add(text);
     }
@@ -19,6 +25,10 @@ export const nothingLost: Law = ({ ledger, looks }) => {
     if (there.has(text) || ledger.forgiven.has(digestOf(Buffer.from(text)))) continue;
     const path = 'path' in deed ? deed.path : '';
     broken.push(`${brief(text)}, put as ${path} by ${by}, acknowledged at ${end}, is on no server`);
+  }
+  for (const [fid, { by, deed, end }] of ledger.living()) {
+    if (objects.has(fid) || ledger.forgiven.has(fid)) continue;
+    broken.push(`${fid} is on no server, though ${by} was told of ${wordsOf(deed)} at ${end}`);
   }
   return broken;
 };

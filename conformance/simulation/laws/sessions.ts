@@ -22,7 +22,7 @@ export const sessions: Law = ({ ledger }) => {
   return broken;
 };
 
-function basesOf(ledger: Ledger): ReadonlyMap<StoreId, StoreId> {
+export function basesOf(ledger: Ledger): ReadonlyMap<StoreId, StoreId> {
   const bases = new Map<StoreId, StoreId>();
   for (const { version, base, outcome } of ledger.attempts) {
     if (outcome === 'ok' && typeof version === 'string' && typeof base === 'string') bases.set(version, base);

@@ -1,29 +1,111 @@
 /**
- * Staleness is bounded: while all is well (nothing was wrong for a while), what was acknowledged before a read began,
- * and a little longer ago than a message takes, is what the read shows.
+ * Staleness is bounded: while all is well (nothing is wrong, nor was for a while), a gateway reaches all servers, and
+ * what was acknowledged a little longer ago than a message takes is what everybody is shown: no version that was
+ * replaced, no file that was removed, and no lack of what was made.
  */
-import type { StoreId } from '../../../vice/interface/index.js';
-import { brief } from '../world/ledger.js';
-import type { Law } from '../world/outcome.js';
+import type { Fid, StoreId } from '../../../vice/interface/index.js';
+import { brief, type Attempt, type Ledger } from '../world/ledger.js';
+import type { Law, Run } from '../world/outcome.js';
 
 /** Longer than any message is under way when nothing is wrong. */
 const boundMs = 1000;
+/** The first links need a moment. */
+const startMs = 3000;
 
-export const staleness: Law = ({ ledger }) => {
+export const staleness: Law = (run) => {
+  const { ledger, scenario } = run;
+  const answered = ledger.attempts.filter(({ outcome }) => outcome === 'ok' || outcome === 'nothing');
+  const broken: string[] = [];
+  for (const { by, begin, reaches, deed } of ledger.attempts) {
+    if (reaches === scenario.servers || begin < startMs || deed.do === 'repair') continue;
+    if (!ledger.wasCalm(begin - boundMs, begin)) continue;
+    broken.push(`${by} at ${begin} reaches ${reaches} of ${scenario.servers} servers, and all is well`);
+  }
+  const isFirm = firmness(run);
+  return [
+    ...broken.slice(0, 1),
+    ...replaced(ledger, answered),
+    ...removed(ledger, answered, isFirm),
+    ...unseen(ledger, answered, isFirm),
+  ];
+};
+
+function replaced(ledger: Ledger, answered: readonly Attempt[]): readonly string[] {
   const broken: string[] = [];
   /** Version -> when it was replaced, as an author was told. */
-  const replaced = new Map<StoreId, number>();
-  for (const { base, end, outcome, connected } of ledger.attempts) {
-    if (outcome === 'ok' && connected === true && typeof base === 'string' && end !== undefined) {
-      replaced.set(base, Math.min(end, replaced.get(base) ?? Infinity));
-    }
+  const since = new Map<StoreId, number>();
+  for (const { base, end, outcome, connected } of answered) {
+    if (outcome === 'ok' && connected === true && typeof base === 'string' && end !== undefined)
+      since.set(base, Math.min(end, since.get(base) ?? Infinity));
   }
-  for (const { by, seen, read, begin, end, connected, outcome } of ledger.attempts) {
-    if (outcome !== 'ok' || read === undefined || connected !== true || seen?.version == null) continue;
-    const since = replaced.get(seen.version);
-    if (since === undefined || since > begin - boundMs) continue;
-    if (!ledger.wasCalm(since - boundMs, end ?? Infinity)) continue;
-    broken.push(`${by} read ${brief(read)} at ${begin}; it was replaced at ${since}, and all was well`);
+  for (const { by, seen, shown, read, begin, end, connected, deed } of answered) {
+    const version = (read === undefined ? shown : seen)?.version;
+    if (connected !== true || version == null || deed.do === 'repair') continue;
+    const at = since.get(version);
+    if (at === undefined || at > begin - boundMs || !ledger.wasCalm(at - boundMs, end ?? Infinity)) continue;
+    const what = read === undefined ? version : brief(read);
+    broken.push(`${by} was shown ${what} at ${begin}; it was replaced at ${at}, and all was well`);
   }
   return broken;
-};
+}
+
+function removed(
+  ledger: Ledger,
+  answered: readonly Attempt[],
+  isFirm: (fid: Fid) => boolean,
+): readonly string[] {
+  const broken: string[] = [];
+  const since = new Map<Fid, number>();
+  for (const { deed, shown, end, outcome, connected } of answered) {
+    if (deed.do !== 'remove' || outcome !== 'ok' || connected !== true || shown == null) continue;
+    if (shown.version !== null && isFirm(shown.fid)) since.set(shown.fid, end ?? Infinity);
+  }
+  for (const { by, shown, begin, end, connected, deed } of answered) {
+    const at = shown == null ? undefined : since.get(shown.fid);
+    if (at === undefined || connected !== true || at > begin - boundMs || deed.do === 'repair') continue;
+    if (!ledger.wasCalm(0, end ?? Infinity)) continue;
+    broken.push(`${by} was shown ${shown?.fid} at ${begin}; it was removed at ${at}, and all was well`);
+  }
+  return broken;
+}
+
+function unseen(
+  ledger: Ledger,
+  answered: readonly Attempt[],
+  isFirm: (fid: Fid) => boolean,
+): readonly string[] {
+  const broken: string[] = [];
+  for (const attempt of answered) {
+    const { by, deed, shown, begin, end, connected } = attempt;
+    if (shown !== null || connected !== true || !('path' in deed) || deed.do === 'repair') continue;
+    const maker = answered.findLast(({ deed: other, made, end: made_at, outcome }) => {
+      const isMade = outcome === 'ok' && made !== undefined && 'path' in other && other.path === deed.path;
+      return isMade && (made_at ?? Infinity) < begin - boundMs && other.do !== 'copy';
+    });
+    if (maker?.made === undefined || !isFirm(maker.made)) continue;
+    if (!ledger.wasCalm((maker.begin ?? 0) - boundMs, end ?? Infinity)) continue;
+    const way = ledger.wasIn(maker.made);
+    const isGone = ledger.attempts.some(
+      ({ takes, removes, begin: other }) =>
+        other <= (end ?? Infinity) && [...takes, ...removes].some((fid) => way.has(fid)),
+    );
+    if (!isGone)
+      broken.push(`${by} at ${begin}: ${deed.path} is not there, which ${maker.by} made at ${maker.end}`);
+  }
+  return broken;
+}
+
+/** Whether nobody has ever changed the object at the same time as somebody else, and no conflict is about it. */
+function firmness({ ledger, looks }: Run): (fid: Fid) => boolean {
+  const disputed = new Set<Fid>(
+    looks.flatMap(({ views }) => views.flatMap((view) => view.conflicts.map(({ fid }) => fid))),
+  );
+  const latest = new Map<Fid, number>();
+  for (const attempt of ledger.attempts) {
+    const fid = attempt.touches ?? attempt.made ?? [...attempt.removes][0];
+    if (fid === undefined || !ledger.mayHaveHappened(attempt)) continue;
+    if (attempt.begin < (latest.get(fid) ?? -Infinity) || attempt.deed.do === 'repair') disputed.add(fid);
+    latest.set(fid, Math.max(attempt.end ?? Infinity, latest.get(fid) ?? 0));
+  }
+  return (fid) => !disputed.has(fid);
+}

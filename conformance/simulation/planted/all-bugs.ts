@@ -1,9 +1,10 @@
 /** All planted bugs. */
-import { callbacks, certification, durability, type PlantedBug } from './bugs.js';
+import { callbacks, certification, durability, upkeep, type PlantedBug } from './bugs.js';
 import { logging, merging } from './merging-bugs.js';
 
 export const plantedBugs: readonly PlantedBug[] = [
   ...durability,
+  ...upkeep,
   ...callbacks,
   ...certification,
   ...merging,

@@ -80,6 +80,30 @@ export const durability: readonly PlantedBug[] = [
   ),
 ];
 
+export const upkeep: readonly PlantedBug[] = [
+  bug(
+    'contents-never-collected',
+    'a server keeps the contents that no file needs any more',
+    'vice/store/container-references.js',
+    'if (this.#isNeeded(digest) || this.#removals.has(digest))',
+    'if (true)',
+  ),
+  bug(
+    'spool-left',
+    'a body that was given up stays on the disk half written',
+    'venus/change/file-writer.js',
+    'await this.#spool.abort();',
+    'if (false) await this.#spool.abort();',
+  ),
+  bug(
+    'never-redials',
+    'a gateway that did not find a server at once looks for it again in ten minutes',
+    'venus/remote/server-link.js',
+    'pause = Math.min(pause * 2, redialMs.most);',
+    'pause = 600_000;',
+  ),
+];
+
 export const callbacks: readonly PlantedBug[] = [
   bug(
     'break-dropped',

@@ -78,17 +78,24 @@ export const merging: readonly PlantedBug[] = [
   ),
   bug(
     'cop2-counted-everywhere',
-    'the second phase counts an update at replicas that do not have it',
-    'vice/volume/cop2.js',
-    'replica !== own && group.includes(replica)',
-    'replica !== own',
+    'the second phase says that all replicas have an update, also those that did not answer',
+    'venus/reintegration/reintegrator.js',
+    'updates.push({ storeId, replicas: appliedBy });',
+    'updates.push({ storeId, replicas: volume.members.map(({ replica }) => replica) });',
   ),
   bug(
-    'cop2-counted-twice',
-    'a repeated second phase counts again',
+    'cop2-counts-itself',
+    'a server counts its own update again when it hears of the second phase',
     'vice/volume/cop2.js',
-    'transaction.updates.forgetCop2(storeId);',
-    '',
+    'replica !== own && group.includes(replica)',
+    'group.includes(replica)',
+  ),
+  bug(
+    'cop2-after-resolution',
+    'an update that resolution has counted is counted again by the second phase',
+    'vice/volume/cop2.js',
+    'row.forced >= pending.stamp',
+    'false',
   ),
   bug(
     'directories-never-known',
@@ -100,6 +107,13 @@ export const merging: readonly PlantedBug[] = [
 ];
 
 export const logging: readonly PlantedBug[] = [
+  bug(
+    'optimizer-drops-mode',
+    'setting the time of an object cancels the mode that waits in the log',
+    'venus/log/optimize.js',
+    "utimes: ['utimes'],",
+    "utimes: ['utimes', 'chmod'],",
+  ),
   bug(
     'optimizer-drops-store',
     'setting the time of a file cancels the contents that wait in the log',

@@ -4,18 +4,24 @@ import type { Disk } from '../simulated-realm.js';
 import { wordsOf, type Fault } from './scenario.js';
 import type { Stage } from './stage.js';
 
+/** What a fault may still have to do with after it is over. */
+export const aftermathMs = 20_000;
+
 export class Faults {
   readonly #stage: Stage;
   readonly #backups = new Map<string, Disk>();
+  /** What is wrong at the moment. */
+  readonly #wrong = new Set<string>();
 
   constructor(stage: Stage) {
     this.#stage = stage;
   }
 
   async happen(fault: Fault): Promise<void> {
+    if (fault.do === 'wait') return;
     this.#stage.note(wordsOf(fault));
     this.#stage.situations.count(`fault ${fault.do}`);
-    this.#trouble();
+    this.#trouble(fault);
     const { network } = this.#stage.realm;
     switch (fault.do) {
       case 'kill':
@@ -48,10 +54,18 @@ export class Faults {
     }
   }
 
-  /** From now on, until it is known to be healed, something may be wrong. */
-  #trouble(): void {
-    const open = this.#stage.ledger.troubles.at(-1);
-    if (open?.end !== Infinity) this.#stage.ledger.troubles.push({ begin: this.#stage.now(), end: Infinity });
+  /** Keeps in mind from when to when something may be wrong. */
+  #trouble(fault: Fault): void {
+    const { what, isOver } = conditionOf(fault);
+    const isHeard = !('at' in fault) || fault.do === 'start' || this.#stage.realm.isUp(fault.at);
+    if (isOver && isHeard) this.#wrong.delete(what);
+    else if (!isOver && what !== '') this.#wrong.add(what);
+    const { troubles } = this.#stage.ledger;
+    const now = this.#stage.now();
+    const last = troubles.at(-1);
+    const end = this.#wrong.size > 0 ? Infinity : now + aftermathMs;
+    if (last?.end === Infinity) last.end = end;
+    else troubles.push({ begin: now, end });
   }
 
   /** What an operator does at a gateway; nobody waits for it. */
@@ -73,38 +87,87 @@ export class Faults {
     const { store, containers } = this.#stage.realm.disk(fault.at);
     switch (fault.do) {
       case 'flush-fails':
-        return store.failNext(fault.fault);
+        return store.failNext(fault.fault, 1, fault.after);
+      case 'room':
+        store.leave(fault.bytes ?? Infinity);
+        return containers.leave(fault.bytes ?? Infinity);
       case 'commit-fails':
         return containers.failNext();
-      case 'flip': {
-        const { digests } = containers;
-        const digest = digests[digests.length - 1 - Math.floor(fault.pick * digests.length)];
-        if (digest === undefined) return this.#stage.situations.count('fault flip', -1);
-        this.#stage.flipped.add(digest);
-        return containers.damage(digest, 0);
-      }
+      case 'flip':
+        return this.#flip(fault.at, fault.pick);
       case 'wipe':
         if (this.#stage.realm.isUp(fault.at)) return;
         this.#stage.told.delete(fault.at);
+        this.#stage.wiped.add(fault.at);
         return this.#stage.realm.wipe(fault.at);
       case 'backup':
         if (!this.#stage.realm.isUp(fault.at))
           this.#backups.set(fault.at, this.#stage.realm.copyDisk(fault.at));
         return;
       case 'restore':
-        return this.#restore(fault.at);
+        return this.#replace(fault.at, this.#backups.get(fault.at));
+      case 'clone':
+        this.#stage.restored.add(fault.from);
+        return this.#replace(fault.at, this.#stage.realm.copyDisk(fault.from));
     }
   }
 
-  #restore(gateway: string): void {
-    const backup = this.#backups.get(gateway);
-    if (backup === undefined || this.#stage.realm.isUp(gateway)) return;
+  /** Of contents of which there is a good copy elsewhere: what is nowhere else nobody could bring back. */
+  #flip(at: string, pick: number): void {
+    const { realm, servers, flipped, situations } = this.#stage;
+    const { containers } = realm.disk(at);
+    const copies = (digest: string): number =>
+      servers.filter((server) => server !== at && realm.disk(server).containers.digests.includes(digest))
+        .length;
+    const least = servers.includes(at) ? 1 : 2;
+    const digests = containers.digests.filter((digest) => !flipped.has(digest) && copies(digest) >= least);
+    const digest = digests[digests.length - 1 - Math.floor(pick * digests.length)];
+    if (digest === undefined) return situations.count('fault flip', -1);
+    flipped.add(digest);
+    if (servers.includes(at)) this.#stage.spoilt.add(at);
+    containers.damage(digest, 0);
+  }
+
+  #replace(gateway: string, disk: Disk | undefined): void {
+    if (disk === undefined || this.#stage.realm.isUp(gateway)) return;
     this.#stage.realm.replaceDisk(gateway, {
-      store: backup.store.reopen(),
-      containers: backup.containers.reopen(),
-      hoard: backup.hoard.reopen(),
+      store: disk.store.reopen(),
+      containers: disk.containers.reopen(),
+      hoard: disk.hoard.reopen(),
     });
-    for (const digest of this.#stage.atDeath.get(gateway) ?? []) this.#stage.ledger.forgiven.add(digest);
+    this.#stage.ledger.forgive(this.#stage.atDeath.get(gateway) ?? []);
+    this.#stage.restored.add(gateway);
     this.#stage.renew(gateway);
+  }
+}
+
+/** What is wrong from this fault on, or not any more; '': nothing that lasts. */
+function conditionOf(fault: Fault): { readonly what: string; readonly isOver: boolean } {
+  switch (fault.do) {
+    case 'kill':
+    case 'start':
+      return { what: `down ${fault.at}`, isOver: fault.do === 'start' };
+    case 'pause':
+    case 'resume':
+      return { what: `paused ${fault.at}`, isOver: fault.do === 'resume' };
+    case 'cut':
+    case 'heal':
+      return { what: `cut ${fault.from} ${fault.to}`, isOver: fault.do === 'heal' };
+    case 'delay':
+      return { what: `late ${fault.from} ${fault.to}`, isOver: fault.late === 0 };
+    case 'mode':
+      return { what: `mode ${fault.at}`, isOver: fault.mode === 'write-through' };
+    case 'disconnect':
+    case 'reconnect':
+      return { what: `alone ${fault.at}`, isOver: fault.do === 'reconnect' };
+    case 'room':
+      return { what: `full ${fault.at}`, isOver: fault.bytes === null };
+    case 'lose-reply':
+    case 'flush-fails':
+    case 'commit-fails':
+      // Nobody knows when it strikes.
+      return { what: 'to come', isOver: false };
+    default:
+      return { what: '', isOver: false };
   }
 }

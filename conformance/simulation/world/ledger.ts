@@ -6,6 +6,7 @@ import {
   type Mutation,
   type StoreId,
 } from '../../../vice/interface/index.js';
+import type { PendingChange } from '../../../venus/interface.js';
 import type { Deed } from './scenario.js';
 
 /**
@@ -58,8 +59,22 @@ export interface Attempt {
   base?: StoreId | null;
   /** The object at the deed's path, as the session was shown it; null: none. */
   seen?: Seen | null;
+  /** The same, before the deed. */
+  shown?: Seen | null;
+  /** The object that the deed has made, or given new contents. */
+  made?: Fid;
+  /** Where it puts an object. */
+  placed?: { readonly fid: Fid; readonly parent: Fid; readonly name: string };
+  /** What it says about an object: a property's name or `mode`, and the value. */
+  marked?: { readonly fid: Fid; readonly what: string; readonly value: string } | undefined;
+  /** Whatever bears this name goes, also what its author was not shown: a directory and the name. */
+  blind?: { readonly parent: Fid; readonly name: string };
+  /** The object that it changes, if that was there before. */
+  touches?: Fid;
   /** What a read came to. */
   read?: string;
+  /** How many servers the gateway reached at the beginning. */
+  reaches?: number;
   /** When the gateway said that it was connected and nothing waited, at the beginning. */
   connected?: boolean;
   /** Contents that nobody may expect any more if this has happened. */
@@ -76,7 +91,7 @@ export class Ledger {
   readonly texts = new Map<StoreId, string>();
   /** Directories in which an object was ever put. */
   readonly parents = new Map<Fid, Set<Fid>>();
-  /** Digests of contents that waited in the log of a gateway whose disk was replaced by an old copy. */
+  /** Digests and objects of what waited in the log of a gateway whose disk was replaced by an old copy. */
   readonly forgiven = new Set<string>();
   /** By object: StoreIds of all records that any gateway has sent of it. */
   readonly sent = new Map<Fid, Set<StoreId>>();
@@ -90,6 +105,14 @@ export class Ledger {
         if (ids === undefined) this.sent.set(fid, (ids = new Set()));
         ids.add(record.storeId);
       }
+    }
+  }
+
+  /** Nobody can expect these changes any more: their gateway has lost them. */
+  forgive(changes: readonly PendingChange[]): void {
+    for (const { digest, fid } of changes.flatMap(({ records }) => records)) {
+      this.forgiven.add(fid);
+      if (digest !== null) this.forgiven.add(digest);
     }
   }
 
@@ -111,6 +134,22 @@ export class Ledger {
     return found;
   }
 
+  /** When all is over: what was at the names that somebody cleared without saying what he expected there. */
+  complete(): void {
+    for (const attempt of this.attempts) {
+      const { blind, end = Infinity } = attempt;
+      if (blind === undefined) continue;
+      const there = this.attempts.filter(
+        ({ placed, begin }) => placed?.parent === blind.parent && placed.name === blind.name && begin <= end,
+      );
+      for (const { placed } of there) if (placed !== undefined) attempt.removes.add(placed.fid);
+      for (const { made, begin, text } of this.attempts) {
+        if (made === undefined || text === undefined || begin > end) continue;
+        if (there.some(({ placed }) => placed?.fid === made)) attempt.givesUp.add(text);
+      }
+    }
+  }
+
   /** Contents that were acknowledged and that nobody has given up: they must be there. */
   standing(): ReadonlyMap<string, Attempt> {
     const standing = new Map<string, Attempt>();
@@ -118,21 +157,33 @@ export class Ledger {
       if (attempt.outcome === 'ok' && attempt.text !== undefined && attempt.text !== '')
         standing.set(attempt.text, attempt);
     }
+    return this.#without(standing, ({ givesUp }) => givesUp);
+  }
+
+  /** Objects that somebody was told are made, or changed, and that nobody has removed: they must be there. */
+  living(): ReadonlyMap<Fid, Attempt> {
+    const living = new Map<Fid, Attempt>();
+    for (const attempt of this.attempts)
+      if (attempt.outcome === 'ok' && attempt.made !== undefined) living.set(attempt.made, attempt);
+    return this.#without(living, ({ removes }) => removes);
+  }
+
+  #without<T>(all: Map<T, Attempt>, lost: (attempt: Attempt) => ReadonlySet<T>): ReadonlyMap<T, Attempt> {
     for (const attempt of this.attempts) {
       if (!this.mayHaveHappened(attempt)) continue;
-      for (const text of attempt.givesUp) standing.delete(text);
-      if (attempt.removes.size > 0) for (const text of this.#news(attempt, standing)) standing.delete(text);
+      for (const item of lost(attempt)) all.delete(item);
+      if (attempt.removes.size > 0) for (const item of this.#news(attempt, all)) all.delete(item);
     }
-    return standing;
+    return all;
   }
 
   /** What others put below a directory about when it was removed: the gateway may have heard of it in between. */
-  *#news(removal: Attempt, standing: ReadonlyMap<string, Attempt>): Generator<string> {
+  *#news<T>(removal: Attempt, all: ReadonlyMap<T, Attempt>): Generator<T> {
     const { begin, end = Infinity, removes } = removal;
-    for (const [text, put] of standing) {
-      const fid = put.seen?.fid;
+    for (const [item, put] of all) {
+      const fid = put.made ?? put.seen?.fid;
       if (fid === undefined || put.begin > end || (put.end ?? Infinity) < begin - newsMs) continue;
-      if ([...this.wasIn(fid)].some((directory) => directory !== fid && removes.has(directory))) yield text;
+      if ([...this.wasIn(fid)].some((directory) => directory !== fid && removes.has(directory))) yield item;
     }
   }
 

@@ -28,7 +28,7 @@ export interface Look {
   readonly views: readonly View[];
 }
 
-/** A replica was seen to go back. */
+/** A replica was seen to go back, or to count what is not there. */
 export interface Regression {
   readonly server: string;
   readonly fid: Fid;
@@ -44,16 +44,25 @@ export interface Run {
   readonly settledMs: number | undefined;
   /** Errors that no caller was told of. */
   readonly accidents: readonly string[];
-  /** Rows and containers of each host at the end, and of the objects that there are. */
+  /** Rows and containers of each host at the end. */
   readonly sizes: readonly Size[];
 }
 
+/** Numbers of rows by table (vice/store/volume-store.ts), and more. */
 export interface Size {
   readonly host: string;
-  readonly tombstones: number;
-  readonly containers: number;
-  readonly namedContainers: number;
+  readonly isServer: boolean;
   readonly logRows: number;
+  readonly spools: number;
+  readonly objects: number;
+  readonly stamps: number;
+  readonly members: number;
+  readonly graves: number;
+  readonly entries: number;
+  readonly besides: number;
+  readonly conflicts: number;
+  /** Containers that no object needs, without those that travelled ahead of a change: they are kept for a while. */
+  readonly unnamed: number;
 }
 
 /** Sentences about what is broken; none when the law holds. */

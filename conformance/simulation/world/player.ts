@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { isFailure } from '../../../vice/interface/index.js';
 import { rootVolume, type SimulatedRealm } from '../simulated-realm.js';
-import { Faults } from './faults.js';
+import { aftermathMs, Faults } from './faults.js';
 import { lookAt, measure } from './inspector.js';
 import type { Attempt } from './ledger.js';
 import type { Look, Run } from './outcome.js';
@@ -15,8 +15,6 @@ import { Stage } from './stage.js';
 const settleMost = 240_000;
 /** No request may take longer than this once everything is healed. */
 const answerMost = 120_000;
-/** What a fault may still have to do with after it is over. */
-const aftermathMs = 20_000;
 
 export interface Played extends Run {
   readonly trace: readonly string[];
@@ -56,6 +54,7 @@ export class Player {
       await this.#heal();
       settledMs = await this.#settle();
       looks.push(await this.#look('healed', this.#stage.gateways));
+      await this.#ask(looks);
       if (settledMs !== undefined) {
         await this.#repair();
         await this.#settle();
@@ -74,7 +73,8 @@ export class Player {
       this.#stage.situations.count(`${deed.do} ${outcome}`);
     for (const { kind } of looks[0]?.views[0]?.conflicts ?? [])
       this.#stage.situations.count(`conflict ${kind}`);
-    const sizes = await measure(this.#realm, [...this.#stage.servers, ...this.#stage.gateways]);
+    this.#stage.ledger.complete();
+    const sizes = measure(this.#stage);
     const hash = createHash('sha256').update(this.#stage.trace.join('\n'));
     for (const look of looks) hash.update(JSON.stringify([[...look.dumps], look.views]));
     hash.update(JSON.stringify([sizes, this.#realm.clock.monotonic(), this.#realm.random.fraction()]));
@@ -200,9 +200,9 @@ export class Player {
       if (fault?.includes('is an old copy') !== true) continue;
       this.#stage.note(`${name} has found that its disk is an old copy`);
       this.#stage.situations.count('restored gateway refuses');
-      for (const { records } of this.#stage.logOf(name)) {
-        for (const { digest } of records) if (digest !== null) this.#stage.ledger.forgiven.add(digest);
-      }
+      if (!this.#stage.restored.has(name))
+        this.#stage.accidents.push(`${name} takes its own disk for an old copy: ${fault}`);
+      this.#stage.ledger.forgive(this.#stage.logOf(name));
       this.#stage.kill(name, { silent: false, keepsRunning: false });
       this.#realm.wipe(name);
       this.#stage.renew(name);
@@ -229,6 +229,20 @@ export class Player {
     if (digests.some((digest) => digest !== digests[0])) return false;
     const { isConverged } = await this.#look('healed', []);
     return isConverged;
+  }
+
+  /** A server with damaged contents gives out good ones all the same: a gateway that knows it alone sees everything. */
+  async #ask(looks: Look[]): Promise<void> {
+    const [look] = looks;
+    const [server] = this.#stage.spoilt;
+    if (look === undefined || server === undefined || !this.#stage.servers.includes(server)) return;
+    const probe = 'probe';
+    for (const other of this.#stage.servers) if (other !== server) this.#realm.network.cut(probe, other);
+    await this.#stage.start(probe);
+    await this.#realm.clock.advance(3000);
+    const { views } = await this.#look('healed', [probe]);
+    looks[0] = { ...look, views: [...look.views, ...views] };
+    this.#stage.kill(probe, { silent: false, keepsRunning: false });
   }
 
   #look(when: Look['when'], gateways: readonly string[]): ReturnType<typeof lookAt> {

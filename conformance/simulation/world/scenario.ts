@@ -7,6 +7,8 @@
 /** What a user does, in a session on one gateway: the name of the gateway, '/', his own. */
 export type Deed =
   | { readonly do: 'put'; readonly by: string; readonly path: string; readonly bytes: number }
+  /** Half of a body, then nothing more: its author has given it up. */
+  | { readonly do: 'give-up'; readonly by: string; readonly path: string; readonly bytes: number }
   | { readonly do: 'get'; readonly by: string; readonly path: string }
   | { readonly do: 'list'; readonly by: string; readonly path: string }
   | { readonly do: 'mkdir'; readonly by: string; readonly path: string }
@@ -39,7 +41,17 @@ export type Fault =
   | { readonly do: 'delay'; readonly from: string; readonly to: string; readonly late: number }
   | { readonly do: 'reset'; readonly from: string; readonly to: string }
   | { readonly do: 'lose-reply'; readonly from: string; readonly to: string }
-  | { readonly do: 'flush-fails'; readonly at: string; readonly fault: 'no-space' | 'damaged' }
+  /** One of the next flushes fails: the first, or the one after so many that do not. */
+  | {
+      readonly do: 'flush-fails';
+      readonly at: string;
+      readonly fault: 'no-space' | 'damaged';
+      readonly after?: number;
+    }
+  /** The disk has room for so many bytes more; null: for as many as one likes. */
+  | { readonly do: 'room'; readonly at: string; readonly bytes: number | null }
+  /** Time passes, nothing else. */
+  | { readonly do: 'wait' }
   | { readonly do: 'commit-fails'; readonly at: string }
   /** One bit of one of the containers on its disk flips: the newest (0) to the oldest (1). */
   | { readonly do: 'flip'; readonly at: string; readonly pick: number }
@@ -47,7 +59,9 @@ export type Fault =
   /** The server is dead, its disk is lost: it comes back with an empty one. */
   | { readonly do: 'wipe'; readonly at: string }
   /** A copy of a dead gateway's disk is kept; later it is put back in the place of the newer one. */
-  | { readonly do: 'backup' | 'restore'; readonly at: string };
+  | { readonly do: 'backup' | 'restore'; readonly at: string }
+  /** A dead gateway gets a copy of the disk of another one. */
+  | { readonly do: 'clone'; readonly at: string; readonly from: string };
 
 /** `ms`: time that passes before the next step. */
 export type Step = (Deed | Fault) & { readonly ms: number };
@@ -76,7 +90,7 @@ export interface StoredScenario extends Scenario {
 
 const deeds: ReadonlySet<string> = new Set<Deed['do']>([
   ...(['put', 'get', 'list', 'mkdir', 'symlink', 'remove', 'rename', 'copy', 'setprop', 'chmod'] as const),
-  ...(['utimes', 'lock', 'unlock', 'repair'] as const),
+  ...(['utimes', 'lock', 'unlock', 'repair', 'give-up'] as const),
 ]);
 
 export function isDeed(step: Step): step is Deed & { readonly ms: number } {

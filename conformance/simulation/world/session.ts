@@ -24,6 +24,7 @@ export class Session {
   async carryOut(attempt: Attempt): Promise<void> {
     const [volume] = this.#world.venus.state().volumes;
     attempt.connected = volume !== undefined && volume.avsg.length > 0 && volume.state === 'hoarding';
+    attempt.reaches = volume?.avsg.length ?? 0;
     try {
       attempt.outcome = (await this.#act(attempt.deed, attempt)) ? 'ok' : 'nothing';
     } catch (error) {
@@ -43,10 +44,13 @@ export class Session {
     const place = await venus.lookup(this.#caller, pathOf(deed.path));
     const { object } = place;
     attempt.seen = object === null ? null : { fid: object.fid, version: object.version };
+    attempt.shown = attempt.seen;
     if (object !== null && place.parent !== null) this.#world.ledger.put(fileOf(object.fid), place.parent);
     switch (deed.do) {
       case 'put':
         return this.#put(place, attempt, deed.bytes);
+      case 'give-up':
+        return this.#giveUpBody(deed.bytes);
       case 'get':
         if (object?.kind !== 'file') return object !== null;
         attempt.read = await this.#read(object.fid, attempt);
@@ -56,16 +60,8 @@ export class Session {
         await this.#entries(object.fid);
         return true;
       case 'mkdir':
-        if (place.parent === null || object !== null) return false;
-        this.#world.ledger.put(
-          (await venus.makeDirectory(this.#caller, place.parent, place.name)).fid,
-          place.parent,
-        );
-        return true;
       case 'symlink':
-        if (place.parent === null || object !== null) return false;
-        await venus.makeSymlink(this.#caller, place.parent, place.name, deed.target);
-        return true;
+        return this.#make(place, attempt, deed);
       case 'remove':
         return this.#remove(place, attempt);
       case 'rename':
@@ -76,13 +72,32 @@ export class Session {
     }
   }
 
+  async #make(
+    { parent, name, object }: Place,
+    attempt: Attempt,
+    deed: Extract<Deed, { do: 'mkdir' | 'symlink' }>,
+  ): Promise<boolean> {
+    if (parent === null || object !== null) return false;
+    const { venus, ledger } = this.#world;
+    const { fid } = await (deed.do === 'mkdir'
+      ? venus.makeDirectory(this.#caller, parent, name)
+      : venus.makeSymlink(this.#caller, parent, name, deed.target));
+    attempt.made = fid;
+    attempt.placed = { fid, parent, name };
+    ledger.put(fid, parent);
+    return true;
+  }
+
   async #mark(deed: Deed, { fid }: ObjectStatus, attempt: Attempt): Promise<boolean> {
     const { venus } = this.#world;
+    if (deed.do !== 'lock') attempt.touches = fileOf(fid);
     switch (deed.do) {
       case 'setprop':
+        attempt.marked = isVersion(fid) ? undefined : { fid, what: deed.name, value: deed.value };
         await venus.setProperties(this.#caller, fid, { set: { [deed.name]: deed.value }, remove: [] });
         return true;
       case 'chmod':
+        attempt.marked = isVersion(fid) ? undefined : { fid, what: 'mode', value: String(deed.mode) };
         await venus.setMode(this.#caller, fid, deed.mode);
         return true;
       case 'utimes':
@@ -113,6 +128,7 @@ export class Session {
     attempt.text = text;
     attempt.base = object?.version ?? null;
     if (object !== null) await this.#giveUp(object, attempt);
+    if (object !== null) attempt.touches = fileOf(object.fid);
     const writer = await venus.write(this.#caller);
     try {
       const all = Buffer.from(text);
@@ -120,9 +136,21 @@ export class Session {
         await writer.write(all.subarray(start, start + 65_536));
       const { status } = await writer.close({ parent, name, expect: { version: object?.version ?? null } });
       attempt.version = status.version;
+      attempt.made = fileOf(status.fid);
+      if (object === null) attempt.placed = { fid: status.fid, parent, name };
       ledger.put(status.fid, parent);
       if (status.version !== null) ledger.texts.set(status.version, text);
       attempt.seen = { fid: status.fid, version: status.version };
+    } finally {
+      await writer.abort();
+    }
+    return true;
+  }
+
+  async #giveUpBody(bytes: number): Promise<boolean> {
+    const writer = await this.#world.venus.write(this.#caller, bytes);
+    try {
+      await writer.write(Buffer.alloc(Math.min(bytes, 65_536)));
     } finally {
       await writer.abort();
     }
@@ -133,6 +161,7 @@ export class Session {
     if (parent === null || object === null) return false;
     await this.#giveUp(object, attempt);
     attempt.removes.add(fileOf(object.fid));
+    if (object.kind !== 'file') attempt.blind = { parent, name };
     await this.#world.venus.remove(this.#caller, parent, name, expectationOf(object));
     return true;
   }
@@ -146,17 +175,26 @@ export class Session {
     if (to.object !== null) {
       await this.#giveUp(to.object, attempt);
       attempt.removes.add(fileOf(to.object.fid));
+      // Moved over a file in conflict it becomes that file's contents.
+      if (to.object.kind === 'file' && deed.do === 'rename') attempt.removes.add(fileOf(from.object.fid));
     }
     const target = { parent: to.parent, name: to.name };
+    if (to.object !== null && to.object.kind !== 'file') attempt.blind = target;
     const options = { replace: true, expect: expectationOf(to.object) };
     if (deed.do === 'copy') {
       const { status } = await venus.copy(this.#caller, from.object.fid, target, options);
       const text = from.object.version === null ? undefined : ledger.texts.get(from.object.version);
       if (status.version !== null && text !== undefined) ledger.texts.set(status.version, text);
       ledger.put(status.fid, to.parent);
+      attempt.made = status.fid;
+      attempt.placed = { fid: status.fid, ...target };
     } else {
-      attempt.takes.add(fileOf(from.object.fid));
-      ledger.put(fileOf(from.object.fid), to.parent);
+      const fid = fileOf(from.object.fid);
+      attempt.takes.add(fid);
+      attempt.touches = fid;
+      // A version that is moved away becomes a file of its own.
+      if (!isVersion(from.object.fid)) attempt.placed = { fid, ...target };
+      ledger.put(fid, to.parent);
       await venus.rename(this.#caller, { parent: from.parent, name: from.name }, target, options);
     }
     return true;
@@ -232,6 +270,10 @@ export class Session {
 /** A version of a file in conflict is named by the file's Fid, '@', and its StoreId. */
 export function fileOf(fid: Fid): Fid {
   return (fid.split('@')[0] ?? fid) as Fid;
+}
+
+function isVersion(fid: Fid): boolean {
+  return fid.includes('@');
 }
 
 function expectationOf(object: ObjectStatus | null): { readonly version?: StoreId | null } {

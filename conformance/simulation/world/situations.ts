@@ -45,6 +45,8 @@ export const required: readonly string[] = [
     'flip',
     'wall',
     'wipe',
+    'room',
+    'backup',
   ].map((kind) => `fault ${kind}`),
   ...['fault restore', 'fault mode', 'fault disconnect', 'restored gateway refuses', 'log pending at kill'],
   ...['versions', 'name', 'removal', 'place'].map((kind) => `conflict ${kind}`),

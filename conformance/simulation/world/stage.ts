@@ -1,5 +1,5 @@
 /** A realm with everything that is noted while a scenario is played on it: what laws and faults need to know. */
-import { isFailure, type Fid, type VnodeStatus } from '../../../vice/interface/index.js';
+import { isFailure, isRemoved, type Fid, type VnodeStatus } from '../../../vice/interface/index.js';
 import type { PendingChange } from '../../../venus/interface.js';
 import type { CountingNetwork } from '../counting-network.js';
 import { rootVolume, SimulatedRealm, type Death } from '../simulated-realm.js';
@@ -23,10 +23,18 @@ export class Stage {
   readonly gateways: readonly string[];
   /** How often the disk of a gateway was replaced. */
   readonly generations = new Map<string, number>();
-  /** Digests in the logs of gateways when they died. */
-  readonly atDeath = new Map<string, readonly string[]>();
+  /** The logs of gateways when they died. */
+  readonly atDeath = new Map<string, readonly PendingChange[]>();
+  /** Gateways that were ever given an old copy of their disk. */
+  readonly restored = new Set<string>();
+  /** When each host last started. */
+  readonly startedAt = new Map<string, number>();
+  /** Servers with damaged containers. */
+  readonly spoilt = new Set<string>();
+  /** Servers whose disk was lost: what the others counted at them is not there any more. */
+  readonly wiped = new Set<string>();
   /** By server: every object as it was when the server last told of it. */
-  readonly told = new Map<string, Map<Fid, Pick<VnodeStatus, 'vv' | 'known'>>>();
+  readonly told = new Map<string, Map<Fid, VnodeStatus>>();
   /** Digests of containers of which one copy was damaged. */
   readonly flipped = new Set<string>();
 
@@ -63,10 +71,7 @@ export class Stage {
     if (!this.realm.isUp(name)) return;
     if (this.gateways.includes(name)) {
       const pending = this.logOf(name);
-      this.atDeath.set(
-        name,
-        pending.flatMap(({ records }) => records.flatMap(({ digest }) => digest ?? [])),
-      );
+      this.atDeath.set(name, pending);
       if (pending.length > 0) this.situations.count('log pending at kill');
     }
     this.realm.kill(name, death);
@@ -78,6 +83,7 @@ export class Stage {
 
   async start(name: string): Promise<void> {
     if (this.realm.isUp(name)) return;
+    this.startedAt.set(name, this.now());
     try {
       if (this.servers.includes(name)) {
         await this.realm.startServer(name);
@@ -107,7 +113,10 @@ export class Stage {
     this.situations.count(`mutate ${outcome}${failure === undefined ? '' : ` ${failure.kind}`}`);
   }
 
-  /** What a replica has flushed and told never goes back, also over a crash: no count, no known update. */
+  /**
+   * What a replica has flushed and told never goes back, also over a crash: no count, no known update. And no replica
+   * counts more updates at another one than that one has.
+   */
   #watchReplica(server: string): void {
     const replica = this.realm.server(server).replica(rootVolume);
     if (replica === undefined) return;
@@ -117,15 +126,29 @@ export class Stage {
     const compare = (fid: Fid): void => {
       const status = replica.held(fid);
       const old = before.get(fid);
+      // All have heard that it was removed, and have forgotten it.
+      if (status === undefined && old !== undefined && isRemoved(old)) return void before.delete(fid);
       for (const what of ['vv', 'known'] as const) {
         if (old === undefined || contains(status?.[what] ?? {}, old[what])) continue;
         const text = `${what} ${JSON.stringify(old[what])} became ${JSON.stringify(status?.[what])}`;
-        this.regressions.push({ server, fid, what: text });
+        this.regressions.push({ server, fid, what: `went back: ${text}` });
       }
-      if (status !== undefined) before.set(fid, status);
+      if (status === undefined) return;
+      before.set(fid, status);
+      this.#compareCounts(server, status);
     };
     for (const fid of before.keys()) compare(fid);
     replica.onChange(({ fids }) => fids.forEach(compare));
+  }
+
+  #compareCounts(server: string, { fid, vv }: VnodeStatus): void {
+    for (const [other, count] of Object.entries(vv)) {
+      if (other === server || this.wiped.has(other) || !this.realm.isUp(other)) continue;
+      const own = this.realm.server(other).replica(rootVolume)?.held(fid);
+      if (own === undefined || (own.vv[other] ?? 0) >= count) continue;
+      const what = `counts ${count} updates at ${other}, which has ${own.vv[other] ?? 0}`;
+      this.regressions.push({ server, fid, what });
+    }
   }
 }
 

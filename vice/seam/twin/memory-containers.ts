@@ -31,12 +31,16 @@ export class MemoryContainers implements Containers {
   readonly #spools = new Set<MemorySpool>();
   #state: 'open' | 'closed' | 'crashed' = 'open';
   #commitFaults = 0;
+  #capacity: number | undefined;
+  /** Removed, and whether that has reached the disk nobody has asked: a power cut may bring them back. */
+  readonly #unlinked = new Map<string, MemoryFile>();
   /** Commits whose flush is under way. */
   readonly #running = new Map<string, MemoryFile>();
 
   constructor(options: MemoryContainersOptions = {}, files: Iterable<readonly [string, MemoryFile]> = []) {
     this.#options = options;
     this.#files = new Map(files);
+    this.#capacity = options.capacity;
   }
 
   async spool(): Promise<Spool> {
@@ -72,6 +76,8 @@ export class MemoryContainers implements Containers {
   async remove(digest: string): Promise<void> {
     await this.#alive();
     mustBeDigest(digest);
+    const file = this.#files.get(digest);
+    if (file !== undefined) this.#unlinked.set(digest, file);
     this.#files.delete(digest);
   }
 
@@ -85,7 +91,7 @@ export class MemoryContainers implements Containers {
 
   async space(): Promise<number> {
     await this.#alive();
-    return Math.max(0, (this.#options.capacity ?? 2 ** 40) - this.#used());
+    return Math.max(0, (this.#capacity ?? 2 ** 40) - this.#used());
   }
 
   async close(): Promise<void> {
@@ -96,11 +102,16 @@ export class MemoryContainers implements Containers {
 
   /**
    * The power fails: these containers answer nobody any more, the returned ones hold what was committed. A commit that
-   * was under way is lost, or, with `keepsRunning`, it has reached the disk although nobody was told.
+   * was under way is lost, or, with `keepsRunning`, it has reached the disk although nobody was told. What was removed
+   * after the last commit (which flushes the directory) is there again when the directory was not flushed since
+   * (`revives`).
    */
-  crash(keepsRunning = false): MemoryContainers {
+  crash(keepsRunning = false, revives = false): MemoryContainers {
     this.#state = 'crashed';
     if (keepsRunning) for (const [digest, file] of this.#running) this.#files.set(digest, file);
+    if (revives)
+      for (const [digest, file] of this.#unlinked)
+        if (!this.#files.has(digest)) this.#files.set(digest, file);
     return this.reopen();
   }
 
@@ -123,9 +134,21 @@ export class MemoryContainers implements Containers {
     this.#commitFaults += count;
   }
 
-  /** The disk is well again: no commit is going to fail. */
+  /** From now on the disk has room for so many bytes more. */
+  leave(bytes: number): void {
+    this.#capacity = Infinity;
+    this.#capacity = this.#used() + bytes;
+  }
+
+  /** The disk is well again: no commit is going to fail, and there is room as at the beginning. */
   mend(): void {
     this.#commitFaults = 0;
+    this.#capacity = this.#options.capacity;
+  }
+
+  /** Bodies that somebody is writing, or has forgotten to give up. */
+  get openSpools(): number {
+    return this.#spools.size;
   }
 
   /** What is on the disk, for other containers to be made of. */
@@ -173,16 +196,17 @@ export class MemoryContainers implements Containers {
       throw full();
     }
     this.#files.set(digest, file);
+    this.#unlinked.clear();
     return digest;
   }
 
   #claim(bytes: number): void {
-    if (this.#used() + bytes > (this.#options.capacity ?? Infinity)) throw full();
+    if (this.#used() + bytes > (this.#capacity ?? Infinity)) throw full();
   }
 
   #used(): number {
     let used = 0;
-    if (this.#options.capacity === undefined) return used;
+    if (this.#capacity === undefined) return used;
     for (const file of this.#files.values()) used += file.contents.length;
     for (const spool of this.#spools) used += spool.length;
     return used;

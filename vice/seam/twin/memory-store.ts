@@ -67,14 +67,21 @@ export class MemoryStore implements Store {
     return new MemoryStore(this.#options, this.#disk.contents.entries());
   }
 
-  /** Makes the next `count` flushes fail. */
-  failNext(fault: StoreFault, count = 1): void {
+  /** Makes the next `count` flushes fail, or those that come when `after` more have done well. */
+  failNext(fault: StoreFault, count = 1, after = 0): void {
+    for (let flush = 0; flush < after; flush += 1) this.#disk.faults.push(undefined);
     for (let flush = 0; flush < count; flush += 1) this.#disk.faults.push(fault);
   }
 
-  /** The disk is well again: no flush is going to fail. */
+  /** From now on the disk has room for so many bytes more. */
+  leave(bytes: number): void {
+    this.#disk.capacity = this.#disk.bytes + bytes;
+  }
+
+  /** The disk is well again: no flush is going to fail, and there is room as at the beginning. */
   mend(): void {
     this.#disk.faults.length = 0;
+    this.#disk.capacity = this.#options.capacity ?? Infinity;
   }
 
   /** Bytes of keys and values on the disk. */
@@ -85,14 +92,17 @@ export class MemoryStore implements Store {
 
 class MemoryDisk implements Base {
   readonly contents = new OrderedMap<Uint8Array>();
-  readonly faults: StoreFault[] = [];
+  /** Of the next flushes; undefined: it does well. */
+  readonly faults: (StoreFault | undefined)[] = [];
   bytes = 0;
+  capacity: number;
   #powered = true;
   #running: OrderedMap<Uint8Array | undefined> | undefined;
   readonly #options: MemoryStoreOptions;
 
   constructor(options: MemoryStoreOptions, contents: Iterable<readonly [string, Uint8Array]>) {
     this.#options = options;
+    this.capacity = options.capacity ?? Infinity;
     for (const [key, value] of contents) {
       this.contents.set(key, value);
       this.bytes += key.length + value.length;
@@ -109,7 +119,7 @@ class MemoryDisk implements Base {
   }
 
   async commit(changes: OrderedMap<Uint8Array | undefined>): Promise<void> {
-    const { clock, flushMs = 0, capacity = Infinity } = this.#options;
+    const { clock, flushMs = 0 } = this.#options;
     this.#running = changes;
     if (clock !== undefined && flushMs > 0) await sleep(clock, flushMs);
     else await Promise.resolve();
@@ -118,7 +128,7 @@ class MemoryDisk implements Base {
     const fault = this.faults.shift();
     if (fault !== undefined) throw diskFault(fault);
     const growth = this.#growth(changes);
-    if (growth > 0 && this.bytes + growth > capacity) throw diskFault('no-space');
+    if (growth > 0 && this.bytes + growth > this.capacity) throw diskFault('no-space');
     this.#apply(changes);
   }
 

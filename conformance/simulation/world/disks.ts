@@ -1,0 +1,62 @@
+/** What disks do to the realm. At most one server's copy of anything is spoilt or lost, so that a good one is left. */
+import { change, chatter } from './deeds.js';
+import type { Draft } from './draft.js';
+import { crash, kill } from './troubles.js';
+
+/** A disk is full, or fails, at one of the next writes. */
+export function writeFails(draft: Draft): void {
+  const at = draft.pick([...draft.servers, ...draft.gateways, ...draft.gateways]);
+  const after = draft.pick([0, 0, 0, 1, 2, 4]);
+  if (draft.chance(0.3)) draft.add({ do: 'commit-fails', at }, 0);
+  else draft.add({ do: 'flush-fails', at, fault: draft.pick(['no-space', 'damaged']), after }, 0);
+  for (let index = 1 + draft.below(3); index > 0; index -= 1)
+    change(draft, draft.pick(draft.sessions), draft.pause());
+}
+
+/** A disk has room for a little more, and after a while for much. */
+export function full(draft: Draft): void {
+  const at = draft.pick([...draft.servers, ...draft.gateways]);
+  const fault = { do: 'room', at, bytes: draft.pick([0, 100, 400, 3000]) } as const;
+  draft.breaks(`full ${at}`, fault, { do: 'room', at, bytes: null }, 0);
+  for (let index = 2 + draft.below(4); index > 0; index -= 1)
+    change(draft, draft.pick(draft.sessions), draft.pause());
+  if (draft.chance(0.7)) draft.mend(`full ${at}`, 100);
+}
+
+/** Bits flip in contents of the server that may be spoilt, and in those that a gateway keeps. */
+export function rot(draft: Draft): void {
+  const by = draft.pick(draft.sessions);
+  for (let index = 0; index < 3; index += 1)
+    draft.deed({ do: 'put', by, path: draft.file(), bytes: draft.pick([40, 300, 70_000]) }, 60);
+  const at = draft.chance(0.75) ? draft.pick(draft.servers.slice(0, 1)) : draft.pick(draft.gateways);
+  for (let index = 0; index < 4; index += 1) draft.add({ do: 'flip', at, pick: draft.fraction() }, 0);
+  for (const reader of draft.sessions) draft.deed({ do: 'get', by: reader, path: draft.file() }, 5);
+}
+
+/** The server that may be spoilt loses its disk. */
+export function loss(draft: Draft): void {
+  const [at = 's1'] = draft.servers;
+  kill(draft, at, true);
+  draft.add({ do: 'wipe', at }, 0);
+  for (let index = draft.below(3); index > 0; index -= 1) chatter(draft);
+  draft.mend(`down ${at}`, draft.pick([0, 300, 4000]));
+  for (let index = draft.below(3); index > 0; index -= 1) chatter(draft);
+}
+
+/** A gateway gets an old copy of its disk. */
+export function restored(draft: Draft): void {
+  const gateway = draft.pick(draft.gateways);
+  const by = draft.sessionOf(gateway);
+  const stop = (): void => kill(draft, gateway, false);
+  draft.deed({ do: 'put', by, path: draft.file(), bytes: 40 }, 100);
+  stop();
+  draft.add({ do: 'backup', at: gateway }, 0);
+  draft.mend(`down ${gateway}`, 300);
+  for (let index = 1 + draft.below(4); index > 0; index -= 1) change(draft, by, 30);
+  if (draft.chance(0.3)) crash(draft, gateway);
+  draft.wait(200);
+  stop();
+  draft.add({ do: 'restore', at: gateway }, 0);
+  draft.mend(`down ${gateway}`, draft.pick([0, 5, 300]));
+  for (let index = 1 + draft.below(4); index > 0; index -= 1) change(draft, by, draft.pick([0, 20]));
+}

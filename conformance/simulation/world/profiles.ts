@@ -1,0 +1,250 @@
+/**
+ * Kinds of trouble. A seed has one, and its own mixture within it (swarm testing, Groce et al. 2012): what is dense in
+ * a short run meets more than everything thinly in a long one.
+ */
+import { chatter, look, race, saves, watch } from './deeds.js';
+import { full, loss, restored, rot, writeFails } from './disks.js';
+import type { Draft } from './draft.js';
+import {
+  absence,
+  alone,
+  borrowed,
+  circle,
+  crash,
+  island,
+  noise,
+  outage,
+  powerCut,
+  replay,
+  split,
+  together,
+  trickle,
+} from './troubles.js';
+
+export type Scene = (draft: Draft) => void;
+
+export interface Profile {
+  readonly name: string;
+  readonly servers: readonly number[];
+  readonly gateways: readonly number[];
+  readonly hot: readonly number[];
+  readonly pauses: readonly number[];
+  /** How many scenes, at most. */
+  readonly scenes: number;
+  /** Scene and how often; a seed leaves some out. */
+  readonly mixture: readonly (readonly [Scene, number])[];
+}
+
+const some: Scene = (draft) => {
+  for (let index = 2 + draft.below(3); index > 0; index -= 1) chatter(draft);
+};
+const saving: Scene = (draft) => saves(draft, draft.pick(draft.sessions));
+const gatewayCrash: Scene = (draft) => crash(draft, draft.pick(draft.gateways));
+const lonelyCrash: Scene = (draft) => {
+  const gateway = draft.pick(draft.gateways);
+  if (!draft.isBroken(`alone ${gateway}`)) alone(draft, gateway);
+  crash(draft, gateway);
+  if (draft.chance(0.4)) replay(draft, gateway);
+};
+const lonelyWork: Scene = (draft) => {
+  const gateway = draft.pick(draft.gateways);
+  alone(draft, gateway);
+  for (let index = 1 + draft.below(3); index > 0; index -= 1) {
+    if (draft.chance(0.5)) saves(draft, draft.sessionOf(gateway));
+    else chatter(draft, draft.sessionOf(gateway));
+    if (draft.chance(0.3)) chatter(draft);
+  }
+  if (draft.chance(0.6)) together(draft, gateway, draft.pick([50, 1000]));
+};
+const everybodyDies: Scene = (draft) => powerCut(draft, [...draft.servers, ...draft.gateways], true);
+const wrongClock: Scene = (draft) => {
+  const at = draft.pick([...draft.servers, ...draft.gateways]);
+  const ahead = draft.pick([-31_536_000_000, -3_600_000, 3_600_000, 315_360_000_000]);
+  draft.add({ do: 'wall', at, ahead }, 0);
+  race(draft);
+};
+/** All is mended, and after a while all is as if nothing had been. */
+const calm: Scene = (draft) => {
+  draft.mend();
+  draft.wait(25_000);
+  look(draft);
+};
+const watching: Scene = (draft) => watch(draft, 4, 50);
+const away: Scene = (draft) => absence(draft, draft.pick([65_000, 65_000, 130_000]));
+
+const usual = {
+  servers: [3, 3, 3, 3, 4, 5],
+  gateways: [2, 2, 2, 3],
+  hot: [1, 2, 4],
+  pauses: [0, 0, 1, 2, 5, 20],
+};
+
+export const profiles: readonly Profile[] = [
+  {
+    ...usual,
+    name: 'calm office',
+    pauses: [0, 1, 5, 20, 100],
+    scenes: 14,
+    mixture: [
+      [some, 3],
+      [race, 3],
+      [look, 3],
+      [saving, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'one server',
+    servers: [1],
+    scenes: 14,
+    mixture: [
+      [some, 3],
+      [race, 5],
+      [saving, 1],
+      [look, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'hot file',
+    hot: [1],
+    scenes: 12,
+    mixture: [
+      [some, 2],
+      [race, 5],
+      [noise, 1],
+      [saving, 1],
+      [watching, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'split servers',
+    scenes: 6,
+    mixture: [
+      [split, 5],
+      [race, 1],
+      [outage, 1],
+      [look, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'islands',
+    scenes: 7,
+    mixture: [
+      [island, 5],
+      [circle, 2],
+      [some, 1],
+      [calm, 0.3],
+    ],
+  },
+  {
+    ...usual,
+    name: 'crash-happy gateways',
+    scenes: 8,
+    mixture: [
+      [gatewayCrash, 3],
+      [lonelyCrash, 4],
+      [race, 1],
+      [saving, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'crash-happy servers',
+    scenes: 7,
+    mixture: [
+      [outage, 5],
+      [everybodyDies, 1],
+      [race, 1],
+      [look, 0.5],
+    ],
+  },
+  {
+    ...usual,
+    name: 'lossy network',
+    scenes: 9,
+    mixture: [
+      [noise, 5],
+      [some, 1],
+      [race, 2],
+      [watching, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'restored gateways',
+    scenes: 5,
+    mixture: [
+      [restored, 4],
+      [some, 1],
+      [lonelyCrash, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'bad disks',
+    scenes: 8,
+    mixture: [
+      [writeFails, 3],
+      [full, 2],
+      [rot, 2],
+      [loss, 1],
+      [race, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'weekend',
+    scenes: 8,
+    mixture: [
+      [lonelyWork, 4],
+      [borrowed, 2],
+      [trickle, 2],
+      [island, 2],
+      [wrongClock, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'long away',
+    scenes: 4,
+    mixture: [
+      [away, 4],
+      [some, 1],
+      [island, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'everything',
+    scenes: 8,
+    mixture: [
+      ...([
+        [some, 2],
+        [race, 2],
+        [island, 2],
+        [outage, 2],
+        [split, 1],
+        [noise, 2],
+        [lonelyCrash, 2],
+      ] as const),
+      ...([
+        [writeFails, 1],
+        [rot, 1],
+        [loss, 0.5],
+        [restored, 0.5],
+        [wrongClock, 1],
+        [calm, 0.5],
+      ] as const),
+      ...([
+        [everybodyDies, 0.5],
+        [lonelyWork, 1],
+        [borrowed, 1],
+        [trickle, 0.3],
+        [away, 0.2],
+      ] as const),
+    ],
+  },
+];
