@@ -11,6 +11,10 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { containersContract, fullDiskContract } from '../../conformance/suites/containers.js';
+import {
+  fullDiskPartialContract,
+  partialContainersContract,
+} from '../../conformance/suites/partial-containers.js';
 import { isFailure } from '../interface/index.js';
 import { contentsLength, digestOf } from './block-digests.js';
 import { blockBytes, type Containers } from './containers.js';
@@ -37,6 +41,28 @@ containersContract(t, 'memory', async () => {
     damage: async (digest, byte) => containers.damage(digest, byte),
   };
 });
+
+partialContainersContract(t, 'files', async (t) => {
+  const folder = t.testdir();
+  const containers = await openFileContainers(folder);
+  t.teardown(() => containers.close());
+  return {
+    containers,
+    reopen: () => openFileContainers(folder),
+    damage: async (digest, byte) => flipBit(join(folder, 'partial', digest, '0'), byte),
+  };
+});
+
+partialContainersContract(t, 'memory', async () => {
+  const containers = new MemoryContainers();
+  return {
+    containers,
+    reopen: async () => containers.reopen(),
+    damage: async (digest, byte) => containers.damagePartial(digest, byte),
+  };
+});
+
+fullDiskPartialContract(t, 'memory', 4_000_000, async () => new MemoryContainers({ capacity: 4_000_000 }));
 
 fullDiskContract(t, 'memory', 1_000_000, async () => new MemoryContainers({ capacity: 1_000_000 }));
 
