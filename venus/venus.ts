@@ -18,7 +18,6 @@ import type { Store } from '../vice/seam/store.js';
 import { AccessGuard } from './access/access-guard.js';
 import { restoreTargetOf } from './archive/restore-venus.js';
 import { decidable } from './cache/cached-object.js';
-import { ContainerCache } from './cache/container-cache.js';
 import { ObjectCache } from './cache/object-cache.js';
 import { Changes } from './change/changes.js';
 import { Contents } from './change/contents.js';
@@ -47,15 +46,13 @@ import type {
   VolumeState,
   Writer,
 } from './interface.js';
-import { ModifyLog, type LogEntry } from './log/modify-log.js';
+import type { LogEntry } from './log/modify-log.js';
 import { HandledLog } from './log/handled-log.js';
 import { LogBounds } from './reintegration/log-bounds.js';
 import { Reintegrator } from './reintegration/reintegrator.js';
-import { TrickleGate } from './reintegration/trickle-gate.js';
+import { openParts, type Parts } from './parts.js';
 import { Realm } from './realm.js';
-import { Identity } from './store/identity.js';
 import { LeaseTable } from './store/lease-table.js';
-import { WriteBuffer } from './store/write-buffer.js';
 import { Fetcher } from './volume/fetch.js';
 import type { Volume } from './volume/volume.js';
 
@@ -94,29 +91,9 @@ const logShare = 0.75;
  * @throws Failure damaged, incompatible, no-space
  */
 export async function openVenus(config: VenusConfig, world: VenusWorld): Promise<Venus> {
-  const buffer = new WriteBuffer(world.store);
-  const identity = await Identity.open(buffer, world.random);
-  // The disk lists contents while the log is parsed; until it is, all contents may be needed.
-  let read: ModifyLog | undefined;
-  const [modifyLog, containers] = await Promise.all([
-    ModifyLog.open(buffer, () => sleep(world.clock, 0)).then((log) => (read = log)),
-    ContainerCache.open({
-      containers: world.containers,
-      limitBytes: config.cacheBytes,
-      isNeeded: (digest) => read?.needs(digest) ?? true,
-      log: world.log,
-    }),
-  ]);
-  const venus = new CachingClient(config, world, { buffer, identity, modifyLog, containers });
+  const venus = new CachingClient(config, world, await openParts(config.cacheBytes, world));
   await venus.started();
   return venus;
-}
-
-interface Parts {
-  readonly buffer: WriteBuffer;
-  readonly identity: Identity;
-  readonly modifyLog: ModifyLog;
-  readonly containers: ContainerCache;
 }
 
 class CachingClient implements Venus {
@@ -138,7 +115,7 @@ class CachingClient implements Venus {
   constructor(config: VenusConfig, world: VenusWorld, parts: Parts) {
     this.#world = world;
     this.#parts = parts;
-    const { buffer, identity, modifyLog, containers } = parts;
+    const { buffer, identity, modifyLog, containers, gate, fetches } = parts;
     const { clock, random, log } = world;
     this.#bounds = new LogBounds(
       { records: logRecords, bytes: Math.floor(config.cacheBytes * logShare) },
@@ -152,7 +129,6 @@ class CachingClient implements Venus {
     this.#cache = new ObjectCache(buffer, changed, hidesVersions);
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
-    const gate = new TrickleGate(clock);
     this.#fetcher = new Fetcher({ cache, modifyLog, gate, log, volume, pause: () => sleep(clock, 0) });
     this.#reintegrator = new Reintegrator({
       modifyLog,
@@ -176,7 +152,7 @@ class CachingClient implements Venus {
       host: config.name.slice(0, hostMost),
       volume,
     });
-    this.#contents = new Contents(containers, gate, log);
+    this.#contents = new Contents(containers, fetches, gate, log);
     this.#changes = new Changes(drafting, this.#contents);
     this.conflicts = new KnownConflicts({
       cache,
@@ -290,20 +266,21 @@ class CachingClient implements Venus {
       }
     }
     if (this.#space !== undefined) return this.#space.space;
-    throw new Failure(
-      'unreachable',
-      'venus.space',
-      'no server answers, and the space was never asked before',
-    );
+    const message = 'no server answers, and the space was never asked before';
+    throw new Failure('unreachable', 'venus.space', message);
   }
 
   state(): VenusState {
-    const { identity, containers } = this.#parts;
+    const { identity, containers, fetches } = this.#parts;
     return {
       venus: identity.venus,
       servers: this.#realm.servers.states(),
       volumes: this.#realm.volumes.map((volume) => this.#volumeState(volume)),
-      cache: { objects: this.#cache.hotCount, containers: containers.count, bytes: containers.bytes },
+      cache: {
+        objects: this.#cache.hotCount,
+        containers: containers.count,
+        bytes: containers.bytes + fetches.bytes,
+      },
     };
   }
 
@@ -325,6 +302,7 @@ class CachingClient implements Venus {
 
   async close(): Promise<void> {
     await this.#reintegrator.close();
+    await this.#parts.fetches.close();
     this.#realm.close();
     await this.#parts.buffer.close();
     await this.#world.containers.close();

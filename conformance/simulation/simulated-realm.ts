@@ -37,6 +37,8 @@ export interface SimulatedRealmOptions {
   /** Milliseconds that a flush takes; 1 of a store and none of containers by default. */
   readonly flushMs?: number;
   readonly log?: Log;
+  /** Of each gateway. */
+  readonly cacheBytes?: number;
   /** Of the root volume. */
   readonly conflicts?: ConflictPolicy;
   /** The log of the process on a host; `log` where it is not given. */
@@ -59,6 +61,7 @@ export class SimulatedRealm {
   readonly network: MemoryNetwork;
   readonly document: RealmDocument;
   readonly #flushMs: number | undefined;
+  readonly #cacheBytes: number;
   readonly #onTraffic: NonNullable<SimulatedRealmOptions['onTraffic']>;
   readonly #logOf: (host: string) => Log;
   readonly #disks = new Map<string, Disk>();
@@ -70,6 +73,7 @@ export class SimulatedRealm {
   constructor(options: SimulatedRealmOptions) {
     this.random = seededRandom(options.seed);
     this.#flushMs = options.flushMs;
+    this.#cacheBytes = options.cacheBytes ?? 1e9;
     this.#onTraffic = options.onTraffic ?? (() => undefined);
     this.#logOf = options.logOf ?? (() => options.log ?? silentLog);
     this.network = new MemoryNetwork({
@@ -141,7 +145,7 @@ export class SimulatedRealm {
     this.#onTraffic(name, network);
     const venus = await this.finish(
       openVenus(
-        { name, realm: document, realmKey, cacheBytes: 1e9 },
+        { name, realm: document, realmKey, cacheBytes: this.#cacheBytes },
         {
           clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),

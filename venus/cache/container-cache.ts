@@ -36,6 +36,8 @@ export class ContainerCache {
   readonly #kept = new Map<string, Kept>();
   readonly #bodies = new RecentMap<string, Uint8Array>(memoryBytes, (body) => body.length + 100);
   #bytes = 0;
+  /** Bytes of the limit that contents in part take. */
+  #beside = 0;
   #clock = 0;
   #evicting = false;
 
@@ -58,6 +60,16 @@ export class ContainerCache {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  get limitBytes(): number {
+    return this.#limitBytes;
+  }
+
+  /** Contents in part take so many bytes of the limit from now on. */
+  leave(bytes: number): void {
+    this.#beside = bytes;
+    void this.#evict();
   }
 
   has(digest: string): boolean {
@@ -153,13 +165,13 @@ export class ContainerCache {
 
   /** Removes what was used least recently until the limit holds; pinned contents stay. */
   async #evict(): Promise<void> {
-    if (this.#evicting || this.#bytes <= this.#limitBytes) return;
+    if (this.#evicting || this.#bytes + this.#beside <= this.#limitBytes) return;
     this.#evicting = true;
     try {
       const idle = [...this.#kept].filter(([, kept]) => kept.pins === 0);
       idle.sort(([, a], [, b]) => a.used - b.used);
       for (const [digest, kept] of idle) {
-        if (this.#bytes <= this.#limitBytes) break;
+        if (this.#bytes + this.#beside <= this.#limitBytes) break;
         if (kept.pins > 0 || this.#isNeeded(digest)) continue;
         this.#kept.delete(digest);
         this.#bytes -= kept.length;
