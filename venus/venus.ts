@@ -6,15 +6,9 @@ import {
   volumeOf,
   type ConflictKind,
   type Fid,
-  type RealmDocument,
   type VolumeId,
 } from '../vice/interface/index.js';
-import { sleep, type Clock } from '../vice/seam/clock.js';
-import type { Containers } from '../vice/seam/containers.js';
-import type { Log } from '../vice/seam/log.js';
-import type { Network } from '../vice/seam/network.js';
-import type { Random } from '../vice/seam/random.js';
-import type { Store } from '../vice/seam/store.js';
+import { sleep } from '../vice/seam/clock.js';
 import { AccessGuard } from './access/access-guard.js';
 import { restoreTargetOf } from './archive/restore-venus.js';
 import { decidable } from './cache/cached-object.js';
@@ -50,29 +44,11 @@ import type { LogEntry } from './log/modify-log.js';
 import { HandledLog } from './log/handled-log.js';
 import { LogBounds } from './reintegration/log-bounds.js';
 import { Reintegrator } from './reintegration/reintegrator.js';
-import { openParts, type Parts } from './parts.js';
+import { openParts, type Parts, type VenusConfig, type VenusWorld } from './parts.js';
 import { Realm } from './realm.js';
 import { LeaseTable } from './store/lease-table.js';
 import { Fetcher } from './volume/fetch.js';
 import type { Volume } from './volume/volume.js';
-
-export interface VenusConfig {
-  /** Of the gateway. */
-  readonly name: string;
-  readonly realm: RealmDocument;
-  readonly realmKey: Uint8Array;
-  /** Contents that the cache may hold on the gateway's disk. */
-  readonly cacheBytes: number;
-}
-
-export interface VenusWorld {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly network: Network;
-  readonly store: Store;
-  readonly containers: Containers;
-  readonly log: Log;
-}
 
 /** How long the start waits for servers before it serves what it has. */
 const startMs = 3000;
@@ -91,7 +67,7 @@ const logShare = 0.75;
  * @throws Failure damaged, incompatible, no-space
  */
 export async function openVenus(config: VenusConfig, world: VenusWorld): Promise<Venus> {
-  const venus = new CachingClient(config, world, await openParts(config.cacheBytes, world));
+  const venus = new CachingClient(config, world, await openParts(config, world));
   await venus.started();
   return venus;
 }
