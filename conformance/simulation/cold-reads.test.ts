@@ -147,7 +147,8 @@ t.test('without servers, what is here is read; what is not is refused before a b
   for (const name of world.serverNames) world.kill(name);
   await world.clock.advance(5000);
   t.equal(await range(world, 100, 5000), text.slice(100, 5000));
-  const refused = await failing(range(world, 0, length));
+  const file = await opened(world);
+  const refused = await failing(world.finish(Promise.resolve(file.read()[Symbol.asyncIterator]().next())));
   t.ok(isFailure(refused, 'unreachable'), String(refused));
   t.ok(isFailure(await failing(range(world, length - 10, length)), 'unreachable'));
 });

@@ -276,6 +276,20 @@ t.test('who hangs up ends what nobody else wants, and nothing else', async (t) =
   t.equal(s1.given.length, blocks, `the ${here} blocks that had come were not asked for again`);
 });
 
+t.test('nor does a transfer go on for a file that is open and not read', async (t) => {
+  const s1 = new Scripted('s1');
+  const story = await Story.begin([s1]);
+  s1.stopsAt = 3;
+  const { fetch } = await story.use();
+  const reading = new Reading(fetch, 0, contents.length, 2);
+  await story.pass();
+  await reading.hangUp();
+  await story.pass(500);
+  t.equal(s1.stopped, 0, 'who seeks hangs up and comes back');
+  await story.pass(1000);
+  t.equal(s1.stopped, 1);
+});
+
 t.test('a transfer that breaks goes on from another source at the block where it broke', async (t) => {
   const [s1, s2] = [new Scripted('s1'), new Scripted('s2')];
   const story = await Story.begin([s1, s2]);
