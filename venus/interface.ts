@@ -5,7 +5,9 @@
  * A change is acknowledged (the promise resolves) only when it is durable: on the servers while connected.
  */
 import type { AccessList, ConflictPolicy, Failure, Fid, StoreId } from '../vice/interface/index.js';
+import type { Hoarding } from './hoarding.js';
 import type { PendingLog } from './pending-log.js';
+export type * from './hoarding.js';
 export type { PendingChange, PendingLog, PendingRecord, Restored } from './pending-log.js';
 export { administrators, Failure, isFailure, parseRights, rightsText } from '../vice/interface/index.js';
 export type { AccessList, FailureKind, Fid, StoreId } from '../vice/interface/index.js';
@@ -336,6 +338,7 @@ export interface Venus {
   readonly leases: Leases;
   readonly log: PendingLog;
   readonly conflicts: Conflicts;
+  readonly hoard: Hoarding;
   /** Planned disconnection from the named servers (none named: all), kept over restarts. @throws Failure not-found */
   disconnect(servers: readonly string[]): Promise<void>;
   /** @throws Failure not-found */

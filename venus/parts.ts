@@ -2,6 +2,7 @@
 import type { RealmDocument } from '../vice/interface/index.js';
 import { sleep, type Clock } from '../vice/seam/clock.js';
 import type { Containers } from '../vice/seam/containers.js';
+import type { Documents } from '../vice/seam/documents.js';
 import type { Log } from '../vice/seam/log.js';
 import type { Network } from '../vice/seam/network.js';
 import { PackedContainers } from '../vice/seam/packed-containers.js';
@@ -9,6 +10,7 @@ import type { Random } from '../vice/seam/random.js';
 import type { Store } from '../vice/seam/store.js';
 import { ContainerCache } from './cache/container-cache.js';
 import { Fetches } from './fetch/fetches.js';
+import { storedLimit } from './hoard/cache-report.js';
 import { ModifyLog } from './log/modify-log.js';
 import { TrickleGate } from './reintegration/trickle-gate.js';
 import { Identity } from './store/identity.js';
@@ -31,6 +33,8 @@ export interface VenusWorld {
   readonly network: Network;
   readonly store: Store;
   readonly containers: Containers;
+  /** What people want hoarded. */
+  readonly hoard: Documents;
   readonly log: Log;
 }
 
@@ -58,7 +62,8 @@ export async function openParts(config: VenusConfig, world: VenusWorld): Promise
     ModifyLog.open(buffer, pause).then((log) => (read = log)),
     ContainerCache.open({
       containers: stored,
-      limitBytes: config.cacheBytes,
+      limitBytes: storedLimit(buffer) ?? config.cacheBytes,
+      seed: parseInt(identity.venus.slice(0, 8), 16),
       isNeeded: (digest) => read?.needs(digest) ?? true,
       log: world.log,
     }),

@@ -1,7 +1,6 @@
 /** Venus assembled: the caching client behind the door of interface.ts. */
 import {
   Failure,
-  isFailure,
   right,
   volumeOf,
   type ConflictKind,
@@ -24,6 +23,8 @@ import { KnownConflicts } from './conflict/conflicts.js';
 import { cachedPath } from './conflict/paths.js';
 import { fileOf, siblingView } from './conflict/sibling.js';
 import { objectOrSibling, siblingsBeside } from './conflict/siblings.js';
+import type { Hoard } from './hoard/hoard.js';
+import { hoardOf } from './hoard/hoard-parts.js';
 import type {
   Access,
   Caller,
@@ -37,24 +38,24 @@ import type {
   Venus,
   VenusState,
   VolumeMode,
-  VolumeState,
   Writer,
 } from './interface.js';
 import type { LogEntry } from './log/modify-log.js';
 import { HandledLog } from './log/handled-log.js';
-import { LogBounds } from './reintegration/log-bounds.js';
+import { LogBounds, type Bounds } from './reintegration/log-bounds.js';
 import { Reintegrator } from './reintegration/reintegrator.js';
 import { openParts, type Parts, type VenusConfig, type VenusWorld } from './parts.js';
 import { Realm } from './realm.js';
 import { LeaseTable } from './store/lease-table.js';
 import { Fetcher } from './volume/fetch.js';
+import { VolumeSpace } from './volume/volume-space.js';
+import { volumeReport } from './volume-report.js';
 import type { Volume } from './volume/volume.js';
 
 /** How long the start waits for servers before it serves what it has. */
 const startMs = 3000;
 /** Names in one batch of a listing. */
 const listBatch = 500;
-const spaceAgeMs = 5000;
 /** Changes that may wait in one volume's log. */
 const logRecords = 100_000;
 /** Characters of this gateway's name in records. */
@@ -76,6 +77,7 @@ class CachingClient implements Venus {
   readonly leases: LeaseTable;
   readonly log: PendingLog;
   readonly conflicts: Conflicts;
+  readonly hoard: Hoard;
   readonly #world: VenusWorld;
   readonly #parts: Parts;
   readonly #cache: ObjectCache;
@@ -86,17 +88,15 @@ class CachingClient implements Venus {
   readonly #reintegrator: Reintegrator;
   readonly #realm: Realm;
   readonly #bounds: LogBounds;
-  #space: { readonly space: Space; readonly at: number } | undefined;
+  readonly #space: VolumeSpace;
 
   constructor(config: VenusConfig, world: VenusWorld, parts: Parts) {
     this.#world = world;
     this.#parts = parts;
     const { buffer, identity, modifyLog, containers, gate, fetches } = parts;
     const { clock, random, log } = world;
-    this.#bounds = new LogBounds(
-      { records: logRecords, bytes: Math.floor(config.cacheBytes * logShare) },
-      modifyLog,
-    );
+    this.#space = new VolumeSpace(clock);
+    this.#bounds = new LogBounds(boundsOf(containers.limit), modifyLog);
     this.leases = new LeaseTable(buffer);
     const announcer = this.#announcer();
     const hidesVersions = (fid: Fid): boolean => this.#hidesVersions(fid);
@@ -105,31 +105,17 @@ class CachingClient implements Venus {
     this.#cache = new ObjectCache(buffer, changed, hidesVersions);
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
-    this.#fetcher = new Fetcher({ cache, modifyLog, gate, log, volume, pause: () => sleep(clock, 0) });
-    this.#reintegrator = new Reintegrator({
-      modifyLog,
-      cache,
-      containers,
-      identity,
-      bounds: this.#bounds,
-      gate,
-      clock,
-      random,
-      log,
-    });
-    this.#guard = new AccessGuard({ cache, fetcher: this.#fetcher, groups: () => this.#realm.groups });
-    const drafting = new Drafting({
-      cache,
-      guard: this.#guard,
-      fetcher: this.#fetcher,
-      reintegrator: this.#reintegrator,
-      identity,
-      clock,
-      host: config.name.slice(0, hostMost),
-      volume,
-    });
-    this.#contents = new Contents(containers, fetches, gate, log);
-    this.#changes = new Changes(drafting, this.#contents);
+    const shared = { cache, modifyLog, containers, identity, buffer, gate, clock, random, log, volume };
+    const fetcher = new Fetcher({ ...shared, pause: () => sleep(clock, 0) });
+    this.#fetcher = fetcher;
+    this.#reintegrator = new Reintegrator({ ...shared, bounds: this.#bounds });
+    const guard = new AccessGuard({ cache, fetcher, groups: () => this.#realm.groups });
+    this.#guard = guard;
+    const host = config.name.slice(0, hostMost);
+    const drafting = new Drafting({ ...shared, guard, fetcher, reintegrator: this.#reintegrator, host });
+    const contents = new Contents(containers, fetches, gate, log);
+    this.#contents = contents;
+    this.#changes = new Changes(drafting, contents);
     this.conflicts = new KnownConflicts({
       cache,
       guard: this.#guard,
@@ -138,6 +124,15 @@ class CachingClient implements Venus {
       root: () => this.#realm.root,
       volumes: () => this.#realm.volumes,
       volume,
+    });
+    this.hoard = hoardOf({
+      ...shared,
+      contents,
+      guard,
+      documents: world.hoard,
+      root: () => this.#realm.root,
+      limitBytes: config.cacheBytes,
+      onLimit: (bytes) => (this.#bounds.limits = boundsOf(bytes)),
     });
     this.log = this.#handledLog(config);
     this.#realm = new Realm(config, {
@@ -154,6 +149,7 @@ class CachingClient implements Venus {
 
   /** Waits until every server has been asked once, but not long for one that does not answer. */
   async started(): Promise<void> {
+    this.hoard.start();
     await Promise.race([this.#realm.asked(), sleep(this.#world.clock, startMs)]);
   }
 
@@ -198,7 +194,10 @@ class CachingClient implements Venus {
     const { object, version } = await objectOrSibling(this.#fetcher, fid);
     await this.#guard.mayRead(caller, object.status);
     const view = version === null ? object.view : siblingView(object, version);
-    return this.#contents.open(this.#realm.volumeOf(fid), fid, view, version ?? object.status.data);
+    const data = version ?? object.status.data;
+    const file = await this.#contents.open(this.#realm.volumeOf(fid), fid, view, data);
+    this.hoard.opened(caller.user, object.status.fid);
+    return file;
   }
 
   write(caller: Caller, announced?: number): Promise<Writer> {
@@ -228,35 +227,19 @@ class CachingClient implements Venus {
     return this.#guard.access(caller, status);
   }
 
-  async space(): Promise<Space> {
-    const now = this.#world.clock.monotonic();
-    const { preferred, id } = this.#realm.volumeOf(this.#realm.root);
-    const isFresh = this.#space !== undefined && now - this.#space.at < spaceAgeMs;
-    if (preferred !== undefined && !isFresh) {
-      const reply = await preferred.server.call('space', { volume: id }).catch((error: unknown) => {
-        if (!isFailure(error)) throw error;
-        return undefined;
-      });
-      if (reply !== undefined) {
-        this.#space = { space: { usedBytes: reply.used, availableBytes: reply.available }, at: now };
-      }
-    }
-    if (this.#space !== undefined) return this.#space.space;
-    const message = 'no server answers, and the space was never asked before';
-    throw new Failure('unreachable', 'venus.space', message);
+  space(): Promise<Space> {
+    return this.#space.ask(this.#realm.volumeOf(this.#realm.root));
   }
 
   state(): VenusState {
-    const { identity, containers, fetches } = this.#parts;
+    const { identity, containers, modifyLog } = this.#parts;
     return {
       venus: identity.venus,
       servers: this.#realm.servers.states(),
-      volumes: this.#realm.volumes.map((volume) => this.#volumeState(volume)),
-      cache: {
-        objects: this.#cache.hotCount,
-        containers: containers.count,
-        bytes: containers.bytes + fetches.bytes,
-      },
+      volumes: this.#realm.volumes.map((volume) =>
+        volumeReport(volume, modifyLog, this.#bounds.limits, this.#reintegrator.replay(volume)),
+      ),
+      cache: { objects: this.#cache.hotCount, containers: containers.count, bytes: containers.bytes },
     };
   }
 
@@ -277,11 +260,14 @@ class CachingClient implements Venus {
   }
 
   async close(): Promise<void> {
+    this.hoard.stop();
     await this.#reintegrator.close();
     await this.#parts.fetches.close();
     this.#realm.close();
+    await this.hoard.ended();
     await this.#parts.buffer.close();
     await this.#world.containers.close();
+    await this.#world.hoard.close();
   }
 
   #hidesVersions(fid: Fid): boolean {
@@ -323,31 +309,9 @@ class CachingClient implements Venus {
     if (volume === undefined) return [];
     return this.#reintegrator.discard(volume, entries);
   }
+}
 
-  #volumeState(volume: Volume): VolumeState {
-    const { modifyLog } = this.#parts;
-    const pending = modifyLog.pending(volume.id);
-    const { limits } = this.#bounds;
-    const replay = this.#reintegrator.replay(volume);
-    const [oldest] = modifyLog.of(volume.id);
-    return {
-      id: volume.id,
-      name: volume.name,
-      state: volume.state,
-      vsg: volume.members.map(({ server }) => server.name),
-      avsg: volume.avsg.map(({ server }) => server.name),
-      preferred: volume.preferred?.server.name ?? null,
-      pendingRecords: pending.records,
-      pendingBytes: pending.bytes,
-      limitRecords: limits.records,
-      limitBytes: limits.bytes,
-      oldestPending: oldest?.records[0]?.time ?? null,
-      keptRecords: modifyLog.keptCount(volume.id),
-      mode: volume.mode,
-      conflicts: volume.hidesVersions ? 'last-writer-wins' : 'keep',
-      weak: volume.weak,
-      replay: replay.progress,
-      lastError: volume.fault ?? replay.lastError,
-    };
-  }
+/** What may wait in the log beside a cache of `cacheBytes`. */
+function boundsOf(cacheBytes: number): Bounds {
+  return { records: logRecords, bytes: Math.floor(cacheBytes * logShare) };
 }

@@ -13,6 +13,7 @@ import {
 import type { Containers } from '../../vice/seam/containers.js';
 import { silentLog, type Log } from '../../vice/seam/log.js';
 import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
+import { MemoryDocuments } from '../../vice/seam/twin/memory-documents.js';
 import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
@@ -30,6 +31,8 @@ const packedBytes = 16;
 export interface Disk {
   store: MemoryStore;
   containers: MemoryContainers;
+  /** Of a gateway: what people want hoarded. */
+  hoard: MemoryDocuments;
 }
 
 export interface SimulatedRealmOptions {
@@ -39,12 +42,12 @@ export interface SimulatedRealmOptions {
   /** Milliseconds that a flush takes; 1 of a store and none of containers by default. */
   readonly flushMs?: number;
   readonly log?: Log;
-  /** Of each gateway. */
-  readonly cacheBytes?: number;
   /** Of the root volume. */
   readonly conflicts?: ConflictPolicy;
   /** The log of the process on a host; `log` where it is not given. */
   readonly logOf?: (host: string) => Log;
+  /** Of a gateway's cache; 1e9 by default. */
+  readonly cacheBytes?: number;
   /** Told of the network of each gateway before it starts. */
   readonly onTraffic?: (gateway: string, traffic: CountingNetwork) => void;
 }
@@ -154,6 +157,7 @@ export class SimulatedRealm {
           network,
           store: disk.store,
           containers: disk.containers,
+          hoard: disk.hoard,
           log: this.#logOf(name),
         },
       ),
@@ -173,8 +177,12 @@ export class SimulatedRealm {
     this.network.kill(name, silent);
     this.#servers.delete(name);
     this.#gateways.delete(name);
-    const { store, containers } = this.disk(name);
-    this.#disks.set(name, { store: store.crash(keepsRunning), containers: containers.crash(keepsRunning) });
+    const { store, containers, hoard } = this.disk(name);
+    this.#disks.set(name, {
+      store: store.crash(keepsRunning),
+      containers: containers.crash(keepsRunning),
+      hoard: hoard.crash(),
+    });
   }
 
   /** The disk of a dead process is replaced by an empty one. */
@@ -184,8 +192,8 @@ export class SimulatedRealm {
 
   /** What the disk of a dead process holds, for a later `replaceDisk`: a backup. */
   copyDisk(name: string): Disk {
-    const { store, containers } = this.disk(name);
-    return { store: store.reopen(), containers: containers.reopen() };
+    const { store, containers, hoard } = this.disk(name);
+    return { store: store.reopen(), containers: containers.reopen(), hoard: hoard.reopen() };
   }
 
   replaceDisk(name: string, disk: Disk): void {
@@ -227,6 +235,7 @@ export class SimulatedRealm {
         containers: new MemoryContainers(
           this.#flushMs === undefined ? {} : { clock: this.clock, flushMs: this.#flushMs },
         ),
+        hoard: new MemoryDocuments({ clock: this.clock, flushMs: this.#flushMs ?? 1 }),
       };
       this.#disks.set(name, disk);
     }

@@ -66,7 +66,7 @@ export const zones: readonly Zone[] = [
   },
   {
     name: 'venus/interface',
-    files: /^venus\/(interface|pending-log)\.ts$/,
+    files: /^venus\/(interface|pending-log|hoarding)\.ts$/,
     may: ['vice/interface'],
     why: 'the door for gateways speaks the vocabulary only',
   },

@@ -4,14 +4,17 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { addAclCommand } from './acl.js';
+import { addCacheCommand } from './cache.js';
 import { addConflictsCommand } from './conflicts.js';
 import { addDisconnectCommands } from './disconnect.js';
 import { endingOf, exitCodesHelp } from './exit-code.js';
 import { addGatewayCommand } from './gateway.js';
+import { addHoardCommand } from './hoard.js';
 import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
 import { addRepairCommand } from './repair.js';
 import { addServersCommand } from './servers.js';
+import { addSpyCommand } from './spy.js';
 import { addStatusCommand } from './status.js';
 import { addUpCommand } from './up.js';
 import { addUserCommand } from './user.js';
@@ -35,6 +38,7 @@ Examples:
   coda status                      how it is
   coda servers stop s2             take a server away
   coda disconnect                  let the gateway work without servers, until coda reconnect
+  coda hoard add /docs 100:d+      keep a folder in the cache, then coda hoard walk
   coda log                         what waits to be sent to the servers
   coda conflicts                   what people must decide about, then coda repair
   coda user add alice              another user of the share
@@ -46,6 +50,9 @@ Examples:
   addServersCommand(program);
   addDisconnectCommands(program);
   addVolumeModeCommands(program);
+  addHoardCommand(program);
+  addSpyCommand(program);
+  addCacheCommand(program);
   addLogCommand(program);
   addConflictsCommand(program);
   addRepairCommand(program);

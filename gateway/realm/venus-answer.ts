@@ -8,6 +8,7 @@ import { accessOrders } from './access-orders.js';
 import { conflictOrders, merge, type ResolverFailure } from './conflict-orders.js';
 import type { Answer } from './control-door.js';
 import { ByteAnswer, type Body } from './control-stream.js';
+import { hoardOrders } from './hoard-orders.js';
 
 const serversSchema = z.strictObject({ servers: z.array(z.string()).max(1000) });
 const modeSchema = z.strictObject({
@@ -58,6 +59,7 @@ export function venusAnswer(
     const read = <T>(schema: z.ZodType<T>): Promise<T> => ordered(body, schema);
     if (Object.hasOwn(conflictOrders, route)) return conflictOrders[route]?.(venus, read, resolverFailure);
     if (Object.hasOwn(accessOrders, route)) return accessOrders[route]?.(venus, read);
+    if (Object.hasOwn(hoardOrders, route)) return hoardOrders[route]?.(venus, read, clock);
     const order = Object.hasOwn(orders, route) ? orders[route] : undefined;
     return order?.(venus, body, clock);
   };

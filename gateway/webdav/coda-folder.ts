@@ -10,6 +10,7 @@ import type {
   Entry,
   Expectation,
   Fid,
+  Hoarding,
   Leases,
   Name,
   ObjectStatus,
@@ -33,6 +34,7 @@ export class CodaFolder implements Venus {
   readonly leases: Leases;
   readonly log: PendingLog;
   readonly conflicts: Conflicts;
+  readonly hoard: Hoarding;
   readonly #venus: Venus;
   readonly #folder: ConflictFolder;
 
@@ -40,6 +42,7 @@ export class CodaFolder implements Venus {
     this.leases = venus.leases;
     this.log = venus.log;
     this.conflicts = venus.conflicts;
+    this.hoard = venus.hoard;
     this.#venus = venus;
     this.#folder = new ConflictFolder(venus, clock);
   }

@@ -47,6 +47,12 @@ export class AccessGuard {
     if (missing !== 0) throw denied(caller.user, missing, directory);
   }
 
+  /** Whether `user` may, as far as it is known without asking. */
+  allows(user: string, directory: Fid, needed: Rights): boolean {
+    const rights = rightsIn(this.#look, directory, this.#identify(user)) ?? 0;
+    return (needed & ~rights) === 0;
+  }
+
   /** Whether `caller` may see that `object` is there, and what it is: what its directory's list says. */
   mayLookAt(caller: Caller, object: Pick<VnodeStatus, 'fid' | 'parent'>): Promise<void> {
     // The root of the share everybody sees who may log in; what is in it he may not.

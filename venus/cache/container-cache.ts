@@ -1,51 +1,66 @@
 /**
- * Cached contents by digest: what is on the disk, what must stay, what goes when space is needed; and small hot
- * bodies in memory, so that a warm GET touches no disk.
+ * Cached contents by digest: what is on the disk, what must stay, what it is worth; and small hot bodies in memory, so
+ * that a warm GET touches no disk. What goes when space is needed says room.ts.
  */
 import { Failure, isFailure } from '../../vice/interface/index.js';
 import type { Containers, Spool } from '../../vice/seam/containers.js';
 import type { Log } from '../../vice/seam/log.js';
+import { CacheSpool } from './cache-spool.js';
+import { CommitGate } from './commit-gate.js';
+import { EvictionOrder, type Kept } from './eviction-order.js';
 import { RecentMap } from './recent-map.js';
+import { generationShift, isSticky } from './replacement.js';
+import { Room } from './room.js';
 
 /** Bodies up to this length are kept in memory, all of them together up to `memoryBytes`. */
 const smallBytes = 64 * 1024;
 const memoryBytes = 64 * 1024 * 1024;
 
-interface Kept {
+/** What is cached under one digest, and why it stays or goes. */
+export interface CachedContainer {
+  readonly digest: string;
   readonly length: number;
-  /** Open files that need it: it stays. */
-  pins: number;
-  /** Larger is more recent. */
-  used: number;
+  readonly priority: number;
+  readonly hoard: number;
+  /** `open`, `logged` and `sticky` ones never go; the others in the order of their priorities. */
+  readonly stay: 'open' | 'logged' | 'sticky' | null;
 }
 
 export interface ContainerCacheOptions {
   readonly containers: Containers;
-  /** Contents beyond this are evicted, least recently used first. */
+  /** Contents beyond this are evicted, those of the lowest priority first. */
   readonly limitBytes: number;
   /** Whether the modify log needs a container: then it stays. */
   readonly isNeeded: (digest: string) => boolean;
   readonly log: Log;
+  /** Decides between equals. */
+  readonly seed?: number;
 }
 
 export class ContainerCache {
   readonly #containers: Containers;
   readonly #log: Log;
-  readonly #limitBytes: number;
   readonly #isNeeded: (digest: string) => boolean;
-  readonly #kept = new Map<string, Kept>();
-  readonly #bodies = new RecentMap<string, Uint8Array>(memoryBytes, (body) => body.length + 100);
-  #bytes = 0;
-  /** Bytes of the limit that contents in part take. */
+  readonly #order: EvictionOrder;
+  readonly #gate = new CommitGate();
+  readonly #room: Room;
+  readonly #spools = new Set<CacheSpool>();
+  /** Bytes of contents in part: they are on the disk, and count for the limit. */
   #beside = 0;
-  #clock = 0;
-  #evicting = false;
+  /** Hoard priorities of contents, cached or not. */
+  #hoarded = new Map<string, number>();
+  readonly #bodies = new RecentMap<string, Uint8Array>(memoryBytes, (body) => body.length + 100);
 
-  private constructor(options: ContainerCacheOptions) {
-    this.#containers = options.containers;
-    this.#limitBytes = options.limitBytes;
-    this.#isNeeded = options.isNeeded;
-    this.#log = options.log;
+  private constructor({ containers, limitBytes, isNeeded, log, seed = 0 }: ContainerCacheOptions) {
+    this.#containers = containers;
+    this.#isNeeded = isNeeded;
+    this.#log = log;
+    this.#order = new EvictionOrder(generationShift(limitBytes), seed);
+    this.#room = new Room(limitBytes, {
+      ...{ containers, order: this.#order, gate: this.#gate, isNeeded, log },
+      coming: () => this.#coming(),
+      forget: (digest) => this.#bodies.delete(digest),
+    });
   }
 
   static async open(options: ContainerCacheOptions): Promise<ContainerCache> {
@@ -55,68 +70,125 @@ export class ContainerCache {
   }
 
   get count(): number {
-    return this.#kept.size;
+    return this.#order.size;
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#order.bytes;
   }
 
-  get limitBytes(): number {
-    return this.#limitBytes;
+  get limit(): number {
+    return this.#room.limit;
+  }
+
+  /** Resolves when what is too much has gone, as far as it may. */
+  setLimit(bytes: number): Promise<void> {
+    return this.#room.setLimit(bytes);
   }
 
   /** Contents in part take so many bytes of the limit from now on. */
   leave(bytes: number): void {
     this.#beside = bytes;
-    void this.#evict();
+    this.#room.tidy();
   }
 
   has(digest: string): boolean {
-    return this.#kept.has(digest);
+    return this.#order.get(digest) !== undefined;
   }
 
-  /** Keeps `digest` until the returned function is called. */
-  pin(digest: string): () => void {
-    const kept = this.#kept.get(digest);
+  /** Keeps `digest` until the returned function is called. `isUse`: somebody opens it, the hoard walk does not. */
+  pin(digest: string, isUse = true): () => void {
+    const kept = this.#order.get(digest);
     if (kept === undefined) return () => undefined;
+    if (isUse) this.#order.reference(kept);
     kept.pins += 1;
     let pinned = true;
     return () => {
-      if (pinned) kept.pins -= 1;
+      if (!pinned) return;
       pinned = false;
+      kept.pins -= 1;
+      this.#freed(kept);
     };
   }
 
-  /** A spool for new contents. @throws Failure no-space: also when `announced` bytes will not fit */
-  async spool(announced = 0): Promise<Spool> {
-    // Small ones ask for themselves, more seldom (PC-2).
-    if (announced > smallBytes) {
-      const space = await this.#containers.space();
-      if (announced > space) {
-        const message = `the gateway's disk has ${space} bytes left, ${announced} are needed`;
-        throw new Failure('no-space', 'venus.write', message);
-      }
+  /** The log does not need `digest` any more. */
+  spared(digest: string): void {
+    const kept = this.#order.get(digest);
+    if (kept !== undefined) this.#freed(kept);
+  }
+
+  /**
+   * A spool for new contents, for which room is made. For a user the limit is no reason to refuse, only the disk is;
+   * what is too much goes afterwards. For the background (`request`) room is made by evicting what is worth less, and
+   * the margins stay free.
+   * @throws Failure no-space: also when `announced` bytes will not fit
+   */
+  async spool(announced = 0, request?: number): Promise<Spool> {
+    const { isMade, space } = await this.#room.make(announced, request);
+    if (announced > space) {
+      const message = `the gateway's disk has ${space} bytes left, ${announced} are needed`;
+      throw new Failure('no-space', 'venus.write', message);
     }
-    return this.#containers.spool();
+    if (!isMade && request !== undefined) throw noRoom(announced);
+    const spool: CacheSpool = new CacheSpool(await this.#containers.spool(), announced, {
+      room: (bytes) => this.#room.make(bytes, request),
+      commit: (work) =>
+        this.#gate.commit(async () => {
+          const committed = await work();
+          this.#spools.delete(spool);
+          this.#note(committed.digest, committed.length);
+          return { committed, release: this.pin(committed.digest, false) };
+        }),
+      closed: () => this.#spools.delete(spool),
+    });
+    this.#spools.add(spool);
+    return spool;
   }
 
   /** Notes contents that a spool has committed, pinned; call the result when they need not stay. */
-  adopt(digest: string, length: number): () => void {
+  adopt(digest: string, length: number, isUse = true): () => void {
     this.#note(digest, length);
-    const release = this.pin(digest);
-    void this.#evict();
+    const release = this.pin(digest, isUse);
+    this.#room.tidy();
     return release;
   }
 
   /** Forgets contents that nobody has come to need after all. */
   async discard(digest: string): Promise<void> {
-    const kept = this.#kept.get(digest);
-    if (kept === undefined || kept.pins > 0 || this.#isNeeded(digest)) return;
-    this.#kept.delete(digest);
-    this.#bytes -= kept.length;
-    this.#bodies.delete(digest);
-    await this.#containers.remove(digest);
+    const kept = this.#order.get(digest);
+    if (kept !== undefined) await this.#room.drop(kept);
+  }
+
+  /** What contents are worth to the hoard from now on, all others nothing: the highest of all who share them. */
+  setHoarded(priorities: Map<string, number>): void {
+    for (const digest of this.#hoarded.keys()) if (!priorities.has(digest)) this.#setHoard(digest, 0);
+    this.#hoarded = priorities;
+    for (const [digest, priority] of priorities) this.#setHoard(digest, priority);
+  }
+
+  /** The same of one that has come up since; never less than before. */
+  raiseHoarded(digest: string, priority: number): void {
+    if ((this.#hoarded.get(digest) ?? 0) >= priority) return;
+    this.#hoarded.set(digest, priority);
+    this.#setHoard(digest, priority);
+  }
+
+  /** Bytes that could be had for something worth `request`, at most. Looks at all that is cached. */
+  mostRoom(request: number): Promise<number> {
+    return this.#room.most(request);
+  }
+
+  /** All that is cached, in no order. Do not keep over an await. */
+  *all(): Generator<CachedContainer> {
+    for (const kept of this.#order.all()) {
+      const { digest, length, hoard } = kept;
+      yield { digest, length, hoard, priority: this.#order.priority(kept), stay: this.#stayOf(kept) };
+    }
+  }
+
+  /** Bytes that the disk still has. */
+  space(): Promise<number> {
+    return this.#containers.space();
   }
 
   /** The whole body if it is small, from memory when it is hot. @throws Failure not-found, damaged */
@@ -148,8 +220,6 @@ export class ContainerCache {
   }
 
   async #read(digest: string, start: number, end: number): Promise<AsyncIterable<Uint8Array>> {
-    const kept = this.#kept.get(digest);
-    if (kept !== undefined) kept.used = this.#clock += 1;
     try {
       return await this.#containers.read(digest, start, end);
     } catch (error) {
@@ -159,39 +229,46 @@ export class ContainerCache {
   }
 
   #note(digest: string, length: number): void {
-    const kept = this.#kept.get(digest);
-    this.#clock += 1;
-    if (kept !== undefined) kept.used = this.#clock;
-    else {
-      this.#kept.set(digest, { length, pins: 0, used: this.#clock });
-      this.#bytes += length;
+    if (this.#order.get(digest) !== undefined) return;
+    this.#room.noted(this.#order.add(digest, length, this.#hoarded.get(digest) ?? 0));
+  }
+
+  #freed(kept: Kept): void {
+    if (kept.pins > 0) return;
+    this.#order.restore(kept);
+    this.#room.tidy();
+  }
+
+  #setHoard(digest: string, priority: number): void {
+    const kept = this.#order.get(digest);
+    if (kept !== undefined) this.#order.setHoard(kept, priority);
+  }
+
+  #stayOf(kept: Kept): CachedContainer['stay'] {
+    if (this.#isNeeded(kept.digest)) return 'logged';
+    if (isSticky(kept.hoard)) return 'sticky';
+    return kept.pins > 0 ? 'open' : null;
+  }
+
+  #coming(): { readonly claimed: number; readonly written: number } {
+    let [claimed, written] = [this.#beside, this.#beside];
+    for (const spool of this.#spools) {
+      claimed += spool.claimed;
+      written += spool.length;
     }
+    return { claimed, written };
   }
 
   /** A damaged container is forgotten: the next open fetches it again from a replica. */
   #lost(digest: string, failure: Failure): void {
     this.#log.error('container lost', { digest, kind: failure.kind });
-    this.#bytes -= this.#kept.get(digest)?.length ?? 0;
-    this.#kept.delete(digest);
+    const kept = this.#order.get(digest);
+    if (kept !== undefined) this.#order.remove(kept);
     this.#bodies.delete(digest);
   }
+}
 
-  /** Removes what was used least recently until the limit holds; pinned contents stay. */
-  async #evict(): Promise<void> {
-    if (this.#evicting || this.#bytes + this.#beside <= this.#limitBytes) return;
-    this.#evicting = true;
-    try {
-      const idle = [...this.#kept].filter(([, kept]) => kept.pins === 0);
-      idle.sort(([, a], [, b]) => a.used - b.used);
-      for (const [digest, kept] of idle) {
-        if (this.#bytes + this.#beside <= this.#limitBytes) break;
-        if (kept.pins > 0 || this.#isNeeded(digest)) continue;
-        this.#kept.delete(digest);
-        this.#bytes -= kept.length;
-        await this.#containers.remove(digest);
-      }
-    } finally {
-      this.#evicting = false;
-    }
-  }
+function noRoom(bytes: number): Failure {
+  const message = `the cache has no room for ${bytes} bytes: what it has is worth more, or in use`;
+  return new Failure('no-space', 'venus.cache', message);
 }

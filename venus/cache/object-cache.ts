@@ -34,6 +34,8 @@ const nameRow = z.tuple([
 type Names = Map<string, DirectoryEntry>;
 
 export class ObjectCache implements Tree {
+  /** Told of what is known anew of an object, and whether it is in doubt. */
+  onStatus: (status: VnodeStatus, suspect: boolean) => void = () => undefined;
   readonly conflicts: ConflictIndex;
   readonly #buffer: WriteBuffer;
   readonly #hidesVersions: (fid: Fid) => boolean;
@@ -71,6 +73,15 @@ export class ObjectCache implements Tree {
     this.#objects.set(fid, object);
     this.#buffer.put(`v/${fid}`, seal(objectRow(object)));
     this.#noteConflicts(object.status, this.conflicts.get(fid)?.name ?? null);
+    this.onStatus(object.status, object.suspect);
+  }
+
+  /** Of all that is cached, in no order; others may run and write between two of them. */
+  *statuses(): Generator<VnodeStatus> {
+    for (const { value } of this.#buffer.walk('v/')) {
+      const object = objectFromRow(unseal(value));
+      if (object !== undefined) yield object.status;
+    }
   }
 
   /**

@@ -10,11 +10,17 @@ import { cannotFetch } from '../fetch/failures.js';
 import type { Fetches } from '../fetch/fetches.js';
 import { membersOf, sourcesOf } from '../fetch/server-source.js';
 import type { ObjectStatus, OpenFile } from '../interface.js';
-import type { Fetching } from '../volume/fetching.js';
+import type { Background, Fetching } from '../volume/fetching.js';
 import type { Volume } from '../volume/volume.js';
+import { Pace } from './pace.js';
 
 /** Contents up to this length come whole: a few blocks, whose digests are known when all of them are here. */
 const wholeBytes = 1024 * 1024;
+
+interface Transfer {
+  readonly pace: Pace;
+  readonly done: Promise<void>;
+}
 
 export class Contents {
   readonly #containers: ContainerCache;
@@ -22,7 +28,7 @@ export class Contents {
   readonly #gate: Fetching;
   readonly #log: Log;
   /** One transfer for all who want the same small contents. */
-  readonly #transfers = new Map<string, Promise<void>>();
+  readonly #transfers = new Map<string, Transfer>();
 
   constructor(containers: ContainerCache, fetches: Fetches, gate: Fetching, log: Log) {
     this.#containers = containers;
@@ -51,19 +57,21 @@ export class Contents {
   }
 
   /**
-   * Gets contents into the cache, where they stay until the result is called. What is not `urgent` gives way to users.
+   * Gets contents into the cache, where they stay until the result is called. In the
+   * background they come whole, into room that was made before.
    * @throws Failure unreachable, damaged, no-space, too-large
    */
-  async hold(volume: Volume, fid: Fid, data: FileData, urgent = true): Promise<() => void> {
+  async hold(volume: Volume, fid: Fid, data: FileData, background?: Background): Promise<() => void> {
     if (isEmpty(data)) return () => undefined;
-    if (data.length <= wholeBytes || this.#containers.has(data.digest)) {
-      await this.#ensure(volume, fid, data);
-      return this.#containers.pin(data.digest);
+    const isWhole = data.length <= wholeBytes || background !== undefined;
+    if (isWhole || this.#containers.has(data.digest)) {
+      await this.#ensure(volume, fid, data, background);
+      return this.#containers.pin(data.digest, background === undefined);
     }
     const { fetch, release } = await this.#fetches.use(data, () => sourcesOf(volume));
     try {
       if (fetch.inSegments) await this.#copyWhole(volume, fid, data);
-      else await fetch.whole(urgent);
+      else await fetch.whole(true);
       return this.#containers.pin(data.digest);
     } catch (error) {
       throw explained(volume, fid, error);
@@ -156,22 +164,30 @@ export class Contents {
     }
   }
 
-  #ensure(volume: Volume, fid: Fid, data: FileData): Promise<void> {
+  #ensure(volume: Volume, fid: Fid, data: FileData, background?: Background): Promise<void> {
     if (this.#containers.has(data.digest)) return Promise.resolve();
     const running = this.#transfers.get(data.digest);
-    if (running !== undefined) return running;
-    const fetched = this.#gate.fetching();
-    const started = this.#fetch(volume, fid, data).finally(() => {
-      fetched();
+    if (running !== undefined) {
+      if (background !== undefined) return running.done;
+      running.pace.hurry();
+      return running.done.catch((error: unknown) => {
+        // For the background no room was made; for somebody who waits it is.
+        if (!running.pace.isBackground || !isFailure(error, 'no-space')) throw error;
+        return this.#ensure(volume, fid, data);
+      });
+    }
+    const pace = new Pace(this.#gate, background);
+    const done = this.#fetch(volume, fid, data, pace).finally(() => {
+      pace.end();
       this.#transfers.delete(data.digest);
     });
-    this.#transfers.set(data.digest, started);
-    return started;
+    this.#transfers.set(data.digest, { pace, done });
+    return done;
   }
 
   /** From the preferred server; where the transfer breaks it goes on from another, at the byte where it broke. */
-  async #fetch(volume: Volume, fid: Fid, data: FileData): Promise<void> {
-    const spool = await this.#containers.spool(data.length);
+  async #fetch(volume: Volume, fid: Fid, data: FileData, pace: Pace): Promise<void> {
+    const spool = await this.#containers.spool(data.length, pace.request);
     try {
       let failure: Failure | undefined;
       for (const member of membersOf(volume)) {
@@ -180,6 +196,7 @@ export class Contents {
           for await (const chunk of source) {
             if (spool.length + chunk.length > data.length) break;
             await spool.write(chunk);
+            await pace.turn(chunk.length);
           }
           if (spool.length === data.length) break;
         } catch (error) {
@@ -194,7 +211,7 @@ export class Contents {
       if (digest !== data.digest) {
         throw new Failure('damaged', 'venus.fetch', 'the servers sent other bytes than announced', { fid });
       }
-      this.#containers.adopt(digest, length)();
+      this.#containers.adopt(digest, length, pace.request === undefined)();
       replacement(sourcesOf(volume))?.prefer();
     } finally {
       await spool.abort();

@@ -87,7 +87,7 @@ export class PartialRoom {
   /** How contents of this length are kept: undefined in one file that can become a container, else in segments. */
   async segmentBlocks(length: number): Promise<number | undefined> {
     const fits =
-      length <= this.#cache.limitBytes && length <= (await this.#containers.space()) + this.#idleBytes();
+      length <= this.#cache.limit && length <= (await this.#containers.space()) + this.#idleBytes();
     return fits ? undefined : this.#segmentBlocks();
   }
 
@@ -150,9 +150,9 @@ export class PartialRoom {
   }
 
   async #make(): Promise<void> {
-    const { limitBytes } = this.#cache;
-    for (const known of this.#known.values()) await this.#shrink(known, limitBytes * segmentShare);
-    while (this.#isOver() && this.#idleBytes() > limitBytes * idleShare) {
+    const { limit } = this.#cache;
+    for (const known of this.#known.values()) await this.#shrink(known, limit * segmentShare);
+    while (this.#isOver() && this.#idleBytes() > limit * idleShare) {
       const oldest = [...this.#known]
         .filter(([digest, { open }]) => open === undefined && !this.#reserved.has(digest))
         .sort(([, a], [, b]) => a.used - b.used)[0]?.[0];
@@ -176,7 +176,7 @@ export class PartialRoom {
   }
 
   #isOver(): boolean {
-    return this.#bytes + this.#cache.bytes > this.#cache.limitBytes;
+    return this.#bytes + this.#cache.bytes > this.#cache.limit;
   }
 
   #idleBytes(): number {
@@ -186,7 +186,7 @@ export class PartialRoom {
   }
 
   #segmentBlocks(): number {
-    const share = Math.floor((this.#cache.limitBytes * segmentShare) / shareSegments / blockBytes);
+    const share = Math.floor((this.#cache.limit * segmentShare) / shareSegments / blockBytes);
     return Math.max(segmentBlocks.least, Math.min(segmentBlocks.most, share));
   }
 

@@ -67,6 +67,8 @@ const turnRecords = 64;
 const nothing: Pending = { records: 0, bytes: 0, local: 0 };
 
 export class ModifyLog implements LogView {
+  /** Told of contents that nothing here needs any more. */
+  onSpared: (digest: string) => void = () => undefined;
   readonly #buffer: WriteBuffer;
   readonly #entries = new Map<number, LogEntry>();
   readonly #kept = new Map<number, KeptEntry>();
@@ -287,7 +289,7 @@ export class ModifyLog implements LogView {
       if (record.op !== 'store') continue;
       const count = (this.#contents.get(record.digest) ?? 0) + by;
       if (count > 0) this.#contents.set(record.digest, count);
-      else this.#contents.delete(record.digest);
+      else if (this.#contents.delete(record.digest)) this.onSpared(record.digest);
     }
   }
 }

@@ -11,7 +11,7 @@ export interface Bounds {
 const reserve = 1.1;
 
 export class LogBounds {
-  readonly limits: Bounds;
+  limits: Bounds;
   readonly #log: ModifyLog;
 
   constructor(limits: Bounds, log: ModifyLog) {

@@ -38,6 +38,7 @@ import { digestOf } from '../../vice/seam/block-digests.js';
 import { MemoryAccess } from './memory-access.js';
 import { copied, moved, removals, written } from './memory-changes.js';
 import { MemoryConflicts, withVersion, type ApartVersion } from './memory-conflicts.js';
+import { MemoryHoard } from './memory-hoard.js';
 import { MemoryLeases } from './memory-leases.js';
 import { MemoryLog } from './memory-log.js';
 import { entriesSeen, findSeen, seenByFid, viewOf, type Seen } from './memory-names.js';
@@ -59,6 +60,7 @@ export class MemoryVenus implements Venus {
   readonly leases: Leases = new MemoryLeases();
   readonly log: MemoryLog;
   readonly conflicts: MemoryConflicts;
+  readonly hoard: MemoryHoard;
   /** Writers and open files that are not closed yet: a test expects none at its end. */
   openWriters = 0;
   openFiles = 0;
@@ -90,6 +92,7 @@ export class MemoryVenus implements Venus {
     this.#tree.hidesVersions = conflicts === 'last-writer-wins';
     this.#contents = new Map(fork === undefined ? [] : fork.from.#contents);
     this.#servers = new MemoryServers(servers);
+    this.hoard = new MemoryHoard(this.#tree, wall, (operation) => this.#enter(operation));
     this.log = new MemoryLog((fid) => this.#tree.pathOf(fid));
     this.conflicts = new MemoryConflicts(
       this.#tree,
@@ -177,6 +180,7 @@ export class MemoryVenus implements Venus {
     this.#access.mayRead(caller, object);
     const contents = this.#bytesOf(sibling ?? object.data);
     this.openFiles += 1;
+    this.hoard.opened(caller.user, object.fid);
     let closed = false;
     return {
       status,

@@ -6,7 +6,8 @@ import type { Venus } from '../interface.js';
  * What can be made to fail or to wait. `read` and the two of the Writer are not operations of Venus itself.
  */
 export type Operation =
-  | Exclude<keyof Venus, 'leases' | 'log' | 'state' | 'conflicts'>
+  | Exclude<keyof Venus, 'leases' | 'log' | 'state' | 'conflicts' | 'hoard'>
+  | 'walk'
   | 'read'
   | 'writer.write'
   | 'writer.close'

@@ -9,3 +9,11 @@ export interface Turns {
   /** Resolves when the next `bytes` may go over the link. */
   turn(bytes: number): Promise<void>;
 }
+
+/** Work in the background: it gives way to users, and evicts only what is worth less than it. */
+export interface Background {
+  /** What it may evict has a lower priority than this (cache/replacement.ts). */
+  readonly request: number;
+  /** Resolves when it may go on, after its next `bytes` have come. */
+  readonly turn: (bytes: number) => Promise<void>;
+}

@@ -43,8 +43,11 @@ export interface PackedContainersOptions {
  */
 export const packedBytesMost = 32 * 1024;
 
-/** Asking a disk for its space costs as much as storing little: what was heard is believed for so many bytes ... */
-const believedBytes = 1024 * 1024;
+/**
+ * Asking a disk for its space costs as much as storing little: what was heard is believed for so many bytes, which is a
+ * small part of what a store holds in reserve ...
+ */
+const believedBytes = 256 * 1024;
 /** ... and not at all below so many. */
 const ampleBytes = 64 * 1024 * 1024;
 /** Free bytes that a disk without room still has. */

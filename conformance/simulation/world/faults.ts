@@ -102,6 +102,7 @@ export class Faults {
     this.#stage.realm.replaceDisk(gateway, {
       store: backup.store.reopen(),
       containers: backup.containers.reopen(),
+      hoard: backup.hoard.reopen(),
     });
     for (const digest of this.#stage.atDeath.get(gateway) ?? []) this.#stage.ledger.forgiven.add(digest);
     this.#stage.renew(gateway);

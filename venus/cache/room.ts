@@ -1,0 +1,197 @@
+/**
+ * Makes room in the cache: for what is coming, before it comes, and so much more that the next does not wait. Room has
+ * two bounds, the cache's limit and what is left of the disk, which others fill too; whichever is nearer counts.
+ *
+ * RM-1  Room for something is made whole or not at all: nothing is evicted in vain.
+ * RM-2  Held contents (open, or needed by the log) and sticky ones are never evicted.
+ */
+import type { Containers } from '../../vice/seam/containers.js';
+import type { Log } from '../../vice/seam/log.js';
+import type { CommitGate } from './commit-gate.js';
+import type { EvictionOrder, Kept } from './eviction-order.js';
+import { foregroundRequest, generationShift, isSticky, marginOf, marginRequest } from './replacement.js';
+
+/** So many bytes come without the disk being asked for its space, as long as it had much. */
+const littleBytes = 64 * 1024;
+
+export interface RoomWorld {
+  readonly containers: Containers;
+  readonly order: EvictionOrder;
+  readonly gate: CommitGate;
+  /** Whether the modify log needs a container. */
+  readonly isNeeded: (digest: string) => boolean;
+  /** Bytes that spools are going to have, and bytes of them that are on the disk already. */
+  readonly coming: () => { readonly claimed: number; readonly written: number };
+  /** It is about to be removed. */
+  readonly forget: (digest: string) => void;
+  readonly log: Log;
+}
+
+export class Room {
+  readonly #world: RoomWorld;
+  #limit: number;
+  #tidying = false;
+  #untidy = false;
+  /** What the disk had when it was last asked, and bytes noted since. */
+  #heard = 0;
+  #blind = 0;
+  /** So many more before it is asked again: a part of the margin that was seen. */
+  #blindMost = 0;
+  /** Longer than the whole cache: they go first once nobody reads them. */
+  readonly #oversize = new Set<Kept>();
+
+  constructor(limit: number, world: RoomWorld) {
+    this.#limit = limit;
+    this.#world = world;
+  }
+
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** Resolves when what is too much for it has gone, as far as it may. */
+  async setLimit(limit: number): Promise<void> {
+    this.#limit = limit;
+    this.#world.order.rescale(generationShift(limit));
+    await this.#world.gate.remove(() => this.#shrink(() => this.#world.order.bytes - limit, Infinity));
+  }
+
+  /** Something has come into the cache. */
+  noted(kept: Kept): void {
+    this.#blind += kept.length;
+    if (kept.length > this.#limit) this.#oversize.add(kept);
+  }
+
+  /**
+   * Makes room for `bytes` more by evicting what is worth less than `request`; then the margins stay free. Without
+   * `request` it is for a user. False: that would not be enough, and nothing was evicted; `space` is what the disk has.
+   */
+  async make(bytes: number, request?: number): Promise<{ readonly isMade: boolean; readonly space: number }> {
+    // Asking the disk costs as much as storing little does.
+    const isKnown = bytes <= littleBytes && this.#blind < this.#blindMost;
+    let space = isKnown ? this.#heard - this.#blind : await this.#world.containers.space();
+    const margin = (): number => marginOf(this.#limit, this.#world.order.bytes, space);
+    const isRoom = (): boolean => this.#missing(bytes + (request === undefined ? 0 : margin()), space) <= 0;
+    // What is open stays on the disk when it is removed: one look is not always enough.
+    for (let attempt = 0; !isRoom() && attempt < 3; attempt += 1) {
+      const isMade = await this.#world.gate.remove(async () => {
+        space = await this.#world.containers.space();
+        const worth = request ?? foregroundRequest;
+        if (await this.#evict(this.#missing(bytes + margin(), space), worth)) return true;
+        return request === undefined && this.#evict(this.#missing(bytes, space), worth);
+      });
+      space = await this.#world.containers.space();
+      if (!isMade) break;
+    }
+    return { isMade: isRoom(), space };
+  }
+
+  /** Removes what nobody holds. */
+  async drop(kept: Kept): Promise<void> {
+    await this.#world.gate.remove(async () => {
+      if (this.#world.order.get(kept.digest) === kept && !this.#isHeld(kept)) await this.#remove(kept);
+    });
+  }
+
+  /** Bytes that could be had for something worth `request`, at most. */
+  async most(request: number): Promise<number> {
+    const { order, containers } = this.#world;
+    const space = await containers.space();
+    let evictable = 0;
+    for (const kept of order.all()) {
+      if (!this.#isHeld(kept) && !isSticky(kept.hoard) && order.priority(kept) < request)
+        evictable += kept.length;
+    }
+    return evictable - this.#missing(marginOf(this.#limit, order.bytes, space), space);
+  }
+
+  /** Restores limit and margins, in the background. */
+  tidy(): void {
+    const { order, log } = this.#world;
+    const { size } = this.#oversize;
+    const isQuiet = order.bytes <= this.#limit - marginOf(this.#limit, order.bytes, Infinity) && size === 0;
+    if (isQuiet && this.#blind < this.#blindMost) return;
+    this.#untidy = true;
+    if (this.#tidying) return;
+    this.#tidying = true;
+    void this.#tidyUp()
+      .catch((error: unknown) => log.warn('making room failed', { message: String(error) }))
+      .finally(() => (this.#tidying = false));
+  }
+
+  async #tidyUp(): Promise<void> {
+    const { order, gate, containers } = this.#world;
+    while (this.#untidy) {
+      this.#untidy = false;
+      const space = await containers.space();
+      this.#blind = 0;
+      this.#heard = space;
+      const margin = marginOf(this.#limit, order.bytes, space);
+      this.#blindMost = margin / 4;
+      const before = order.bytes;
+      const freed = (): number => before - order.bytes;
+      const over = (): number => order.bytes - this.#limit;
+      const short = (): number => Math.max(order.bytes - (this.#limit - margin), margin - space - freed());
+      if (over() <= 0 && short() <= 0) continue;
+      await gate.remove(async () => {
+        await this.#dropOversize(over);
+        await this.#shrink(over, foregroundRequest);
+        await this.#shrink(short, marginRequest);
+      });
+    }
+  }
+
+  /** Evicts one after the other while there is too much, and something that may go. */
+  async #shrink(tooMuch: () => number, request: number): Promise<void> {
+    while (tooMuch() > 0) {
+      const kept = this.#world.order.take(request, this.#isHeld);
+      if (kept === undefined) return;
+      await this.#remove(kept);
+    }
+  }
+
+  async #dropOversize(tooMuch: () => number): Promise<void> {
+    for (const kept of this.#oversize) {
+      if (kept.length <= this.#limit || this.#world.order.get(kept.digest) !== kept)
+        this.#oversize.delete(kept);
+      else if (tooMuch() > 0 && !this.#isHeld(kept) && !isSticky(kept.hoard)) await this.#remove(kept);
+    }
+  }
+
+  async #evict(missing: number, request: number): Promise<boolean> {
+    const { order } = this.#world;
+    const victims: Kept[] = [];
+    let found = 0;
+    while (found < missing) {
+      const victim = order.take(request, this.#isHeld);
+      if (victim === undefined) break;
+      victims.push(victim);
+      found += victim.length;
+    }
+    if (found < missing) {
+      for (const victim of victims) order.restore(victim);
+      return false;
+    }
+    for (const victim of victims) await this.#remove(victim);
+    return true;
+  }
+
+  /** Bytes that must go before `bytes` more fit. */
+  #missing(bytes: number, space: number): number {
+    const { claimed, written } = this.#world.coming();
+    return Math.max(
+      this.#world.order.bytes + claimed + bytes - this.#limit,
+      bytes + (claimed - written) - space,
+    );
+  }
+
+  async #remove(kept: Kept): Promise<void> {
+    // Opened or logged while others were removed: it stays.
+    if (this.#isHeld(kept)) return this.#world.order.restore(kept);
+    this.#world.order.remove(kept);
+    this.#world.forget(kept.digest);
+    await this.#world.containers.remove(kept.digest);
+  }
+
+  readonly #isHeld = (kept: Kept): boolean => kept.pins > 0 || this.#world.isNeeded(kept.digest);
+}
