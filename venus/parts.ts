@@ -9,8 +9,10 @@ import { PackedContainers } from '../vice/seam/packed-containers.js';
 import type { Random } from '../vice/seam/random.js';
 import type { Store } from '../vice/seam/store.js';
 import { ContainerCache } from './cache/container-cache.js';
+import { Fetches } from './fetch/fetches.js';
 import { storedLimit } from './hoard/cache-report.js';
 import { ModifyLog } from './log/modify-log.js';
+import { TrickleGate } from './reintegration/trickle-gate.js';
 import { Identity } from './store/identity.js';
 import { WriteBuffer } from './store/write-buffer.js';
 
@@ -41,6 +43,10 @@ export interface Parts {
   readonly identity: Identity;
   readonly modifyLog: ModifyLog;
   readonly containers: ContainerCache;
+  /** Cold files on their way. */
+  readonly fetches: Fetches;
+  /** Who goes first on a link. */
+  readonly gate: TrickleGate;
 }
 
 /** @throws Failure damaged, incompatible, no-space */
@@ -62,5 +68,8 @@ export async function openParts(config: VenusConfig, world: VenusWorld): Promise
       log: world.log,
     }),
   ]);
-  return { buffer, identity, modifyLog, containers };
+  const gate = new TrickleGate(world.clock);
+  const { clock, log } = world;
+  const fetches = await Fetches.open({ containers: stored, cache: containers, gate, clock, log });
+  return { buffer, identity, modifyLog, containers, fetches, gate };
 }

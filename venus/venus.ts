@@ -44,7 +44,6 @@ import type { LogEntry } from './log/modify-log.js';
 import { HandledLog } from './log/handled-log.js';
 import { LogBounds, type Bounds } from './reintegration/log-bounds.js';
 import { Reintegrator } from './reintegration/reintegrator.js';
-import { TrickleGate } from './reintegration/trickle-gate.js';
 import { openParts, type Parts, type VenusConfig, type VenusWorld } from './parts.js';
 import { Realm } from './realm.js';
 import { LeaseTable } from './store/lease-table.js';
@@ -94,7 +93,7 @@ class CachingClient implements Venus {
   constructor(config: VenusConfig, world: VenusWorld, parts: Parts) {
     this.#world = world;
     this.#parts = parts;
-    const { buffer, identity, modifyLog, containers } = parts;
+    const { buffer, identity, modifyLog, containers, gate, fetches } = parts;
     const { clock, random, log } = world;
     this.#space = new VolumeSpace(clock);
     this.#bounds = new LogBounds(boundsOf(containers.limit), modifyLog);
@@ -106,7 +105,6 @@ class CachingClient implements Venus {
     this.#cache = new ObjectCache(buffer, changed, hidesVersions);
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
-    const gate = new TrickleGate(clock);
     const shared = { cache, modifyLog, containers, identity, buffer, gate, clock, random, log, volume };
     const fetcher = new Fetcher({ ...shared, pause: () => sleep(clock, 0) });
     this.#fetcher = fetcher;
@@ -115,7 +113,7 @@ class CachingClient implements Venus {
     this.#guard = guard;
     const host = config.name.slice(0, hostMost);
     const drafting = new Drafting({ ...shared, guard, fetcher, reintegrator: this.#reintegrator, host });
-    const contents = new Contents(containers, gate, log);
+    const contents = new Contents(containers, fetches, gate, log);
     this.#contents = contents;
     this.#changes = new Changes(drafting, contents);
     this.conflicts = new KnownConflicts({
@@ -264,6 +262,7 @@ class CachingClient implements Venus {
   async close(): Promise<void> {
     this.hoard.stop();
     await this.#reintegrator.close();
+    await this.#parts.fetches.close();
     this.#realm.close();
     await this.hoard.ended();
     await this.#parts.buffer.close();

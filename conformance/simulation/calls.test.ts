@@ -110,3 +110,19 @@ t.test('a restarted gateway asks one question per server and trusts what has not
   t.equal(await world.finish(get(again, 'a')), 'one');
   t.same(traffic?.take(), {}, 'the cache survived and is valid');
 });
+
+t.test('a cold file is one call: its bytes come with what proves them', async (t) => {
+  const { realm: world } = await realm(t);
+  const g1 = world.gateway('g1');
+  const sizes = { tiny: 10, small: 1_000_000, larger: 1_900_000 };
+  for (const [name, size] of Object.entries(sizes)) await world.finish(put(g1, name, 'x'.repeat(size)));
+  await world.clock.advance(5000);
+  const g2 = await world.startGateway('g2');
+  await world.finish(list(g2, ''));
+  const traffic = world.traffic.get('g2');
+  traffic?.take();
+  for (const [name, size] of Object.entries(sizes)) {
+    t.equal((await world.finish(get(g2, name)))?.length, size);
+    t.same(traffic?.take(), { download: 1 }, name);
+  }
+});

@@ -1,6 +1,13 @@
 /** A network that counts: the number of calls per operation is part of the contract. */
 import type { DialOptions, Link, Listener, Network, Service } from '../../vice/seam/network.js';
 
+export interface CountedTransfer {
+  readonly address: string;
+  readonly path: string;
+  readonly start: number;
+  bytes: number;
+}
+
 export class CountingNetwork implements Network {
   readonly #inner: Network;
   /** Calls by name, `upload` and `download` among them. */
@@ -8,16 +15,15 @@ export class CountingNetwork implements Network {
   /** What each call carried, in order. */
   readonly calls: { readonly name: string; readonly argument: unknown }[] = [];
   /** Uploads in order, with the bytes that have been taken from their sources. */
-  readonly uploads: {
-    readonly address: string;
-    readonly path: string;
-    readonly start: number;
-    bytes: number;
-  }[] = [];
+  readonly uploads: CountedTransfer[] = [];
+  /** Downloads in order, with the bytes that have come. */
+  readonly downloads: CountedTransfer[] = [];
   /** Told of each call before it is made. */
   onCall: (name: string, argument: unknown) => void = () => undefined;
   /** Says something else than the server did. */
   falsify: (name: string, reply: unknown) => unknown = (_name, reply) => reply;
+  /** Brings other bytes than the server sent. */
+  distort: (download: CountedTransfer, chunk: Uint8Array) => Uint8Array = (_download, chunk) => chunk;
 
   constructor(inner: Network) {
     this.#inner = inner;
@@ -29,6 +35,7 @@ export class CountingNetwork implements Network {
     this.counts.clear();
     this.calls.length = 0;
     this.uploads.length = 0;
+    this.downloads.length = 0;
     return taken;
   }
 
@@ -48,9 +55,12 @@ export class CountingNetwork implements Network {
         count(name, argument);
         return this.falsify(name, await link.call(name, argument, callOptions));
       },
-      download: (path, start, signal) => {
+      download: async (path, start, signal) => {
         count('download');
-        return link.download(path, start, signal);
+        const download = { address, path, start, bytes: 0 };
+        this.downloads.push(download);
+        const source = counted(await link.download(path, start, signal), download);
+        return distorted(source, (chunk) => this.distort(download, chunk));
       },
       upload: (path, start, source, signal) => {
         count('upload');
@@ -64,6 +74,13 @@ export class CountingNetwork implements Network {
   listen(address: string, service: Service): Promise<Listener> {
     return this.#inner.listen(address, service);
   }
+}
+
+async function* distorted(
+  source: AsyncIterable<Uint8Array>,
+  distort: (chunk: Uint8Array) => Uint8Array,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) yield distort(chunk);
 }
 
 async function* counted(

@@ -89,10 +89,7 @@ function multipartAnswer(
   );
   async function* body(): AsyncIterable<string | Uint8Array> {
     try {
-      for (const range of ranges) {
-        yield head(range);
-        yield* file.read(range.start, range.end);
-      }
+      for (const range of ranges) yield* part(head(range), file.read(range.start, range.end));
       yield tail;
     } finally {
       await file.close();
@@ -103,6 +100,21 @@ function multipartAnswer(
     'Content-Length': String(bytes),
   };
   return { status: 206, headers: { ...headers, ...multipart }, body: body() };
+}
+
+/** Bytes behind their head; its first bytes are here before anything is sent: what fails at once has its own status. */
+async function* part(
+  head: string,
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<string | Uint8Array, void, undefined> {
+  const chunks = source[Symbol.asyncIterator]();
+  try {
+    let next = await chunks.next();
+    yield head;
+    for (; next.done !== true; next = await chunks.next()) yield next.value;
+  } finally {
+    await chunks.return?.();
+  }
 }
 
 async function* reading(file: OpenFile, { start, end }: ByteRange): AsyncIterable<Uint8Array> {

@@ -45,6 +45,8 @@ export class ContainerCache {
   readonly #gate = new CommitGate();
   readonly #room: Room;
   readonly #spools = new Set<CacheSpool>();
+  /** Bytes of contents in part: they are on the disk, and count for the limit. */
+  #beside = 0;
   /** Hoard priorities of contents, cached or not. */
   #hoarded = new Map<string, number>();
   readonly #bodies = new RecentMap<string, Uint8Array>(memoryBytes, (body) => body.length + 100);
@@ -82,6 +84,12 @@ export class ContainerCache {
   /** Resolves when what is too much has gone, as far as it may. */
   setLimit(bytes: number): Promise<void> {
     return this.#room.setLimit(bytes);
+  }
+
+  /** Contents in part take so many bytes of the limit from now on. */
+  leave(bytes: number): void {
+    this.#beside = bytes;
+    this.#room.tidy();
   }
 
   has(digest: string): boolean {
@@ -243,7 +251,7 @@ export class ContainerCache {
   }
 
   #coming(): { readonly claimed: number; readonly written: number } {
-    let [claimed, written] = [0, 0];
+    let [claimed, written] = [this.#beside, this.#beside];
     for (const spool of this.#spools) {
       claimed += spool.claimed;
       written += spool.length;

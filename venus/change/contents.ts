@@ -1,11 +1,21 @@
-/** Gets the contents of a file into the cache, and reads them (seed 004: "transfer the whole file"). */
+/**
+ * Brings the contents of a file into the cache, and reads them. Small ones come whole (seed 004: "transfer the whole
+ * file"), one call for each; of larger ones the reader gets each block when it has come (venus/fetch).
+ */
 import { emptyDigest, Failure, isFailure, type FileData, type Fid } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { ContainerCache } from '../cache/container-cache.js';
+import { replacement } from '../fetch/choice.js';
+import { cannotFetch } from '../fetch/failures.js';
+import type { Fetches } from '../fetch/fetches.js';
+import { membersOf, sourcesOf } from '../fetch/server-source.js';
 import type { ObjectStatus, OpenFile } from '../interface.js';
 import type { Background, Fetching } from '../volume/fetching.js';
-import type { Member, Volume } from '../volume/volume.js';
+import type { Volume } from '../volume/volume.js';
 import { Pace } from './pace.js';
+
+/** Contents up to this length come whole: a few blocks, whose digests are known when all of them are here. */
+const wholeBytes = 1024 * 1024;
 
 interface Transfer {
   readonly pace: Pace;
@@ -14,25 +24,27 @@ interface Transfer {
 
 export class Contents {
   readonly #containers: ContainerCache;
+  readonly #fetches: Fetches;
   readonly #gate: Fetching;
   readonly #log: Log;
-  /** One transfer for all who want the same contents. */
+  /** One transfer for all who want the same small contents. */
   readonly #transfers = new Map<string, Transfer>();
 
-  constructor(containers: ContainerCache, gate: Fetching, log: Log) {
+  constructor(containers: ContainerCache, fetches: Fetches, gate: Fetching, log: Log) {
     this.#containers = containers;
+    this.#fetches = fetches;
     this.#gate = gate;
     this.#log = log;
   }
 
   /**
    * Opens contents of the object `fid` that are seen as `view`, which is valid.
-   * @throws Failure is-directory, unreachable, damaged, no-space
+   * @throws Failure is-directory, unreachable, damaged, no-space, too-large
    */
   async open(volume: Volume, fid: Fid, view: ObjectStatus, data: FileData | null): Promise<OpenFile> {
     if (data === null) throw new Failure('is-directory', 'venus.open', 'it is no file', { fid });
     if (isEmpty(data)) return openEmpty(view);
-    const release = await this.hold(volume, fid, data);
+    const release = await this.#keep(volume, fid, data);
     return {
       status: view,
       read: (start = 0, end = data.length) =>
@@ -45,13 +57,47 @@ export class Contents {
   }
 
   /**
-   * Gets contents into the cache, where they stay until the result is called; in the background where that is given.
-   * @throws Failure unreachable, damaged, no-space
+   * Gets contents into the cache, where they stay until the result is called. In the
+   * background they come whole, into room that was made before.
+   * @throws Failure unreachable, damaged, no-space, too-large
    */
   async hold(volume: Volume, fid: Fid, data: FileData, background?: Background): Promise<() => void> {
     if (isEmpty(data)) return () => undefined;
-    await this.#ensure(volume, fid, data, background);
-    return this.#containers.pin(data.digest, background === undefined);
+    const isWhole = data.length <= wholeBytes || background !== undefined;
+    if (isWhole || this.#containers.has(data.digest)) {
+      await this.#ensure(volume, fid, data, background);
+      return this.#containers.pin(data.digest, background === undefined);
+    }
+    const { fetch, release } = await this.#fetches.use(data, () => sourcesOf(volume));
+    try {
+      if (fetch.inSegments) await this.#copyWhole(volume, fid, data);
+      else await fetch.whole(true);
+      return this.#containers.pin(data.digest);
+    } catch (error) {
+      throw explained(volume, fid, error);
+    } finally {
+      release();
+    }
+  }
+
+  /** Keeps what is here of the contents, and all that comes, until the result is called. */
+  async #keep(volume: Volume, fid: Fid, data: FileData): Promise<() => void> {
+    const { digest, length } = data;
+    if (length <= wholeBytes || this.#containers.has(digest)) return this.hold(volume, fid, data);
+    if (volume.avsg.length === 0 && !this.#fetches.hasSome(digest)) throw cannotFetch(volume, fid, undefined);
+    return (await this.#fetches.use(data, () => sourcesOf(volume))).release;
+  }
+
+  /** Contents too large for the cache, that somebody wants whole all the same, after they were begun in segments. */
+  async #copyWhole(volume: Volume, fid: Fid, data: FileData): Promise<void> {
+    const spool = await this.#containers.spool(data.length);
+    try {
+      for await (const chunk of this.#read(volume, fid, data, 0, data.length)) await spool.write(chunk);
+      const { digest, length } = await spool.commit();
+      this.#containers.adopt(digest, length)();
+    } finally {
+      await spool.abort();
+    }
   }
 
   /** Reads on from another replica where the cached bytes turn out damaged: the reader does not notice. */
@@ -63,23 +109,58 @@ export class Contents {
     end: number,
   ): AsyncGenerator<Uint8Array> {
     let position = start;
-    for (let attempt = 0; position < end; attempt += 1) {
+    let failures = 0;
+    while (position < end) {
+      const before = position;
       try {
-        const small = await this.#containers.small(data.digest, data.length);
-        if (small !== undefined) {
-          yield small.subarray(position, end);
-          return;
-        }
-        for await (const chunk of this.#containers.read(data.digest, position, end)) {
+        for await (const chunk of this.#stored(volume, fid, data, position, end)) {
           yield chunk;
           position += chunk.length;
         }
-        if (position < end)
+        // Once without a byte: the contents have become whole meanwhile.
+        failures = position > before ? 0 : failures + 1;
+        if (failures >= 3)
           throw new Failure('damaged', 'venus.read', 'the cached file is too short', { fid });
       } catch (error) {
-        if (attempt >= 2 || !isFailure(error, 'damaged', 'not-found')) throw error;
-        await this.#ensure(volume, fid, data);
+        failures += 1;
+        const isOurs = isFailure(error, 'damaged', 'not-found') && error.operation !== 'venus.fetch';
+        if (!isOurs || failures >= 3) throw error;
+        if (data.length <= wholeBytes) await this.#ensure(volume, fid, data);
       }
+    }
+  }
+
+  /** From the cache, or as they come. It may end early: the rest is then to be asked for again. */
+  async *#stored(
+    volume: Volume,
+    fid: Fid,
+    data: FileData,
+    start: number,
+    end: number,
+  ): AsyncGenerator<Uint8Array> {
+    const small = await this.#containers.small(data.digest, data.length);
+    if (small !== undefined) yield small.subarray(start, end);
+    else if (this.#containers.has(data.digest)) yield* this.#containers.read(data.digest, start, end);
+    else if (data.length > wholeBytes) yield* this.#coming(volume, fid, data, start, end);
+    else throw new Failure('not-found', 'venus.read', 'the contents have left the cache', { fid });
+  }
+
+  async *#coming(
+    volume: Volume,
+    fid: Fid,
+    data: FileData,
+    start: number,
+    end: number,
+  ): AsyncGenerator<Uint8Array> {
+    const { fetch, release } = await this.#fetches.use(data, () => sourcesOf(volume));
+    try {
+      // Said before any byte is: what cannot be had in full is better refused than torn off.
+      if (volume.avsg.length === 0 && !fetch.hasAll(start, end)) throw cannotFetch(volume, fid, undefined);
+      yield* fetch.read(start, end);
+    } catch (error) {
+      throw explained(volume, fid, error);
+    } finally {
+      release();
     }
   }
 
@@ -109,7 +190,7 @@ export class Contents {
     const spool = await this.#containers.spool(data.length, pace.request);
     try {
       let failure: Failure | undefined;
-      for (const member of sourcesOf(volume)) {
+      for (const member of membersOf(volume)) {
         try {
           const source = await member.server.download(`container/${data.digest}`, spool.length);
           for await (const chunk of source) {
@@ -131,24 +212,16 @@ export class Contents {
         throw new Failure('damaged', 'venus.fetch', 'the servers sent other bytes than announced', { fid });
       }
       this.#containers.adopt(digest, length, pace.request === undefined)();
+      replacement(sourcesOf(volume))?.prefer();
     } finally {
       await spool.abort();
     }
   }
 }
 
-/** The preferred member first. */
-function sourcesOf(volume: Volume): readonly Member[] {
-  const { preferred, avsg } = volume;
-  return preferred === undefined ? avsg : [preferred, ...avsg.filter((member) => member !== preferred)];
-}
-
-function cannotFetch(volume: Volume, fid: Fid, cause: Failure | undefined): Failure {
-  if (volume.avsg.length > 0 && cause !== undefined && !isFailure(cause, 'unreachable', 'timeout')) {
-    return new Failure('damaged', 'venus.fetch', 'no accessible replica has intact contents', { fid, cause });
-  }
-  const message = 'no server answers, and the contents are not in the cache';
-  return new Failure('unreachable', 'venus.fetch', message, { fid, cause });
+/** What a source said, in the words of a reader who has no source. */
+function explained(volume: Volume, fid: Fid, error: unknown): unknown {
+  return isFailure(error) ? cannotFetch(volume, fid, error) : error;
 }
 
 function isEmpty({ length, digest }: FileData): boolean {

@@ -26,13 +26,18 @@ export class LogBounds {
       throw full(pending);
   }
 
-  /** @throws Failure no-space */
-  check(volume: VolumeId, records: readonly Mutation[]): void {
+  /**
+   * `byLog`: the log answers for them. What servers answer for may be larger than all that may wait, a file larger than
+   * the cache for example, as long as nothing waits before it.
+   * @throws Failure no-space
+   */
+  check(volume: VolumeId, records: readonly Mutation[], byLog = true): void {
     const pending = this.#log.pending(volume);
     const frees = records.every(({ op }) => op === 'remove' || op === 'rmdir' || op === 'repair');
     const bytes = records.reduce((sum, record) => sum + (record.op === 'store' ? record.length : 0), 0);
     const bound = this.limits.records * (frees ? reserve : 1);
-    if (pending.records >= bound || (bytes > 0 && pending.bytes + bytes > this.limits.bytes))
+    const waits = byLog || pending.local > 0;
+    if (pending.records >= bound || (waits && bytes > 0 && pending.bytes + bytes > this.limits.bytes))
       throw full(pending);
   }
 }

@@ -97,7 +97,7 @@ export class Reintegrator {
     const byLog = acknowledgedBy(volume.state) === 'log';
     if (byLog) this.#answerFromLog(volume, Infinity);
     const records = submission.records(() => identity.newStoreId());
-    bounds.check(volume.id, records);
+    bounds.check(volume.id, records, byLog);
     if (byLog) {
       this.#localLog.append(volume, records);
       volume.signal('logged');

@@ -108,10 +108,13 @@ t.test('at any moment an entry either waits, and it is known until when, or it m
 t.test('the log is bounded: early for contents, last for removals and repairs', async (t) => {
   const log = await ModifyLog.open(new WriteBuffer(new MemoryStore({})), async () => undefined);
   const bounds = new LogBounds({ records: 10, bytes: 100 }, log);
+  t.throws(() => bounds.check(volume, [store(1, fid(1), 101)]), Failure);
+  bounds.check(volume, [store(1, fid(1), 101)], false);
   for (let counter = 1; counter <= 9; counter += 1) log.append(volume, [store(counter, fid(counter))], true);
   bounds.checkContents(volume, 10);
   t.throws(() => bounds.checkContents(volume, 11), /changes with \d+ bytes wait/);
   t.throws(() => bounds.check(volume, [store(10, fid(10), 11)]), Failure);
+  t.throws(() => bounds.check(volume, [store(10, fid(10), 11)], false), Failure, 'nor behind what waits');
   bounds.check(volume, [create(10, 'x')]);
   log.append(volume, [create(10, 'x')], true);
   t.throws(() => bounds.check(volume, [create(11, 'y')]), /changes with \d+ bytes wait/);

@@ -7,7 +7,7 @@
  * TG-2  No chunk waits longer than `waitMost`: less than a server waits for the next byte of an upload.
  */
 import type { Clock, Timer } from '../../vice/seam/clock.js';
-import type { Fetching } from '../volume/fetching.js';
+import type { Fetching, Turns } from '../volume/fetching.js';
 
 const sliceBytes = 32 * 1024;
 const sliceMs = 2000;
@@ -19,7 +19,7 @@ interface Waiting {
   readonly go: () => void;
 }
 
-export class TrickleGate implements Fetching {
+export class TrickleGate implements Fetching, Turns {
   readonly #clock: Clock;
   #fetches = 0;
   /** In the order in which they came. */

@@ -4,6 +4,12 @@ export interface Fetching {
   fetching(): () => void;
 }
 
+/** Asked by what runs in the background. */
+export interface Turns {
+  /** Resolves when the next `bytes` may go over the link. */
+  turn(bytes: number): Promise<void>;
+}
+
 /** Work in the background: it gives way to users, and evicts only what is worth less than it. */
 export interface Background {
   /** What it may evict has a lower priority than this (cache/replacement.ts). */

@@ -42,3 +42,14 @@ export function contentsLength(fileBytes: number): number | undefined {
   const length = fileBytes - blocks * digestBytes;
   return length >= 0 && blockCount(length) === blocks ? length : undefined;
 }
+
+/** Bytes of the block of contents of `length` bytes. */
+export function blockLength(block: number, length: number): number {
+  return Math.max(0, Math.min(blockBytes, length - block * blockBytes));
+}
+
+/** Whether `bytes` are the block, by the digests of all blocks. */
+export function isBlock(block: number, bytes: Uint8Array, blockDigests: Uint8Array): boolean {
+  const expected = blockDigests.subarray(block * digestBytes, (block + 1) * digestBytes);
+  return expected.length === digestBytes && blockDigest(bytes).equals(expected);
+}

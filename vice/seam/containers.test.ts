@@ -11,6 +11,10 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { containersContract, fullDiskContract } from '../../conformance/suites/containers.js';
+import {
+  fullDiskPartialContract,
+  partialContainersContract,
+} from '../../conformance/suites/partial-containers.js';
 import { isFailure } from '../interface/index.js';
 import { contentsLength, digestOf } from './block-digests.js';
 import { blockBytes, type Containers } from './containers.js';
@@ -40,6 +44,37 @@ containersContract(t, 'memory', async () => {
     damage: async (digest, byte) => containers.damage(digest, byte),
   };
 });
+
+partialContainersContract(t, 'files', async (t) => {
+  const folder = t.testdir();
+  const containers = await openFileContainers(folder);
+  t.teardown(() => containers.close());
+  return {
+    containers,
+    reopen: () => openFileContainers(folder),
+    damage: async (digest, byte) => flipBit(join(folder, 'partial', digest, '0'), byte),
+  };
+});
+
+partialContainersContract(t, 'memory', async () => {
+  const containers = new MemoryContainers();
+  return {
+    containers,
+    reopen: async () => containers.reopen(),
+    damage: async (digest, byte) => containers.damagePartial(digest, byte),
+  };
+});
+
+partialContainersContract(t, 'packed', async () => {
+  const [store, below] = [new MemoryStore(), new MemoryContainers()];
+  return {
+    containers: packed(store, below),
+    reopen: async () => packed(store.reopen(), below.reopen()),
+    damage: async (digest, byte) => below.damagePartial(digest, byte),
+  };
+});
+
+fullDiskPartialContract(t, 'memory', 4_000_000, async () => new MemoryContainers({ capacity: 4_000_000 }));
 
 containersContract(t, 'packed', async () => {
   const store = new MemoryStore();

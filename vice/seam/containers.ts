@@ -13,7 +13,10 @@
  *       then).
  * CO-3  An aborted or forgotten spool, also over a crash, leaves nothing that is listed.
  * CO-4  The same contents stored twice are stored once.
+ * CO-5 to CO-8, of contents that are here in part: see partial-container.ts.
  */
+import type { PartialBeginning, PartialContainer } from './partial-container.js';
+
 export const blockBytes = 256 * 1024;
 
 export interface Containers {
@@ -29,10 +32,23 @@ export interface Containers {
   read(digest: string, start?: number, end?: number): Promise<AsyncIterable<Uint8Array>>;
   /** Bytes of the contents. @throws Failure not-found */
   length(digest: string): Promise<number>;
+  /** The digests of its blocks, concatenated; they prove themselves by `digest`. @throws Failure not-found, damaged */
+  blockDigests(digest: string): Promise<Uint8Array>;
   /** Removes a container that nothing names any more. Idempotent. */
   remove(digest: string): Promise<void>;
   /** Every whole container, in no order. */
   list(): AsyncIterable<{ readonly digest: string; readonly length: number }>;
+  /**
+   * Begins contents that come block by block, in place of what was here of them before; that must not be open.
+   * @throws Failure damaged (other block digests than those of `digest`), no-space
+   */
+  beginPartial(beginning: PartialBeginning): Promise<PartialContainer>;
+  /** Contents in part, as they were left; undefined when nothing usable is here. They must not be open. */
+  openPartial(digest: string): Promise<PartialContainer | undefined>;
+  /** All contents in part, in no order, with the bytes that are here of them. */
+  partials(): AsyncIterable<{ readonly digest: string; readonly length: number; readonly bytes: number }>;
+  /** Removes contents in part, which must not be open. Idempotent. */
+  removePartial(digest: string): Promise<void>;
   /** Bytes that can still be stored. */
   space(): Promise<number>;
   close(): Promise<void>;

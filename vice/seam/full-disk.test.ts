@@ -8,6 +8,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { fullDiskContract } from '../../conformance/suites/containers.js';
+import { fullDiskPartialContract } from '../../conformance/suites/partial-containers.js';
 import { isFailure } from '../interface/index.js';
 import { openFileContainers } from './real/file-containers.js';
 import { reserveBytes } from './real/lmdb-reserve.js';
@@ -130,6 +131,12 @@ function containersStory(disk: string): void {
   const folder = join(disk, 'containers');
 
   fullDiskContract(t, 'files', diskBytes, async (t) => {
+    const containers = await openFileContainers(folder);
+    t.teardown(() => containers.close());
+    return containers;
+  });
+
+  fullDiskPartialContract(t, 'files', diskBytes, async (t) => {
     const containers = await openFileContainers(folder);
     t.teardown(() => containers.close());
     return containers;

@@ -11,8 +11,9 @@
  * PC-3  Whatever `packedBytes` was when contents were stored, they are found: both places are looked into.
  */
 import { Failure, isFailure, seal, unseal } from '../interface/index.js';
-import { blockDigest, containerDigest, digestPattern } from './block-digests.js';
+import { blockDigest, blockDigestsOf, containerDigest, digestPattern } from './block-digests.js';
 import type { Containers, Spool } from './containers.js';
+import type { PartialBeginning, PartialContainer } from './partial-container.js';
 import { endOf, type Store, type StoreTransaction } from './store.js';
 
 /** The part of a store that the contents are in. */
@@ -105,6 +106,27 @@ export class PackedContainers implements Containers {
     if (!(start >= 0) || !(end >= 0))
       throw new Error('a range of a container must not begin or end before 0');
     return whole((await this.#bytes(digest)).subarray(start, Math.max(start, end)));
+  }
+
+  async blockDigests(digest: string): Promise<Uint8Array> {
+    if (!this.#isPacked(digest)) return this.#containers.blockDigests(digest);
+    return blockDigestsOf(await this.#bytes(digest));
+  }
+
+  beginPartial(beginning: PartialBeginning): Promise<PartialContainer> {
+    return this.#containers.beginPartial(beginning);
+  }
+
+  openPartial(digest: string): Promise<PartialContainer | undefined> {
+    return this.#containers.openPartial(digest);
+  }
+
+  partials(): AsyncIterable<{ readonly digest: string; readonly length: number; readonly bytes: number }> {
+    return this.#containers.partials();
+  }
+
+  removePartial(digest: string): Promise<void> {
+    return this.#containers.removePartial(digest);
   }
 
   async remove(digest: string): Promise<void> {

@@ -25,6 +25,8 @@ export interface Metrics extends ResolutionMeter {
   /** One call, how it ended (`ok` or a failure kind) and how long it took, in seconds. */
   called(name: string, outcome: string, seconds: number): void;
   breaksPushed(count: number): void;
+  /** Bytes of contents, or of their digests, on their way to a gateway. */
+  served(bytes: number): void;
   text(): Promise<{ readonly type: string; readonly body: string }>;
 }
 
@@ -46,6 +48,7 @@ export function serverMetrics(readings: Readings): Metrics {
   });
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
   const breaks = counter('vice_callback_breaks_total', 'Callback breaks pushed');
+  const served = counter('vice_served_bytes_total', 'Container bytes sent to gateways');
   const installed = counter('vice_resolution_installed_total', 'Objects installed from peers');
   const fetched = counter('vice_resolution_fetched_bytes_total', 'Container bytes fetched from peers');
   const damaged = counter('vice_containers_damaged_total', 'Containers found missing or damaged');
@@ -56,6 +59,7 @@ export function serverMetrics(readings: Readings): Metrics {
       seconds.observe({ name }, duration);
     },
     breaksPushed: (count) => breaks.inc(count),
+    served: (bytes) => served.inc(bytes),
     installed: (count) => installed.inc(count),
     fetched: (bytes) => fetched.inc(bytes),
     damaged: () => damaged.inc(),

@@ -124,6 +124,25 @@ export class ContainerReader implements AsyncIterableIterator<Uint8Array> {
   }
 }
 
+/** All block digests of `file`, proven by its digest; closes the file. @throws what `damaged` returns */
+export async function loadDigests(file: ContainerFile): Promise<Uint8Array> {
+  try {
+    const segments: Buffer[] = [];
+    const whole = createHash('sha256');
+    for (let index = 0; index * segmentBytes < trailerBytes(file); index += 1) {
+      const segment = await readSegment(file, index);
+      whole.update(segment);
+      segments.push(segment);
+    }
+    if (whole.digest('hex') !== file.digest) throw new Mismatch('its block digests have changed');
+    return segments.length === 1 && segments[0] !== undefined ? segments[0] : Buffer.concat(segments);
+  } catch (error) {
+    throw error instanceof Mismatch ? await file.damaged(error.message) : error;
+  } finally {
+    await file.handle.close();
+  }
+}
+
 /** Block digests that are loaded together: those of 8 GiB of contents. */
 const segmentBytes = 1024 * 1024;
 

@@ -5,6 +5,7 @@
  *   spool/           files that have no name yet; emptied when the folder is opened 00/ ... ff/
  *   containers, by the first two digits of their digests; made when needed
  *   quarantine/      damaged containers, for a person to look at
+ *   partial/         contents in part, see file-partial.ts
  *
  * A container's file is flushed before it is renamed to its digest, the folder after it. So a name that
  * survives a crash names whole contents; what a killed process renamed but did not flush is flushed when the
@@ -16,10 +17,12 @@ import { join } from 'node:path';
 import { emptyDigest, Failure, isFailure } from '../../interface/index.js';
 import { contentsLength, digestPattern } from '../block-digests.js';
 import { blockBytes, type Containers, type Spool } from '../containers.js';
-import { ContainerReader, nothing, readSmall, type ContainerFile } from './container-reader.js';
+import type { PartialBeginning, PartialContainer } from '../partial-container.js';
+import { ContainerReader, loadDigests, nothing, readSmall, type ContainerFile } from './container-reader.js';
 import { diskFailure, errorCode } from './disk-failure.js';
 import { FileSpool } from './file-spool.js';
 import { claimFolder, syncFolder } from './folder-claim.js';
+import { FilePartial, leftPartials, removePartialFolder, type PartialPlace } from './file-partial.js';
 import { FolderSync } from './folder-sync.js';
 
 const kind = { name: 'coda-containers', version: 1 };
@@ -50,7 +53,7 @@ export async function openFileContainers(folder: string): Promise<Containers> {
 }
 
 async function prepare(folder: string): Promise<void> {
-  for (const name of ['spool', 'quarantine'])
+  for (const name of ['spool', 'quarantine', 'partial'])
     await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
   for (const name of await readdir(join(folder, 'spool'))) await unlink(join(folder, 'spool', name));
   const prefixes = (await readdir(folder)).filter((name) => prefixPattern.test(name));
@@ -67,6 +70,8 @@ class FileContainers implements Containers {
   /** Containers that have their name but not yet durably; `has` waits for them (CO-1). */
   readonly #publishing = new Map<string, Promise<void>>();
   readonly #spools = new Set<FileSpool>();
+  /** Contents in part that are open. */
+  readonly #partials = new Map<string, FilePartial>();
   /** Set when the disk failed to flush: nothing is stored any more until the folder is opened again. */
   #broken: Failure | undefined;
   #closed: Promise<void> | undefined;
@@ -123,6 +128,56 @@ class FileContainers implements Containers {
     return nothing;
   }
 
+  async blockDigests(digest: string): Promise<Uint8Array> {
+    this.#mustBeOpen();
+    mustBeDigest(digest);
+    return loadDigests(await this.#openFile(digest));
+  }
+
+  async beginPartial(beginning: PartialBeginning): Promise<PartialContainer> {
+    const place = this.#partialPlace(beginning.digest);
+    const partial = await this.#explained(FilePartial.begin(place, beginning));
+    this.#partials.set(beginning.digest, partial);
+    return partial;
+  }
+
+  async openPartial(digest: string): Promise<PartialContainer | undefined> {
+    const partial = await this.#explained(FilePartial.open(this.#partialPlace(digest)));
+    if (partial !== undefined) this.#partials.set(digest, partial);
+    return partial;
+  }
+
+  partials(): AsyncIterable<{ readonly digest: string; readonly length: number; readonly bytes: number }> {
+    this.#mustBeOpen();
+    return leftPartials(join(this.#folder, 'partial'));
+  }
+
+  async removePartial(digest: string): Promise<void> {
+    await this.#explained(removePartialFolder(this.#partialPlace(digest).folder));
+  }
+
+  #partialPlace(digest: string): PartialPlace {
+    this.#mustBeOpen();
+    if (this.#broken !== undefined) throw this.#broken;
+    mustBeDigest(digest);
+    if (this.#partials.has(digest)) throw new Error(`contents in part of ${digest} are open`);
+    return {
+      digest,
+      folder: join(this.#folder, 'partial', digest),
+      publish: (path, length) => this.#publish(path, digest, length),
+      explain: (error) => diskFailure('containers.partial', this.#folder, error),
+      closed: () => this.#partials.delete(digest),
+    };
+  }
+
+  async #explained<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw diskFailure('containers.partial', this.#folder, error);
+    }
+  }
+
   async remove(digest: string): Promise<void> {
     this.#mustBeOpen();
     mustBeDigest(digest);
@@ -161,6 +216,7 @@ class FileContainers implements Containers {
 
   async #shut(): Promise<void> {
     await Promise.all([...this.#spools].map((spool) => spool.abort()));
+    await Promise.all([...this.#partials.values()].map((partial) => partial.close()));
     await Promise.allSettled(this.#publishing.values());
     for (const folder of await Promise.allSettled(this.#folders.values())) {
       if (folder.status === 'fulfilled') await folder.value.close();

@@ -8,6 +8,9 @@ import {
 } from '../block-digests.js';
 import { sleep, type Clock } from '../clock.js';
 import { blockBytes, type Containers, type Spool } from '../containers.js';
+import { PartialBlocks } from '../partial-blocks.js';
+import type { PartialBeginning, PartialContainer } from '../partial-container.js';
+import { MemoryPartial, type MemoryBlocks } from './memory-partial.js';
 
 export interface MemoryContainersOptions {
   /** What flushes are timed with; without it they take no time. */
@@ -29,6 +32,8 @@ export class MemoryContainers implements Containers {
   readonly #options: MemoryContainersOptions;
   readonly #files: Map<string, MemoryFile>;
   readonly #spools = new Set<MemorySpool>();
+  readonly #partials: Map<string, MemoryBlocks>;
+  readonly #openPartials = new Set<string>();
   #state: 'open' | 'closed' | 'crashed' = 'open';
   #commitFaults = 0;
   #capacity: number | undefined;
@@ -37,10 +42,15 @@ export class MemoryContainers implements Containers {
   /** Commits whose flush is under way. */
   readonly #running = new Map<string, MemoryFile>();
 
-  constructor(options: MemoryContainersOptions = {}, files: Iterable<readonly [string, MemoryFile]> = []) {
+  constructor(
+    options: MemoryContainersOptions = {},
+    files: Iterable<readonly [string, MemoryFile]> = [],
+    partials: Iterable<readonly [string, MemoryBlocks]> = [],
+  ) {
     this.#options = options;
     this.#files = new Map(files);
     this.#capacity = options.capacity;
+    this.#partials = new Map(partials);
   }
 
   async spool(): Promise<Spool> {
@@ -73,12 +83,55 @@ export class MemoryContainers implements Containers {
     return this.#blocks(digest, file, start, Math.min(end, file.contents.length));
   }
 
+  async blockDigests(digest: string): Promise<Uint8Array> {
+    await this.#alive();
+    const file = this.#file(digest);
+    if (containerDigest(file.blockDigests) !== digest) throw this.#quarantined(digest, file);
+    return file.blockDigests;
+  }
+
   async remove(digest: string): Promise<void> {
     await this.#alive();
     mustBeDigest(digest);
     const file = this.#files.get(digest);
     if (file !== undefined) this.#unlinked.set(digest, file);
     this.#files.delete(digest);
+  }
+
+  async beginPartial(beginning: PartialBeginning): Promise<PartialContainer> {
+    await this.#alive();
+    mustBeDigest(beginning.digest);
+    const held = {
+      blocks: new PartialBlocks(beginning),
+      bytes: new Map<number, Uint8Array>(),
+      latest: undefined,
+    };
+    return this.#openPartial(held);
+  }
+
+  async openPartial(digest: string): Promise<PartialContainer | undefined> {
+    await this.#alive();
+    mustBeDigest(digest);
+    const held = this.#partials.get(digest);
+    return held === undefined ? undefined : this.#openPartial(held);
+  }
+
+  async *partials(): AsyncIterableIterator<{
+    readonly digest: string;
+    readonly length: number;
+    bytes: number;
+  }> {
+    for (const [digest, { blocks }] of [...this.#partials]) {
+      await this.#alive();
+      yield { digest, length: blocks.length, bytes: blocks.bytes };
+    }
+  }
+
+  async removePartial(digest: string): Promise<void> {
+    await this.#alive();
+    mustBeDigest(digest);
+    if (this.#openPartials.has(digest)) throw new Error(`contents in part of ${digest} are open`);
+    this.#partials.delete(digest);
   }
 
   async *list(): AsyncIterableIterator<{ readonly digest: string; readonly length: number }> {
@@ -109,15 +162,16 @@ export class MemoryContainers implements Containers {
   crash(keepsRunning = false, revives = false): MemoryContainers {
     this.#state = 'crashed';
     if (keepsRunning) for (const [digest, file] of this.#running) this.#files.set(digest, file);
-    if (revives)
-      for (const [digest, file] of this.#unlinked)
-        if (!this.#files.has(digest)) this.#files.set(digest, file);
+    else for (const held of this.#partials.values()) spoil(held, held.latest);
+    if (revives) {
+      for (const [digest, file] of this.#unlinked) if (!this.#files.has(digest)) this.#files.set(digest, file);
+    }
     return this.reopen();
   }
 
   /** What a restart after `close` finds. */
   reopen(): MemoryContainers {
-    return new MemoryContainers(this.#options, this.#files);
+    return new MemoryContainers(this.#options, this.#files, this.#partials);
   }
 
   /** Flips one bit of the contents of a container that is not empty. */
@@ -127,6 +181,11 @@ export class MemoryContainers implements Containers {
     if (byte >= contents.length) throw new Error('there is no such byte to damage');
     contents[byte] = (contents[byte] ?? 0) ^ 1;
     this.#files.set(digest, { ...file, contents });
+  }
+
+  /** Flips one bit of contents in part. */
+  damagePartial(digest: string, byte: number): void {
+    spoil(this.#partials.get(digest), Math.floor(byte / blockBytes), byte % blockBytes);
   }
 
   /** Makes the next `count` commits fail with no-space. */
@@ -184,6 +243,24 @@ export class MemoryContainers implements Containers {
     return new Failure('damaged', 'containers.read', message);
   }
 
+  #openPartial(held: MemoryBlocks): PartialContainer {
+    const { digest } = held.blocks;
+    if (this.#openPartials.has(digest)) throw new Error(`contents in part of ${digest} are open`);
+    this.#openPartials.add(digest);
+    this.#partials.set(digest, held);
+    return new MemoryPartial(held, {
+      claim: (bytes) => this.#claim(bytes),
+      publish: async (contents) => {
+        await this.#publish({ contents, blockDigests: held.blocks.blockDigests });
+      },
+      closed: (removes) => {
+        this.#openPartials.delete(digest);
+        if (removes) this.#partials.delete(digest);
+      },
+      alive: () => this.#alive(),
+    });
+  }
+
   async #publish(file: MemoryFile): Promise<string> {
     const { clock, flushMs = 0 } = this.#options;
     const digest = containerDigest(file.blockDigests);
@@ -209,6 +286,7 @@ export class MemoryContainers implements Containers {
     if (this.#capacity === undefined) return used;
     for (const file of this.#files.values()) used += file.contents.length;
     for (const spool of this.#spools) used += spool.length;
+    for (const { blocks } of this.#partials.values()) used += blocks.bytes;
     return used;
   }
 
@@ -290,6 +368,14 @@ class MemorySpool implements Spool {
     this.#chunks = [];
     this.#place.closed();
   }
+}
+
+function spoil(held: MemoryBlocks | undefined, block: number | undefined, byte = 0): void {
+  const bytes = block === undefined ? undefined : held?.bytes.get(block);
+  if (bytes === undefined || block === undefined) return;
+  const spoilt = Uint8Array.from(bytes);
+  spoilt[byte] = (spoilt[byte] ?? 0) ^ 1;
+  held?.bytes.set(block, spoilt);
 }
 
 function full(): Failure {
