@@ -206,6 +206,9 @@ export const realmDocumentSchema = realmDocument;
  * - `offer` says which contents a `mutate` is going to name, before they are sent. `held`: the volume has them here
  *   already, and keeps them for some minutes: they need neither travel nor be named. `received`: bytes of this
  *   transfer that are here; an upload goes on behind them. An upload of it that still runs is ended by this.
+ * - `bases` contents of each of these objects that are here: an upload of one of them may say how it differs from these
+ *   (vice/server/differences.ts), if the caller has them, too. An older server does not know the call: then everything
+ *   is sent.
  * - `cop2` tells which replicas have applied updates.
  * - `resolve` asks the server to bring these objects (or the whole volume) up to date from its peers, and waits.
  * - `changes` (servers only) objects changed after stamp `since`, oldest first, for a peer that brings itself up to
@@ -280,6 +283,11 @@ export const calls = {
         .max(limits.batchRecords),
     }),
     result: z.strictObject({ contents: z.array(z.strictObject({ held: z.boolean(), received: count })) }),
+  },
+  bases: {
+    roles: ['gateway'],
+    argument: z.strictObject({ volume, fids: z.array(fid).max(limits.batchRecords) }),
+    result: z.strictObject({ bases: z.array(z.array(z.strictObject({ digest, length: count })).max(100)) }),
   },
   cop2: { roles: ['gateway'], argument: z.strictObject({ volume, cop2 }), result: z.strictObject({}) },
   resolve: {

@@ -25,6 +25,8 @@ export interface Metrics extends ResolutionMeter {
   /** One call, how it ended (`ok` or a failure kind) and how long it took, in seconds. */
   called(name: string, outcome: string, seconds: number): void;
   breaksPushed(count: number): void;
+  /** Bytes of an upload or a download that have passed. */
+  transferred(direction: 'in' | 'out', bytes: number): void;
   text(): Promise<{ readonly type: string; readonly body: string }>;
 }
 
@@ -49,6 +51,12 @@ export function serverMetrics(readings: Readings): Metrics {
   const installed = counter('vice_resolution_installed_total', 'Objects installed from peers');
   const fetched = counter('vice_resolution_fetched_bytes_total', 'Container bytes fetched from peers');
   const damaged = counter('vice_containers_damaged_total', 'Containers found missing or damaged');
+  const transferred = new Counter({
+    name: 'vice_transfer_bytes_total',
+    help: 'Bytes of uploads (in) and downloads (out), as they travelled',
+    labelNames: ['direction'],
+    registers,
+  });
   addReadings(registry, readings);
   return {
     called(name, outcome, duration) {
@@ -56,6 +64,7 @@ export function serverMetrics(readings: Readings): Metrics {
       seconds.observe({ name }, duration);
     },
     breaksPushed: (count) => breaks.inc(count),
+    transferred: (direction, bytes) => transferred.inc({ direction }, bytes),
     installed: (count) => installed.inc(count),
     fetched: (bytes) => fetched.inc(bytes),
     damaged: () => damaged.inc(),

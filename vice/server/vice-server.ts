@@ -11,6 +11,7 @@ import type { ServerContext, ServerWorld } from './context.js';
 import { HeldContents } from './held-contents.js';
 import { serverMetrics, type VolumeReading } from './metrics.js';
 import { pushRealm } from './realm-push.js';
+import { Recipes } from './recipes.js';
 import { viceService } from './service.js';
 import { Staging } from './staging.js';
 import { Volumes } from './volumes.js';
@@ -77,12 +78,12 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
     promises,
     staging,
     held: new HeldContents(world.clock),
+    recipes: new Recipes(world.containers),
     links,
     resolver,
     metrics,
     sessions,
   };
-
   await volumes.follow(location.current);
   location.onAdoption(async (realm) => {
     world.log.info('realm document adopted', { version: realm.version });
