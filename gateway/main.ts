@@ -55,9 +55,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     const store = open.add(await openLmdbStore(join(config.data, 'store')));
     const containers = open.add(await openFileContainers(join(config.data, 'containers')));
     const network = wsNetwork({ clock, log });
-    const { name, realm, realmKey, cacheBytes } = config;
+    const { name, realm, realmKey, cacheBytes, differences } = config;
     const world = { clock, random, network, store, containers, log };
-    const venus = open.add(await openVenus({ name, realm, realmKey, cacheBytes }, world));
+    const venus = open.add(await openVenus({ name, realm, realmKey, cacheBytes, differences }, world));
     const locks = createLocks({ venus, clock, random, log });
     const users = await openUsers(config.users);
     const hosts = ownHosts(config);

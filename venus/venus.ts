@@ -31,6 +31,8 @@ import { KnownConflicts } from './conflict/conflicts.js';
 import { cachedPath } from './conflict/paths.js';
 import { fileOf, siblingView } from './conflict/sibling.js';
 import { objectOrSibling, siblingsBeside } from './conflict/siblings.js';
+import { Differences, replacedFile } from './difference/differences.js';
+import type { DifferenceMode } from './difference/worth.js';
 import type {
   Access,
   Caller,
@@ -44,7 +46,6 @@ import type {
   Venus,
   VenusState,
   VolumeMode,
-  VolumeState,
   Writer,
 } from './interface.js';
 import { ModifyLog, type LogEntry } from './log/modify-log.js';
@@ -58,6 +59,7 @@ import { LeaseTable } from './store/lease-table.js';
 import { WriteBuffer } from './store/write-buffer.js';
 import { Fetcher } from './volume/fetch.js';
 import type { Volume } from './volume/volume.js';
+import { volumeReport } from './volume-report.js';
 
 export interface VenusConfig {
   /** Of the gateway. */
@@ -66,6 +68,8 @@ export interface VenusConfig {
   readonly realmKey: Uint8Array;
   /** Contents that the cache may hold on the gateway's disk. */
   readonly cacheBytes: number;
+  /** Whether new versions of large files move as what is new in them (difference/worth.ts); as measured by default. */
+  readonly differences?: DifferenceMode | undefined;
 }
 
 export interface VenusWorld {
@@ -133,6 +137,7 @@ class CachingClient implements Venus {
   readonly #reintegrator: Reintegrator;
   readonly #realm: Realm;
   readonly #bounds: LogBounds;
+  readonly #differences: Differences;
   #space: { readonly space: Space; readonly at: number } | undefined;
 
   constructor(config: VenusConfig, world: VenusWorld, parts: Parts) {
@@ -149,7 +154,12 @@ class CachingClient implements Venus {
     const hidesVersions = (fid: Fid): boolean => this.#hidesVersions(fid);
     const changed = (fid: Fid, before: readonly ConflictKind[]): void =>
       announcer.changed(fid, decidable(before, this.#hidesVersions(fid)));
-    this.#cache = new ObjectCache(buffer, changed, hidesVersions);
+    const { cacheBytes, differences: mode } = config;
+    this.#differences = new Differences({ containers, cacheBytes, mode, log });
+    const { stale, uploads, fetches } = this.#differences;
+    this.#cache = new ObjectCache(buffer, changed, hidesVersions, (...statuses) =>
+      stale.replaced(...statuses),
+    );
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const gate = new TrickleGate(clock);
@@ -164,6 +174,7 @@ class CachingClient implements Venus {
       clock,
       random,
       log,
+      differences: uploads,
     });
     this.#guard = new AccessGuard({ cache, fetcher: this.#fetcher, groups: () => this.#realm.groups });
     const drafting = new Drafting({
@@ -176,7 +187,7 @@ class CachingClient implements Venus {
       host: config.name.slice(0, hostMost),
       volume,
     });
-    this.#contents = new Contents(containers, gate, log);
+    this.#contents = new Contents(containers, gate, log, fetches);
     this.#changes = new Changes(drafting, this.#contents);
     this.conflicts = new KnownConflicts({
       cache,
@@ -249,15 +260,15 @@ class CachingClient implements Venus {
     return this.#contents.open(this.#realm.volumeOf(fid), fid, view, version ?? object.status.data);
   }
 
-  write(caller: Caller, announced?: number): Promise<Writer> {
+  async write(caller: Caller, announced?: number, replaces?: Fid): Promise<Writer> {
     const { containers } = this.#parts;
     const { random, log } = this.#world;
     const volume = this.#realm.volumeOf(this.#realm.root);
-    return FileWriter.open(
-      { containers, changes: this.#changes, random, log, volume, bounds: this.#bounds },
-      caller,
-      announced,
-    );
+    const [cache, guard, { uploads: differences }] = [this.#cache, this.#guard, this.#differences];
+    const replaced = await replacedFile({ cache, guard }, caller, replaces);
+    const [changes, bounds] = [this.#changes, this.#bounds];
+    const world = { containers, changes, random, log, volume, bounds, differences };
+    return FileWriter.open(world, caller, { length: announced, replaced });
   }
 
   makeDirectory: Venus['makeDirectory'] = (...args) => this.#changes.makeDirectory(...args);
@@ -298,11 +309,14 @@ class CachingClient implements Venus {
   }
 
   state(): VenusState {
-    const { identity, containers } = this.#parts;
+    const { identity, containers, modifyLog } = this.#parts;
     return {
       venus: identity.venus,
       servers: this.#realm.servers.states(),
-      volumes: this.#realm.volumes.map((volume) => this.#volumeState(volume)),
+      volumes: this.#realm.volumes.map((volume) => {
+        const replay = this.#reintegrator.replay(volume);
+        return volumeReport(volume, { modifyLog, replay, limits: this.#bounds.limits });
+      }),
       cache: { objects: this.#cache.hotCount, containers: containers.count, bytes: containers.bytes },
     };
   }
@@ -368,32 +382,5 @@ class CachingClient implements Venus {
     const volume = this.#realm.get(id);
     if (volume === undefined) return [];
     return this.#reintegrator.discard(volume, entries);
-  }
-
-  #volumeState(volume: Volume): VolumeState {
-    const { modifyLog } = this.#parts;
-    const pending = modifyLog.pending(volume.id);
-    const { limits } = this.#bounds;
-    const replay = this.#reintegrator.replay(volume);
-    const [oldest] = modifyLog.of(volume.id);
-    return {
-      id: volume.id,
-      name: volume.name,
-      state: volume.state,
-      vsg: volume.members.map(({ server }) => server.name),
-      avsg: volume.avsg.map(({ server }) => server.name),
-      preferred: volume.preferred?.server.name ?? null,
-      pendingRecords: pending.records,
-      pendingBytes: pending.bytes,
-      limitRecords: limits.records,
-      limitBytes: limits.bytes,
-      oldestPending: oldest?.records[0]?.time ?? null,
-      keptRecords: modifyLog.keptCount(volume.id),
-      mode: volume.mode,
-      conflicts: volume.hidesVersions ? 'last-writer-wins' : 'keep',
-      weak: volume.weak,
-      replay: replay.progress,
-      lastError: volume.fault ?? replay.lastError,
-    };
   }
 }

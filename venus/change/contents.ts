@@ -2,6 +2,7 @@
 import { emptyDigest, Failure, isFailure, type FileData, type Fid } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { ContainerCache } from '../cache/container-cache.js';
+import type { FetchDifferences, FetchedDifference } from '../difference/fetched-difference.js';
 import type { ObjectStatus, OpenFile } from '../interface.js';
 import type { Fetching } from '../volume/fetching.js';
 import type { Member, Volume } from '../volume/volume.js';
@@ -10,10 +11,12 @@ export class Contents {
   readonly #containers: ContainerCache;
   readonly #gate: Fetching;
   readonly #log: Log;
+  readonly #differences: FetchDifferences;
   /** One transfer for all who want the same contents. */
   readonly #transfers = new Map<string, Promise<void>>();
 
-  constructor(containers: ContainerCache, gate: Fetching, log: Log) {
+  constructor(containers: ContainerCache, gate: Fetching, log: Log, differences: FetchDifferences) {
+    this.#differences = differences;
     this.#containers = containers;
     this.#gate = gate;
     this.#log = log;
@@ -45,6 +48,7 @@ export class Contents {
   async hold(volume: Volume, fid: Fid, data: FileData): Promise<() => void> {
     if (isEmpty(data)) return () => undefined;
     await this.#ensure(volume, fid, data);
+    this.#differences.arrived(fid);
     return this.#containers.pin(data.digest);
   }
 
@@ -90,14 +94,34 @@ export class Contents {
     return started;
   }
 
-  /** From the preferred server; where the transfer breaks it goes on from another, at the byte where it broke. */
+  /**
+   * By an older version that is here; whole, where there is none, or what came of it is something else. (The servers'
+   * word is taken for what has changed; only the digest of all of it tells.)
+   */
   async #fetch(volume: Volume, fid: Fid, data: FileData): Promise<void> {
+    const difference = this.#differences.begin(fid, data);
+    if (difference !== undefined) {
+      try {
+        return await this.#transfer(volume, fid, data, difference);
+      } catch (error) {
+        if (!isFailure(error)) throw error;
+        if (error.kind === 'no-space' || volume.avsg.length === 0) throw error;
+        this.#log.warn('difference fetched in vain', { fid, message: error.message });
+      }
+    }
+    await this.#transfer(volume, fid, data);
+  }
+
+  /** From the preferred server; where the transfer breaks it goes on from another, at the byte where it broke. */
+  async #transfer(volume: Volume, fid: Fid, data: FileData, difference?: FetchedDifference): Promise<void> {
     const spool = await this.#containers.spool(data.length);
     try {
       let failure: Failure | undefined;
       for (const member of sourcesOf(volume)) {
         try {
-          const source = await member.server.download(`container/${data.digest}`, spool.length);
+          const source =
+            (await difference?.from(member.server, spool.length)) ??
+            (await member.server.download(`container/${data.digest}`, spool.length));
           for await (const chunk of source) {
             if (spool.length + chunk.length > data.length) break;
             await spool.write(chunk);

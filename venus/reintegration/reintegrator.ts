@@ -34,6 +34,7 @@ import { acknowledgedBy } from '../volume/volume-state.js';
 import { recordsOf } from './batch.js';
 import { BatchSender, type Transfers } from './batch-sender.js';
 import { applyToCache } from './cache-update.js';
+import type { UploadDifferences } from '../difference/upload-differences.js';
 import { LocalLog } from './local-log.js';
 import { LogBounds } from './log-bounds.js';
 import { Replay } from './replay.js';
@@ -68,6 +69,7 @@ export interface ReintegratorWorld {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly differences?: UploadDifferences | undefined;
 }
 
 export class Reintegrator {
