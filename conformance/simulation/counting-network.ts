@@ -14,10 +14,15 @@ export class CountingNetwork implements Network {
     readonly start: number;
     bytes: number;
   }[] = [];
+  /** Downloads in order, with the bytes that have been given out. */
+  readonly downloads: { readonly path: string; bytes: number }[] = [];
   /** Told of each call before it is made. */
   onCall: (name: string, argument: unknown) => void = () => undefined;
   /** Says something else than the server did. */
   falsify: (name: string, reply: unknown) => unknown = (_name, reply) => reply;
+  /** Brings other bytes than the server sent. */
+  alter: (path: string, source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> = (_path, source) =>
+    source;
 
   constructor(inner: Network) {
     this.#inner = inner;
@@ -29,6 +34,7 @@ export class CountingNetwork implements Network {
     this.counts.clear();
     this.calls.length = 0;
     this.uploads.length = 0;
+    this.downloads.length = 0;
     return taken;
   }
 
@@ -48,9 +54,11 @@ export class CountingNetwork implements Network {
         count(name, argument);
         return this.falsify(name, await link.call(name, argument, callOptions));
       },
-      download: (path, start, signal) => {
+      download: async (path, start, signal) => {
         count('download');
-        return link.download(path, start, signal);
+        const download = { path, bytes: 0 };
+        this.downloads.push(download);
+        return counted(this.alter(path, await link.download(path, start, signal)), download);
       },
       upload: (path, start, source, signal) => {
         count('upload');
@@ -68,10 +76,10 @@ export class CountingNetwork implements Network {
 
 async function* counted(
   source: AsyncIterable<Uint8Array>,
-  upload: { bytes: number },
+  transfer: { bytes: number },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of source) {
-    upload.bytes += chunk.length;
+    transfer.bytes += chunk.length;
     yield chunk;
   }
 }

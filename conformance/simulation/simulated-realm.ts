@@ -20,6 +20,7 @@ import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import { startServer, type ViceServer } from '../../vice/server/vice-server.js';
 import type { Venus } from '../../venus/interface.js';
 import { openVenus } from '../../venus/venus.js';
+import type { DifferenceMode } from '../../venus/difference/worth.js';
 import type { Random } from '../../vice/seam/random.js';
 
 export const rootVolume = '7f000001' as VolumeId;
@@ -39,6 +40,8 @@ export interface SimulatedRealmOptions {
   readonly log?: Log;
   /** Of the root volume. */
   readonly conflicts?: ConflictPolicy;
+  /** Of the gateways: whether new versions move as what is new in them. */
+  readonly differences?: DifferenceMode;
   /** The log of the process on a host; `log` where it is not given. */
   readonly logOf?: (host: string) => Log;
   /** Told of the network of each gateway before it starts. */
@@ -59,6 +62,7 @@ export class SimulatedRealm {
   readonly network: MemoryNetwork;
   readonly document: RealmDocument;
   readonly #flushMs: number | undefined;
+  readonly #differences: DifferenceMode | undefined;
   readonly #onTraffic: NonNullable<SimulatedRealmOptions['onTraffic']>;
   readonly #logOf: (host: string) => Log;
   readonly #disks = new Map<string, Disk>();
@@ -70,6 +74,7 @@ export class SimulatedRealm {
   constructor(options: SimulatedRealmOptions) {
     this.random = seededRandom(options.seed);
     this.#flushMs = options.flushMs;
+    this.#differences = options.differences;
     this.#onTraffic = options.onTraffic ?? (() => undefined);
     this.#logOf = options.logOf ?? (() => options.log ?? silentLog);
     this.network = new MemoryNetwork({
@@ -141,7 +146,7 @@ export class SimulatedRealm {
     this.#onTraffic(name, network);
     const venus = await this.finish(
       openVenus(
-        { name, realm: document, realmKey, cacheBytes: 1e9 },
+        { name, realm: document, realmKey, cacheBytes: 1e9, differences: this.#differences },
         {
           clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
