@@ -1,4 +1,5 @@
 /** What is measured: the workloads, how each is prepared, and how its figure is told. */
+import type { DifferencesScale } from './differences.js';
 import type { DisconnectionScale } from './disconnection.js';
 import type { HealingScale } from './healing.js';
 import { drive, fill, makeFolder, names, perSecond } from './generator.js';
@@ -15,6 +16,7 @@ export interface Scale {
   readonly files: number;
   readonly disconnection: DisconnectionScale;
   readonly healing: HealingScale;
+  readonly differences: DifferencesScale;
 }
 
 export const full: Scale = {
@@ -27,6 +29,7 @@ export const full: Scale = {
   files: 1_000,
   disconnection: { latencyFiles: 500, smallFiles: 5_000, folders: 5_000, largeFiles: 10 },
   healing: { officeFolders: 40, volumeObjects: [10_000, 100_000] },
+  differences: { fileBytes: [256e6, 512e6, 1024e6] },
 };
 
 export const quick: Scale = {
@@ -39,6 +42,7 @@ export const quick: Scale = {
   files: 200,
   disconnection: { latencyFiles: 100, smallFiles: 500, folders: 500, largeFiles: 2 },
   healing: { officeFolders: 8, volumeObjects: [1_000, 4_000] },
+  differences: { fileBytes: [20e6, 40e6] },
 };
 
 export interface Workload {
