@@ -1,8 +1,8 @@
 /** New versions of large files: what is new in them is moved, both ways, and what comes out is never anything else. */
 import t from 'tap';
-import { Failure } from '../../vice/interface/index.js';
+import { allRights, Failure, right } from '../../vice/interface/index.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
-import { get, put, rename } from './share.js';
+import { get, makeDirectory, put, rename } from './share.js';
 import { SimulatedRealm, type SimulatedRealmOptions } from './simulated-realm.js';
 import type { CountingNetwork } from './counting-network.js';
 
@@ -290,6 +290,23 @@ t.test('a server whose old version has become damaged is sent all of it', async 
   await realm.finish(put(g1, 'file', second));
   await pass(realm, () => pending(realm) === 0);
   t.ok(await everywhere(realm, 'file', second));
+});
+
+t.test('the body of one who may write a file and not read it is not compared with it', async (t) => {
+  const realm = await started(15);
+  const g1 = realm.gateway('g1');
+  const docs = await realm.finish(makeDirectory(g1, 'docs'));
+  const first = noise(fileBytes, 1);
+  await realm.finish(put(g1, 'docs/file', first));
+  const all = allRights;
+  const positive = { ann: all, bob: all & ~right.read };
+  await realm.finish(g1.setAccess({ user: 'ann' }, docs.fid, { positive, negative: {} }));
+  traffic(realm).take();
+  await realm.finish(put(g1, 'docs/file', insertedInto(first, 2), { user: 'bob' }));
+  t.equal(traffic(realm).counts.get('bases'), undefined);
+  t.same(kinds(traffic(realm).uploads), ['staging', 'staging', 'staging']);
+  await realm.finish(put(g1, 'docs/file', insertedInto(first, 3)));
+  t.ok(total(traffic(realm).uploads.slice(3)) < 3 * 2 * littleBytes, 'who may read it has his compared');
 });
 
 t.test('where links are fast nothing is compared once that is known; "never" is never', async (t) => {

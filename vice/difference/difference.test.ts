@@ -114,6 +114,25 @@ t.test('the cuts are those of the slow twin, whatever the sizes of the pieces', 
   );
 });
 
+t.test('a cut where it may be for the first time depends on all bytes of the window', async (t) => {
+  const bytes = noise(4 * mebi, 21);
+  // Before the usual length it was the stricter condition that held; these 32 bytes are put to the least length.
+  const cuts = cutsIn(bytes, [bytes.length]);
+  const cut = cuts.find((end, index) => end - (cuts[index - 1] ?? 0) < chunkBytes.usual) ?? 0;
+  const window = bytes.subarray(cut - 32, cut);
+  for (const [at, expected] of [
+    [chunkBytes.least, chunkBytes.least],
+    [chunkBytes.least + 1, chunkBytes.least + 1],
+    [chunkBytes.least - 1, undefined],
+  ] as const) {
+    const made = Buffer.concat([noise(at - 32, 22), window, noise(mebi, 23)]);
+    const [found] = cutsIn(made, [4096]);
+    if (expected === undefined) t.ok((found ?? 0) > chunkBytes.least, `not at ${at}`);
+    else t.equal(found, expected);
+    t.equal(found, slowCuts(made)[0]);
+  }
+});
+
 t.test('chunks are as long as they should be', async (t) => {
   const recipe = recipeOf(noise(16 * mebi));
   const lengths = Array.from({ length: recipe.count }, (_, chunk) => recipe.lengthOf(chunk));
@@ -277,6 +296,12 @@ t.test('a recipe that cannot be is refused', async (t) => {
   for (const [what, bad, kind] of cases) {
     t.equal(await kindOf(readRecipe(inPieces(bad, 50), bytes.length)), kind, what);
   }
+  const endless = async function* (): AsyncGenerator<Uint8Array> {
+    yield coded.subarray(0, 8);
+    for (let rows = 0; rows < 1000; rows += 1) yield coded.subarray(8, 31);
+    throw new Error('read on and on');
+  };
+  t.equal(await kindOf(readRecipe(endless(), bytes.length)), 'invalid', 'one that does not end');
 });
 
 async function said(stream: Uint8Array, baseLength: number, size: number): Promise<string[]> {
