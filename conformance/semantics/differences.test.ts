@@ -5,11 +5,12 @@
  * `CODA_DIFFERENCE_BYTES=1073741824` for a file of 1 GiB.
  */
 import t from 'tap';
+import { scaled } from '../test-scale.js';
 import { digestOf, insertedBytes, LargeFileStage } from './large-file.js';
 
 t.setTimeout(1_800_000);
 
-const fileBytes = Number(process.env['CODA_DIFFERENCE_BYTES'] ?? 200_000_000);
+const fileBytes = Number(process.env['CODA_DIFFERENCE_BYTES'] ?? scaled(200_000_000, 100_000_000));
 /** Of the file. */
 const mostMoved = fileBytes * 0.02;
 /** 23 bytes a chunk of 64 KiB, about (vice/difference/cutter.ts), and half as many again. */

@@ -273,7 +273,13 @@ t.test('an old version that has become damaged is no use, and no harm', async (t
   realm.disk('g1').containers.damage(digest, 1_000_000);
   const second = insertedInto(first, 2);
   await realm.finish(put(g1, 'file', second));
+  traffic(realm, 'g2').take();
   t.ok((await realm.finish(get(g2, 'file'))) === second);
+  t.same(
+    kinds(traffic(realm, 'g2').downloads),
+    ['recipe', 'pieces', 'container'],
+    'the rest of it, once that is known',
+  );
   await pass(realm, () => pending(realm) === 0);
   t.ok(await everywhere(realm, 'file', second));
 });
