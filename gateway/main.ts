@@ -8,6 +8,7 @@ import { systemClock } from '../vice/seam/real/system-clock.js';
 import { systemRandom } from '../vice/seam/real/system-random.js';
 import { openLmdbStore } from '../vice/seam/real/lmdb-store.js';
 import { openFileContainers } from '../vice/seam/real/file-containers.js';
+import { packedBytesMost } from '../vice/seam/packed-containers.js';
 import { wsNetwork } from '../vice/seam/real/ws-network.js';
 import { pinoLog } from '../vice/seam/real/pino-log.js';
 import { openUsers } from './access/users.js';
@@ -57,7 +58,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     const network = wsNetwork({ clock, log });
     const { name, realm, realmKey, cacheBytes, differences } = config;
     const world = { clock, random, network, store, containers, log };
-    const venus = open.add(await openVenus({ name, realm, realmKey, cacheBytes, differences }, world));
+    const packedBytes = packedBytesMost;
+    const sizes = { cacheBytes, packedBytes };
+    const venus = open.add(await openVenus({ name, realm, realmKey, ...sizes, differences }, world));
     const locks = createLocks({ venus, clock, random, log });
     const users = await openUsers(config.users);
     const hosts = ownHosts(config);

@@ -6,19 +6,12 @@ import {
   volumeOf,
   type ConflictKind,
   type Fid,
-  type RealmDocument,
   type VolumeId,
 } from '../vice/interface/index.js';
-import { sleep, type Clock } from '../vice/seam/clock.js';
-import type { Containers } from '../vice/seam/containers.js';
-import type { Log } from '../vice/seam/log.js';
-import type { Network } from '../vice/seam/network.js';
-import type { Random } from '../vice/seam/random.js';
-import type { Store } from '../vice/seam/store.js';
+import { sleep } from '../vice/seam/clock.js';
 import { AccessGuard } from './access/access-guard.js';
 import { restoreTargetOf } from './archive/restore-venus.js';
 import { decidable } from './cache/cached-object.js';
-import { ContainerCache } from './cache/container-cache.js';
 import { ObjectCache } from './cache/object-cache.js';
 import { Changes } from './change/changes.js';
 import { Contents } from './change/contents.js';
@@ -32,7 +25,6 @@ import { cachedPath } from './conflict/paths.js';
 import { fileOf, siblingView } from './conflict/sibling.js';
 import { objectOrSibling, siblingsBeside } from './conflict/siblings.js';
 import { Differences, replacedFile } from './difference/differences.js';
-import type { DifferenceMode } from './difference/worth.js';
 import type {
   Access,
   Caller,
@@ -48,38 +40,17 @@ import type {
   VolumeMode,
   Writer,
 } from './interface.js';
-import { ModifyLog, type LogEntry } from './log/modify-log.js';
+import type { LogEntry } from './log/modify-log.js';
 import { HandledLog } from './log/handled-log.js';
 import { LogBounds } from './reintegration/log-bounds.js';
 import { Reintegrator } from './reintegration/reintegrator.js';
 import { TrickleGate } from './reintegration/trickle-gate.js';
+import { openParts, type Parts, type VenusConfig, type VenusWorld } from './parts.js';
 import { Realm } from './realm.js';
-import { Identity } from './store/identity.js';
 import { LeaseTable } from './store/lease-table.js';
-import { WriteBuffer } from './store/write-buffer.js';
 import { Fetcher } from './volume/fetch.js';
 import type { Volume } from './volume/volume.js';
 import { volumeReport } from './volume-report.js';
-
-export interface VenusConfig {
-  /** Of the gateway. */
-  readonly name: string;
-  readonly realm: RealmDocument;
-  readonly realmKey: Uint8Array;
-  /** Contents that the cache may hold on the gateway's disk. */
-  readonly cacheBytes: number;
-  /** Whether new versions of large files move as what is new in them (difference/worth.ts); as measured by default. */
-  readonly differences?: DifferenceMode | undefined;
-}
-
-export interface VenusWorld {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly network: Network;
-  readonly store: Store;
-  readonly containers: Containers;
-  readonly log: Log;
-}
 
 /** How long the start waits for servers before it serves what it has. */
 const startMs = 3000;
@@ -98,29 +69,9 @@ const logShare = 0.75;
  * @throws Failure damaged, incompatible, no-space
  */
 export async function openVenus(config: VenusConfig, world: VenusWorld): Promise<Venus> {
-  const buffer = new WriteBuffer(world.store);
-  const identity = await Identity.open(buffer, world.random);
-  // The disk lists contents while the log is parsed; until it is, all contents may be needed.
-  let read: ModifyLog | undefined;
-  const [modifyLog, containers] = await Promise.all([
-    ModifyLog.open(buffer, () => sleep(world.clock, 0)).then((log) => (read = log)),
-    ContainerCache.open({
-      containers: world.containers,
-      limitBytes: config.cacheBytes,
-      isNeeded: (digest) => read?.needs(digest) ?? true,
-      log: world.log,
-    }),
-  ]);
-  const venus = new CachingClient(config, world, { buffer, identity, modifyLog, containers });
+  const venus = new CachingClient(config, world, await openParts(config, world));
   await venus.started();
   return venus;
-}
-
-interface Parts {
-  readonly buffer: WriteBuffer;
-  readonly identity: Identity;
-  readonly modifyLog: ModifyLog;
-  readonly containers: ContainerCache;
 }
 
 class CachingClient implements Venus {

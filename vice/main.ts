@@ -1,6 +1,7 @@
 /** A Vice server on this machine: the real disk, network, clock. */
 import { join } from 'node:path';
 import type { RealmDocument } from './interface/index.js';
+import { packedBytesMost } from './seam/packed-containers.js';
 import { openFileContainers } from './seam/real/file-containers.js';
 import { openLmdbStore } from './seam/real/lmdb-store.js';
 import { pinoLog, type PinoLogOptions } from './seam/real/pino-log.js';
@@ -43,7 +44,8 @@ export async function startVice(config: ViceConfig): Promise<Vice> {
       const network = wsNetwork({ clock, log });
       const world = { clock, random: systemRandom(), network, store, containers, log };
       const { name, realm, realmKey, listen } = config;
-      const server = await startServer({ name, realm, realmKey, listen }, world);
+      const packedBytes = packedBytesMost;
+      const server = await startServer({ name, realm, realmKey, listen, packedBytes }, world);
       return {
         address: server.address,
         catchUps: () => server.catchUps(),

@@ -13,6 +13,7 @@ import {
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Containers } from '../../vice/seam/containers.js';
 import { silentLog } from '../../vice/seam/log.js';
+import { PackedContainers, storedRows } from '../../vice/seam/packed-containers.js';
 import type { Random } from '../../vice/seam/random.js';
 import type { Store } from '../../vice/seam/store.js';
 import { openReplica } from '../../vice/volume/open-replica.js';
@@ -48,7 +49,11 @@ export interface DumpOptions {
   readonly id: string;
 }
 
-export async function dumpReplica(options: DumpOptions): Promise<ReplicaDump> {
+export async function dumpReplica(given: DumpOptions): Promise<ReplicaDump> {
+  const pause = (): Promise<void> => Promise.resolve();
+  const rows = storedRows(given.store);
+  const containers = new PackedContainers({ rows, containers: given.containers, packedBytes: 0, pause });
+  const options = { ...given, containers };
   const replica = await openReplica({ ...options, group: [options.id], log: silentLog });
   const dumped: DumpedObject[] = [];
   const visit = async (path: string, name: string | null, fid: Fid): Promise<void> => {

@@ -25,6 +25,8 @@ import type { Random } from '../../vice/seam/random.js';
 
 export const rootVolume = '7f000001' as VolumeId;
 const realmKey = new Uint8Array(32).fill(7);
+/** Contents of simulated files are some 10 to 30 bytes: of both kinds there are many. */
+const packedBytes = 16;
 
 export interface Disk {
   store: MemoryStore;
@@ -125,7 +127,7 @@ export class SimulatedRealm {
     const disk = this.disk(name);
     const server = await this.finish(
       startServer(
-        { name, realm: document, realmKey, listen: `ws://${name}:1` },
+        { name, realm: document, realmKey, listen: `ws://${name}:1`, packedBytes },
         {
           clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
@@ -146,7 +148,7 @@ export class SimulatedRealm {
     this.#onTraffic(name, network);
     const venus = await this.finish(
       openVenus(
-        { name, realm: document, realmKey, cacheBytes: 1e9, differences: this.#differences },
+        { name, realm: document, realmKey, cacheBytes: 1e9, packedBytes, differences: this.#differences },
         {
           clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),

@@ -78,10 +78,13 @@ export class ContainerCache {
 
   /** A spool for new contents. @throws Failure no-space: also when `announced` bytes will not fit */
   async spool(announced = 0): Promise<Spool> {
-    const space = await this.#containers.space();
-    if (announced > space) {
-      const message = `the gateway's disk has ${space} bytes left, ${announced} are needed`;
-      throw new Failure('no-space', 'venus.write', message);
+    // Small ones ask for themselves, more seldom (PC-2).
+    if (announced > smallBytes) {
+      const space = await this.#containers.space();
+      if (announced > space) {
+        const message = `the gateway's disk has ${space} bytes left, ${announced} are needed`;
+        throw new Failure('no-space', 'venus.write', message);
+      }
     }
     return this.#containers.spool();
   }
@@ -92,6 +95,16 @@ export class ContainerCache {
     const release = this.pin(digest);
     void this.#evict();
     return release;
+  }
+
+  /** Forgets contents that nobody has come to need after all. */
+  async discard(digest: string): Promise<void> {
+    const kept = this.#kept.get(digest);
+    if (kept === undefined || kept.pins > 0 || this.#isNeeded(digest)) return;
+    this.#kept.delete(digest);
+    this.#bytes -= kept.length;
+    this.#bodies.delete(digest);
+    await this.#containers.remove(digest);
   }
 
   /** The whole body if it is small, from memory when it is hot. @throws Failure not-found, damaged */

@@ -94,8 +94,10 @@ export class FileWriter implements Writer {
       await this.#stream?.end();
       for (const transfer of this.#transfers) transfer.end();
       const { digest, length } = await this.#spool.commit();
+      const wasHere = containers.has(digest);
       const release = containers.adopt(digest, length);
       if (this.#stream !== undefined) this.#world.differences.sent(this.#stream, { digest, length });
+      let isStored = false;
       try {
         if (this.#small !== undefined && length > 0) containers.remember(digest, Buffer.concat(this.#small));
         const { created, status, committed } = await changes.store(this.#caller, target, {
@@ -103,6 +105,7 @@ export class FileWriter implements Writer {
           length,
           transfers: this.#transfers,
         });
+        isStored = true;
         const { servers } = committed;
         log.info('close', {
           fid: status.fid,
@@ -114,6 +117,8 @@ export class FileWriter implements Writer {
         return { created, status };
       } finally {
         release();
+        // A refused write, repeated again and again, must not fill the disk that refuses it.
+        if (!isStored && !wasHere) await containers.discard(digest);
       }
     } finally {
       await this.abort();

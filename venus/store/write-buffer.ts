@@ -38,6 +38,12 @@ export class WriteBuffer {
     this.#write(key, null);
   }
 
+  /** Together in one transaction (ContentRows): nothing that is written later reaches the disk without them (WB-2). */
+  write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
+    for (const [key, value] of rows) this.#write(key, value);
+    return Promise.resolve();
+  }
+
   get(key: string): Uint8Array | undefined {
     const open = this.#open.get(key);
     if (open !== undefined) return open ?? undefined;

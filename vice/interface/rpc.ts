@@ -15,7 +15,7 @@ import { parseStoreId, type StoreId } from './store-id.js';
 import { limits, type VnodeStatus } from './vnode.js';
 
 /** Raised when a peer of the old version could not make sense of the new one. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 const fid = z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined);
 const volume = z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined);
@@ -213,6 +213,7 @@ export const realmDocumentSchema = realmDocument;
  * - `resolve` asks the server to bring these objects (or the whole volume) up to date from its peers, and waits.
  * - `changes` (servers only) objects changed after stamp `since`, oldest first, for a peer that brings itself up to
  *   date; removed ones, too (merge.ts, `isRemoved`). `last` is the stamp of the last change that there is.
+ * - `contents` (servers only) of small files, by digest; what is not here, or does not fit into one reply, is left out.
  * - `digests` (servers only) of what lies under a prefix of bucket numbers, or of the objects of one bucket: how two
  *   replicas find the objects in which they differ.
  * - `conflicts` of the volume at this replica: the objects that a person has to decide about, with the names that
@@ -307,6 +308,11 @@ export const calls = {
       more: z.boolean(),
       last: count,
     }),
+  },
+  contents: {
+    roles: ['server'],
+    argument: z.strictObject({ digests: z.array(digest).max(limits.contentsAtOnce) }),
+    result: z.strictObject({ contents: z.record(digest, bytes) }),
   },
   digests: {
     roles: ['server'],

@@ -138,6 +138,9 @@ export const limits = {
   batchRecords: 100,
   /** Bytes of one file that travel inside a mutate call instead of beside it. */
   inlineBytes: 64 * 1024,
+  /** Contents in the reply to one `contents` call, and their bytes together. */
+  contentsAtOnce: 100,
+  contentsBytes: 1024 * 1024,
 } as const;
 
 /** Why `name` cannot name an object, or undefined if it can. */

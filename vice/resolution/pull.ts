@@ -14,6 +14,7 @@ import {
   limits,
   versionsOf,
   type Fid,
+  type FileData,
   type Result,
   type VnodeStatus,
 } from '../interface/index.js';
@@ -21,7 +22,7 @@ import { sleep, type Clock } from '../seam/clock.js';
 import type { Log } from '../seam/log.js';
 import type { Link } from '../seam/network.js';
 import { contentsNeeded, withKnownOf } from '../volume/merge-step.js';
-import type { Replica } from '../volume/replica.js';
+import type { MergeStep, Replica } from '../volume/replica.js';
 import { ask, askDirectory } from './ask.js';
 import { decide } from './decide.js';
 import type { FetchContainer } from './fetch-container.js';
@@ -30,6 +31,8 @@ import { withWayUp } from './way-up.js';
 export interface PullWorld {
   readonly replica: Replica;
   readonly fetch: FetchContainer;
+  /** Those of the wanted contents that are small and not here, as far as the peer has them. */
+  readonly small: (link: Link, wanted: readonly FileData[]) => Promise<ReadonlyMap<string, Uint8Array>>;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -132,7 +135,7 @@ export class Pull {
     removed.sort((a, b) => b.depth - a.depth);
     const ordered = [...ready.filter((status) => !isRemoved(status)), ...removed.map(({ status }) => status)];
     for (let start = 0; start < ordered.length; start += stepObjects) {
-      await this.#merge(ordered.slice(start, start + stepObjects), false);
+      await this.#merge({ objects: ordered.slice(start, start + stepObjects), withoutKnown: false });
     }
     return { installed: this.#installed, unresolved: this.#unresolved, needsChanges: this.#needsChanges };
   }
@@ -147,21 +150,19 @@ export class Pull {
     for (const peer of ordered) if (peer.kind === 'directory') this.#latest.set(peer.fid, peer);
     const releases: (() => void)[] = [];
     try {
-      const missing = await this.#fetchContents(ordered, releases);
+      const { missing, packed } = await this.#fetchContents(ordered, releases);
       for (const peer of ordered) if (missing.has(peer.fid)) this.#isMissing(peer);
-      await this.#merge(
-        ordered.filter(({ fid }) => !missing.has(fid)),
-        true,
-      );
+      const objects = ordered.filter(({ fid }) => !missing.has(fid));
+      await this.#merge({ objects, withoutKnown: true, packed });
     } finally {
       for (const release of releases) release();
     }
   }
 
-  async #merge(objects: readonly VnodeStatus[], withoutKnown: boolean): Promise<void> {
-    if (objects.length === 0) return;
-    const { changed, skipped } = await this.#world.replica.merge({ objects, withoutKnown });
-    for (const status of objects) if (skipped.includes(status.fid)) this.#isMissing(status);
+  async #merge(step: MergeStep): Promise<void> {
+    if (step.objects.length === 0) return;
+    const { changed, skipped } = await this.#world.replica.merge(step);
+    for (const status of step.objects) if (skipped.includes(status.fid)) this.#isMissing(status);
     this.#installed += changed.length;
     this.#world.progress?.(changed.length);
   }
@@ -229,21 +230,26 @@ export class Pull {
   }
 
   /**
-   * Fetches the containers of `objects` and holds them; the answer is the objects whose contents nobody has.
+   * Fetches the contents of `objects` and holds them; the answer is the objects whose contents nobody has, and small
+   * contents, which are stored together with the objects.
    */
-  async #fetchContents(peers: readonly VnodeStatus[], releases: (() => void)[]): Promise<Set<Fid>> {
+  async #fetchContents(peers: readonly VnodeStatus[], releases: (() => void)[]): Promise<Fetched> {
     const missing = new Set<Fid>();
     const objects = peers.flatMap((peer) => decide(this.#own(peer.fid), peer).next ?? []);
     const needed = new Set(objects.flatMap(contentsNeeded));
-    const waiting = objects
+    const all = objects
       .filter((status) => !isRemoved(status))
       .flatMap((status) => versionsOf(status).map((version) => ({ fid: status.fid, version })))
       .filter(({ version }) => version.digest !== emptyDigest);
+    // Held before it is asked whether they are here.
+    for (const { version } of all) releases.push(this.#world.replica.hold(version.digest));
+    const versions = all.map(({ version }) => version);
+    const packed = await this.#world.small(this.#source.link, versions);
+    const waiting = all.filter(({ version }) => !packed.has(version.digest));
     const fetchNext = async (): Promise<void> => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
         const { fid, version } = next;
         const { digest, length } = version;
-        releases.push(this.#world.replica.hold(digest));
         const sources = this.#source.containerSources;
         try {
           await this.#world.fetch({ digest, length, sources, signal: this.#world.signal });
@@ -255,8 +261,13 @@ export class Pull {
       }
     };
     await Promise.all(Array.from({ length: fetchedAtOnce }, fetchNext));
-    return missing;
+    return { missing, packed };
   }
+}
+
+interface Fetched {
+  readonly missing: ReadonlySet<Fid>;
+  readonly packed: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Whether nothing that is in the directory need be here. */

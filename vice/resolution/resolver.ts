@@ -14,7 +14,7 @@ import {
   type VolumeId,
 } from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
-import type { Containers } from '../seam/containers.js';
+import type { PackedContainers } from '../seam/packed-containers.js';
 import type { Log } from '../seam/log.js';
 import type { Link } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
@@ -22,13 +22,14 @@ import { catchUp, type Progress } from './catch-up.js';
 import { containerFetcher } from './fetch-container.js';
 import { Graves } from './graves.js';
 import type { ServerLinks } from './links.js';
+import { askSmallContents } from './small-contents.js';
 import { Pull, type PullSource, type PullWorld } from './pull.js';
 import { ask } from './ask.js';
 import { differing } from './differing.js';
 
 export interface ResolverWorld {
   readonly clock: Clock;
-  readonly containers: Containers;
+  readonly containers: PackedContainers;
   readonly log: Log;
   readonly links: ServerLinks;
   realm(): RealmDocument;
@@ -333,8 +334,16 @@ export class Resolver {
 
   #pullWorld(replica: Replica, progress: (objects: number) => void = () => undefined): PullWorld {
     const { clock, log } = this.#world;
-    return { replica, fetch: this.#fetch, clock, log, signal: this.#stop.signal, progress };
+    const { signal } = this.#stop;
+    return { replica, fetch: this.#fetch, small: this.#small, clock, log, signal, progress };
   }
+
+  readonly #small: PullWorld['small'] = async (link, wanted) => {
+    const { containers, meter } = this.#world;
+    const contents = await askSmallContents(containers, { wanted, link, signal: this.#stop.signal });
+    for (const { length } of contents.values()) meter.fetched(length);
+    return contents;
+  };
 
   #turn<T>(replica: Replica, work: () => Promise<T>): Promise<T> {
     const turn = (this.#turns.get(replica.volume) ?? Promise.resolve()).then(() => {

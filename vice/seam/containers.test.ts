@@ -15,7 +15,10 @@ import { isFailure } from '../interface/index.js';
 import { contentsLength, digestOf } from './block-digests.js';
 import { blockBytes, type Containers } from './containers.js';
 import { openFileContainers } from './real/file-containers.js';
+import { packContents, PackedContainers, storedRows } from './packed-containers.js';
+import type { Store } from './store.js';
 import { MemoryContainers } from './twin/memory-containers.js';
+import { MemoryStore } from './twin/memory-store.js';
 import { SimulatedClock } from './twin/simulated-clock.js';
 
 containersContract(t, 'files', async (t) => {
@@ -37,6 +40,84 @@ containersContract(t, 'memory', async () => {
     damage: async (digest, byte) => containers.damage(digest, byte),
   };
 });
+
+containersContract(t, 'packed', async () => {
+  const store = new MemoryStore();
+  const below = new MemoryContainers();
+  return {
+    containers: packed(store, below),
+    reopen: async () => packed(store.reopen(), below.reopen()),
+    damage: (digest, byte) => damagePacked(store, below, digest, byte),
+  };
+});
+
+void t.test('packed contents', async (t) => {
+  await t.test('are one with what names them: after a power cut both are there, or neither', async (t) => {
+    for (const keepsRunning of [false, true]) {
+      const clock = new SimulatedClock();
+      const store = new MemoryStore({ clock, flushMs: 10 });
+      const below = new MemoryContainers();
+      const bytes = Buffer.from('small');
+      const digest = digestOf(bytes);
+      void store.transact((transaction) => {
+        packContents(transaction, digest, bytes);
+        transaction.put('names it', Buffer.from(digest));
+      });
+      t.equal(await packed(store, below).has(digest), true, 'seen at once');
+      const found = store.crash(keepsRunning);
+      t.equal(found.get('names it') !== undefined, keepsRunning);
+      t.equal(await packed(found, below.crash()).has(digest), keepsRunning);
+    }
+  });
+
+  await t.test('that a file holds since an older version are found there', async (t) => {
+    const below = new MemoryContainers();
+    const digest = await store(below, Buffer.from('old'));
+    const containers = packed(new MemoryStore(), below);
+    t.equal(await containers.length(digest), 3);
+    t.equal((await collect(await containers.read(digest))).toString(), 'old');
+    await containers.remove(digest);
+    t.equal(await below.has(digest), false);
+  });
+
+  await t.test('that are damaged stay for a person to look at', async (t) => {
+    const memory = new MemoryStore();
+    const containers = packed(memory, new MemoryContainers());
+    const digest = await store(containers, Buffer.from('precious'));
+    await damagePacked(memory, new MemoryContainers(), digest, 0);
+    const [refused] = await Promise.allSettled([containers.read(digest)]);
+    t.ok(refused.status === 'rejected' && isFailure(refused.reason, 'damaged'));
+    t.equal(Buffer.from(memory.get(`contents-damaged/${digest}`) ?? []).toString(), 'qrecious');
+  });
+
+  await t.test('are listed without holding others up', async (t) => {
+    const memory = new MemoryStore();
+    let pauses = 0;
+    const pause = async (): Promise<void> => void (pauses += 1);
+    const containers = packed(memory, new MemoryContainers(), pause);
+    for (let index = 0; index < 1200; index += 1) await store(containers, Buffer.from(String(index)));
+    let listed = 0;
+    for await (const { length } of containers.list()) listed += length > 0 ? 1 : 0;
+    t.same([listed, pauses], [1200, 2]);
+  });
+});
+
+function packed(store: Store, below: Containers, pause = async (): Promise<void> => undefined): Containers {
+  return new PackedContainers({ rows: storedRows(store), containers: below, packedBytes: 5000, pause });
+}
+
+async function damagePacked(
+  store: Store,
+  below: MemoryContainers,
+  digest: string,
+  byte: number,
+): Promise<void> {
+  const key = `contents/${digest}`;
+  const bytes = store.get(key);
+  if (bytes === undefined) return below.damage(digest, byte);
+  bytes[byte] = (bytes[byte] ?? 0) ^ 1;
+  await store.transact((transaction) => transaction.put(key, bytes));
+}
 
 fullDiskContract(t, 'memory', 1_000_000, async () => new MemoryContainers({ capacity: 1_000_000 }));
 
@@ -168,6 +249,12 @@ void t.test('the length of the contents follows from the length of the file', as
   for (const fileBytes of [1, 32, blockBytes + 33, blockBytes + 64])
     t.equal(contentsLength(fileBytes), undefined);
 });
+
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
 
 async function store(containers: Containers, contents: Uint8Array): Promise<string> {
   const spool = await containers.spool();

@@ -56,7 +56,7 @@ void t.test('a store folder', async (t) => {
     await store.close();
     t.throws(() => store.get('key'), { message: /closed/ });
     t.same(readdirSync(folder).sort(), ['data.mdb', 'format', 'lock.mdb']);
-    t.equal(readFileSync(join(folder, 'format'), 'utf8'), 'coda-store 1\n');
+    t.equal(readFileSync(join(folder, 'format'), 'utf8'), 'coda-store 2\n');
     await t.rejects(
       store.transact(() => undefined),
       { message: /closed/ },
@@ -108,9 +108,19 @@ void t.test('a store folder', async (t) => {
     }
   });
 
+  await t.test(
+    'of an older version is marked with this one, which the older program then refuses',
+    async (t) => {
+      const folder = t.testdir({ format: 'coda-store 1\n' });
+      const store = await openLmdbStore(folder);
+      await store.close();
+      t.equal(readFileSync(join(folder, 'format'), 'utf8'), 'coda-store 2\n');
+    },
+  );
+
   await t.test('of another kind or of a newer version is refused, and says what to do', async (t) => {
     const refusals = [
-      [{ format: 'coda-store 2\n' }, /start the newer version/],
+      [{ format: 'coda-store 3\n' }, /start the newer version/],
       [{ format: 'coda-containers 1\n' }, /something else/],
       [{ format: '' }, /something else/],
       [{ 'thesis.txt': 'years of work' }, /thesis\.txt/],

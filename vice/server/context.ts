@@ -6,6 +6,7 @@ import type { ServerLinks } from '../resolution/links.js';
 import type { Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import type { Log } from '../seam/log.js';
+import type { PackedContainers } from '../seam/packed-containers.js';
 import type { Network, Session } from '../seam/network.js';
 import type { Random } from '../seam/random.js';
 import type { Store } from '../seam/store.js';
@@ -40,6 +41,8 @@ export interface ServerContext {
   readonly metrics: Metrics;
   /** Open sessions by id. */
   readonly sessions: ReadonlyMap<number, Session>;
+  /** The containers of the world: small contents are stored in the transaction that names them. */
+  readonly packed: PackedContainers;
 }
 
 /** One call, its argument checked and its caller's role allowed. An iterable is sent in parts. */

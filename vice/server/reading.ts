@@ -1,6 +1,14 @@
-/** Calls that read one replica: `status`, `list`, `changes`, `digests`, `conflicts`, `space`. */
-import { isFailure, type Fid, type Result, type UpdateSet, type VnodeStatus } from '../interface/index.js';
+/** Calls that read: `status`, `list`, `changes`, `contents`, `digests`, `conflicts`, `space`. */
+import {
+  isFailure,
+  limits,
+  type Fid,
+  type Result,
+  type UpdateSet,
+  type VnodeStatus,
+} from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
+import type { Containers } from '../seam/containers.js';
 import type { Listing, Replica } from '../volume/replica.js';
 import type { Handlers, ServerContext } from './context.js';
 
@@ -9,7 +17,9 @@ const partEntries = 500;
 const changesMax = 1_000;
 const conflictsMax = 200;
 
-export const reading: Handlers<'status' | 'list' | 'changes' | 'digests' | 'conflicts' | 'space'> = {
+export const reading: Handlers<
+  'status' | 'list' | 'changes' | 'contents' | 'digests' | 'conflicts' | 'space'
+> = {
   async status(context, { peer }, { volume, fids, cop2 }) {
     const replica = context.volumes.required(volume);
     await takeCop2(context, replica, cop2);
@@ -34,6 +44,18 @@ export const reading: Handlers<'status' | 'list' | 'changes' | 'digests' | 'conf
     return { replica: replica.id, incarnation: replica.incarnation, ...page };
   },
 
+  async contents(context, _session, { digests }) {
+    const contents: Record<string, Uint8Array> = {};
+    let bytes = 0;
+    for (const digest of new Set(digests)) {
+      const found = await smallContents(context.world.containers, digest, limits.contentsBytes - bytes);
+      if (found === undefined) continue;
+      contents[digest] = found;
+      bytes += found.length;
+    }
+    return { contents };
+  },
+
   async digests(context, _session, { volume, prefix }) {
     return { digests: Object.fromEntries(context.volumes.required(volume).digests(prefix)) };
   },
@@ -53,6 +75,24 @@ export const reading: Handlers<'status' | 'list' | 'changes' | 'digests' | 'conf
  */
 export async function flushed(context: ServerContext): Promise<void> {
   await context.world.store.transact(() => undefined);
+}
+
+/** Undefined: not here, longer than `most`, or damaged (the asker then asks for it alone, and hears why). */
+async function smallContents(
+  containers: Containers,
+  digest: string,
+  most: number,
+): Promise<Uint8Array | undefined> {
+  try {
+    const length = await containers.length(digest);
+    if (length > most) return undefined;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of await containers.read(digest)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  } catch (error) {
+    if (isFailure(error, 'not-found', 'damaged')) return undefined;
+    throw error;
+  }
 }
 
 /** A damaged object is one that this replica does not have; it is fetched again from a peer meanwhile. */

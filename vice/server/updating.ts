@@ -11,6 +11,7 @@ import {
 } from '../interface/index.js';
 import { checkRecord } from '../protection/session-rights.js';
 import type { Containers } from '../seam/containers.js';
+import { digestOfPacked } from '../seam/packed-containers.js';
 import type { Session } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
 import type { Handlers, ServerContext } from './context.js';
@@ -24,12 +25,12 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
     checkBatch(session, argument);
     const releases: (() => void)[] = [];
     try {
-      await bringContents(context, session, replica, argument, releases);
+      const packed = await bringContents(context, session, replica, argument, releases);
       const { records, watermark, cop2 } = argument;
       const { groups } = context.location.current;
       // The COP2 messages of earlier updates share a flush with this one.
       const [mutated] = await Promise.all([
-        replica.mutate({ records, watermark }, { session: session.id, groups }),
+        replica.mutate({ records, watermark, packed }, { session: session.id, groups }),
         takeCop2(context, replica, cop2),
       ]);
       release(context, session, argument, mutated.outcome);
@@ -85,7 +86,7 @@ function checkVolume(record: Mutation, volume: VolumeId): void {
 
 /**
  * Makes sure that contents which came with the call or before it are containers, and holds them until
- * `releases`.
+ * `releases`. Returns those that are so small that they are stored in the transaction of the records.
  * @throws Failure invalid (other contents than the digest says), too-large, busy, no-space
  */
 async function bringContents(
@@ -94,13 +95,17 @@ async function bringContents(
   replica: Replica,
   argument: Argument<'mutate'>,
   releases: (() => void)[],
-): Promise<void> {
+): Promise<ReadonlyMap<string, Uint8Array>> {
   const { containers } = context.world;
+  const packed = new Map<string, Uint8Array>();
   for (const record of argument.records) {
     if (record.op === 'store') releases.push(replica.hold(record.digest));
   }
-  const inline = Object.entries(argument.inline).map(([digest, bytes]) => {
-    return spoolInline(containers, digest, bytes);
+  const inline = Object.entries(argument.inline).map(async ([digest, bytes]) => {
+    if (!context.packed.packs(bytes.length)) return spoolInline(containers, digest, bytes);
+    mustBe(digest, digestOfPacked(bytes));
+    await context.packed.mustFit(bytes.length);
+    packed.set(digest, bytes);
   });
   const staged = Object.entries(argument.transfers).map(async ([digest, id]) => {
     if (await containers.has(digest)) return;
@@ -113,6 +118,7 @@ async function bringContents(
   for (const outcome of await Promise.allSettled([...inline, ...staged])) {
     if (outcome.status === 'rejected') throw outcome.reason;
   }
+  return packed;
 }
 
 async function spoolInline(containers: Containers, digest: string, bytes: Uint8Array): Promise<void> {

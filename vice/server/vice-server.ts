@@ -4,7 +4,9 @@ import { openLocation, type Location } from '../location/location.js';
 import { ask } from '../resolution/ask.js';
 import { ServerLinks } from '../resolution/links.js';
 import { Resolver, type CatchUpState } from '../resolution/resolver.js';
+import { sleep } from '../seam/clock.js';
 import type { Link, Session } from '../seam/network.js';
+import { PackedContainers, storedRows } from '../seam/packed-containers.js';
 import type { Replica } from '../volume/replica.js';
 import { CallbackPromises } from './callback-promises.js';
 import type { ServerContext, ServerWorld } from './context.js';
@@ -25,6 +27,8 @@ export interface ServerConfig {
   readonly realmKey: Uint8Array;
   /** `ws://host:port`, port 0 for any. */
   readonly listen: string;
+  /** Contents of at most so many bytes go into the store; 0, the default: none. See seam/packed-containers.ts. */
+  readonly packedBytes?: number;
 }
 
 export interface ViceServer {
@@ -41,8 +45,10 @@ export interface ViceServer {
 }
 
 /** Serves when it resolves. @throws Failure invalid (address, realm of another data folder), damaged */
-export async function startServer(config: ServerConfig, world: ServerWorld): Promise<ViceServer> {
-  const { name, realmKey } = config;
+export async function startServer(config: ServerConfig, given: ServerWorld): Promise<ViceServer> {
+  const { name, realmKey, packedBytes = 0 } = config;
+  const packed = packedIn(given, packedBytes);
+  const world = { ...given, containers: packed };
   const location = await openLocation(world.store, config.realm);
   const sessions = new Map<number, Session>();
   const promises = new CallbackPromises((count) => metrics.breaksPushed(count));
@@ -83,15 +89,10 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
     resolver,
     metrics,
     sessions,
+    packed,
   };
   await volumes.follow(location.current);
-  location.onAdoption(async (realm) => {
-    world.log.info('realm document adopted', { version: realm.version });
-    await volumes.follow(realm);
-    links.follow(realm);
-    for (const server of links.all().keys()) resolver.linkUp(server);
-    for (const session of sessions.values()) pushRealm(session, realm);
-  });
+  followRealm(context);
   const listener = await world.network.listen(config.listen, viceService(context, realmKey, sessions));
   links.follow(location.current);
   resolver.start();
@@ -110,6 +111,23 @@ export async function startServer(config: ServerConfig, world: ServerWorld): Pro
       for (const kept of [staging, context.held]) kept.close();
     },
   };
+}
+
+/** What this server does on every new version of the realm document. */
+function followRealm({ location, volumes, links, resolver, sessions, world }: ServerContext): void {
+  location.onAdoption(async (realm) => {
+    world.log.info('realm document adopted', { version: realm.version });
+    await volumes.follow(realm);
+    links.follow(realm);
+    for (const server of links.all().keys()) resolver.linkUp(server);
+    for (const session of sessions.values()) pushRealm(session, realm);
+  });
+}
+
+/** Small contents in the store, all others where they were. */
+function packedIn({ store, containers, clock }: ServerWorld, packedBytes: number): PackedContainers {
+  const pause = (): Promise<void> => sleep(clock, 0);
+  return new PackedContainers({ rows: storedRows(store), containers, packedBytes, pause });
 }
 
 function catchUpsOf(resolver: Resolver, volume: VolumeId): ReturnType<ViceServer['catchUps']> {

@@ -4,6 +4,13 @@ import type { Store } from '../seam/store.js';
 import type { MetaRow, ObjectRow, VolumeKeys, VolumeReader } from '../store/volume-store.js';
 import { bytesOf } from '../store/row-figures.js';
 
+/**
+ * Stamps left out before the first change after an opening. Before a crash somebody may have been told of
+ * stamps that were not flushed yet; were they given out again, for other changes, he would never hear of
+ * those (VR-2). More than what waits for a flush at any time.
+ */
+const restartGap = 1_000_000;
+
 /** Writes the volume's own record, and its root if there is none. */
 export async function writeMeta(store: Store, keys: VolumeKeys, meta: MetaRow): Promise<MetaRow> {
   const root = rootFid(keys.volume);
@@ -24,4 +31,9 @@ export function recovered(reader: VolumeReader): Pick<MetaRow, 'stamp' | 'used'>
     used += bytesOf(reader.readableObject(change.fid));
   }
   return { stamp, used };
+}
+
+/** What the volume's own record becomes before the first change after an opening (VR-2). */
+export function afterRestart(meta: MetaRow): MetaRow {
+  return { ...meta, stamp: meta.stamp + restartGap };
 }

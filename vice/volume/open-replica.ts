@@ -17,14 +17,15 @@ import type { Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import type { Log } from '../seam/log.js';
 import { randomHex, type Random } from '../seam/random.js';
-import { type Store } from '../seam/store.js';
+import { packContents } from '../seam/packed-containers.js';
+import type { Store, StoreTransaction } from '../seam/store.js';
 import { ContainerReferences } from '../store/container-references.js';
 import { RowCache } from '../store/row-cache.js';
 import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store/volume-store.js';
 import { VolumeTransaction, type Finished } from '../store/volume-transaction.js';
 import { applyBatch, BatchRefused, type AppliedBatch } from './apply-batch.js';
 import { applyCop2, PendingUpdates } from './cop2.js';
-import { recovered, writeMeta } from './first-records.js';
+import { afterRestart, recovered, writeMeta } from './first-records.js';
 import { applyMergeStep, contentsNeededFor } from './merge-step.js';
 import { changePage, conflictPage } from './pages.js';
 import type {
@@ -43,13 +44,6 @@ import type {
 const changedMost = 10_000;
 /** Tombstones forgotten in one transaction. */
 const forgottenAtOnce = 1000;
-
-/**
- * Stamps left out before the first change after an opening. Before a crash somebody may have been told of
- * stamps that were not flushed yet; were they given out again, for other changes, he would never hear of
- * those (VR-2). More than what waits for a flush at any time.
- */
-const restartGap = 1_000_000;
 
 export interface ReplicaOptions {
   readonly volume: VolumeId;
@@ -140,10 +134,12 @@ class StoredReplica implements Replica {
     const digests = argument.records.flatMap((record) => (record.op === 'store' ? [record.digest] : []));
     const releases = digests.map((digest) => this.#references.hold(digest));
     try {
-      const lengths = await this.#lengths(digests);
+      const { packed = new Map<string, Uint8Array>() } = argument;
+      const lengths = await this.#lengths(digests, packed);
       const context = { volume: this.volume, replica: this.id, lengths, groups: speaker.groups };
-      const { result, stamp } = await this.#change(speaker, (transaction) => {
+      const { result, stamp } = await this.#change(speaker, (transaction, store) => {
         const applied = applyBatch(transaction, argument, context);
+        for (const [digest, bytes] of packed) packContents(store, digest, bytes);
         for (const storeId of this.#expired(applied)) transaction.updates.forgetCop2(storeId);
         return applied;
       });
@@ -189,15 +185,23 @@ class StoredReplica implements Replica {
     const contents = contentsNeededFor(step, (fid) => this.#readable(fid)?.status, this.volume);
     const releases = contents.map(({ digest }) => this.#references.hold(digest));
     try {
-      const lengths = await this.#lengths(contents.map(({ digest }) => digest));
+      const { packed = new Map<string, Uint8Array>() } = step;
+      const lengths = await this.#lengths(
+        contents.map(({ digest }) => digest),
+        packed,
+      );
       const missing = contents.find(({ digest, length }) => lengths.get(digest) !== length);
       if (missing !== undefined) {
         const message = `${missing.length} bytes of contents ${missing.digest} must be fetched first`;
         throw new Failure('not-found', 'vice.merge', message);
       }
-      const merge = (transaction: VolumeTransaction): Merged =>
-        applyMergeStep(transaction, step, this.volume);
-      return (await this.#change(undefined, merge)).result;
+      const { result } = await this.#change(undefined, (transaction, store) => {
+        for (const [digest, bytes] of packed) packContents(store, digest, bytes);
+        return applyMergeStep(transaction, step, this.volume);
+      });
+      // Of an object that was left out, nobody names the contents.
+      this.#references.collect(packed.keys());
+      return result;
     } finally {
       for (const release of releases) release();
     }
@@ -283,7 +287,7 @@ class StoredReplica implements Replica {
    */
   async #change<T>(
     speaker: Speaker | undefined,
-    work: (transaction: VolumeTransaction) => T,
+    work: (transaction: VolumeTransaction, store: StoreTransaction) => T,
   ): Promise<{ readonly result: T; readonly stamp: number }> {
     await (this.#stamps ??= this.#leaveRestartGap());
     let finished: Finished | undefined;
@@ -291,7 +295,7 @@ class StoredReplica implements Replica {
     try {
       const result = await this.#store.transact((transaction) => {
         const volume = new VolumeTransaction(transaction, this.#keys, this.#cache, this.keepsRemoved);
-        const value = work(volume);
+        const value = work(volume, transaction);
         finished = volume.finish();
         const { stamp, changed } = finished;
         // Readers see the transaction from here on, flushed or not (ST-3).
@@ -313,8 +317,7 @@ class StoredReplica implements Replica {
   async #leaveRestartGap(): Promise<void> {
     try {
       await this.#store.transact((transaction) => {
-        const meta = this.#meta();
-        transaction.put(this.#keys.meta, seal({ ...meta, stamp: meta.stamp + restartGap }));
+        transaction.put(this.#keys.meta, seal(afterRestart(this.#meta())));
       });
     } catch (error) {
       this.#stamps = undefined;
@@ -331,10 +334,13 @@ class StoredReplica implements Replica {
     for (const change of flushed) for (const listener of this.#listeners) listener(change);
   }
 
-  async #lengths(digests: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  async #lengths(
+    digests: readonly string[],
+    packed: ReadonlyMap<string, Uint8Array>,
+  ): Promise<ReadonlyMap<string, number>> {
     const lengths = new Map<string, number>();
     for (const digest of digests) {
-      const length = await this.#references.lengthOf(digest);
+      const length = packed.get(digest)?.length ?? (await this.#references.lengthOf(digest));
       if (length !== undefined) lengths.set(digest, length);
     }
     return lengths;

@@ -78,7 +78,10 @@ export interface Replica {
   onChange(listener: (change: Change) => void): void;
 }
 
-export type MutateArgument = Pick<Argument<'mutate'>, 'records' | 'watermark'>;
+export interface MutateArgument extends Pick<Argument<'mutate'>, 'records' | 'watermark'> {
+  /** Contents that records name and that are no containers yet, by digest (checked): stored in the same transaction. */
+  readonly packed?: ReadonlyMap<string, Uint8Array>;
+}
 
 /** The session that a change came in by: it gets no callback break for it. */
 export interface Speaker {
@@ -118,6 +121,8 @@ export interface MergeStep {
    * all here yet (VR-4). A new one so is a runt until a later step knows better.
    */
   readonly withoutKnown: boolean;
+  /** Contents that objects name and that are no containers yet, by digest (checked): stored in the same transaction. */
+  readonly packed?: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface Merged {

@@ -24,7 +24,7 @@ import { diskFailure, errorCode } from './disk-failure.js';
 export interface FolderKind {
   /** What the folder holds, as `coda-store`. */
   readonly name: string;
-  /** The format version that this program writes; it reads all up to it. */
+  /** The format version that this program writes; it reads all up to it, and marks the folder with it. */
   readonly version: number;
 }
 
@@ -95,6 +95,7 @@ async function checkFormat(folder: string, kind: FolderKind): Promise<void> {
       `${kind.version}): start the newer version, or restore a copy from before the upgrade`;
     throw new Failure('incompatible', operation, message);
   }
+  if (Number(digits) < kind.version) await writeFormat(folder, path, kind);
 }
 
 async function markFormat(folder: string, path: string, kind: FolderKind): Promise<void> {
@@ -103,6 +104,10 @@ async function markFormat(folder: string, path: string, kind: FolderKind): Promi
     const message = `${folder} holds other files (${strangers[0]}): give an empty folder`;
     throw new Failure('incompatible', operation, message);
   }
+  await writeFormat(folder, path, kind);
+}
+
+async function writeFormat(folder: string, path: string, kind: FolderKind): Promise<void> {
   const temporary = `${path}.new`;
   await writeFile(temporary, `${kind.name} ${kind.version}\n`, { mode: 0o600, flush: true });
   await rename(temporary, path);

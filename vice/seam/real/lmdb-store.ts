@@ -19,7 +19,8 @@ import { claimFolder, syncFolder } from './folder-claim.js';
 import { lmdbFault } from './lmdb-header.js';
 import { LmdbReserve } from './lmdb-reserve.js';
 
-const kind = { name: 'coda-store', version: 1 };
+/** Version 2: small contents are in it (packed-containers.ts). */
+const kind = { name: 'coda-store', version: 2 };
 /** Address space, not memory and not disk; LMDB maps more when a store outgrows it. */
 const mapBytes = 16 * 1024 ** 3;
 
