@@ -125,8 +125,10 @@ function together(): void {
     t.equal(status, 507, 'the disk is full at last');
     t.same(await ledger.differences(), [], 'all that was acknowledged is there');
     for (const disk of disks) disk.fill();
-    for (const [what, answer] of await attempts(ledger, 'disk')) refusedOrSmall(t, what, answer);
-    t.same(await ledger.differences(), [], 'nothing has changed');
+    // The gateway's cache lies on the same disk and gives way: some of it may fit after all.
+    for (const [what, answer] of await attempts(ledger, 'disk'))
+      t.ok(answer === 507 || answer < 300, `${what}: ${answer}`);
+    t.same(await ledger.differences(), [], 'what was refused has changed nothing, what was taken is there');
     await goesOn(t, realm, ledger, 'disk');
     for (const path of ledger.paths.filter((each) => each.startsWith('/filling'))) {
       t.equal(await ledger.remove(path), 204, 'people make room');

@@ -10,6 +10,7 @@ import { replacement } from '../fetch/choice.js';
 import { cannotFetch } from '../fetch/failures.js';
 import type { Fetches } from '../fetch/fetches.js';
 import { membersOf, sourcesOf } from '../fetch/server-source.js';
+import { unstored } from '../fetch/unstored.js';
 import type { ObjectStatus, OpenFile } from '../interface.js';
 import type { Background, Fetching } from '../volume/fetching.js';
 import type { Volume } from '../volume/volume.js';
@@ -53,7 +54,11 @@ export class Contents {
   async open(volume: Volume, fid: Fid, view: ObjectStatus, data: FileData | null): Promise<OpenFile> {
     if (data === null) throw new Failure('is-directory', 'venus.open', 'it is no file', { fid });
     if (isEmpty(data)) return openEmpty(view);
-    const release = await this.#keep(volume, fid, data);
+    const release = await this.#keep(volume, fid, data).catch((error: unknown) => {
+      // A disk without room is no reason not to read.
+      if (!isReadPast(volume, error)) throw error;
+      return () => undefined;
+    });
     return {
       status: view,
       read: (start = 0, end = data.length) =>
@@ -147,11 +152,21 @@ export class Contents {
           throw new Failure('damaged', 'venus.read', 'the cached file is too short', { fid });
       } catch (error) {
         failures += 1;
-        const isOurs = isFailure(error, 'damaged', 'not-found') && error.operation !== 'venus.fetch';
-        if (!isOurs || failures >= 3) throw error;
-        if (data.length <= wholeBytes) await this.#ensure(volume, fid, data);
+        const reason = failures < 3 ? await this.#mend(volume, fid, data, error) : error;
+        if (reason === undefined) continue;
+        if (!isReadPast(volume, reason)) throw reason;
+        this.#log.info('read past a full disk', { fid, from: position });
+        yield* unstored(data, sourcesOf(volume), position, end);
+        return;
       }
     }
+  }
+
+  /** Undefined: what the reader stumbled over may be tried again. Else why it may not. */
+  async #mend(volume: Volume, fid: Fid, data: FileData, error: unknown): Promise<unknown> {
+    if (!isFailure(error, 'damaged', 'not-found') || error.operation === 'venus.fetch') return error;
+    if (data.length > wholeBytes) return undefined;
+    return this.#ensure(volume, fid, data).catch((reason: unknown) => reason);
   }
 
   /** From the cache, or as they come. It may end early: the rest is then to be asked for again. */
@@ -267,6 +282,11 @@ export class Contents {
       await spool.abort();
     }
   }
+}
+
+/** The disk has no room for what is read, but servers have it. */
+function isReadPast(volume: Volume, error: unknown): boolean {
+  return isFailure(error, 'no-space') && volume.avsg.length > 0;
 }
 
 /** What a source said, in the words of a reader who has no source. */
