@@ -10,11 +10,13 @@ import { CommitGate } from './commit-gate.js';
 import { EvictionOrder, type Kept } from './eviction-order.js';
 import { RecentMap } from './recent-map.js';
 import { generationShift, isSticky } from './replacement.js';
-import { Room } from './room.js';
+import { Room, type Beside } from './room.js';
 
 /** Bodies up to this length are kept in memory, all of them together up to `memoryBytes`. */
 const smallBytes = 64 * 1024;
 const memoryBytes = 64 * 1024 * 1024;
+
+const nothingBeside: Beside = { bytes: 0, trim: () => Promise.resolve(), came: () => undefined };
 
 /** What is cached under one digest, and why it stays or goes. */
 export interface CachedContainer {
@@ -45,8 +47,7 @@ export class ContainerCache {
   readonly #gate = new CommitGate();
   readonly #room: Room;
   readonly #spools = new Set<CacheSpool>();
-  /** Bytes of contents in part: they are on the disk, and count for the limit. */
-  #beside = 0;
+  #beside: Beside = nothingBeside;
   /** Hoard priorities of contents, cached or not. */
   #hoarded = new Map<string, number>();
   readonly #bodies = new RecentMap<string, Uint8Array>(memoryBytes, (body) => body.length + 100);
@@ -59,6 +60,7 @@ export class ContainerCache {
     this.#room = new Room(limitBytes, {
       ...{ containers, order: this.#order, gate: this.#gate, isNeeded, log },
       coming: () => this.#coming(),
+      beside: () => this.#beside,
       forget: (digest) => this.#bodies.delete(digest),
     });
   }
@@ -86,10 +88,14 @@ export class ContainerCache {
     return this.#room.setLimit(bytes);
   }
 
-  /** Contents in part take so many bytes of the limit from now on. */
-  leave(bytes: number): void {
-    this.#beside = bytes;
-    this.#room.tidy();
+  /** Shares its room with contents in part from now on. */
+  share(beside: Beside): void {
+    this.#beside = beside;
+  }
+
+  /** Contents in part have come to have so many bytes more. */
+  grew(bytes: number): void {
+    this.#room.grew(bytes);
   }
 
   has(digest: string): boolean {
@@ -251,7 +257,7 @@ export class ContainerCache {
   }
 
   #coming(): { readonly claimed: number; readonly written: number } {
-    let [claimed, written] = [this.#beside, this.#beside];
+    let [claimed, written] = [0, 0];
     for (const spool of this.#spools) {
       claimed += spool.claimed;
       written += spool.length;

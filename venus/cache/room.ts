@@ -11,6 +11,18 @@ import type { CommitGate } from './commit-gate.js';
 import type { EvictionOrder, Kept } from './eviction-order.js';
 import { foregroundRequest, generationShift, isSticky, marginOf, marginRequest } from './replacement.js';
 
+/** Contents in part: they take room of the same cache. */
+export interface Beside {
+  readonly bytes: number;
+  /**
+   * Gives up what nobody has open, the least recently used first, while there is `excess` and they have more than their
+   * share of `limit`.
+   */
+  trim(excess: () => number, limit: number): Promise<void>;
+  /** These contents are here as a whole now. */
+  came(digest: string): void;
+}
+
 /** So many bytes come without the disk being asked for its space, as long as it had much. */
 const littleBytes = 64 * 1024;
 
@@ -22,6 +34,7 @@ export interface RoomWorld {
   readonly isNeeded: (digest: string) => boolean;
   /** Bytes that spools are going to have, and bytes of them that are on the disk already. */
   readonly coming: () => { readonly claimed: number; readonly written: number };
+  readonly beside: () => Beside;
   /** It is about to be removed. */
   readonly forget: (digest: string) => void;
   readonly log: Log;
@@ -53,13 +66,23 @@ export class Room {
   async setLimit(limit: number): Promise<void> {
     this.#limit = limit;
     this.#world.order.rescale(generationShift(limit));
-    await this.#world.gate.remove(() => this.#shrink(() => this.#world.order.bytes - limit, Infinity));
+    const over = (): number => this.#taken - limit;
+    await this.#world.beside().trim(over, limit);
+    await this.#world.gate.remove(() => this.#shrink(over, Infinity));
+    await this.#world.beside().trim(over, 0);
   }
 
   /** Something has come into the cache. */
   noted(kept: Kept): void {
     this.#blind += kept.length;
     if (kept.length > this.#limit) this.#oversize.add(kept);
+    this.#world.beside().came(kept.digest);
+  }
+
+  /** Contents in part have come to have so many bytes more. */
+  grew(bytes: number): void {
+    this.#blind += Math.max(0, bytes);
+    this.tidy();
   }
 
   /**
@@ -70,10 +93,11 @@ export class Room {
     // Asking the disk costs as much as storing little does.
     const isKnown = bytes <= littleBytes && this.#blind < this.#blindMost;
     let space = isKnown ? this.#heard - this.#blind : await this.#world.containers.space();
-    const margin = (): number => marginOf(this.#limit, this.#world.order.bytes, space);
+    const margin = (): number => marginOf(this.#limit, this.#taken, space);
     const isRoom = (): boolean => this.#missing(bytes + (request === undefined ? 0 : margin()), space) <= 0;
     // What is open stays on the disk when it is removed: one look is not always enough.
     for (let attempt = 0; !isRoom() && attempt < 3; attempt += 1) {
+      await this.#trim(() => this.#missing(bytes + margin(), space), space);
       const isMade = await this.#world.gate.remove(async () => {
         space = await this.#world.containers.space();
         const worth = request ?? foregroundRequest;
@@ -102,14 +126,14 @@ export class Room {
       if (!this.#isHeld(kept) && !isSticky(kept.hoard) && order.priority(kept) < request)
         evictable += kept.length;
     }
-    return evictable - this.#missing(marginOf(this.#limit, order.bytes, space), space);
+    return evictable - this.#missing(marginOf(this.#limit, this.#taken, space), space);
   }
 
   /** Restores limit and margins, in the background. */
   tidy(): void {
-    const { order, log } = this.#world;
+    const { log } = this.#world;
     const { size } = this.#oversize;
-    const isQuiet = order.bytes <= this.#limit - marginOf(this.#limit, order.bytes, Infinity) && size === 0;
+    const isQuiet = this.#taken <= this.#limit - marginOf(this.#limit, this.#taken, Infinity) && size === 0;
     if (isQuiet && this.#blind < this.#blindMost) return;
     this.#untidy = true;
     if (this.#tidying) return;
@@ -120,25 +144,33 @@ export class Room {
   }
 
   async #tidyUp(): Promise<void> {
-    const { order, gate, containers } = this.#world;
+    const { gate, containers, beside } = this.#world;
     while (this.#untidy) {
       this.#untidy = false;
       const space = await containers.space();
       this.#blind = 0;
       this.#heard = space;
-      const margin = marginOf(this.#limit, order.bytes, space);
+      const margin = marginOf(this.#limit, this.#taken, space);
       this.#blindMost = margin / 4;
-      const before = order.bytes;
-      const freed = (): number => before - order.bytes;
-      const over = (): number => order.bytes - this.#limit;
-      const short = (): number => Math.max(order.bytes - (this.#limit - margin), margin - space - freed());
+      const before = this.#taken;
+      const freed = (): number => before - this.#taken;
+      const over = (): number => this.#taken - this.#limit;
+      const short = (): number => Math.max(this.#taken - (this.#limit - margin), margin - space - freed());
       if (over() <= 0 && short() <= 0) continue;
+      await this.#trim(short, space);
       await gate.remove(async () => {
         await this.#dropOversize(over);
         await this.#shrink(over, foregroundRequest);
         await this.#shrink(short, marginRequest);
       });
+      // Whatever is whole is in use, or worth more.
+      await beside().trim(over, 0);
     }
+  }
+
+  /** Contents in part are brought down to their share first. */
+  async #trim(excess: () => number, space: number): Promise<void> {
+    await this.#world.beside().trim(excess, Math.min(this.#limit, this.#taken + space));
   }
 
   /** Evicts one after the other while there is too much, and something that may go. */
@@ -176,13 +208,15 @@ export class Room {
     return true;
   }
 
+  /** Bytes of all that is here, but for what spools have. */
+  get #taken(): number {
+    return this.#world.order.bytes + this.#world.beside().bytes;
+  }
+
   /** Bytes that must go before `bytes` more fit. */
   #missing(bytes: number, space: number): number {
     const { claimed, written } = this.#world.coming();
-    return Math.max(
-      this.#world.order.bytes + claimed + bytes - this.#limit,
-      bytes + (claimed - written) - space,
-    );
+    return Math.max(this.#taken + claimed + bytes - this.#limit, bytes + (claimed - written) - space);
   }
 
   async #remove(kept: Kept): Promise<void> {

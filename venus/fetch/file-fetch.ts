@@ -76,7 +76,8 @@ export class FileFetch {
     const found = await this.#world.containers.openPartial(digest);
     if (found === undefined) return;
     this.#keep(new SharedPartial(found));
-    if (this.#partial?.isWhole === true && !this.inSegments) await this.#finish();
+    if (this.#world.cache.has(digest)) await this.#cameWhole();
+    else if (this.#partial?.isWhole === true && !this.inSegments) await this.#finish();
   }
 
   /** The contents are a container in the cache. */
@@ -253,7 +254,7 @@ export class FileFetch {
 
   /** The digests of the blocks are here: from now on blocks can be kept. Several transfers may bring them. */
   async #begin(blockDigests: Uint8Array): Promise<void> {
-    if (this.#partial !== undefined) return;
+    if (this.#partial !== undefined || this.isWhole) return;
     this.#beginning ??= this.#makePartial(blockDigests).finally(() => {
       this.#beginning = undefined;
     });
@@ -267,21 +268,26 @@ export class FileFetch {
     this.#keep(
       new SharedPartial(await containers.beginPartial({ ...this.contents, blockDigests, segmentBlocks })),
     );
-    this.#pump();
+    if (this.#world.cache.has(this.contents.digest)) await this.#cameWhole();
+    else this.#pump();
   }
 
   #keep(partial: SharedPartial): void {
     this.#partial = partial;
-    this.#world.room.opened(this.contents, partial, (segment) => {
-      const size = partial.segmentBlocks ?? Infinity;
-      const run = { first: segment * size, end: (segment + 1) * size };
-      return [...this.#demands].some((demand) => demand.wants(run));
+    this.#world.room.opened(this.contents, partial, {
+      isWanted: (segment) => {
+        const size = partial.segmentBlocks ?? Infinity;
+        const run = { first: segment * size, end: (segment + 1) * size };
+        return [...this.#demands].some((demand) => demand.wants(run));
+      },
+      cameWhole: () => void this.#cameWhole(),
     });
   }
 
   async #took(block: number, bytes: Uint8Array, transfer: Transfer): Promise<void> {
     const { room, recent } = this.#world;
     const partial = this.#partial;
+    if (this.isWhole) return;
     if (partial === undefined)
       throw new Failure('incompatible', 'venus.fetch', 'a block came before the digests');
     const isNew = !partial.has(block);
@@ -308,7 +314,17 @@ export class FileFetch {
 
   /** All blocks are here: they become a container. */
   #finish(): Promise<void> {
-    this.#finishing ??= this.#complete()
+    return this.#endWith(() => this.#complete());
+  }
+
+  /** The contents are a container that came another way: what is here of them in part goes. */
+  async #cameWhole(): Promise<void> {
+    await this.#finishing;
+    if (!this.isWhole && this.#ending === undefined) await this.#endWith(() => this.#giveUp());
+  }
+
+  #endWith(work: () => Promise<void>): Promise<void> {
+    this.#finishing ??= work()
       .catch((error: unknown) => this.#transfers.fail(error as Error))
       .finally(() => {
         this.#finishing = undefined;
@@ -325,6 +341,18 @@ export class FileFetch {
     this.#partial = undefined;
     room.gone(digest);
     this.#transfers.stop();
+  }
+
+  async #giveUp(): Promise<void> {
+    const { cache, room } = this.#world;
+    const { digest } = this.contents;
+    if (!cache.has(digest)) return;
+    this.#release = cache.pin(digest);
+    const partial = this.#partial;
+    this.#partial = undefined;
+    this.#transfers.stop();
+    await partial?.remove();
+    room.gone(digest);
   }
 
   #wake(): void {
