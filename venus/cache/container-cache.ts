@@ -35,6 +35,8 @@ export interface ContainerCacheOptions {
   /** Whether the modify log needs a container: then it stays. */
   readonly isNeeded: (digest: string) => boolean;
   readonly log: Log;
+  /** Whether contents of so many bytes lie in rows of the store; none by default. */
+  readonly isPacked?: (length: number) => boolean;
   /** Decides between equals. */
   readonly seed?: number;
 }
@@ -43,6 +45,7 @@ export class ContainerCache {
   readonly #containers: Containers;
   readonly #log: Log;
   readonly #isNeeded: (digest: string) => boolean;
+  readonly #isPacked: (length: number) => boolean;
   readonly #order: EvictionOrder;
   readonly #gate = new CommitGate();
   readonly #room: Room;
@@ -52,8 +55,10 @@ export class ContainerCache {
   #hoarded = new Map<string, number>();
   readonly #bodies = new RecentMap<string, Uint8Array>(memoryBytes, (body) => body.length + 100);
 
-  private constructor({ containers, limitBytes, isNeeded, log, seed = 0 }: ContainerCacheOptions) {
+  private constructor(options: ContainerCacheOptions) {
+    const { containers, limitBytes, isNeeded, isPacked = () => false, log, seed = 0 } = options;
     this.#containers = containers;
+    this.#isPacked = isPacked;
     this.#isNeeded = isNeeded;
     this.#log = log;
     this.#order = new EvictionOrder(generationShift(limitBytes), seed);
@@ -236,7 +241,8 @@ export class ContainerCache {
 
   #note(digest: string, length: number): void {
     if (this.#order.get(digest) !== undefined) return;
-    this.#room.noted(this.#order.add(digest, length, this.#hoarded.get(digest) ?? 0));
+    const hoard = this.#hoarded.get(digest) ?? 0;
+    this.#room.noted(this.#order.add(digest, length, hoard, this.#isPacked(length)));
   }
 
   #freed(kept: Kept): void {

@@ -4,6 +4,7 @@
  *
  * RM-1  Room for something is made whole or not at all: nothing is evicted in vain.
  * RM-2  Held contents (open, or needed by the log) and sticky ones are never evicted.
+ * RM-3  What is in rows of the store goes for the limit's sake, never for the disk's: the store keeps its room.
  */
 import type { Containers } from '../../vice/seam/containers.js';
 import type { Log } from '../../vice/seam/log.js';
@@ -21,6 +22,12 @@ export interface Beside {
   trim(excess: () => number, limit: number): Promise<void>;
   /** These contents are here as a whole now. */
   came(digest: string): void;
+}
+
+/** Bytes that are to go: for the limit, and from the file system, which rows of the store give nothing back. */
+interface Excess {
+  readonly limit: number;
+  readonly disk: number;
 }
 
 /** So many bytes come without the disk being asked for its space, as long as it had much. */
@@ -52,6 +59,8 @@ export class Room {
   #blindMost = 0;
   /** Longer than the whole cache: they go first once nobody reads them. */
   readonly #oversize = new Set<Kept>();
+  /** Bytes that the file system has been given back. */
+  #freed = 0;
 
   constructor(limit: number, world: RoomWorld) {
     this.#limit = limit;
@@ -68,7 +77,7 @@ export class Room {
     this.#world.order.rescale(generationShift(limit));
     const over = (): number => this.#taken - limit;
     await this.#world.beside().trim(over, limit);
-    await this.#world.gate.remove(() => this.#shrink(over, Infinity));
+    await this.#world.gate.remove(() => this.#shrink(() => ({ limit: over(), disk: 0 }), Infinity));
     await this.#world.beside().trim(over, 0);
   }
 
@@ -94,10 +103,11 @@ export class Room {
     const isKnown = bytes <= littleBytes && this.#blind < this.#blindMost;
     let space = isKnown ? this.#heard - this.#blind : await this.#world.containers.space();
     const margin = (): number => marginOf(this.#limit, this.#taken, space);
-    const isRoom = (): boolean => this.#missing(bytes + (request === undefined ? 0 : margin()), space) <= 0;
+    const isRoom = (): boolean =>
+      greater(this.#missing(bytes + (request === undefined ? 0 : margin()), space)) <= 0;
     // What is open stays on the disk when it is removed: one look is not always enough.
     for (let attempt = 0; !isRoom() && attempt < 3; attempt += 1) {
-      await this.#trim(() => this.#missing(bytes + margin(), space), space);
+      await this.#trim(() => greater(this.#missing(bytes + margin(), space)), space);
       const isMade = await this.#world.gate.remove(async () => {
         space = await this.#world.containers.space();
         const worth = request ?? foregroundRequest;
@@ -121,12 +131,14 @@ export class Room {
   async most(request: number): Promise<number> {
     const { order, containers } = this.#world;
     const space = await containers.space();
-    let evictable = 0;
+    let [all, files] = [0, 0];
     for (const kept of order.all()) {
-      if (!this.#isHeld(kept) && !isSticky(kept.hoard) && order.priority(kept) < request)
-        evictable += kept.length;
+      if (this.#isHeld(kept) || isSticky(kept.hoard) || order.priority(kept) >= request) continue;
+      all += kept.length;
+      if (!kept.inRows) files += kept.length;
     }
-    return evictable - this.#missing(marginOf(this.#limit, this.#taken, space), space);
+    const { limit, disk } = this.#missing(marginOf(this.#limit, this.#taken, space), space);
+    return Math.min(all - limit, files - disk);
   }
 
   /** Restores limit and margins, in the background. */
@@ -144,27 +156,29 @@ export class Room {
   }
 
   async #tidyUp(): Promise<void> {
-    const { gate, containers, beside } = this.#world;
+    const world = this.#world;
     while (this.#untidy) {
       this.#untidy = false;
-      const space = await containers.space();
+      const space = await world.containers.space();
       this.#blind = 0;
       this.#heard = space;
       const margin = marginOf(this.#limit, this.#taken, space);
       this.#blindMost = margin / 4;
-      const before = this.#taken;
-      const freed = (): number => before - this.#taken;
+      const [freed, beside] = [this.#freed, world.beside().bytes];
       const over = (): number => this.#taken - this.#limit;
-      const short = (): number => Math.max(this.#taken - (this.#limit - margin), margin - space - freed());
-      if (over() <= 0 && short() <= 0) continue;
-      await this.#trim(short, space);
-      await gate.remove(async () => {
+      const short = (): Excess => ({
+        limit: over() + margin,
+        disk: margin - space - (this.#freed - freed) - (beside - world.beside().bytes),
+      });
+      if (greater(short()) <= 0) continue;
+      await this.#trim(() => greater(short()), space);
+      await world.gate.remove(async () => {
         await this.#dropOversize(over);
-        await this.#shrink(over, foregroundRequest);
+        await this.#shrink(() => ({ limit: over(), disk: 0 }), foregroundRequest);
         await this.#shrink(short, marginRequest);
       });
       // Whatever is whole is in use, or worth more.
-      await beside().trim(over, 0);
+      await world.beside().trim(over, 0);
     }
   }
 
@@ -174,9 +188,9 @@ export class Room {
   }
 
   /** Evicts one after the other while there is too much, and something that may go. */
-  async #shrink(tooMuch: () => number, request: number): Promise<void> {
-    while (tooMuch() > 0) {
-      const kept = this.#world.order.take(request, this.#isHeld);
+  async #shrink(excess: () => Excess, request: number): Promise<void> {
+    for (let left = excess(); greater(left) > 0; left = excess()) {
+      const kept = this.#world.order.take(request, this.#isHeld, left.limit <= 0);
       if (kept === undefined) return;
       await this.#remove(kept);
     }
@@ -190,19 +204,19 @@ export class Room {
     }
   }
 
-  async #evict(missing: number, request: number): Promise<boolean> {
+  async #evict(missing: Excess, request: number): Promise<boolean> {
     const { order } = this.#world;
     const victims: Kept[] = [];
-    let found = 0;
-    while (found < missing) {
-      const victim = order.take(request, this.#isHeld);
-      if (victim === undefined) break;
+    let { limit, disk } = missing;
+    while (greater({ limit, disk }) > 0) {
+      const victim = order.take(request, this.#isHeld, limit <= 0);
+      if (victim === undefined) {
+        for (const each of victims) order.restore(each);
+        return false;
+      }
       victims.push(victim);
-      found += victim.length;
-    }
-    if (found < missing) {
-      for (const victim of victims) order.restore(victim);
-      return false;
+      limit -= victim.length;
+      if (!victim.inRows) disk -= victim.length;
     }
     for (const victim of victims) await this.#remove(victim);
     return true;
@@ -214,9 +228,12 @@ export class Room {
   }
 
   /** Bytes that must go before `bytes` more fit. */
-  #missing(bytes: number, space: number): number {
+  #missing(bytes: number, space: number): Excess {
     const { claimed, written } = this.#world.coming();
-    return Math.max(this.#taken + claimed + bytes - this.#limit, bytes + (claimed - written) - space);
+    return {
+      limit: this.#taken + claimed + bytes - this.#limit,
+      disk: bytes + (claimed - written) - space,
+    };
   }
 
   async #remove(kept: Kept): Promise<void> {
@@ -224,8 +241,13 @@ export class Room {
     if (this.#isHeld(kept)) return this.#world.order.restore(kept);
     this.#world.order.remove(kept);
     this.#world.forget(kept.digest);
+    if (!kept.inRows) this.#freed += kept.length;
     await this.#world.containers.remove(kept.digest);
   }
 
   readonly #isHeld = (kept: Kept): boolean => kept.pins > 0 || this.#world.isNeeded(kept.digest);
+}
+
+function greater({ limit, disk }: Excess): number {
+  return Math.max(limit, disk);
 }
