@@ -16,7 +16,12 @@ import { Room, type Beside } from './room.js';
 const smallBytes = 64 * 1024;
 const memoryBytes = 64 * 1024 * 1024;
 
-const nothingBeside: Beside = { bytes: 0, trim: () => Promise.resolve(), came: () => undefined };
+const nothingBeside: Beside = {
+  bytes: 0,
+  spare: () => 0,
+  trim: () => Promise.resolve(),
+  came: () => undefined,
+};
 
 /** What is cached under one digest, and why it stays or goes. */
 export interface CachedContainer {
@@ -50,6 +55,8 @@ export class ContainerCache {
   readonly #gate = new CommitGate();
   readonly #room: Room;
   readonly #spools = new Set<CacheSpool>();
+  /** Bytes that are to come of contents in part. */
+  readonly #reserved = new Set<() => number>();
   #beside: Beside = nothingBeside;
   /** Hoard priorities of contents, cached or not. */
   #hoarded = new Map<string, number>();
@@ -154,6 +161,19 @@ export class ContainerCache {
     });
     this.#spools.add(spool);
     return spool;
+  }
+
+  /**
+   * Makes room for contents that come in part, as the background may, and keeps it until the result is called.
+   * `missing`: bytes of them that are still to come.
+   * @throws Failure no-space
+   */
+  async reserve(missing: () => number, request: number): Promise<() => void> {
+    const bytes = missing();
+    const { isMade } = await this.#room.make(bytes, request);
+    if (!isMade) throw noRoom(bytes);
+    this.#reserved.add(missing);
+    return () => this.#reserved.delete(missing);
   }
 
   /** Notes contents that a spool has committed, pinned; call the result when they need not stay. */
@@ -268,6 +288,7 @@ export class ContainerCache {
       claimed += spool.claimed;
       written += spool.length;
     }
+    for (const missing of this.#reserved) claimed += missing();
     return { claimed, written };
   }
 

@@ -15,6 +15,8 @@ import { foregroundRequest, generationShift, isSticky, marginOf, marginRequest }
 /** Contents in part: they take room of the same cache. */
 export interface Beside {
   readonly bytes: number;
+  /** Bytes that `trim` could give up at most. */
+  spare(limit: number): number;
   /**
    * Gives up what nobody has open, the least recently used first, while there is `excess` and they have more than their
    * share of `limit`.
@@ -131,7 +133,8 @@ export class Room {
   async most(request: number): Promise<number> {
     const { order, containers } = this.#world;
     const space = await containers.space();
-    let [all, files] = [0, 0];
+    const spare = this.#world.beside().spare(Math.min(this.#limit, this.#taken + space));
+    let [all, files] = [spare, spare];
     for (const kept of order.all()) {
       if (this.#isHeld(kept) || isSticky(kept.hoard) || order.priority(kept) >= request) continue;
       all += kept.length;

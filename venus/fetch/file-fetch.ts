@@ -9,18 +9,13 @@
  */
 import { Failure, isFailure, type FileData } from '../../vice/interface/index.js';
 import { blockCount } from '../../vice/seam/block-digests.js';
-import type { Clock, Timer } from '../../vice/seam/clock.js';
-import { blockBytes, type Containers } from '../../vice/seam/containers.js';
-import type { Log } from '../../vice/seam/log.js';
-import type { ContainerCache } from '../cache/container-cache.js';
-import type { RecentMap } from '../cache/recent-map.js';
+import type { Timer } from '../../vice/seam/clock.js';
+import { blockBytes } from '../../vice/seam/containers.js';
 import { unknownQuality } from '../remote/link-quality.js';
-import type { Fetching, Turns } from '../volume/fetching.js';
 import type { BlockSource } from './block-source.js';
 import { lateAfter } from './choice.js';
 import { Demand } from './demand.js';
-import type { PartialRoom } from './partial-room.js';
-import type { RaceBook } from './race-book.js';
+import type { FetchWorld } from './fetch-world.js';
 import { SharedPartial } from './shared-partial.js';
 import type { Transfer } from './transfer.js';
 import { Transfers, type Keeper } from './transfers.js';
@@ -30,18 +25,6 @@ const lingerMs = 1000;
 /** Contents beyond this would need too much memory for the digests of their blocks. */
 const lengthMost = 2 ** 40;
 
-export interface FetchWorld {
-  readonly containers: Containers;
-  readonly cache: ContainerCache;
-  readonly room: PartialRoom;
-  /** Blocks that have just come or were just read, by digest and number. */
-  readonly recent: RecentMap<string, Uint8Array>;
-  readonly races: RaceBook;
-  readonly gate: Fetching & Turns;
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
 export class FileFetch {
   readonly contents: Pick<FileData, 'digest' | 'length'>;
   readonly #world: FetchWorld;
@@ -50,6 +33,8 @@ export class FileFetch {
   readonly #demands = new Set<Demand>();
   #partial: SharedPartial | undefined;
   #users = 0;
+  /** Somebody has opened it; the hoard walk does not. */
+  #isUsed = false;
   #linger: Timer | undefined;
   #beginning: Promise<void> | undefined;
   #finishing: Promise<void> | undefined;
@@ -122,6 +107,7 @@ export class FileFetch {
   async *read(start: number, end: number): AsyncGenerator<Uint8Array, void, undefined> {
     const first = Math.floor(start / blockBytes);
     const ahead = this.#left.block === first ? this.#left.ahead : undefined;
+    this.#isUsed = true;
     const demand = Demand.reading(first, Math.ceil(end / blockBytes), ahead);
     this.#demands.add(demand);
     let position = start;
@@ -142,13 +128,24 @@ export class FileFetch {
     }
   }
 
-  /** Resolves when the contents are a container in the cache. @throws Failure damaged, unreachable, no-space */
-  async whole(urgent: boolean): Promise<void> {
-    const demand = Demand.holding(blockCount(this.contents.length), urgent);
+  /** Bytes that have not come yet. */
+  get missing(): number {
+    return this.isWhole ? 0 : this.contents.length - (this.#partial?.bytes ?? 0);
+  }
+
+  /**
+   * Resolves when the contents are a container in the cache; `came` is told of what comes meanwhile. False: they were
+   * begun in segments, and do not become one.
+   * @throws Failure damaged, unreachable, no-space
+   */
+  async whole(urgent: boolean, came: (bytes: number) => void = () => undefined): Promise<boolean> {
+    this.#isUsed ||= urgent;
+    const demand = Demand.holding(blockCount(this.contents.length), urgent, came);
     const fetched = urgent ? this.#world.gate.fetching() : undefined;
     this.#demands.add(demand);
     try {
-      await this.#until(demand, () => this.isWhole);
+      await this.#until(demand, () => this.isWhole || this.inSegments);
+      return this.isWhole;
     } finally {
       fetched?.();
       this.#demands.delete(demand);
@@ -292,7 +289,10 @@ export class FileFetch {
       throw new Failure('incompatible', 'venus.fetch', 'a block came before the digests');
     const isNew = !partial.has(block);
     await partial.write(block, bytes);
-    if (isNew) this.#transfers.came(block, transfer);
+    if (isNew) {
+      this.#transfers.came(block, transfer);
+      for (const demand of this.#demands) demand.came(bytes.length);
+    }
     if (isNew && transfer.urgent) recent.set(this.#key(block), bytes);
     room.grew(this.contents.digest, block);
     this.#wake();
@@ -337,7 +337,7 @@ export class FileFetch {
     const { cache, room } = this.#world;
     const { digest, length } = this.contents;
     if ((await this.#partial?.complete()) !== true) return;
-    this.#release = cache.adopt(digest, length);
+    this.#release = cache.adopt(digest, length, this.#isUsed);
     this.#partial = undefined;
     room.gone(digest);
     this.#transfers.stop();
@@ -347,7 +347,7 @@ export class FileFetch {
     const { cache, room } = this.#world;
     const { digest } = this.contents;
     if (!cache.has(digest)) return;
-    this.#release = cache.pin(digest);
+    this.#release = cache.pin(digest, this.#isUsed);
     const partial = this.#partial;
     this.#partial = undefined;
     this.#transfers.stop();

@@ -164,6 +164,10 @@ export class PartialRoom implements Beside {
     this.#cache.grew(grown);
   }
 
+  spare(limit: number): number {
+    return Math.max(0, this.#idleBytes() - limit * idleShare);
+  }
+
   trim(excess: () => number, limit: number): Promise<void> {
     const trimming = this.#trimming.then(() => this.#trim(excess, limit));
     this.#trimming = trimming.catch(() => undefined);

@@ -217,10 +217,10 @@ export class HoardWalk {
     const { contents, volume, turn } = this.#world;
     const background = {
       request: walkRequest(priority),
-      turn: async (bytes: number): Promise<void> => {
+      came: (bytes: number): void => {
         this.#under += bytes;
-        await turn(bytes);
       },
+      turn,
     };
     try {
       await turn(0);
