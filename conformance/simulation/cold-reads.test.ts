@@ -3,6 +3,7 @@ import t from 'tap';
 import { isFailure } from '../../vice/interface/index.js';
 import { blockBytes } from '../../vice/seam/containers.js';
 import type { OpenFile } from '../../venus/interface.js';
+import { hoard, missingOf } from '../suites/hoard.js';
 import type { CountingNetwork } from './counting-network.js';
 import { caller, get, pathOf, put } from './share.js';
 import { SimulatedRealm, type SimulatedRealmOptions } from './simulated-realm.js';
@@ -138,6 +139,39 @@ t.test('who goes away stops what nobody wants any more', async (t) => {
   await file.close();
   await world.clock.advance(60_000);
   t.ok(bytesOf(world) < length / 4, `${bytesOf(world)} bytes`);
+});
+
+t.test('a walk of the hoard goes on where a reader, and a walk that broke, have come to', async (t) => {
+  const world = await realm(14);
+  const g2 = world.gateway('g2');
+  await range(world, 0, 8 * blockBytes);
+  await world.finish(g2.hoard.setPeriodic(false));
+  await world.finish(hoard(g2, '/large', 100));
+  const walking = g2.hoard.walk();
+  walking.catch(() => undefined);
+  while (bytesOf(world) < length / 2) await world.clock.advance(1);
+  t.ok((g2.hoard.state().walk?.doneBytes ?? 0) > 0, 'it tells how far it is');
+  for (const server of world.serverNames) world.network.cut('g2', server);
+  t.match(await world.finish(walking), { missing: 1 });
+  for (const server of world.serverNames) world.network.heal('g2', server);
+  await world.clock.advance(10_000);
+  const again = g2.hoard.walk();
+  const [walked, read] = await world.finish(Promise.all([again, get(g2, 'large')]));
+  t.equal(walked.missing, 0);
+  t.equal(read, text, 'who reads it meanwhile shares what comes');
+  t.ok(bytesOf(world) < length + 10 * blockBytes, `${bytesOf(world)} bytes for ${length}`);
+  for (const name of world.serverNames) world.kill(name);
+  await world.clock.advance(20_000);
+  t.equal(await world.finish(get(g2, 'large')), text);
+});
+
+t.test('a walk asks for nothing that has no room', async (t) => {
+  const world = await realm(15, { cacheBytes: length });
+  const g2 = world.gateway('g2');
+  await world.finish(hoard(g2, '/large', 100));
+  t.match(await world.finish(g2.hoard.walk()), { missing: 1 });
+  t.match(await world.finish(missingOf(g2)), [{ reason: 'no-room' }]);
+  t.equal(bytesOf(world), 0);
 });
 
 t.test('without servers, what is here is read; what is not is refused before a byte of it', async (t) => {

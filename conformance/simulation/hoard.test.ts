@@ -160,6 +160,23 @@ t.test('a walk that loses its servers says so, and the next one goes on', async 
   t.match(rest, { missing: 0, fetchedObjects: missing });
 });
 
+t.test('what loses its room to something worth more is looked at again in the same walk', async (t) => {
+  const { realm, g1, g2 } = await started({ seed: 9, cacheBytes: 2 ** 20 });
+  await realm.finish(g1.hoard.setPeriodic(false));
+  const files: readonly (readonly [string, number, number])[] = [
+    ['/small', 10, 5_000],
+    ['/low', 20, 600_000],
+    ['/high', 900, 600_000],
+  ];
+  for (const [path, , length] of files) await realm.finish(put(g2, path, path.padEnd(length)));
+  for (const [path, priority] of files.slice(0, 2)) await realm.finish(hoard(g1, path, priority));
+  t.match(await realm.finish(g1.hoard.walk()), { missing: 0 });
+  await realm.finish(hoard(g1, '/high', 900));
+  // The least goes first, so both go; afterwards one of them has room again, and the other is known to have none.
+  t.match(await realm.finish(g1.hoard.walk()), { fetchedObjects: 2, missing: 1 });
+  t.match(await realm.finish(missingOf(g1)), [{ path: ['low'], reason: 'no-room' }]);
+});
+
 /** What is wrong with the equilibrium: hoarded, missing, and what is worth less would have made room. */
 async function imbalance(realm: SimulatedRealm, venus: Venus): Promise<readonly string[]> {
   const cached: CachedContents[] = [];

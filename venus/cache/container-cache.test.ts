@@ -1,6 +1,7 @@
 /** What stays in a cache that is too small, on a disk that may be even smaller. */
 import t from 'tap';
 import { silentLog } from '../../vice/seam/log.js';
+import { PackedContainers, type ContentRows } from '../../vice/seam/packed-containers.js';
 import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
 import { ContainerCache } from './container-cache.js';
 import { walkRequest } from './replacement.js';
@@ -16,11 +17,17 @@ interface Stage {
   store(text: string, bytes?: number): Promise<string>;
 }
 
-async function stage(limitBytes: number, capacity?: number): Promise<Stage> {
+async function stage(limitBytes: number, capacity?: number, packedBytes = 0): Promise<Stage> {
   const disk = new MemoryContainers(capacity === undefined ? {} : { capacity });
+  const containers = new PackedContainers({
+    ...{ rows: new MemoryRows(), containers: disk, packedBytes, pause: () => Promise.resolve() },
+  });
   const needed = new Set<string>();
   const isNeeded = (digest: string): boolean => needed.has(digest);
-  const cache = await ContainerCache.open({ containers: disk, limitBytes, isNeeded, log: silentLog });
+  const cache = await ContainerCache.open({
+    ...{ containers, limitBytes, isNeeded, log: silentLog },
+    isPacked: (length) => containers.packs(length) && packedBytes > 0,
+  });
   const store = async (text: string, bytes = kilobyte): Promise<string> => {
     const spool = await cache.spool(bytes);
     try {
@@ -34,6 +41,26 @@ async function stage(limitBytes: number, capacity?: number): Promise<Stage> {
     }
   };
   return { cache, disk, needed, store };
+}
+
+/** Rows of a store that keeps its room whatever is removed: the disk is not asked for any. */
+class MemoryRows implements ContentRows {
+  readonly #rows = new Map<string, Uint8Array>();
+
+  get(key: string): Uint8Array | undefined {
+    return this.#rows.get(key);
+  }
+
+  *walk(prefix: string): Generator<{ readonly key: string; readonly value: Uint8Array }> {
+    for (const [key, value] of this.#rows) if (key.startsWith(prefix)) yield { key, value };
+  }
+
+  async write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
+    for (const [key, value] of rows) {
+      if (value === null) this.#rows.delete(key);
+      else this.#rows.set(key, value);
+    }
+  }
 }
 
 /** What goes on in the background has come to its end: nothing here waits for time. */
@@ -135,6 +162,24 @@ t.test('a disk that is fuller than the limit bounds the cache', async (t) => {
   t.ok(cache.has(large), 'room was made for it');
   await t.rejects(store('too large', 64 * kilobyte), { kind: 'no-space' } as unknown as Error);
   t.ok(cache.has(large), 'nothing was evicted in vain');
+});
+
+t.test('on a disk that others fill small contents stay, which would give it nothing', async (t) => {
+  const { cache, disk, store } = await stage(1e9, 1024 * kilobyte, 2 * kilobyte);
+  const small: string[] = [];
+  const large: string[] = [];
+  for (let file = 0; file < 50; file += 1) small.push(await store(`small ${file}`));
+  for (let file = 0; file < 4; file += 1) large.push(await store(`large ${file}`, 128 * kilobyte));
+  const here = (digests: readonly string[]): number => digests.filter((digest) => cache.has(digest)).length;
+  disk.leave(80 * kilobyte);
+  const next = await store('next', 180 * kilobyte);
+  t.same([here(small), here(large), cache.has(next)], [50, 3, true], 'what goes makes room');
+  disk.leave(0);
+  await t.rejects(store('too large', 900 * kilobyte), { kind: 'no-space' } as unknown as Error);
+  t.same([here(small), here(large)], [50, 3]);
+  t.ok((await cache.mostRoom(1e9)) < 570 * kilobyte, 'nor are they counted as room');
+  await cache.setLimit(10 * kilobyte);
+  t.ok(cache.bytes <= 10 * kilobyte && here(small) < 50, 'for the limit they go in their turn');
 });
 
 t.test('a limit that is lowered holds at once, but for what must stay', async (t) => {

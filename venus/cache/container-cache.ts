@@ -10,11 +10,18 @@ import { CommitGate } from './commit-gate.js';
 import { EvictionOrder, type Kept } from './eviction-order.js';
 import { RecentMap } from './recent-map.js';
 import { generationShift, isSticky } from './replacement.js';
-import { Room } from './room.js';
+import { Room, type Beside } from './room.js';
 
 /** Bodies up to this length are kept in memory, all of them together up to `memoryBytes`. */
 const smallBytes = 64 * 1024;
 const memoryBytes = 64 * 1024 * 1024;
+
+const nothingBeside: Beside = {
+  bytes: 0,
+  spare: () => 0,
+  trim: () => Promise.resolve(),
+  came: () => undefined,
+};
 
 /** What is cached under one digest, and why it stays or goes. */
 export interface CachedContainer {
@@ -33,6 +40,8 @@ export interface ContainerCacheOptions {
   /** Whether the modify log needs a container: then it stays. */
   readonly isNeeded: (digest: string) => boolean;
   readonly log: Log;
+  /** Whether contents of so many bytes lie in rows of the store; none by default. */
+  readonly isPacked?: (length: number) => boolean;
   /** Decides between equals. */
   readonly seed?: number;
 }
@@ -41,24 +50,29 @@ export class ContainerCache {
   readonly #containers: Containers;
   readonly #log: Log;
   readonly #isNeeded: (digest: string) => boolean;
+  readonly #isPacked: (length: number) => boolean;
   readonly #order: EvictionOrder;
   readonly #gate = new CommitGate();
   readonly #room: Room;
   readonly #spools = new Set<CacheSpool>();
-  /** Bytes of contents in part: they are on the disk, and count for the limit. */
-  #beside = 0;
+  /** Bytes that are to come of contents in part. */
+  readonly #reserved = new Set<() => number>();
+  #beside: Beside = nothingBeside;
   /** Hoard priorities of contents, cached or not. */
   #hoarded = new Map<string, number>();
   readonly #bodies = new RecentMap<string, Uint8Array>(memoryBytes, (body) => body.length + 100);
 
-  private constructor({ containers, limitBytes, isNeeded, log, seed = 0 }: ContainerCacheOptions) {
+  private constructor(options: ContainerCacheOptions) {
+    const { containers, limitBytes, isNeeded, isPacked = () => false, log, seed = 0 } = options;
     this.#containers = containers;
+    this.#isPacked = isPacked;
     this.#isNeeded = isNeeded;
     this.#log = log;
     this.#order = new EvictionOrder(generationShift(limitBytes), seed);
     this.#room = new Room(limitBytes, {
       ...{ containers, order: this.#order, gate: this.#gate, isNeeded, log },
       coming: () => this.#coming(),
+      beside: () => this.#beside,
       forget: (digest) => this.#bodies.delete(digest),
     });
   }
@@ -86,10 +100,14 @@ export class ContainerCache {
     return this.#room.setLimit(bytes);
   }
 
-  /** Contents in part take so many bytes of the limit from now on. */
-  leave(bytes: number): void {
-    this.#beside = bytes;
-    this.#room.tidy();
+  /** Shares its room with contents in part from now on. */
+  share(beside: Beside): void {
+    this.#beside = beside;
+  }
+
+  /** Contents in part have come to have so many bytes more. */
+  grew(bytes: number): void {
+    this.#room.grew(bytes);
   }
 
   has(digest: string): boolean {
@@ -143,6 +161,19 @@ export class ContainerCache {
     });
     this.#spools.add(spool);
     return spool;
+  }
+
+  /**
+   * Makes room for contents that come in part, as the background may, and keeps it until the result is called.
+   * `missing`: bytes of them that are still to come.
+   * @throws Failure no-space
+   */
+  async reserve(missing: () => number, request: number): Promise<() => void> {
+    const bytes = missing();
+    const { isMade } = await this.#room.make(bytes, request);
+    if (!isMade) throw noRoom(bytes);
+    this.#reserved.add(missing);
+    return () => this.#reserved.delete(missing);
   }
 
   /** Notes contents that a spool has committed, pinned; call the result when they need not stay. */
@@ -230,7 +261,8 @@ export class ContainerCache {
 
   #note(digest: string, length: number): void {
     if (this.#order.get(digest) !== undefined) return;
-    this.#room.noted(this.#order.add(digest, length, this.#hoarded.get(digest) ?? 0));
+    const hoard = this.#hoarded.get(digest) ?? 0;
+    this.#room.noted(this.#order.add(digest, length, hoard, this.#isPacked(length)));
   }
 
   #freed(kept: Kept): void {
@@ -251,11 +283,12 @@ export class ContainerCache {
   }
 
   #coming(): { readonly claimed: number; readonly written: number } {
-    let [claimed, written] = [this.#beside, this.#beside];
+    let [claimed, written] = [0, 0];
     for (const spool of this.#spools) {
       claimed += spool.claimed;
       written += spool.length;
     }
+    for (const missing of this.#reserved) claimed += missing();
     return { claimed, written };
   }
 

@@ -4,10 +4,11 @@
  *
  * Those whose recency still falls all fall alike, so among them `generation + 3 * hoard` (both by 25) never changes.
  * They are in two heaps by that, one for each kind of ageing; what has come to the end of its scale, or was never
- * referenced, is in a third, by its priority.
+ * referenced, is in a third, by its priority. What is in rows of the store has three heaps of its own, so that those
+ * whose removal gives the disk something back are found without it.
  *
  * EO-1  What a heap has of an item is at most what it is worth: a reference only raises it, and is put right when the
- *       item comes to the top. So the least of three corrected tops is the least of all.
+ *       item comes to the top. So the least of the corrected tops is the least of all.
  * EO-2  Sticky items are in no heap; nor are held ones that were met, until `restore`.
  */
 import { LeastHeap, type HeapItem } from './least-heap.js';
@@ -16,6 +17,8 @@ import { ageing, generation, isAgain, isSticky, priority, tieOf, type Usage } fr
 export interface Kept extends HeapItem, Usage {
   readonly digest: string;
   readonly length: number;
+  /** In rows of the store, which keeps their room for other rows. */
+  readonly inRows: boolean;
   /** Open files that need it. */
   pins: number;
   hoard: number;
@@ -25,6 +28,13 @@ export interface Kept extends HeapItem, Usage {
   since: number;
   /** Where it is; null: in none. */
   heap: LeastHeap<Kept> | null;
+}
+
+class Heaps {
+  readonly first = new LeastHeap<Kept>();
+  readonly again = new LeastHeap<Kept>();
+  readonly settled = new LeastHeap<Kept>();
+  readonly all = [this.first, this.again, this.settled];
 }
 
 interface Spot {
@@ -37,9 +47,8 @@ const hoardGenerations = 3;
 
 export class EvictionOrder {
   readonly #kept = new Map<string, Kept>();
-  readonly #first = new LeastHeap<Kept>();
-  readonly #again = new LeastHeap<Kept>();
-  readonly #settled = new LeastHeap<Kept>();
+  readonly #files = new Heaps();
+  readonly #rows = new Heaps();
   readonly #seed: number;
   #shift: number;
   #references = 0;
@@ -71,10 +80,10 @@ export class EvictionOrder {
   }
 
   /** Adds what is not here yet. */
-  add(digest: string, length: number, hoard: number): Kept {
+  add(digest: string, length: number, hoard: number, inRows = false): Kept {
     const usage = { hoard, used: 0, again: false, since: 0 };
     const kept: Kept = {
-      ...{ digest, length, tie: tieOf(digest, this.#seed), pins: 0 },
+      ...{ digest, length, inRows, tie: tieOf(digest, this.#seed), pins: 0 },
       ...{ ...usage, key: 0, at: 0, heap: null },
     };
     this.#kept.set(digest, kept);
@@ -122,11 +131,11 @@ export class EvictionOrder {
 
   /**
    * Takes out of the order what is worth least, if that is less than `below`: the caller removes it, or restores it.
-   * What is held on the way stays out, too, until somebody restores it.
+   * What is held on the way stays out, too, until somebody restores it. `onlyFiles`: as if nothing were in rows.
    */
-  take(below: number, isHeld: (kept: Kept) => boolean): Kept | undefined {
+  take(below: number, isHeld: (kept: Kept) => boolean, onlyFiles = false): Kept | undefined {
     for (;;) {
-      const least = this.#least();
+      const least = this.#least(onlyFiles ? this.#files.all : [...this.#files.all, ...this.#rows.all]);
       if (least === undefined) return undefined;
       const isOver = this.priority(least) >= below;
       if (isOver) return undefined;
@@ -144,8 +153,7 @@ export class EvictionOrder {
     heap.add(kept);
   }
 
-  #least(): Kept | undefined {
-    const heaps = [this.#first, this.#again, this.#settled];
+  #least(heaps: readonly LeastHeap<Kept>[]): Kept | undefined {
     // All of them before any top is read: what is put right in one heap may go to another.
     for (const heap of heaps) this.#correct(heap);
     let least: Kept | undefined;
@@ -177,9 +185,10 @@ export class EvictionOrder {
 
   #spotOf(kept: Kept): Spot {
     const { used, again, hoard } = kept;
+    const heaps = kept.inRows ? this.#rows : this.#files;
     const { most, shift } = ageing(again, this.#shift);
     const [now, then] = [generation(this.#references, shift), generation(used, shift)];
-    if (used === 0 || now - then >= most) return { heap: this.#settled, key: this.priority(kept) };
-    return { heap: again ? this.#again : this.#first, key: then + hoardGenerations * hoard };
+    if (used === 0 || now - then >= most) return { heap: heaps.settled, key: this.priority(kept) };
+    return { heap: again ? heaps.again : heaps.first, key: then + hoardGenerations * hoard };
   }
 }

@@ -37,6 +37,7 @@ t.test('the formula: a quarter is recency, three quarters are what people ask fo
 
 interface TwinItem {
   digest: string;
+  inRows: boolean;
   hoard: number;
   used: number;
   again: boolean;
@@ -63,17 +64,19 @@ class Twin {
     item.again ||= isAgain(item.since, this.references);
   }
 
-  least(below: number): string | undefined {
+  least(below: number, onlyFiles = false): string | undefined {
     const worth = (item: TwinItem): number => priority(item, this.references, this.shift);
     const [first] = [...this.items.values()]
-      .filter((item) => !item.held && !isSticky(item.hoard) && worth(item) < below)
+      .filter(
+        (item) => !item.held && !(onlyFiles && item.inRows) && !isSticky(item.hoard) && worth(item) < below,
+      )
       .sort((a, b) => worth(a) - worth(b) || tieOf(a.digest, this.#seed) - tieOf(b.digest, this.#seed));
     return first?.digest;
   }
 }
 
 type Step = readonly [
-  'add' | 'open' | 'opens' | 'hoard' | 'hold' | 'free' | 'evict' | 'scale',
+  'add' | 'open' | 'opens' | 'hoard' | 'hold' | 'free' | 'evict' | 'evict file' | 'scale',
   number,
   number,
 ];
@@ -83,7 +86,11 @@ const steps = fc.array(
     fc.tuple(fc.constantFrom('add', 'open', 'hold', 'free'), fc.nat(11), fc.constant(0)),
     fc.tuple(fc.constant('opens'), fc.nat(11), fc.integer({ min: 1, max: 3000 })),
     fc.tuple(fc.constant('hoard'), fc.nat(11), fc.constantFrom(0, 1, 9, 10, 300, 999, 1000)),
-    fc.tuple(fc.constant('evict'), fc.nat(11), fc.constantFrom(30, 725, 26_000, foregroundRequest, Infinity)),
+    fc.tuple(
+      fc.constantFrom('evict', 'evict file'),
+      fc.nat(11),
+      fc.constantFrom(30, 725, 26_000, foregroundRequest, Infinity),
+    ),
     fc.tuple(fc.constant('scale'), fc.nat(2), fc.constant(0)),
   ),
   { maxLength: 120 },
@@ -119,16 +126,18 @@ function play(
   if (what === 'scale') {
     order.rescale(index);
     twin.shift = index;
-  } else if (what === 'evict') {
-    const wanted = twin.least(amount);
-    const found = order.take(amount, ({ digest: each }) => twin.items.get(each)?.held === true);
+  } else if (what === 'evict' || what === 'evict file') {
+    const onlyFiles = what === 'evict file';
+    const wanted = twin.least(amount, onlyFiles);
+    const found = order.take(amount, ({ digest: each }) => twin.items.get(each)?.held === true, onlyFiles);
     if (found !== undefined) order.remove(found);
     if (wanted !== undefined) twin.items.delete(wanted);
     return [wanted, found?.digest];
   } else if (kept === undefined || item === undefined) {
     if (what !== 'add') return [];
-    order.add(name, 1, 0);
-    twin.items.set(name, { digest: name, hoard: 0, used: 0, again: false, since: 0, held: false });
+    const inRows = index % 3 === 0;
+    order.add(name, 1, 0, inRows);
+    twin.items.set(name, { digest: name, inRows, hoard: 0, used: 0, again: false, since: 0, held: false });
   } else playOn(order, twin, kept, item, [what, index, amount]);
   return [];
 }

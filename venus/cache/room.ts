@@ -4,12 +4,33 @@
  *
  * RM-1  Room for something is made whole or not at all: nothing is evicted in vain.
  * RM-2  Held contents (open, or needed by the log) and sticky ones are never evicted.
+ * RM-3  What is in rows of the store goes for the limit's sake, never for the disk's: the store keeps its room.
  */
 import type { Containers } from '../../vice/seam/containers.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { CommitGate } from './commit-gate.js';
 import type { EvictionOrder, Kept } from './eviction-order.js';
 import { foregroundRequest, generationShift, isSticky, marginOf, marginRequest } from './replacement.js';
+
+/** Contents in part: they take room of the same cache. */
+export interface Beside {
+  readonly bytes: number;
+  /** Bytes that `trim` could give up at most. */
+  spare(limit: number): number;
+  /**
+   * Gives up what nobody has open, the least recently used first, while there is `excess` and they have more than their
+   * share of `limit`.
+   */
+  trim(excess: () => number, limit: number): Promise<void>;
+  /** These contents are here as a whole now. */
+  came(digest: string): void;
+}
+
+/** Bytes that are to go: for the limit, and from the file system, which rows of the store give nothing back. */
+interface Excess {
+  readonly limit: number;
+  readonly disk: number;
+}
 
 /** So many bytes come without the disk being asked for its space, as long as it had much. */
 const littleBytes = 64 * 1024;
@@ -22,6 +43,7 @@ export interface RoomWorld {
   readonly isNeeded: (digest: string) => boolean;
   /** Bytes that spools are going to have, and bytes of them that are on the disk already. */
   readonly coming: () => { readonly claimed: number; readonly written: number };
+  readonly beside: () => Beside;
   /** It is about to be removed. */
   readonly forget: (digest: string) => void;
   readonly log: Log;
@@ -39,6 +61,8 @@ export class Room {
   #blindMost = 0;
   /** Longer than the whole cache: they go first once nobody reads them. */
   readonly #oversize = new Set<Kept>();
+  /** Bytes that the file system has been given back. */
+  #freed = 0;
 
   constructor(limit: number, world: RoomWorld) {
     this.#limit = limit;
@@ -53,13 +77,23 @@ export class Room {
   async setLimit(limit: number): Promise<void> {
     this.#limit = limit;
     this.#world.order.rescale(generationShift(limit));
-    await this.#world.gate.remove(() => this.#shrink(() => this.#world.order.bytes - limit, Infinity));
+    const over = (): number => this.#taken - limit;
+    await this.#world.beside().trim(over, limit);
+    await this.#world.gate.remove(() => this.#shrink(() => ({ limit: over(), disk: 0 }), Infinity));
+    await this.#world.beside().trim(over, 0);
   }
 
   /** Something has come into the cache. */
   noted(kept: Kept): void {
     this.#blind += kept.length;
     if (kept.length > this.#limit) this.#oversize.add(kept);
+    this.#world.beside().came(kept.digest);
+  }
+
+  /** Contents in part have come to have so many bytes more. */
+  grew(bytes: number): void {
+    this.#blind += Math.max(0, bytes);
+    this.tidy();
   }
 
   /**
@@ -70,10 +104,12 @@ export class Room {
     // Asking the disk costs as much as storing little does.
     const isKnown = bytes <= littleBytes && this.#blind < this.#blindMost;
     let space = isKnown ? this.#heard - this.#blind : await this.#world.containers.space();
-    const margin = (): number => marginOf(this.#limit, this.#world.order.bytes, space);
-    const isRoom = (): boolean => this.#missing(bytes + (request === undefined ? 0 : margin()), space) <= 0;
+    const margin = (): number => marginOf(this.#limit, this.#taken, space);
+    const isRoom = (): boolean =>
+      greater(this.#missing(bytes + (request === undefined ? 0 : margin()), space)) <= 0;
     // What is open stays on the disk when it is removed: one look is not always enough.
     for (let attempt = 0; !isRoom() && attempt < 3; attempt += 1) {
+      await this.#trim(() => greater(this.#missing(bytes + margin(), space)), space);
       const isMade = await this.#world.gate.remove(async () => {
         space = await this.#world.containers.space();
         const worth = request ?? foregroundRequest;
@@ -97,19 +133,22 @@ export class Room {
   async most(request: number): Promise<number> {
     const { order, containers } = this.#world;
     const space = await containers.space();
-    let evictable = 0;
+    const spare = this.#world.beside().spare(Math.min(this.#limit, this.#taken + space));
+    let [all, files] = [spare, spare];
     for (const kept of order.all()) {
-      if (!this.#isHeld(kept) && !isSticky(kept.hoard) && order.priority(kept) < request)
-        evictable += kept.length;
+      if (this.#isHeld(kept) || isSticky(kept.hoard) || order.priority(kept) >= request) continue;
+      all += kept.length;
+      if (!kept.inRows) files += kept.length;
     }
-    return evictable - this.#missing(marginOf(this.#limit, order.bytes, space), space);
+    const { limit, disk } = this.#missing(marginOf(this.#limit, this.#taken, space), space);
+    return Math.min(all - limit, files - disk);
   }
 
   /** Restores limit and margins, in the background. */
   tidy(): void {
-    const { order, log } = this.#world;
+    const { log } = this.#world;
     const { size } = this.#oversize;
-    const isQuiet = order.bytes <= this.#limit - marginOf(this.#limit, order.bytes, Infinity) && size === 0;
+    const isQuiet = this.#taken <= this.#limit - marginOf(this.#limit, this.#taken, Infinity) && size === 0;
     if (isQuiet && this.#blind < this.#blindMost) return;
     this.#untidy = true;
     if (this.#tidying) return;
@@ -120,31 +159,41 @@ export class Room {
   }
 
   async #tidyUp(): Promise<void> {
-    const { order, gate, containers } = this.#world;
+    const world = this.#world;
     while (this.#untidy) {
       this.#untidy = false;
-      const space = await containers.space();
+      const space = await world.containers.space();
       this.#blind = 0;
       this.#heard = space;
-      const margin = marginOf(this.#limit, order.bytes, space);
+      const margin = marginOf(this.#limit, this.#taken, space);
       this.#blindMost = margin / 4;
-      const before = order.bytes;
-      const freed = (): number => before - order.bytes;
-      const over = (): number => order.bytes - this.#limit;
-      const short = (): number => Math.max(order.bytes - (this.#limit - margin), margin - space - freed());
-      if (over() <= 0 && short() <= 0) continue;
-      await gate.remove(async () => {
+      const [freed, beside] = [this.#freed, world.beside().bytes];
+      const over = (): number => this.#taken - this.#limit;
+      const short = (): Excess => ({
+        limit: over() + margin,
+        disk: margin - space - (this.#freed - freed) - (beside - world.beside().bytes),
+      });
+      if (greater(short()) <= 0) continue;
+      await this.#trim(() => greater(short()), space);
+      await world.gate.remove(async () => {
         await this.#dropOversize(over);
-        await this.#shrink(over, foregroundRequest);
+        await this.#shrink(() => ({ limit: over(), disk: 0 }), foregroundRequest);
         await this.#shrink(short, marginRequest);
       });
+      // Whatever is whole is in use, or worth more.
+      await world.beside().trim(over, 0);
     }
   }
 
+  /** Contents in part are brought down to their share first. */
+  async #trim(excess: () => number, space: number): Promise<void> {
+    await this.#world.beside().trim(excess, Math.min(this.#limit, this.#taken + space));
+  }
+
   /** Evicts one after the other while there is too much, and something that may go. */
-  async #shrink(tooMuch: () => number, request: number): Promise<void> {
-    while (tooMuch() > 0) {
-      const kept = this.#world.order.take(request, this.#isHeld);
+  async #shrink(excess: () => Excess, request: number): Promise<void> {
+    for (let left = excess(); greater(left) > 0; left = excess()) {
+      const kept = this.#world.order.take(request, this.#isHeld, left.limit <= 0);
       if (kept === undefined) return;
       await this.#remove(kept);
     }
@@ -158,31 +207,36 @@ export class Room {
     }
   }
 
-  async #evict(missing: number, request: number): Promise<boolean> {
+  async #evict(missing: Excess, request: number): Promise<boolean> {
     const { order } = this.#world;
     const victims: Kept[] = [];
-    let found = 0;
-    while (found < missing) {
-      const victim = order.take(request, this.#isHeld);
-      if (victim === undefined) break;
+    let { limit, disk } = missing;
+    while (greater({ limit, disk }) > 0) {
+      const victim = order.take(request, this.#isHeld, limit <= 0);
+      if (victim === undefined) {
+        for (const each of victims) order.restore(each);
+        return false;
+      }
       victims.push(victim);
-      found += victim.length;
-    }
-    if (found < missing) {
-      for (const victim of victims) order.restore(victim);
-      return false;
+      limit -= victim.length;
+      if (!victim.inRows) disk -= victim.length;
     }
     for (const victim of victims) await this.#remove(victim);
     return true;
   }
 
+  /** Bytes of all that is here, but for what spools have. */
+  get #taken(): number {
+    return this.#world.order.bytes + this.#world.beside().bytes;
+  }
+
   /** Bytes that must go before `bytes` more fit. */
-  #missing(bytes: number, space: number): number {
+  #missing(bytes: number, space: number): Excess {
     const { claimed, written } = this.#world.coming();
-    return Math.max(
-      this.#world.order.bytes + claimed + bytes - this.#limit,
-      bytes + (claimed - written) - space,
-    );
+    return {
+      limit: this.#taken + claimed + bytes - this.#limit,
+      disk: bytes + (claimed - written) - space,
+    };
   }
 
   async #remove(kept: Kept): Promise<void> {
@@ -190,8 +244,13 @@ export class Room {
     if (this.#isHeld(kept)) return this.#world.order.restore(kept);
     this.#world.order.remove(kept);
     this.#world.forget(kept.digest);
+    if (!kept.inRows) this.#freed += kept.length;
     await this.#world.containers.remove(kept.digest);
   }
 
   readonly #isHeld = (kept: Kept): boolean => kept.pins > 0 || this.#world.isNeeded(kept.digest);
+}
+
+function greater({ limit, disk }: Excess): number {
+  return Math.max(limit, disk);
 }

@@ -9,6 +9,7 @@ import type { FetchDifferences, FetchedDifference } from '../difference/fetched-
 import { replacement } from '../fetch/choice.js';
 import { cannotFetch } from '../fetch/failures.js';
 import type { Fetches } from '../fetch/fetches.js';
+import type { FileFetch } from '../fetch/file-fetch.js';
 import { membersOf, sourcesOf } from '../fetch/server-source.js';
 import { unstored } from '../fetch/unstored.js';
 import type { ObjectStatus, OpenFile } from '../interface.js';
@@ -72,22 +73,25 @@ export class Contents {
 
   /**
    * Gets contents into the cache, where they stay until the result is called. In the
-   * background they come whole, into room that was made before.
+   * background they come into room that was made before.
    * @throws Failure unreachable, damaged, no-space, too-large
    */
   async hold(volume: Volume, fid: Fid, data: FileData, background?: Background): Promise<() => void> {
     if (isEmpty(data)) return () => undefined;
-    if (background !== undefined || this.#comesWhole(volume, fid, data)) {
+    if (this.#comesWhole(volume, fid, data)) {
       await this.#ensure(volume, fid, data, background);
       this.#differences.arrived(fid);
       return this.#containers.pin(data.digest, background === undefined);
     }
     const { fetch, release } = await this.#fetches.use(data, () => sourcesOf(volume));
     try {
-      if (fetch.inSegments) await this.#copyWhole(volume, fid, data);
-      else await fetch.whole(true);
+      if (background === undefined) {
+        if (!(await fetch.whole(true))) await this.#copyWhole(volume, fid, data);
+      } else if (!(await this.#bringBehind(fetch, background))) {
+        await this.#ensure(volume, fid, data, background);
+      }
       this.#differences.arrived(fid);
-      return this.#containers.pin(data.digest);
+      return this.#containers.pin(data.digest, background === undefined);
     } catch (error) {
       throw explained(volume, fid, error);
     } finally {
@@ -115,6 +119,16 @@ export class Contents {
       data,
       membersOf(volume).map(({ server }) => server),
     );
+  }
+
+  /** What is here, or on its way for somebody else, does not come again. */
+  async #bringBehind(fetch: FileFetch, background: Background): Promise<boolean> {
+    const free = await this.#containers.reserve(() => fetch.missing, background.request);
+    try {
+      return await fetch.whole(false, background.came);
+    } finally {
+      free();
+    }
   }
 
   /** Contents too large for the cache, that somebody wants whole all the same, after they were begun in segments. */

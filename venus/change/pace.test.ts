@@ -25,7 +25,7 @@ function pump(pace: Pace, isDone: () => boolean): { chunks: number } {
 t.test('a walk goes on by slices while a user waits for something else', async (t) => {
   const clock = new SimulatedClock();
   const gate = new TrickleGate(clock);
-  const walk = new Pace(gate, { request: 750, turn: (bytes) => gate.turn(bytes) });
+  const walk = new Pace(gate, { request: 750, came: () => undefined, turn: (bytes) => gate.turn(bytes) });
   const user = new Pace(gate, undefined);
   let done = false;
   const moved = pump(walk, () => done);
@@ -45,7 +45,7 @@ t.test('at once when the user waits for just that', async (t) => {
   const clock = new SimulatedClock();
   const gate = new TrickleGate(clock);
   const other = new Pace(gate, undefined);
-  const walk = new Pace(gate, { request: 750, turn: (bytes) => gate.turn(bytes) });
+  const walk = new Pace(gate, { request: 750, came: () => undefined, turn: (bytes) => gate.turn(bytes) });
   let done = false;
   const moved = pump(walk, () => done);
   await clock.advance(2_500);

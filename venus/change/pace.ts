@@ -37,6 +37,7 @@ export class Pace {
 
   /** Resolves when it may go on; `bytes` have come. */
   async turn(bytes: number): Promise<void> {
+    this.#background?.came(bytes);
     if (this.#isUrgent || this.#background === undefined) return;
     await Promise.race([this.#background.turn(bytes), this.#hurried]);
   }

@@ -7,6 +7,8 @@ export class Demand {
   readonly isWhole: boolean;
   /** A user waits for it; else it gives way to users. */
   readonly urgent: boolean;
+  /** Told of new blocks of the file. */
+  readonly came: (bytes: number) => void;
   /** Nothing is to be done before more has come. */
   waiting = false;
   /** Why no more will come. */
@@ -15,7 +17,13 @@ export class Demand {
   #next: number;
   #pace: Pace;
 
-  private constructor(kind: { isWhole: boolean; urgent: boolean }, next: number, last: number, pace: Pace) {
+  private constructor(
+    kind: Pick<Demand, 'isWhole' | 'urgent' | 'came'>,
+    next: number,
+    last: number,
+    pace: Pace,
+  ) {
+    this.came = kind.came;
     this.isWhole = kind.isWhole;
     this.urgent = kind.urgent;
     this.#next = next;
@@ -24,11 +32,12 @@ export class Demand {
   }
 
   static reading(first: number, last: number, ahead?: number): Demand {
-    return new Demand({ isWhole: false, urgent: true }, first, last, paceFrom(first, ahead));
+    const kind = { isWhole: false, urgent: true, came: () => undefined };
+    return new Demand(kind, first, last, paceFrom(first, ahead));
   }
 
-  static holding(blocks: number, urgent: boolean): Demand {
-    return new Demand({ isWhole: true, urgent }, 0, blocks, paceFrom(0, blocks));
+  static holding(blocks: number, urgent: boolean, came: (bytes: number) => void): Demand {
+    return new Demand({ isWhole: true, urgent, came }, 0, blocks, paceFrom(0, blocks));
   }
 
   get ahead(): number {

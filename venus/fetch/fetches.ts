@@ -7,7 +7,8 @@ import type { ContainerCache } from '../cache/container-cache.js';
 import { RecentMap } from '../cache/recent-map.js';
 import type { Fetching, Turns } from '../volume/fetching.js';
 import type { BlockSource } from './block-source.js';
-import { FileFetch, type FetchWorld } from './file-fetch.js';
+import type { FetchWorld } from './fetch-world.js';
+import { FileFetch } from './file-fetch.js';
 import { PartialRoom } from './partial-room.js';
 import { RaceBook } from './race-book.js';
 

@@ -410,6 +410,30 @@ t.test('what was read in part can be wanted whole', async (t) => {
   t.equal(story.fetches.bytes, 0);
 });
 
+t.test(
+  'what has become whole another way meanwhile is not fetched any more, and not here twice',
+  async (t) => {
+    const s1 = new Scripted('s1');
+    const story = await Story.begin([s1]);
+    s1.stopsAt = 5;
+    const { fetch, release } = await story.use();
+    const reading = new Reading(fetch, 0, contents.length);
+    await story.pass();
+    const spool = await story.cache.spool(contents.length);
+    await spool.write(contents);
+    await spool.commit();
+    await spool.abort();
+    await story.pass();
+    await reading.over;
+    t.equal(reading.failure, undefined);
+    t.same([reading.chunks.length, fetch.isWhole], [5, true], 'the rest is in the cache');
+    t.same([story.fetches.bytes, s1.given.length, s1.stopped > 0], [0, 5, true]);
+    for await (const { digest } of story.containers.partials()) t.fail(`${digest} is here in part`);
+    release();
+    await story.pass(2000);
+  },
+);
+
 t.test('what is wanted in the background gives way while a user waits', async (t) => {
   const s1 = new Scripted('s1');
   const story = await Story.begin([s1]);

@@ -9,18 +9,13 @@
  */
 import { Failure, isFailure, type FileData } from '../../vice/interface/index.js';
 import { blockCount } from '../../vice/seam/block-digests.js';
-import type { Clock, Timer } from '../../vice/seam/clock.js';
-import { blockBytes, type Containers } from '../../vice/seam/containers.js';
-import type { Log } from '../../vice/seam/log.js';
-import type { ContainerCache } from '../cache/container-cache.js';
-import type { RecentMap } from '../cache/recent-map.js';
+import type { Timer } from '../../vice/seam/clock.js';
+import { blockBytes } from '../../vice/seam/containers.js';
 import { unknownQuality } from '../remote/link-quality.js';
-import type { Fetching, Turns } from '../volume/fetching.js';
 import type { BlockSource } from './block-source.js';
 import { lateAfter } from './choice.js';
 import { Demand } from './demand.js';
-import type { PartialRoom } from './partial-room.js';
-import type { RaceBook } from './race-book.js';
+import type { FetchWorld } from './fetch-world.js';
 import { SharedPartial } from './shared-partial.js';
 import type { Transfer } from './transfer.js';
 import { Transfers, type Keeper } from './transfers.js';
@@ -30,18 +25,6 @@ const lingerMs = 1000;
 /** Contents beyond this would need too much memory for the digests of their blocks. */
 const lengthMost = 2 ** 40;
 
-export interface FetchWorld {
-  readonly containers: Containers;
-  readonly cache: ContainerCache;
-  readonly room: PartialRoom;
-  /** Blocks that have just come or were just read, by digest and number. */
-  readonly recent: RecentMap<string, Uint8Array>;
-  readonly races: RaceBook;
-  readonly gate: Fetching & Turns;
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
 export class FileFetch {
   readonly contents: Pick<FileData, 'digest' | 'length'>;
   readonly #world: FetchWorld;
@@ -50,6 +33,8 @@ export class FileFetch {
   readonly #demands = new Set<Demand>();
   #partial: SharedPartial | undefined;
   #users = 0;
+  /** Somebody has opened it; the hoard walk does not. */
+  #isUsed = false;
   #linger: Timer | undefined;
   #beginning: Promise<void> | undefined;
   #finishing: Promise<void> | undefined;
@@ -76,7 +61,8 @@ export class FileFetch {
     const found = await this.#world.containers.openPartial(digest);
     if (found === undefined) return;
     this.#keep(new SharedPartial(found));
-    if (this.#partial?.isWhole === true && !this.inSegments) await this.#finish();
+    if (this.#world.cache.has(digest)) await this.#cameWhole();
+    else if (this.#partial?.isWhole === true && !this.inSegments) await this.#finish();
   }
 
   /** The contents are a container in the cache. */
@@ -121,6 +107,7 @@ export class FileFetch {
   async *read(start: number, end: number): AsyncGenerator<Uint8Array, void, undefined> {
     const first = Math.floor(start / blockBytes);
     const ahead = this.#left.block === first ? this.#left.ahead : undefined;
+    this.#isUsed = true;
     const demand = Demand.reading(first, Math.ceil(end / blockBytes), ahead);
     this.#demands.add(demand);
     let position = start;
@@ -141,13 +128,24 @@ export class FileFetch {
     }
   }
 
-  /** Resolves when the contents are a container in the cache. @throws Failure damaged, unreachable, no-space */
-  async whole(urgent: boolean): Promise<void> {
-    const demand = Demand.holding(blockCount(this.contents.length), urgent);
+  /** Bytes that have not come yet. */
+  get missing(): number {
+    return this.isWhole ? 0 : this.contents.length - (this.#partial?.bytes ?? 0);
+  }
+
+  /**
+   * Resolves when the contents are a container in the cache; `came` is told of what comes meanwhile. False: they were
+   * begun in segments, and do not become one.
+   * @throws Failure damaged, unreachable, no-space
+   */
+  async whole(urgent: boolean, came: (bytes: number) => void = () => undefined): Promise<boolean> {
+    this.#isUsed ||= urgent;
+    const demand = Demand.holding(blockCount(this.contents.length), urgent, came);
     const fetched = urgent ? this.#world.gate.fetching() : undefined;
     this.#demands.add(demand);
     try {
-      await this.#until(demand, () => this.isWhole);
+      await this.#until(demand, () => this.isWhole || this.inSegments);
+      return this.isWhole;
     } finally {
       fetched?.();
       this.#demands.delete(demand);
@@ -253,7 +251,7 @@ export class FileFetch {
 
   /** The digests of the blocks are here: from now on blocks can be kept. Several transfers may bring them. */
   async #begin(blockDigests: Uint8Array): Promise<void> {
-    if (this.#partial !== undefined) return;
+    if (this.#partial !== undefined || this.isWhole) return;
     this.#beginning ??= this.#makePartial(blockDigests).finally(() => {
       this.#beginning = undefined;
     });
@@ -267,26 +265,34 @@ export class FileFetch {
     this.#keep(
       new SharedPartial(await containers.beginPartial({ ...this.contents, blockDigests, segmentBlocks })),
     );
-    this.#pump();
+    if (this.#world.cache.has(this.contents.digest)) await this.#cameWhole();
+    else this.#pump();
   }
 
   #keep(partial: SharedPartial): void {
     this.#partial = partial;
-    this.#world.room.opened(this.contents, partial, (segment) => {
-      const size = partial.segmentBlocks ?? Infinity;
-      const run = { first: segment * size, end: (segment + 1) * size };
-      return [...this.#demands].some((demand) => demand.wants(run));
+    this.#world.room.opened(this.contents, partial, {
+      isWanted: (segment) => {
+        const size = partial.segmentBlocks ?? Infinity;
+        const run = { first: segment * size, end: (segment + 1) * size };
+        return [...this.#demands].some((demand) => demand.wants(run));
+      },
+      cameWhole: () => void this.#cameWhole(),
     });
   }
 
   async #took(block: number, bytes: Uint8Array, transfer: Transfer): Promise<void> {
     const { room, recent } = this.#world;
     const partial = this.#partial;
+    if (this.isWhole) return;
     if (partial === undefined)
       throw new Failure('incompatible', 'venus.fetch', 'a block came before the digests');
     const isNew = !partial.has(block);
     await partial.write(block, bytes);
-    if (isNew) this.#transfers.came(block, transfer);
+    if (isNew) {
+      this.#transfers.came(block, transfer);
+      for (const demand of this.#demands) demand.came(bytes.length);
+    }
     if (isNew && transfer.urgent) recent.set(this.#key(block), bytes);
     room.grew(this.contents.digest, block);
     this.#wake();
@@ -308,7 +314,17 @@ export class FileFetch {
 
   /** All blocks are here: they become a container. */
   #finish(): Promise<void> {
-    this.#finishing ??= this.#complete()
+    return this.#endWith(() => this.#complete());
+  }
+
+  /** The contents are a container that came another way: what is here of them in part goes. */
+  async #cameWhole(): Promise<void> {
+    await this.#finishing;
+    if (!this.isWhole && this.#ending === undefined) await this.#endWith(() => this.#giveUp());
+  }
+
+  #endWith(work: () => Promise<void>): Promise<void> {
+    this.#finishing ??= work()
       .catch((error: unknown) => this.#transfers.fail(error as Error))
       .finally(() => {
         this.#finishing = undefined;
@@ -321,10 +337,22 @@ export class FileFetch {
     const { cache, room } = this.#world;
     const { digest, length } = this.contents;
     if ((await this.#partial?.complete()) !== true) return;
-    this.#release = cache.adopt(digest, length);
+    this.#release = cache.adopt(digest, length, this.#isUsed);
     this.#partial = undefined;
     room.gone(digest);
     this.#transfers.stop();
+  }
+
+  async #giveUp(): Promise<void> {
+    const { cache, room } = this.#world;
+    const { digest } = this.contents;
+    if (!cache.has(digest)) return;
+    this.#release = cache.pin(digest, this.#isUsed);
+    const partial = this.#partial;
+    this.#partial = undefined;
+    this.#transfers.stop();
+    await partial?.remove();
+    room.gone(digest);
   }
 
   #wake(): void {

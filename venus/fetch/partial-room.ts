@@ -1,7 +1,7 @@
 /**
  * The room that contents in part take in the cache, and what of them goes when it is needed.
  *
- * RM-1  Contents in part and whole ones stay within the cache's limit together.
+ * RM-1  Contents in part and whole ones stay within the cache's limit together; none are here both ways.
  * RM-2  What nobody has open may take `idleShare` of it; the least recently used goes first.
  * RM-3  A file that is larger than the cache lies in segments, and may take `segmentShare` of the limit: the segments
  *       that were used least recently go, behind a reader who goes through it: he does not flush the whole cache.
@@ -9,6 +9,7 @@
 import { blockCount } from '../../vice/seam/block-digests.js';
 import { blockBytes, type Containers } from '../../vice/seam/containers.js';
 import type { ContainerCache } from '../cache/container-cache.js';
+import type { Beside } from '../cache/room.js';
 import { readAhead, segmentToDrop } from './plan.js';
 import type { SharedPartial } from './shared-partial.js';
 
@@ -17,6 +18,13 @@ const segmentShare = 0.25;
 /** Segments of a share, and blocks of one. */
 const shareSegments = 4;
 const segmentBlocks = { least: 4, most: 256 } as const;
+
+/** Whoever has contents in part open. */
+export interface PartialUse {
+  readonly isWanted: (segment: number) => boolean;
+  /** They are a container by now, which has come another way: what is here in part is to go. */
+  readonly cameWhole: () => void;
+}
 
 interface Known {
   readonly length: number;
@@ -28,20 +36,22 @@ interface Known {
 
 interface Open {
   readonly partial: SharedPartial;
-  readonly isWanted: (segment: number) => boolean;
+  readonly use: PartialUse;
   /** Of its segments, when they were used. */
   readonly used: Map<number, number>;
 }
 
-export class PartialRoom {
+export class PartialRoom implements Beside {
   readonly #containers: Containers;
   readonly #cache: ContainerCache;
   readonly #known = new Map<string, Known>();
   /** Digests of what is about to be opened, or is open. */
   readonly #reserved = new Set<string>();
   #bytes = 0;
+  /** What the cache knows of. */
+  #told = 0;
   #clock = 0;
-  #making: Promise<void> | undefined;
+  #trimming: Promise<void> = Promise.resolve();
 
   private constructor(containers: Containers, cache: ContainerCache) {
     this.#containers = containers;
@@ -52,9 +62,9 @@ export class PartialRoom {
   static async open(containers: Containers, cache: ContainerCache): Promise<PartialRoom> {
     const room = new PartialRoom(containers, cache);
     for await (const { digest, length, bytes } of containers.partials()) {
-      if (cache.has(digest)) await containers.removePartial(digest);
-      else room.#set(digest, { length, bytes, used: 0, open: undefined });
+      room.#set(digest, { length, bytes, used: 0, open: undefined });
     }
+    cache.share(room);
     await room.make();
     return room;
   }
@@ -77,11 +87,12 @@ export class PartialRoom {
   /** Somebody is about to open these contents: until `letGo` they are not removed. */
   async reserve(digest: string): Promise<void> {
     this.#reserved.add(digest);
-    await this.#making;
+    await this.#trimming;
   }
 
   letGo(digest: string): void {
     this.#reserved.delete(digest);
+    this.#makeSoon();
   }
 
   /** How contents of this length are kept: undefined in one file that can become a container, else in segments. */
@@ -94,10 +105,10 @@ export class PartialRoom {
   opened(
     { digest, length }: { readonly digest: string; readonly length: number },
     partial: SharedPartial,
-    isWanted: (segment: number) => boolean,
+    use: PartialUse,
   ): void {
     this.#clock += 1;
-    const open = { partial, isWanted, used: new Map<number, number>() };
+    const open = { partial, use, used: new Map<number, number>() };
     this.#set(digest, { length, bytes: partial.bytes, used: this.#clock, open });
     if (partial.segmentBlocks === undefined) return;
     for (let block = 0; block < blockCount(length); block += 1) {
@@ -129,7 +140,6 @@ export class PartialRoom {
     this.#count(known, known.open.partial.bytes);
     known.open = undefined;
     if (known.bytes === 0) this.gone(digest);
-    void this.make();
   }
 
   /** It has become a container, or was removed. */
@@ -138,45 +148,67 @@ export class PartialRoom {
     if (known === undefined) return;
     this.#count(known, 0);
     this.#known.delete(digest);
-    this.#cache.leave(this.#bytes);
+  }
+
+  came(digest: string): void {
+    const known = this.#known.get(digest);
+    if (known?.open !== undefined) known.open.use.cameWhole();
+    else if (known !== undefined) this.#makeSoon();
   }
 
   /** Makes room until the shares hold. */
-  make(): Promise<void> {
-    this.#making ??= this.#make().finally(() => {
-      this.#making = undefined;
-    });
-    return this.#making;
+  async make(): Promise<void> {
+    await this.trim(() => this.#bytes + this.#cache.bytes - this.#cache.limit, this.#cache.limit);
+    const grown = this.#bytes - this.#told;
+    this.#told = this.#bytes;
+    this.#cache.grew(grown);
   }
 
-  async #make(): Promise<void> {
-    const { limit } = this.#cache;
-    for (const known of this.#known.values()) await this.#shrink(known, limit * segmentShare);
-    while (this.#isOver() && this.#idleBytes() > limit * idleShare) {
-      const oldest = [...this.#known]
-        .filter(([digest, { open }]) => open === undefined && !this.#reserved.has(digest))
-        .sort(([, a], [, b]) => a.used - b.used)[0]?.[0];
+  spare(limit: number): number {
+    return Math.max(0, this.#idleBytes() - limit * idleShare);
+  }
+
+  trim(excess: () => number, limit: number): Promise<void> {
+    const trimming = this.#trimming.then(() => this.#trim(excess, limit));
+    this.#trimming = trimming.catch(() => undefined);
+    return trimming;
+  }
+
+  #makeSoon(): void {
+    // Where that fails the next one tries again.
+    this.make().catch(() => undefined);
+  }
+
+  async #trim(excess: () => number, limit: number): Promise<void> {
+    for (const known of this.#known.values()) await this.#shrink(known, this.#cache.limit * segmentShare);
+    for (const [digest] of this.#idle()) if (this.#cache.has(digest)) await this.#remove(digest);
+    while (excess() > 0 && this.#idleBytes() > limit * idleShare) {
+      const oldest = this.#idle().sort(([, a], [, b]) => a.used - b.used)[0]?.[0];
       if (oldest === undefined) break;
-      this.gone(oldest);
-      await this.#containers.removePartial(oldest);
+      await this.#remove(oldest);
     }
-    this.#cache.leave(this.#bytes);
+  }
+
+  async #remove(digest: string): Promise<void> {
+    this.gone(digest);
+    await this.#containers.removePartial(digest);
+  }
+
+  /** What may be removed. */
+  #idle(): [string, Known][] {
+    return [...this.#known].filter(([digest, { open }]) => open === undefined && !this.#reserved.has(digest));
   }
 
   async #shrink(known: Known, share: number): Promise<void> {
     const { open } = known;
     while (open !== undefined && open.partial.segmentBlocks !== undefined && known.bytes > share) {
       const segments = [...open.used].map(([index, used]) => ({ index, used }));
-      const segment = segmentToDrop(segments, open.isWanted);
+      const segment = segmentToDrop(segments, open.use.isWanted);
       if (segment === undefined) return;
       open.used.delete(segment);
       await open.partial.drop(segment);
       this.#count(known, open.partial.bytes);
     }
-  }
-
-  #isOver(): boolean {
-    return this.#bytes + this.#cache.bytes > this.#cache.limit;
   }
 
   #idleBytes(): number {

@@ -61,6 +61,12 @@ export class SharedPartial {
     await (this.bytes === 0 ? this.#partial.remove() : this.#partial.close());
   }
 
+  /** Ends it; nothing of it stays. */
+  async remove(): Promise<void> {
+    await this.#stop();
+    await this.#partial.remove();
+  }
+
   async #stop(): Promise<void> {
     this.#ending = true;
     if (this.#uses > 0) await new Promise<void>((resolve) => (this.#unused = resolve));

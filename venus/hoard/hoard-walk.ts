@@ -8,7 +8,7 @@
  * HW-2  It gives way: no user's fetch waits longer for it than for one slice (reintegration/trickle-gate.ts).
  * What a walk that broke off has fetched stays; the next one goes on with the rest.
  */
-import { isFailure, type Fid } from '../../vice/interface/index.js';
+import { isFailure, type FileData, type Fid } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { ContainerCache } from '../cache/container-cache.js';
@@ -17,14 +17,7 @@ import type { Contents } from '../change/contents.js';
 import type { MissingReason, Walked, WalkProgress } from '../hoarding.js';
 import type { Volume } from '../volume/volume.js';
 import type { HoardDatabase, StoredEntry } from './hoard-database.js';
-import {
-  hoardedFiles,
-  survey,
-  versionsIn,
-  type HoardedFile,
-  type Survey,
-  type SurveyWorld,
-} from './hoard-survey.js';
+import { hoardedFiles, survey, versionsIn, type Survey, type SurveyWorld } from './hoard-survey.js';
 import { bind, reasonOf, type Bound, type NamingWorld } from './name-context.js';
 
 /** An entry as it was, and as it is to be kept now. */
@@ -56,6 +49,8 @@ const callObjects = 100;
 export class HoardWalk {
   readonly #world: WalkWorld;
   readonly #faults = new Map<Fid, MissingReason>();
+  /** Files that were missing when the walk came to contents. */
+  readonly #wanted = new Set<Fid>();
   /** What was not to be listed: its names count as they are cached, if they are. */
   readonly #unlistable = new Set<Fid>();
   #phase: WalkProgress['phase'] = 'status';
@@ -88,10 +83,10 @@ export class HoardWalk {
 
   async run(): Promise<Walked> {
     const found = await this.#statusWalk();
-    const { wanted } = await this.#count(found);
+    await this.#count(found);
     this.#phase = 'data';
     this.#dataSince = this.#world.clock.monotonic();
-    await this.#dataWalk(wanted);
+    await this.#dataWalk(found);
     this.#world.onSurvey(found, this.#faults);
     const walked = {
       ...this.#all,
@@ -150,68 +145,82 @@ export class HoardWalk {
   }
 
   /** Tells the cache what contents are worth. */
-  async #count({ plan }: Survey): Promise<{ readonly wanted: readonly HoardedFile[] }> {
+  async #count({ plan }: Survey): Promise<void> {
     const { containers } = this.#world;
     const worth = new Map<string, number>();
-    const wanted: HoardedFile[] = [];
     this.#all.objects = plan.priorities.size;
     this.#done.objects = plan.priorities.size;
     for await (const batch of hoardedFiles(this.#world, plan)) {
-      for (const file of batch) {
+      for (const { fid, priority, versions } of batch) {
         let isCached = true;
-        for (const { digest, length } of file.versions) {
+        for (const { digest, length } of versions) {
           if (worth.has(digest)) continue;
-          worth.set(digest, file.priority);
+          worth.set(digest, priority);
           this.#all.bytes += length;
           if (containers.has(digest)) this.#done.bytes += length;
           else isCached = false;
         }
         if (isCached) continue;
-        wanted.push(file);
+        this.#wanted.add(fid);
         this.#done.objects -= 1;
       }
     }
     containers.setHoarded(worth);
-    return { wanted };
   }
 
-  async #dataWalk(wanted: readonly HoardedFile[]): Promise<void> {
+  /** All that is hoarded, also what was here at the beginning: what is worth more may have taken its room since. */
+  async #dataWalk({ plan }: Survey): Promise<void> {
     /** Whatever is worth less and longer than this has no room either. */
     let room = Infinity;
-    for (const { fid, priority } of wanted) {
-      if (this.#world.isClosed()) return;
-      const versions = versionsIn(this.#world.cache, fid).filter(
-        ({ digest }) => !this.#world.containers.has(digest),
-      );
-      let fault: MissingReason | null = null;
-      for (const version of versions) {
-        if (version.length > room) fault = 'no-room';
-        else fault = (await this.#fetch(fid, priority, version)) ?? fault;
-        if (fault === 'no-room' && version.length <= room)
-          room = await this.#world.containers.mostRoom(walkRequest(priority));
-      }
-      this.#done.objects += 1;
-      if (fault === null) this.#fetched.objects += 1;
-      else {
-        this.#faults.set(fid, fault);
-        this.#missing += 1;
+    for await (const batch of hoardedFiles(this.#world, plan)) {
+      for (const { fid, priority } of batch) {
+        if (this.#world.isClosed()) return;
+        const missing = this.#missingOf(fid);
+        if (missing.length === 0 && !this.#wanted.has(fid)) continue;
+        room = await this.#complete(fid, priority, missing, room);
       }
     }
   }
 
+  #missingOf(fid: Fid): readonly FileData[] {
+    const { cache, containers } = this.#world;
+    return versionsIn(cache, fid).filter(({ digest }) => !containers.has(digest));
+  }
+
+  /** @returns the most room that there can be for what is worth less */
+  async #complete(fid: Fid, priority: number, missing: readonly FileData[], most: number): Promise<number> {
+    let room = most;
+    let fault: MissingReason | null = null;
+    if (!this.#wanted.has(fid)) {
+      this.#done.objects -= 1;
+      for (const { length } of missing) this.#done.bytes -= length;
+    }
+    for (const version of missing) {
+      if (version.length > room) {
+        fault = 'no-room';
+        this.#done.bytes += version.length;
+      } else fault = (await this.#fetch(fid, priority, version)) ?? fault;
+      if (fault === 'no-room' && version.length <= room)
+        room = await this.#world.containers.mostRoom(walkRequest(priority));
+    }
+    this.#done.objects += 1;
+    if (fault === null) this.#fetched.objects += 1;
+    else {
+      this.#faults.set(fid, fault);
+      this.#missing += 1;
+    }
+    return room;
+  }
+
   /** @returns why it is not cached, if it is not */
-  async #fetch(
-    fid: Fid,
-    priority: number,
-    data: HoardedFile['versions'][number],
-  ): Promise<MissingReason | null> {
+  async #fetch(fid: Fid, priority: number, data: FileData): Promise<MissingReason | null> {
     const { contents, volume, turn } = this.#world;
     const background = {
       request: walkRequest(priority),
-      turn: async (bytes: number): Promise<void> => {
+      came: (bytes: number): void => {
         this.#under += bytes;
-        await turn(bytes);
       },
+      turn,
     };
     try {
       await turn(0);

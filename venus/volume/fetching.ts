@@ -14,6 +14,8 @@ export interface Turns {
 export interface Background {
   /** What it may evict has a lower priority than this (cache/replacement.ts). */
   readonly request: number;
+  /** Told of what has come. */
+  readonly came: (bytes: number) => void;
   /** Resolves when it may go on, after its next `bytes` have come. */
   readonly turn: (bytes: number) => Promise<void>;
 }
