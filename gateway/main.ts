@@ -61,10 +61,11 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     const containers = open.add(await openFileContainers(join(config.data, 'containers')));
     const hoard = open.add(await openNedbDocuments(join(config.data, 'hoard')));
     const network = wsNetwork({ clock, log });
-    const { name, realm, realmKey, cacheBytes } = config;
+    const { name, realm, realmKey, cacheBytes, differences } = config;
     const world = { clock, random, network, store, containers, hoard, log };
     const packedBytes = packedBytesMost;
-    const venus = open.add(await openVenus({ name, realm, realmKey, cacheBytes, packedBytes }, world));
+    const sizes = { cacheBytes, packedBytes };
+    const venus = open.add(await openVenus({ name, realm, realmKey, ...sizes, differences }, world));
     const locks = createLocks({ venus, clock, random, log });
     const users = await openUsers(config.users);
     const hosts = ownHosts(config);

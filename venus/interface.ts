@@ -294,8 +294,11 @@ export interface Venus {
   list(caller: Caller, directory: Fid): AsyncIterable<readonly Entry[]>;
   /** Opens the newest accessible version for reading. @throws Failure not-found, is-directory, unreachable, damaged */
   open(caller: Caller, fid: Fid): Promise<OpenFile>;
-  /** Starts a write of `announced` bytes, if known. @throws Failure no-space */
-  write(caller: Caller, announced?: number): Promise<Writer>;
+  /**
+   * Starts a write of `announced` bytes, if known. `replaces`: the file that it will probably take the place of; what
+   * is new against that is all that need be moved. It decides nothing. @throws Failure no-space
+   */
+  write(caller: Caller, announced?: number, replaces?: Fid): Promise<Writer>;
   /** @throws Failure exists, not-found, not-directory, no-space, quota, access-denied, unreachable, invalid */
   makeDirectory(caller: Caller, parent: Fid, name: string): Promise<ObjectStatus>;
   /** @throws as makeDirectory */

@@ -9,6 +9,7 @@ import { PackedContainers } from '../vice/seam/packed-containers.js';
 import type { Random } from '../vice/seam/random.js';
 import type { Store } from '../vice/seam/store.js';
 import { ContainerCache } from './cache/container-cache.js';
+import type { DifferenceMode } from './difference/worth.js';
 import { Fetches } from './fetch/fetches.js';
 import { storedLimit } from './hoard/cache-report.js';
 import { ModifyLog } from './log/modify-log.js';
@@ -25,6 +26,8 @@ export interface VenusConfig {
   readonly cacheBytes: number;
   /** Contents of at most so many bytes go into the store; 0, the default: none. See seam/packed-containers.ts. */
   readonly packedBytes?: number;
+  /** Whether new versions of large files move as what is new in them (difference/worth.ts); as measured by default. */
+  readonly differences?: DifferenceMode | undefined;
 }
 
 export interface VenusWorld {

@@ -23,6 +23,7 @@ import { KnownConflicts } from './conflict/conflicts.js';
 import { cachedPath } from './conflict/paths.js';
 import { fileOf, siblingView } from './conflict/sibling.js';
 import { objectOrSibling, siblingsBeside } from './conflict/siblings.js';
+import { Differences, replacedFile } from './difference/differences.js';
 import type { Hoard } from './hoard/hoard.js';
 import { hoardOf } from './hoard/hoard-parts.js';
 import type {
@@ -88,6 +89,7 @@ class CachingClient implements Venus {
   readonly #reintegrator: Reintegrator;
   readonly #realm: Realm;
   readonly #bounds: LogBounds;
+  readonly #differences: Differences;
   readonly #space: VolumeSpace;
 
   constructor(config: VenusConfig, world: VenusWorld, parts: Parts) {
@@ -102,18 +104,24 @@ class CachingClient implements Venus {
     const hidesVersions = (fid: Fid): boolean => this.#hidesVersions(fid);
     const changed = (fid: Fid, before: readonly ConflictKind[]): void =>
       announcer.changed(fid, decidable(before, this.#hidesVersions(fid)));
-    this.#cache = new ObjectCache(buffer, changed, hidesVersions);
+    const { cacheBytes, differences: mode } = config;
+    this.#differences = new Differences({ containers, cacheBytes, mode, log });
+    const { stale } = this.#differences;
+    this.#cache = new ObjectCache(buffer, changed, hidesVersions, (...statuses) =>
+      stale.replaced(...statuses),
+    );
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const shared = { cache, modifyLog, containers, identity, buffer, gate, clock, random, log, volume };
     const fetcher = new Fetcher({ ...shared, pause: () => sleep(clock, 0) });
     this.#fetcher = fetcher;
-    this.#reintegrator = new Reintegrator({ ...shared, bounds: this.#bounds });
+    const differences = this.#differences.uploads;
+    this.#reintegrator = new Reintegrator({ ...shared, bounds: this.#bounds, differences });
     const guard = new AccessGuard({ cache, fetcher, groups: () => this.#realm.groups });
     this.#guard = guard;
     const host = config.name.slice(0, hostMost);
     const drafting = new Drafting({ ...shared, guard, fetcher, reintegrator: this.#reintegrator, host });
-    const contents = new Contents(containers, fetches, gate, log);
+    const contents = new Contents(containers, fetches, gate, log, this.#differences.fetches);
     this.#contents = contents;
     this.#changes = new Changes(drafting, contents);
     this.conflicts = new KnownConflicts({
@@ -200,15 +208,15 @@ class CachingClient implements Venus {
     return file;
   }
 
-  write(caller: Caller, announced?: number): Promise<Writer> {
+  async write(caller: Caller, announced?: number, replaces?: Fid): Promise<Writer> {
     const { containers } = this.#parts;
     const { random, log } = this.#world;
     const volume = this.#realm.volumeOf(this.#realm.root);
-    return FileWriter.open(
-      { containers, changes: this.#changes, random, log, volume, bounds: this.#bounds },
-      caller,
-      announced,
-    );
+    const [cache, guard, { uploads: differences }] = [this.#cache, this.#guard, this.#differences];
+    const replaced = await replacedFile({ cache, guard }, caller, replaces);
+    const [changes, bounds] = [this.#changes, this.#bounds];
+    const world = { containers, changes, random, log, volume, bounds, differences };
+    return FileWriter.open(world, caller, { length: announced, replaced });
   }
 
   makeDirectory: Venus['makeDirectory'] = (...args) => this.#changes.makeDirectory(...args);

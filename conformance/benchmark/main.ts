@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- --quick] [--only WORD] [--json]`: our gateway beside Apache's mod_dav, nginx, rclone and
  * a bare Node server, all on this machine and in one run; then our PUT with 1, 2 and 3 replicas; then work
- * without servers, and coming back; then resolution; then cold files.
+ * without servers, and coming back; then resolution; then cold files; then new versions of large files.
  *
  * All servers are up, one is loaded at a time; the rounds of all servers are interleaved, so that what else
  * the machine does falls on all alike. A figure is the median of its rounds. A peer that is not installed is
@@ -11,6 +11,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Realm } from '../realm.js';
 import { coldReads } from './cold-reads.js';
+import { differences } from './differences.js';
 import { disconnection } from './disconnection.js';
 import { healing } from './healing.js';
 import { apache, bareNode, lacks, nginx, rclone, type Peer, type Running } from './peers.js';
@@ -21,6 +22,7 @@ import { full, quick, replicated, titleAt, workloads, type Scale, type Workload 
 const disconnectionName = 'disconnected';
 const healingName = 'resolution';
 const coldName = 'cold files';
+const differencesName = 'differences';
 
 interface Column {
   readonly name: string;
@@ -141,6 +143,7 @@ function parts(only: string, scale: Scale, notes: string[]): readonly Part[] {
     { names: [disconnectionName], measure: () => withoutServers(scale, notes) },
     { names: [healingName], measure: () => healing(scale.healing) },
     { names: [coldName], measure: () => coldReads(scale.cold) },
+    { names: [differencesName], measure: () => differences(scale.differences) },
   ];
 }
 

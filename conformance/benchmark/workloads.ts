@@ -1,5 +1,6 @@
 /** What is measured: the workloads, how each is prepared, and how its figure is told. */
 import type { ColdScale } from './cold-reads.js';
+import type { DifferencesScale } from './differences.js';
 import type { DisconnectionScale } from './disconnection.js';
 import type { HealingScale } from './healing.js';
 import { drive, fill, makeFolder, names, perSecond } from './generator.js';
@@ -17,6 +18,7 @@ export interface Scale {
   readonly disconnection: DisconnectionScale;
   readonly healing: HealingScale;
   readonly cold: ColdScale;
+  readonly differences: DifferencesScale;
 }
 
 export const full: Scale = {
@@ -30,6 +32,7 @@ export const full: Scale = {
   disconnection: { latencyFiles: 500, smallFiles: 5_000, folders: 5_000, largeFiles: 10 },
   healing: { officeFolders: 40, volumeObjects: [10_000, 100_000] },
   cold: { sizes: [64, 128, 256] },
+  differences: { fileBytes: [256e6, 512e6, 1024e6] },
 };
 
 export const quick: Scale = {
@@ -43,6 +46,7 @@ export const quick: Scale = {
   disconnection: { latencyFiles: 100, smallFiles: 500, folders: 500, largeFiles: 2 },
   healing: { officeFolders: 8, volumeObjects: [1_000, 4_000] },
   cold: { sizes: [8, 16, 32] },
+  differences: { fileBytes: [20e6, 40e6] },
 };
 
 export interface Workload {

@@ -14,6 +14,8 @@ import { RoleProcess, type Role } from './role-process.js';
 export interface GroundOptions {
   /** Default: one. */
   readonly gateways?: number;
+  /** What the configuration files of the gateways say beside what `coda up` writes. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** Default: all on 127.0.0.1, started by this process. */
   readonly placeOf?: (name: string) => Place;
   /** Processes that take the place of killed ones stand by: for tests that kill again and again. */
@@ -49,10 +51,11 @@ export class KillingGround {
 
   /** `coda up` makes the realm in `data` and its configuration files; then the roles are ours. */
   static async open(data: string, options: GroundOptions = {}): Promise<KillingGround> {
-    const { gateways = 1, placeOf = () => besideUs, spares = false } = options;
+    const { gateways = 1, settings = {}, placeOf = () => besideUs, spares = false } = options;
     const realm = await Realm.start({ data, gateways });
     await realm.stop();
     await placeServers(data, placeOf);
+    for (const { name } of realm.ready.gateways) await addSettings(configFile(data, name), settings);
     const ground = new KillingGround(data, realm.ready, placeOf, spares);
     await ground.start(ground.all);
     return ground;
@@ -87,11 +90,10 @@ export class KillingGround {
 
   /** A gateway with an empty cache: what it shows, the servers have. One at a time. */
   async freshGateway(): Promise<RoleProcess> {
-    const config: unknown = JSON.parse(await readFile(this.#config('g1'), 'utf8'));
     this.#freshOnes += 1;
     const name = `fresh-${this.#freshOnes}`;
     const fresh = {
-      ...z.record(z.string(), z.unknown()).parse(config),
+      ...(await readSettings(this.#config('g1'))),
       name,
       data: `../gateways/${name}`,
     };
@@ -174,10 +176,13 @@ async function placeServers(data: string, placeOf: (name: string) => Place): Pro
     address: `ws://${placeOf(name).host}:${first + index}`,
   }));
   await writeFile(file, JSON.stringify({ ...realm, version: realm.version + 1, servers }));
-  for (const { name, address } of servers) {
-    const config = z
-      .record(z.string(), z.unknown())
-      .parse(JSON.parse(await readFile(configFile(data, name), 'utf8')));
-    await writeFile(configFile(data, name), JSON.stringify({ ...config, listen: address }));
-  }
+  for (const { name, address } of servers) await addSettings(configFile(data, name), { listen: address });
+}
+
+async function readSettings(file: string): Promise<Record<string, unknown>> {
+  return z.record(z.string(), z.unknown()).parse(JSON.parse(await readFile(file, 'utf8')));
+}
+
+async function addSettings(file: string, settings: Readonly<Record<string, unknown>>): Promise<void> {
+  await writeFile(file, JSON.stringify({ ...(await readSettings(file)), ...settings }));
 }

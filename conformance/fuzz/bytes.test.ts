@@ -15,6 +15,9 @@ import {
   seal,
   unseal,
 } from '../../vice/interface/index.js';
+import { readSteps, stepHeader } from '../../vice/difference/operation-codec.js';
+import { readRecipe, recipeHeader, recipeRows } from '../../vice/difference/recipe-codec.js';
+import { chunksMost, Recipe } from '../../vice/difference/recipe.js';
 import { failureFrom } from '../../vice/seam/link-failure.js';
 import { parseFrame, type Frame } from '../../vice/seam/link-frame.js';
 import { harmed, runs } from './hostile.js';
@@ -99,6 +102,46 @@ t.test('records of a store', async () => {
     }
   });
   fc.assert(property, { numRuns: runs * 2 });
+});
+
+const baseBytes = 100_000;
+const steps = Buffer.concat([
+  stepHeader({ kind: 'copy', offset: 10, length: 90_000 }),
+  stepHeader({ kind: 'data', offset: 0, length: 40 }),
+  Buffer.alloc(40, 1),
+  stepHeader({ kind: 'copy', offset: 0, length: baseBytes }),
+]);
+const recipe = new Recipe();
+for (const length of [20_000, 70_000, 10_000]) recipe.add(length, Buffer.alloc(32, length));
+const toldRecipe = Buffer.concat([recipeHeader(baseBytes), recipeRows(recipe)]);
+
+t.test('steps of a difference, and recipes', async () => {
+  const inTwo = async function* (bytes: Uint8Array, at: number): AsyncGenerator<Uint8Array> {
+    yield bytes.subarray(0, at);
+    yield bytes.subarray(at);
+  };
+  const stream = fc.oneof(fc.uint8Array({ maxLength: 100 }), harmed(steps));
+  const step = fc.asyncProperty(stream, fc.nat(80), async (bytes, at) => {
+    try {
+      for await (const said of readSteps(inTwo(bytes, at), baseBytes)) {
+        if (!(said instanceof Uint8Array) && said.offset + said.length > baseBytes) return false;
+      }
+      return true;
+    } catch (error) {
+      return isFailure(error, 'invalid');
+    }
+  });
+  await fc.assert(step, { numRuns: runs * 2 });
+  const told = fc.oneof(fc.uint8Array({ maxLength: 100 }), harmed(toldRecipe));
+  const rows = fc.asyncProperty(told, fc.nat(80), async (bytes, at) => {
+    try {
+      const read = await readRecipe(inTwo(bytes, at), baseBytes);
+      return read.bytes === baseBytes && read.count <= chunksMost(baseBytes);
+    } catch (error) {
+      return isFailure(error, 'invalid', 'incompatible');
+    }
+  });
+  await fc.assert(rows, { numRuns: runs * 2 });
 });
 
 const modified = Date.UTC(2026, 0, 1);

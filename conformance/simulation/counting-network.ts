@@ -24,6 +24,9 @@ export class CountingNetwork implements Network {
   falsify: (name: string, reply: unknown) => unknown = (_name, reply) => reply;
   /** Brings other bytes than the server sent. */
   distort: (download: CountedTransfer, chunk: Uint8Array) => Uint8Array = (_download, chunk) => chunk;
+  /** Brings something else than the server sent. */
+  alter: (path: string, source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> = (_path, source) =>
+    source;
 
   constructor(inner: Network) {
     this.#inner = inner;
@@ -59,7 +62,7 @@ export class CountingNetwork implements Network {
         count('download');
         const download = { address, path, start, bytes: 0 };
         this.downloads.push(download);
-        const source = counted(await link.download(path, start, signal), download);
+        const source = counted(this.alter(path, await link.download(path, start, signal)), download);
         return distorted(source, (chunk) => this.distort(download, chunk));
       },
       upload: (path, start, source, signal) => {
@@ -85,10 +88,10 @@ async function* distorted(
 
 async function* counted(
   source: AsyncIterable<Uint8Array>,
-  upload: { bytes: number },
+  transfer: { bytes: number },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of source) {
-    upload.bytes += chunk.length;
+    transfer.bytes += chunk.length;
     yield chunk;
   }
 }

@@ -21,6 +21,7 @@ import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import { startServer, type ViceServer } from '../../vice/server/vice-server.js';
 import type { Venus } from '../../venus/interface.js';
 import { openVenus } from '../../venus/venus.js';
+import type { DifferenceMode } from '../../venus/difference/worth.js';
 import type { Random } from '../../vice/seam/random.js';
 
 export const rootVolume = '7f000001' as VolumeId;
@@ -46,6 +47,8 @@ export interface SimulatedRealmOptions {
   readonly log?: Log;
   /** Of the root volume. */
   readonly conflicts?: ConflictPolicy;
+  /** Of the gateways: whether new versions move as what is new in them. */
+  readonly differences?: DifferenceMode;
   /** The log of the process on a host; `log` where it is not given. */
   readonly logOf?: (host: string) => Log;
   /** Of a gateway's cache; 1e9 by default. */
@@ -69,6 +72,7 @@ export class SimulatedRealm {
   readonly document: RealmDocument;
   readonly #flushMs: number | undefined;
   readonly #cacheBytes: number;
+  readonly #differences: DifferenceMode | undefined;
   readonly #onTraffic: NonNullable<SimulatedRealmOptions['onTraffic']>;
   readonly #logOf: (host: string) => Log;
   readonly #disks = new Map<string, Disk>();
@@ -81,6 +85,7 @@ export class SimulatedRealm {
     this.random = seededRandom(options.seed);
     this.#flushMs = options.flushMs;
     this.#cacheBytes = options.cacheBytes ?? 1e9;
+    this.#differences = options.differences;
     this.#onTraffic = options.onTraffic ?? (() => undefined);
     this.#logOf = options.logOf ?? (() => options.log ?? silentLog);
     this.network = new MemoryNetwork({
@@ -152,7 +157,14 @@ export class SimulatedRealm {
     this.#onTraffic(name, network);
     const venus = await this.finish(
       openVenus(
-        { name, realm: document, realmKey, cacheBytes: this.#cacheBytes, packedBytes },
+        {
+          name,
+          realm: document,
+          realmKey,
+          cacheBytes: this.#cacheBytes,
+          packedBytes,
+          differences: this.#differences,
+        },
         {
           clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),

@@ -35,6 +35,12 @@ export const zones: readonly Zone[] = [
     why: 'the contract imports nothing of ours, so that both sides can speak it',
   },
   {
+    name: 'vice/difference',
+    files: /^vice\/difference\//,
+    may: ['vice/interface'],
+    why: 'differences of contents are pure, so that both sides can make and apply them',
+  },
+  {
     name: 'vice/seam/real',
     files: /^vice\/seam\/real\//,
     may: ['vice/seam', 'vice/interface'],
@@ -61,7 +67,7 @@ export const zones: readonly Zone[] = [
   {
     name: 'vice',
     files: /^vice\//,
-    may: ['vice/interface', 'vice/seam'],
+    may: ['vice/interface', 'vice/difference', 'vice/seam'],
     why: 'a server reaches the world through seams that its main hands in, and never knows its clients',
   },
   {
@@ -79,7 +85,7 @@ export const zones: readonly Zone[] = [
   {
     name: 'venus',
     files: /^venus\//,
-    may: ['venus/interface', 'vice/interface', 'vice/seam'],
+    may: ['venus/interface', 'vice/interface', 'vice/difference', 'vice/seam'],
     why: 'the client knows servers by their contract alone',
   },
   {

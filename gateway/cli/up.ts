@@ -120,6 +120,7 @@ async function stopAll(realm: RunningRealm): Promise<void> {
 function readyText(ready: ReadyReport, notes: readonly string[]): string {
   const command = commandName();
   const where = ready.data === defaultDataFolder() ? '' : ` --data ${shellQuoted(ready.data)}`;
+  const [server] = ready.servers;
   const others = ready.gateways.slice(1).map(({ name, url }) => `\n  ${name.padEnd(9)} ${url}`);
   return `
 The share is up.
@@ -134,7 +135,7 @@ Mount it:
 ${mountText(mountLines(ready.url, ready.user, ready.password, davfsConfig(ready.data)))}
 
 Next: copy a file into the mount, then, in another terminal, take a server away; the share goes on without it:
-  ${command} servers stop s1${where}
+  ${command} servers stop ${server?.name ?? 's1'}${where}
   ${command} status${where}
 Logs are in ${join(ready.data, 'log')}. Ctrl-C stops everything.
 ${notes.map((note) => `Note: ${note}\n`).join('')}`;

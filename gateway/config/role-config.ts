@@ -5,6 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { realmDocumentSchema, type RealmDocument } from '../../vice/interface/index.js';
+import { differenceModes, type DifferenceMode } from '../../venus/difference/worth.js';
 import { rulesSchema, type ResolverRule } from '../resolver/rules.js';
 import { readConfigFile, readNamed } from './config-file.js';
 import { listenAddressSchema, requireProtected, type ListenAddress } from './listen-address.js';
@@ -47,6 +48,7 @@ const gatewayFile = z.strictObject({
     .int()
     .min(16 * 1024 * 1024)
     .default(10 * 1024 * 1024 * 1024),
+  differences: z.enum(differenceModes).default('measured'),
   prefix: z
     .string()
     .regex(/^(\/[A-Za-z0-9._~-]+)*$/, 'must be empty or a path as "/share", without a slash at its end')
@@ -75,6 +77,8 @@ export interface GatewayConfig extends RoleConfig {
   readonly tls: { readonly key: string; readonly cert: string } | undefined;
   /** Bytes of the disk that the cache may fill. */
   readonly cacheBytes: number;
+  /** Whether new versions of large files move as what is new in them. */
+  readonly differences: DifferenceMode;
   /** '' or '/share': where the share begins in the gateway's URLs. */
   readonly prefix: string;
   /** Further names under which clients reach this gateway. */
@@ -118,6 +122,7 @@ export function readGatewayConfig(file: string): GatewayConfig {
     users: from(config.users),
     tls,
     cacheBytes: config.cacheBytes,
+    differences: config.differences,
     prefix: config.prefix,
     hosts: config.hosts ?? [],
     resolvers:

@@ -83,8 +83,8 @@ export class CodaFolder implements Venus {
     return this.#venus.copy(caller, source, to, options);
   }
 
-  write(caller: Caller, announced?: number): Promise<Writer> {
-    return this.#venus.write(caller, announced);
+  write(caller: Caller, announced?: number, replaces?: Fid): Promise<Writer> {
+    return this.#venus.write(caller, announced, replaces);
   }
 
   makeDirectory(caller: Caller, parent: Fid, name: string): Promise<ObjectStatus> {

@@ -43,7 +43,8 @@ export async function put(exchange: Exchange): Promise<Answer> {
   await requireRoom(exchange, place);
 
   const announced = announcedLength(headers);
-  const writer = await share.venus.write(caller, announced === 0 ? undefined : announced);
+  const length = announced === 0 ? undefined : announced;
+  const writer = await share.venus.write(caller, length, place.object?.fid);
   let outcome: WriteOutcome;
   try {
     await spool(exchange, writer, check);

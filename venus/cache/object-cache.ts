@@ -39,16 +39,22 @@ export class ObjectCache implements Tree {
   readonly conflicts: ConflictIndex;
   readonly #buffer: WriteBuffer;
   readonly #hidesVersions: (fid: Fid) => boolean;
+  readonly #onReplaced: ((before: VnodeStatus, status: VnodeStatus) => void) | undefined;
   readonly #objects = new RecentMap<Fid, CachedObject>(hotObjects, () => 1);
   readonly #names = new RecentMap<Fid, Names>(hotNames, (names) => names.size + 1);
 
-  /** `hidesVersions`: whether the volume of an object shows one version of a file alone. */
+  /**
+   * `hidesVersions`: whether the volume of an object shows one version of a file alone. `onReplaced` is told when
+   * servers know another status of a cached object.
+   */
   constructor(
     buffer: WriteBuffer,
     onConflict?: ConflictListener,
     hidesVersions: (fid: Fid) => boolean = () => false,
+    onReplaced?: (before: VnodeStatus, status: VnodeStatus) => void,
   ) {
     this.#buffer = buffer;
+    this.#onReplaced = onReplaced;
     this.#hidesVersions = hidesVersions;
     this.conflicts = new ConflictIndex(buffer, onConflict);
   }
@@ -93,6 +99,7 @@ export class ObjectCache implements Tree {
     const same = before !== undefined && sameCounts(before.status.known, status.known);
     const view = this.#viewOf(same ? before : undefined, status);
     const object: CachedObject = { status, view, epoch, suspect: false, complete, stale };
+    if (before !== undefined && !same) this.#onReplaced?.(before.status, status);
     const unchanged =
       same &&
       before.epoch === epoch &&

@@ -2,12 +2,15 @@
 export class RecentMap<K, V> {
   readonly #bound: number;
   readonly #weigh: (value: V) => number;
+  readonly #forgotten: ((value: V) => void) | undefined;
   readonly #map = new Map<K, { value: V; weight: number }>();
   #weight = 0;
 
-  constructor(bound: number, weigh: (value: V) => number) {
+  /** `forgotten` is told of each value that is in it no more. */
+  constructor(bound: number, weigh: (value: V) => number, forgotten?: (value: V) => void) {
     this.#bound = bound;
     this.#weigh = weigh;
+    this.#forgotten = forgotten;
   }
 
   get size(): number {
@@ -41,6 +44,7 @@ export class RecentMap<K, V> {
   }
 
   clear(): void {
+    for (const { value } of this.#map.values()) this.#forgotten?.(value);
     this.#map.clear();
     this.#weight = 0;
   }
@@ -50,5 +54,6 @@ export class RecentMap<K, V> {
     if (item === undefined) return;
     this.#map.delete(key);
     this.#weight -= item.weight;
+    this.#forgotten?.(item.value);
   }
 }

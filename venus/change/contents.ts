@@ -5,6 +5,7 @@
 import { emptyDigest, Failure, isFailure, type FileData, type Fid } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { ContainerCache } from '../cache/container-cache.js';
+import type { FetchDifferences, FetchedDifference } from '../difference/fetched-difference.js';
 import { replacement } from '../fetch/choice.js';
 import { cannotFetch } from '../fetch/failures.js';
 import type { Fetches } from '../fetch/fetches.js';
@@ -28,10 +29,18 @@ export class Contents {
   readonly #fetches: Fetches;
   readonly #gate: Fetching;
   readonly #log: Log;
-  /** One transfer for all who want the same small contents. */
+  readonly #differences: FetchDifferences;
+  /** One transfer for all who want the same contents whole. */
   readonly #transfers = new Map<string, Transfer>();
 
-  constructor(containers: ContainerCache, fetches: Fetches, gate: Fetching, log: Log) {
+  constructor(
+    containers: ContainerCache,
+    fetches: Fetches,
+    gate: Fetching,
+    log: Log,
+    differences: FetchDifferences,
+  ) {
+    this.#differences = differences;
     this.#containers = containers;
     this.#fetches = fetches;
     this.#gate = gate;
@@ -64,8 +73,9 @@ export class Contents {
    */
   async hold(volume: Volume, fid: Fid, data: FileData, background?: Background): Promise<() => void> {
     if (isEmpty(data)) return () => undefined;
-    if (data.length <= wholeBytes || this.#containers.has(data.digest)) {
+    if (this.#comesWhole(volume, fid, data)) {
       await this.#ensure(volume, fid, data, background);
+      this.#differences.arrived(fid);
       return this.#containers.pin(data.digest, background === undefined);
     }
     const { fetch, release } = await this.#fetches.use(data, () => sourcesOf(volume));
@@ -75,6 +85,7 @@ export class Contents {
       } else if (!(await this.#bringBehind(fetch, background))) {
         await this.#ensure(volume, fid, data, background);
       }
+      this.#differences.arrived(fid);
       return this.#containers.pin(data.digest, background === undefined);
     } catch (error) {
       throw explained(volume, fid, error);
@@ -85,10 +96,24 @@ export class Contents {
 
   /** Keeps what is here of the contents, and all that comes, until the result is called. */
   async #keep(volume: Volume, fid: Fid, data: FileData): Promise<() => void> {
-    const { digest, length } = data;
-    if (length <= wholeBytes || this.#containers.has(digest)) return this.hold(volume, fid, data);
+    const { digest } = data;
+    if (this.#comesWhole(volume, fid, data)) return this.hold(volume, fid, data);
     if (volume.avsg.length === 0 && !this.#fetches.hasSome(digest)) throw cannotFetch(volume, fid, undefined);
-    return (await this.#fetches.use(data, () => sourcesOf(volume))).release;
+    const { release } = await this.#fetches.use(data, () => sourcesOf(volume));
+    return () => {
+      release();
+      if (this.#containers.has(digest)) this.#differences.arrived(fid);
+    };
+  }
+
+  /** Small, here already, or not much more than what is here of an older version: nobody waits long for the whole. */
+  #comesWhole(volume: Volume, fid: Fid, data: FileData): boolean {
+    if (data.length <= wholeBytes || this.#containers.has(data.digest)) return true;
+    return this.#differences.isWorth(
+      fid,
+      data,
+      membersOf(volume).map(({ server }) => server),
+    );
   }
 
   /** What is here, or on its way for somebody else, does not come again. */
@@ -198,14 +223,40 @@ export class Contents {
     return done;
   }
 
-  /** From the preferred server; where the transfer breaks it goes on from another, at the byte where it broke. */
+  /**
+   * By an older version that is here; whole, where there is none, or what came of it is something else. (The servers'
+   * word is taken for what has changed; only the digest of all of it tells.)
+   */
   async #fetch(volume: Volume, fid: Fid, data: FileData, pace: Pace): Promise<void> {
+    const difference = this.#differences.begin(fid, data);
+    if (difference !== undefined) {
+      try {
+        return await this.#transfer(volume, fid, data, pace, difference);
+      } catch (error) {
+        if (!isFailure(error)) throw error;
+        if (error.kind === 'no-space' || volume.avsg.length === 0) throw error;
+        this.#log.warn('difference fetched in vain', { fid, message: error.message });
+      }
+    }
+    await this.#transfer(volume, fid, data, pace);
+  }
+
+  /** From the preferred server; where the transfer breaks it goes on from another, at the byte where it broke. */
+  async #transfer(
+    volume: Volume,
+    fid: Fid,
+    data: FileData,
+    pace: Pace,
+    difference?: FetchedDifference,
+  ): Promise<void> {
     const spool = await this.#containers.spool(data.length, pace.request);
     try {
       let failure: Failure | undefined;
       for (const member of membersOf(volume)) {
         try {
-          const source = await member.server.download(`container/${data.digest}`, spool.length);
+          const source =
+            (await difference?.from(member.server, spool.length)) ??
+            (await member.server.download(`container/${data.digest}`, spool.length));
           for await (const chunk of source) {
             if (spool.length + chunk.length > data.length) break;
             await spool.write(chunk);

@@ -1,5 +1,12 @@
 /** One batch to one server: its records, and the contents that they name. */
-import { isFailure, limits, type Argument, type Mutation, type Result } from '../../vice/interface/index.js';
+import {
+  isFailure,
+  limits,
+  type Argument,
+  type Fid,
+  type Mutation,
+  type Result,
+} from '../../vice/interface/index.js';
 import type { LogEntry } from '../log/modify-log.js';
 import type { UpdateReply } from '../volume/collate.js';
 import type { Member, Volume } from '../volume/volume.js';
@@ -125,6 +132,7 @@ export class BatchSender {
     const inline: Record<string, Uint8Array> = {};
     const named: Record<string, string> = {};
     const wanted = new Map<string, number>();
+    const owners = new Map<string, Fid>();
     for (const entry of batch) {
       for (const record of entry.records) {
         if (record.op !== 'store' || record.length === 0 || !containers.has(record.digest)) continue;
@@ -136,6 +144,7 @@ export class BatchSender {
         const mine = underWay(entry)
           ?.get(record.digest)
           ?.find((transfer) => transfer.member === member && !transfer.broken);
+        owners.set(record.digest, record.fid);
         if (mine === undefined) wanted.set(record.digest, record.length);
         else {
           tails.push(mine);
@@ -145,7 +154,7 @@ export class BatchSender {
     }
     for (const digest of Object.keys(named)) wanted.delete(digest);
     if (wanted.size === 0) return { inline, transfers: named, tails, brought: 0 };
-    const transfers = await this.#contentsSender.bring(volume.id, member.server, wanted);
+    const transfers = await this.#contentsSender.bring(volume.id, member.server, wanted, owners);
     return { inline, transfers: { ...transfers, ...named }, tails, brought: wanted.size };
   }
 }

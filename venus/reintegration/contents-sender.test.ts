@@ -1,12 +1,13 @@
 /** How contents are brought to a server, seen from its side; and who goes first on a weak link. */
 import t from 'tap';
-import { Failure, isFailure, type Argument, type VolumeId } from '../../vice/interface/index.js';
+import { Failure, isFailure, type Argument, type Fid, type VolumeId } from '../../vice/interface/index.js';
 import { silentLog } from '../../vice/seam/log.js';
 import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import { sleep } from '../../vice/seam/clock.js';
 import { ContainerCache } from '../cache/container-cache.js';
-import { ContentsSender, type Destination } from './contents-sender.js';
+import { unknownQuality } from '../remote/link-quality.js';
+import { ContentsSender, type ContentsSenderWorld, type Destination } from './contents-sender.js';
 import { TrickleGate } from './trickle-gate.js';
 
 const volume = '7f000001' as VolumeId;
@@ -24,6 +25,8 @@ class Server {
   readonly offers: Argument<'offer'>['contents'][] = [];
   readonly uploads: Upload[] = [];
   weak = false;
+  /** How contents can go as steps; without it they cannot. */
+  differences: ContentsSenderWorld['differences'];
   /** Milliseconds of one piece of an upload. */
   pieceMs = 0;
   answer: (offered: Argument<'offer'>['contents'][number]) => { held: boolean; received: number } = () => ({
@@ -41,6 +44,7 @@ class Server {
     return {
       name,
       weak: this.weak,
+      quality: unknownQuality,
       call: async (call, argument) => {
         if (call !== 'offer') throw new Error(`${call} is not a contents sender's call`);
         const { contents } = argument as Argument<'offer'>;
@@ -89,7 +93,9 @@ async function sender(
     log: silentLog,
   });
   const { clock, gate } = server;
-  const contentsSender = new ContentsSender({ containers: cache, clock, gate, log: silentLog });
+  const { differences } = server;
+  const world = { containers: cache, clock, gate, log: silentLog, differences };
+  const contentsSender = new ContentsSender(world);
   return { bring: (...args) => contentsSender.bring(...args), contents };
 }
 
@@ -137,6 +143,63 @@ t.test('more contents than one offer may name', async (t) => {
   );
   t.equal(server.uploads.length, 150);
   t.equal(server.mostRunning, 4);
+});
+
+t.test('what the server has an older version of goes as steps, from where it stands', async (t) => {
+  const server = new Server();
+  const asked: string[] = [];
+  server.differences = {
+    plan: async (_server, { digest, transfer, fid }) => {
+      asked.push(`${fid} ${digest}`);
+      const body = async function* (start: number): AsyncGenerator<Uint8Array, void, undefined> {
+        yield Buffer.alloc((2_000_000 - start) / 1000);
+      };
+      return { path: `difference/${transfer}`, body };
+    },
+  };
+  const { bring, contents } = await sender(server, 2_000_000, 300_000);
+  const [large = '', other = ''] = [...contents.keys()];
+  server.answer = ({ digest }) => ({ held: false, received: digest === large ? 1_000_000 : 0 });
+  const fid = `${volume}.2.00000000000000aa` as Fid;
+  const transfers = await server.clock.until(
+    bring(volume, server.as('s1'), contents, new Map([[large, fid]])),
+  );
+  t.same(asked, [`${fid} ${large}`], 'not for contents of which nobody knows whose they are');
+  const uploads = server.uploads.map((upload) => [upload.path, upload.start, bytesOf(upload)]).sort();
+  t.same(uploads, [
+    [`difference/${transfers[large]}`, 1_000_000, 1000],
+    [`staging/${transfers[other]}`, 0, 300_000],
+  ]);
+});
+
+t.test('where steps are not taken the rest goes as it is', async (t) => {
+  const server = new Server();
+  const body = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    yield Buffer.alloc(1000);
+  };
+  server.differences = { plan: async () => ({ path: 'difference/x', body }) };
+  const { bring, contents } = await sender(server, 2_000_000);
+  const [digest = ''] = [...contents.keys()];
+  let received = 0;
+  server.answer = () => ({ held: false, received });
+  server.judge = ({ path }) => {
+    if (!path.startsWith('difference/')) return;
+    received = 700_000;
+    throw new Failure('damaged', 'test', 'the old version is damaged');
+  };
+  const fid = `${volume}.2.00000000000000aa` as Fid;
+  await server.clock.until(bring(volume, server.as('s1'), contents, new Map([[digest, fid]])));
+  const uploads = server.uploads.map((upload) => [upload.path.split('/')[0], upload.start, bytesOf(upload)]);
+  t.same(uploads, [
+    ['difference', 0, 0],
+    ['staging', 700_000, 1_300_000],
+  ]);
+  server.judge = () => {
+    throw new Failure('unreachable', 'test', 'gone');
+  };
+  received = 0;
+  const gone = failureOf(bring(volume, server.as('s1'), contents, new Map([[digest, fid]])));
+  t.equal(await server.clock.until(gone), 'unreachable', 'a link that breaks is no misfit');
 });
 
 t.test('an upload that is out of step asks where to go on, but not for ever', async (t) => {

@@ -7,11 +7,21 @@
  * CS-2  What the server keeps for this batch (held containers, finished transfers) is offered again while the rest
  *       is on its way: a server forgets after ten minutes, a weak link may need hours.
  * CS-3  On a weak link a user's fetch goes first (trickle-gate.ts).
+ * CS-4  Where the server has an older version, what is new goes as steps on that (venus/difference). What is there is
+ *       counted in bytes of the contents either way, so the rest of a broken upload may go the other way.
  */
-import { Failure, isFailure, limits, type Argument, type VolumeId } from '../../vice/interface/index.js';
+import {
+  Failure,
+  isFailure,
+  limits,
+  type Argument,
+  type Fid,
+  type VolumeId,
+} from '../../vice/interface/index.js';
 import type { Clock, Timer } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { ContainerCache } from '../cache/container-cache.js';
+import type { Plan, UploadDifferences } from '../difference/upload-differences.js';
 import { pieceBytes } from '../remote/link-meter.js';
 import type { ServerLink } from '../remote/server-link.js';
 import type { TrickleGate } from './trickle-gate.js';
@@ -20,9 +30,11 @@ import type { TrickleGate } from './trickle-gate.js';
 const parallel = { strong: 4, weak: 1 } as const;
 const renewMs = 3 * 60 * 1000;
 const attemptsMost = 3;
+/** Why steps are not taken that plain bytes may still be. */
+const misfits = ['invalid', 'not-found', 'damaged', 'incompatible', 'stale', 'access-denied'] as const;
 
 /** What is used of the way to a server. */
-export type Destination = Pick<ServerLink, 'name' | 'weak' | 'call' | 'upload'>;
+export type Destination = Pick<ServerLink, 'name' | 'weak' | 'quality' | 'call' | 'upload'>;
 
 type Offered = Argument<'offer'>['contents'][number];
 
@@ -32,7 +44,12 @@ export interface ContentsSenderWorld {
   readonly log: Log;
   /** Where uploads wait for their turn on a weak link. */
   readonly gate?: TrickleGate | undefined;
+  /** Without it everything is sent as it is. */
+  readonly differences?: Pick<UploadDifferences, 'plan'> | undefined;
 }
+
+/** By digest: the file that these contents are a new version of. */
+export type Owners = ReadonlyMap<string, Fid>;
 
 export class ContentsSender {
   readonly #world: ContentsSenderWorld;
@@ -52,6 +69,7 @@ export class ContentsSender {
     volume: VolumeId,
     server: Destination,
     contents: ReadonlyMap<string, number>,
+    owners: Owners = new Map(),
   ): Promise<Readonly<Record<string, string>>> {
     const wanted = [...contents].map(([digest, length]) => ({
       digest,
@@ -60,7 +78,7 @@ export class ContentsSender {
     }));
     return this.#alone(
       wanted.map(({ digest }) => `${server.name} ${digest}`),
-      () => new Delivery(this.#world, volume, server).of(wanted),
+      () => new Delivery(this.#world, volume, server, owners).of(wanted),
     );
   }
 
@@ -88,14 +106,16 @@ class Delivery {
   readonly #world: ContentsSenderWorld;
   readonly #volume: VolumeId;
   readonly #server: Destination;
+  readonly #owners: Owners;
   /** What the server keeps for us (CS-2). */
   readonly #kept: Offered[] = [];
   readonly #stop = new AbortController();
 
-  constructor(world: ContentsSenderWorld, volume: VolumeId, server: Destination) {
+  constructor(world: ContentsSenderWorld, volume: VolumeId, server: Destination, owners: Owners) {
     this.#world = world;
     this.#volume = volume;
     this.#server = server;
+    this.#owners = owners;
   }
 
   async of(wanted: readonly Offered[]): Promise<Readonly<Record<string, string>>> {
@@ -135,13 +155,24 @@ class Delivery {
 
   async #send(offered: Offered, received: number): Promise<void> {
     let start = received;
+    let plan = start < offered.length ? await this.#plan(offered) : undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const path = `staging/${offered.transfer}`;
-        await this.#server.upload(path, this.#body(offered, start), this.#stop.signal, start);
+        const path = plan?.path ?? `staging/${offered.transfer}`;
+        const source = plan?.body(start) ?? this.#whole(offered, start);
+        await this.#server.upload(path, this.#paced(source), this.#stop.signal, start, plan === undefined);
         this.#kept.push(offered);
         return;
       } catch (error) {
+        if (plan !== undefined && !this.#stop.signal.aborted && isFailure(error, ...misfits)) {
+          this.#world.log.debug('difference not taken', {
+            server: this.#server.name,
+            message: error.message,
+          });
+          plan = undefined;
+          [{ received: start } = { received: 0 }] = await this.#offer([offered]);
+          continue;
+        }
         // Something else has written there, a part that is late for instance: where does it stand now?
         if (this.#stop.signal.aborted || !isFailure(error, 'invalid', 'cancelled')) throw error;
         if (attempt >= attemptsMost)
@@ -154,9 +185,20 @@ class Delivery {
     }
   }
 
-  async *#body({ digest, length }: Offered, start: number): AsyncGenerator<Uint8Array, void, undefined> {
+  /** How the contents can go as steps on what the server has. */
+  async #plan(offered: Offered): Promise<Plan | undefined> {
+    const fid = this.#owners.get(offered.digest);
+    if (fid === undefined) return undefined;
+    return this.#world.differences?.plan(this.#server, { ...offered, volume: this.#volume, fid });
+  }
+
+  #whole({ digest, length }: Offered, start: number): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#world.containers.read(digest, start, length);
+  }
+
+  async *#paced(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     const { gate } = this.#world;
-    for await (const chunk of this.#world.containers.read(digest, start, length)) {
+    for await (const chunk of source) {
       // What a weak link carries in about a second. That it is weak is often found out in the middle of a file.
       for (let at = 0; at < chunk.length; at += pieceBytes) {
         const piece = chunk.subarray(at, at + pieceBytes);

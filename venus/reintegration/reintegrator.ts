@@ -33,6 +33,7 @@ import { recordsOf } from './batch.js';
 import { BatchSender, type Transfers } from './batch-sender.js';
 import { applyToCache } from './cache-update.js';
 import { Forgotten } from './forgotten.js';
+import type { UploadDifferences } from '../difference/upload-differences.js';
 import { LocalLog } from './local-log.js';
 import { LogBounds } from './log-bounds.js';
 import { regroup } from './regroup.js';
@@ -59,6 +60,7 @@ export interface ReintegratorWorld {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly differences?: UploadDifferences | undefined;
 }
 
 export class Reintegrator {

@@ -24,10 +24,13 @@ export class Transfer {
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  constructor(member: Member, id: string, log: Log) {
+  /** `difference`: where it goes as steps (venus/difference), of which the time says nothing about the link. */
+  constructor(member: Member, id: string, log: Log, difference?: string) {
     this.member = member;
     this.id = id;
-    this.done = member.server.upload(`staging/${id}`, this.#source(), this.#abort.signal).then(
+    const path = difference ?? `staging/${id}`;
+    const isMeasured = difference === undefined;
+    this.done = member.server.upload(path, this.#source(), this.#abort.signal, 0, isMeasured).then(
       () => undefined,
       (error: unknown) => {
         if (!isFailure(error)) throw error;

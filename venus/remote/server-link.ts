@@ -120,19 +120,33 @@ export class ServerLink {
     throw new Failure('incompatible', `venus.${name}`, `server ${this.name} sent a malformed reply`);
   }
 
-  /** @throws Failure unreachable, not-found, timeout, damaged */
-  async download(path: string, start: number, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-    return this.#meter.download(await this.#required('download').download(path, start, signal));
+  /**
+   * With `isMeasured` false it says nothing about the link: the server has more to do than to send.
+   * @throws Failure unreachable, not-found, timeout, damaged
+   */
+  async download(
+    path: string,
+    start: number,
+    signal?: AbortSignal,
+    isMeasured = true,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const source = await this.#required('download').download(path, start, signal);
+    return isMeasured ? this.#meter.download(source) : source;
   }
 
-  /** Sends `source` behind the `start` bytes that are there. @throws Failure unreachable, no-space, invalid (start) */
+  /**
+   * Sends `source` behind the `start` bytes that are there. `isMeasured`: as for a download.
+   * @throws Failure unreachable, no-space, invalid (start)
+   */
   async upload(
     path: string,
     source: AsyncIterable<Uint8Array>,
     signal?: AbortSignal,
     start = 0,
+    isMeasured = true,
   ): Promise<void> {
     const link = this.#required('upload');
+    if (!isMeasured) return link.upload(path, start, source, signal);
     await this.#meter.upload(source, (watched) => link.upload(path, start, watched, signal));
   }
 

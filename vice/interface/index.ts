@@ -15,6 +15,7 @@ export * from './names-digest.js';
 export * from './needed-rights.js';
 export * from './realm.js';
 export * from './rpc.js';
+export { mutationSchema, statusSchema } from './value-schemas.js';
 export * from './semantics.js';
 export * from './store-id.js';
 export * from './version-vector.js';

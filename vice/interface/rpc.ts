@@ -6,157 +6,29 @@
  * GetAttr is `status`, ValidateVols is `watch`, Reintegrate (and every connected update) is `mutate`.
  */
 import { z } from 'zod';
-import { allRights } from './access.js';
 import { failureKinds } from './failure.js';
-import { parseFid, volumeId, type Fid, type VolumeId } from './fid.js';
-import type { Mutation, UpdateSet } from './mutation.js';
+import type { UpdateSet } from './mutation.js';
 import { intentionSchema } from './intention.js';
 import { conflictPolicies, replicaStates } from './realm.js';
-import { parseStoreId, type StoreId } from './store-id.js';
-import { limits, type VnodeStatus } from './vnode.js';
+import {
+  bytes,
+  count,
+  counts,
+  digest,
+  fid,
+  fids,
+  meant,
+  mutationSchema,
+  replicaId,
+  statusSchema,
+  storeId,
+  user,
+  volume,
+} from './value-schemas.js';
+import { limits } from './vnode.js';
 
 /** Raised when a peer of the old version could not make sense of the new one. */
 export const protocolVersion = 5;
-
-const fid = z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined);
-const volume = z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined);
-const storeId = z.custom<StoreId>((value) => typeof value === 'string' && parseStoreId(value) !== undefined);
-const count = z.number().int().nonnegative();
-const counts = z.record(z.string().max(64), count);
-const name = z.string().min(1).max(limits.nameBytes);
-const user = z.string().min(1).max(128);
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
-const fids = z.array(fid).max(1000);
-const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
-const text = z.string().max(limits.propertyBytes);
-
-const host = z.string().max(64);
-/** More than any one replica takes from a store: replicas that merge come to more. */
-const alternativesMost = 100 * limits.alternatives;
-const storeIds = z.array(storeId).max(alternativesMost);
-
-const accessEntries = z.record(user, count.max(allRights));
-const accessList = z.strictObject({ positive: accessEntries, negative: accessEntries });
-
-const common = {
-  storeId,
-  time: z.number(),
-  author: user,
-  host,
-  settled: z.literal(true).optional(),
-  base: z.record(fid, counts),
-};
-
-/** @see Mutation */
-export const mutationSchema: z.ZodType<Mutation> = z.discriminatedUnion('op', [
-  z.strictObject({ op: z.literal('create'), ...common, parent: fid, name, fid, mode: count }),
-  z.strictObject({ op: z.literal('mkdir'), ...common, parent: fid, name, fid, mode: count }),
-  z.strictObject({ op: z.literal('symlink'), ...common, parent: fid, name, fid, target: text }),
-  z.strictObject({
-    op: z.literal('store'),
-    ...common,
-    fid,
-    length: count,
-    digest,
-    modified: z.number(),
-    saved: z.number(),
-    beside: storeIds.optional(),
-  }),
-  z.strictObject({ op: z.literal('remove'), ...common, parent: fid, name, fid }),
-  z.strictObject({ op: z.literal('rmdir'), ...common, parent: fid, name, fid }),
-  z.strictObject({
-    op: z.literal('rename'),
-    ...common,
-    fromParent: fid,
-    fromName: name,
-    toParent: fid,
-    toName: name,
-    fid,
-  }),
-  z.strictObject({ op: z.literal('utimes'), ...common, fid, modified: z.number() }),
-  z.strictObject({ op: z.literal('chmod'), ...common, fid, mode: count }),
-  z.strictObject({ op: z.literal('chown'), ...common, fid, owner: user }),
-  z.strictObject({
-    op: z.literal('setprops'),
-    ...common,
-    fid,
-    set: z.record(text, text),
-    remove: z.array(text).max(1000),
-  }),
-  z.strictObject({ op: z.literal('setacl'), ...common, fid, list: accessList.nullable() }),
-  z.strictObject({
-    op: z.literal('repair'),
-    ...common,
-    fid,
-    dismiss: storeIds,
-    leave: storeIds.optional(),
-    accept: z.strictObject({ name, parent: fid.optional(), since: z.number().optional() }).nullable(),
-  }),
-]);
-
-const fileData = z.strictObject({
-  storeId,
-  mark: storeId,
-  length: count,
-  digest,
-  modified: z.number(),
-  author: user,
-  host,
-  saved: z.number(),
-  vouched: counts.optional(),
-  givenUp: counts.optional(),
-});
-
-const accessVersion = z.strictObject({
-  storeId,
-  list: accessList.nullable(),
-  time: z.number(),
-  author: user,
-  host,
-});
-
-const setter = z.strictObject({ storeId, rank: count });
-
-const place = z.strictObject({
-  parent: fid,
-  name,
-  storeId,
-  time: z.number(),
-  author: user,
-  host,
-  isBroken: z.boolean(),
-});
-
-/** @see VnodeStatus */
-export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
-  fid,
-  kind: z.enum(['file', 'directory', 'symlink']),
-  parent: fid.nullable(),
-  vv: counts,
-  storeId: storeId.nullable(),
-  rank: count.optional(),
-  known: counts,
-  data: fileData.nullable(),
-  siblings: z.array(fileData).max(alternativesMost),
-  setAside: z.array(fileData).max(alternativesMost).optional(),
-  places: z.array(place).max(alternativesMost),
-  gone: counts,
-  revived: counts,
-  access: z.array(accessVersion).max(alternativesMost).optional(),
-  names: z.string().max(16),
-  target: z.string().nullable(),
-  created: z.number(),
-  modified: z.number(),
-  mode: count,
-  owner: z.string(),
-  author: z.string(),
-  properties: z.record(z.string(), z.string()),
-  setters: z.record(z.string(), setter),
-});
-
-const replicaId = z.string().max(64);
-/** The replica that the caller means; another one at that server, and one that is none any more, refuses. */
-const meant = replicaId.optional();
 
 const updateSet: z.ZodType<UpdateSet> = z.strictObject({
   storeId,
@@ -221,6 +93,9 @@ export const realmDocumentSchema = realmDocument;
  * - `offer` says which contents a `mutate` is going to name, before they are sent. `held`: the volume has them here
  *   already, and keeps them for some minutes: they need neither travel nor be named. `received`: bytes of this
  *   transfer that are here; an upload goes on behind them. An upload of it that still runs is ended by this.
+ * - `bases` contents of each of these objects that are here: an upload of one of them may say how it differs from these
+ *   (vice/server/differences.ts), if the caller has them, too. An older server does not know the call: then everything
+ *   is sent.
  * - `cop2` tells which replicas have applied updates.
  * - `resolve` asks the server to bring these objects (or the whole volume) up to date from its peers, and waits.
  * - `changes` (servers only) objects changed after stamp `since`, oldest first, for a peer that brings itself up to
@@ -307,6 +182,11 @@ export const calls = {
     roles: ['gateway'],
     argument: z.strictObject({ volume, replica: meant, cop2 }),
     result: z.strictObject({}),
+  },
+  bases: {
+    roles: ['gateway'],
+    argument: z.strictObject({ volume, fids: z.array(fid).max(limits.batchRecords) }),
+    result: z.strictObject({ bases: z.array(z.array(z.strictObject({ digest, length: count })).max(100)) }),
   },
   resolve: {
     roles: ['gateway', 'server', 'operator'],

@@ -13,6 +13,7 @@ import type { Store } from '../seam/store.js';
 import type { CallbackPromises } from './callback-promises.js';
 import type { HeldContents } from './held-contents.js';
 import type { Metrics } from './metrics.js';
+import type { Recipes } from './recipes.js';
 import type { Staging } from './staging.js';
 import type { Steward } from './steward.js';
 import type { Volumes } from './volumes.js';
@@ -35,6 +36,7 @@ export interface ServerContext {
   readonly promises: CallbackPromises;
   readonly staging: Staging;
   readonly held: HeldContents;
+  readonly recipes: Recipes;
   readonly links: ServerLinks;
   readonly resolver: Resolver;
   readonly metrics: Metrics;

@@ -10,6 +10,7 @@
 import { Failure, isFailure, type Peer } from '../interface/index.js';
 import { checkDownload } from '../protection/session-rights.js';
 import type { ServerContext } from './context.js';
+import { openDifference } from './differences.js';
 
 const operation = 'vice.download';
 const proofChunk = 256 * 1024;
@@ -22,6 +23,8 @@ export async function openDownload(
   start: number,
 ): Promise<AsyncIterable<Uint8Array>> {
   checkDownload(peer);
+  const difference = await openDifference(context, path, start);
+  if (difference !== undefined) return difference;
   const [, kind, digest, end] = /^(container|proven)\/([0-9a-f]{64})(?:\/(\d{1,15}))?$/.exec(path) ?? [];
   if (digest === undefined) throw new Failure('not-found', operation, `nothing to download at ${path}`);
   const { containers } = context.world;

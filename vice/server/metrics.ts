@@ -27,6 +27,8 @@ export interface Metrics extends ResolutionMeter {
   breaksPushed(count: number): void;
   /** Bytes of contents, or of their digests, on their way to a gateway. */
   served(bytes: number): void;
+  /** Bytes of an upload or a download that have passed. */
+  transferred(direction: 'in' | 'out', bytes: number): void;
   text(): Promise<{ readonly type: string; readonly body: string }>;
 }
 
@@ -52,6 +54,12 @@ export function serverMetrics(readings: Readings): Metrics {
   const installed = counter('vice_resolution_installed_total', 'Objects installed from peers');
   const fetched = counter('vice_resolution_fetched_bytes_total', 'Container bytes fetched from peers');
   const damaged = counter('vice_containers_damaged_total', 'Containers found missing or damaged');
+  const transferred = new Counter({
+    name: 'vice_transfer_bytes_total',
+    help: 'Bytes of uploads (in) and downloads (out), as they travelled',
+    labelNames: ['direction'],
+    registers,
+  });
   addReadings(registry, readings);
   return {
     called(name, outcome, duration) {
@@ -60,6 +68,7 @@ export function serverMetrics(readings: Readings): Metrics {
     },
     breaksPushed: (count) => breaks.inc(count),
     served: (bytes) => served.inc(bytes),
+    transferred: (direction, bytes) => transferred.inc({ direction }, bytes),
     installed: (count) => installed.inc(count),
     fetched: (bytes) => fetched.inc(bytes),
     damaged: () => damaged.inc(),

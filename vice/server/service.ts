@@ -8,11 +8,13 @@ import {
   verifyCredential,
   type Argument,
   type CallName,
+  type Peer,
 } from '../interface/index.js';
 import { checkCall, checkUpload } from '../protection/session-rights.js';
 import type { Service, Session } from '../seam/network.js';
 import { administering } from './administering.js';
 import type { Handlers, ServerContext } from './context.js';
+import { basing, receiveDifference, type Upload } from './differences.js';
 import { openDownload } from './downloads.js';
 import { offering } from './offering.js';
 import { operating } from './operating.js';
@@ -23,6 +25,7 @@ import { updating } from './updating.js';
 
 const handlers: Handlers<CallName> = {
   ...administering,
+  ...basing,
   ...offering,
   ...operating,
   ...promising,
@@ -58,17 +61,47 @@ export function viceService(
       return counted(context, name, () => dispatch(context, session, name, argument));
     },
     download: (peer, path, start) =>
-      counted(context, 'download', () => openDownload(context, peer, path, start)),
+      counted(context, 'download', async () =>
+        metered(context, 'out', await openDownload(context, peer, path, start)),
+      ),
     upload: (peer, path, start, source) =>
       counted(context, 'upload', async () => {
         checkUpload(peer);
-        const id = /^staging\/([^/]+)$/.exec(path)?.[1];
-        if (id === undefined) {
-          throw new Failure('invalid', 'vice.upload', `nothing takes an upload at ${path}`);
-        }
-        await context.staging.receive(peer.name, id, start, source);
+        await takeUpload(context, peer, { path, start, source: metered(context, 'in', source) });
       }),
     page: (path) => page(context, path),
+  };
+}
+
+/** @throws Failure invalid (nothing takes it, or at another byte), not-found (what it builds on), busy, no-space */
+async function takeUpload(context: ServerContext, peer: Peer, upload: Upload): Promise<void> {
+  const id = /^staging\/([^/]+)$/.exec(upload.path)?.[1];
+  if (id !== undefined) return context.staging.receive(peer.name, id, upload.start, upload.source);
+  if (await receiveDifference(context, peer, upload)) return;
+  throw new Failure('invalid', 'vice.upload', `nothing takes an upload at ${upload.path}`);
+}
+
+/** `source`, counted as it passes. Left before it was begun, it is closed all the same: containers stay open else. */
+function metered(
+  { metrics }: ServerContext,
+  direction: 'in' | 'out',
+  source: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const chunks = source[Symbol.asyncIterator]();
+      return {
+        async next() {
+          const next = await chunks.next();
+          if (next.done !== true) metrics.transferred(direction, next.value.length);
+          return next;
+        },
+        async return() {
+          await chunks.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
   };
 }
 

@@ -22,6 +22,7 @@ import type { ServerContext, ServerWorld } from './context.js';
 import { HeldContents } from './held-contents.js';
 import { serverMetrics, type VolumeReading } from './metrics.js';
 import { pushRealm } from './realm-push.js';
+import { Recipes } from './recipes.js';
 import { viceService } from './service.js';
 import { Staging } from './staging.js';
 import { Steward, stewardTiming } from './steward.js';
@@ -95,6 +96,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     promises,
     staging,
     held: new HeldContents(world.clock),
+    recipes: new Recipes(world.containers),
     links,
     resolver,
     metrics,
@@ -102,7 +104,6 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     sessions,
     packed,
   };
-
   await volumes.follow(location.current);
   followRealm(context);
   const listener = await world.network.listen(config.listen, viceService(context, realmKey, sessions));

@@ -190,7 +190,7 @@ export const certification: readonly PlantedBug[] = [
     'not-settled',
     'what the log has answered for is sent as if its author could look again',
     'venus/reintegration/batch.js',
-    'return acknowledged ? { ...record, settled: true } : sent;',
-    'return sent;',
+    'if (!acknowledged)',
+    'if (acknowledged || !acknowledged)',
   ),
 ];

@@ -1,0 +1,62 @@
+/** What a server has of an object that this gateway has, too: what a new version may be told by. */
+import { isFailure, type Fid, type VolumeId } from '../../vice/interface/index.js';
+import type { Log } from '../../vice/seam/log.js';
+import type { ContainerCache } from '../cache/container-cache.js';
+import { bandwidth } from '../remote/link-quality.js';
+import type { ServerLink } from '../remote/server-link.js';
+import type { Held } from './known-recipes.js';
+import { isWorth, type DifferenceMode } from './worth.js';
+
+/** A server that does not answer this at once is sent everything. */
+const askMs = 2000;
+
+/** What is used of the way to a server. */
+export type Asked = Pick<ServerLink, 'name' | 'call' | 'quality'>;
+
+export interface Wanted {
+  readonly volume: VolumeId;
+  /** Whose contents they are. */
+  readonly fid: Fid;
+  /** Of the new contents. */
+  readonly length: number;
+}
+
+export class Bases {
+  readonly #containers: ContainerCache;
+  readonly #mode: DifferenceMode;
+  readonly #log: Log;
+
+  constructor(containers: ContainerCache, mode: DifferenceMode, log: Log) {
+    this.#containers = containers;
+    this.#mode = mode;
+    this.#log = log;
+  }
+
+  /** Whether contents that are here should be compared with new ones before these pass the link to `server`. */
+  isWorth(server: Pick<Asked, 'quality'>, held: Pick<Held, 'length'>, newLength: number): boolean {
+    const bytesPerSecond = bandwidth(server.quality);
+    return isWorth({ mode: this.#mode, oldLength: held.length, newLength, bytesPerSecond });
+  }
+
+  /** Contents to tell the new ones by; undefined: send all of it. Asks the server, if that can be worth it. */
+  async find(server: Asked, { volume, fid, length }: Wanted): Promise<Held | undefined> {
+    // As good as it can get: an old version as long as the new one.
+    if (!this.isWorth(server, { length }, length)) return undefined;
+    try {
+      const { bases } = await server.call('bases', { volume, fids: [fid] }, { timeoutMs: askMs });
+      return bases[0]?.find((held) => {
+        return this.#containers.has(held.digest) && this.isWorth(server, held, length);
+      });
+    } catch (error) {
+      // An old server, for one (`incompatible`).
+      if (!isFailure(error)) throw error;
+      this.#log.debug('no base', { server: server.name, fid, kind: error.kind });
+      return undefined;
+    }
+  }
+}
+
+/** Where a server takes steps on `base`, for a transfer. */
+export function differencePath(transfer: string, fid: Fid, base: Held): string {
+  return `difference/${transfer}/${fid}/${base.digest}`;
+}
