@@ -26,11 +26,12 @@ const underWayBytes = 64 * 1024;
 const callBytes = 512 * 1024;
 const letters = 4;
 
-/** Contents of small files travel inside calls on a strong link, those of large ones beside them, several at a time. */
-const logs = [
-  { name: 'small files', files: 84, bytes: 40 * 1024 },
-  { name: 'files of 256 KiB', files: 20, bytes: 256 * 1024 },
-];
+/**
+ * Contents of small files travel inside calls on a strong link. Those of large ones go beside them, several at a time,
+ * and are not shown here: of three links that share a cable TCP may starve one, on which then nothing is measured, and
+ * the log is over before all three are known to be weak.
+ */
+const logs = [{ name: 'small files', files: 84, bytes: 40 * 1024 }];
 
 const skip = skipWithout('tc') || (await skipWithoutNetworks());
 

@@ -114,7 +114,7 @@ export class Contents {
   /** Small, here already, or not much more than what is here of an older version: nobody waits long for the whole. */
   #comesWhole(volume: Volume, fid: Fid, data: FileData): boolean {
     if (data.length <= wholeBytes || this.#containers.has(data.digest)) return true;
-    return this.#differences.isWorth(
+    return this.#differences.isWorthWaiting(
       fid,
       data,
       membersOf(volume).map(({ server }) => server),

@@ -38,6 +38,15 @@ export class Bases {
     return isWorth({ mode: this.#mode, oldLength: held.length, newLength, bytesPerSecond });
   }
 
+  /**
+   * The same for somebody who waits for the first byte: what is fetched by an older version is here whole or not at
+   * all, so of a link of which nothing is known no worse is feared than waiting.
+   */
+  isWorthWaiting(server: Pick<Asked, 'quality'>, held: Pick<Held, 'length'>, newLength: number): boolean {
+    const isKnown = this.#mode === 'always' || bandwidth(server.quality) !== undefined;
+    return isKnown && this.isWorth(server, held, newLength);
+  }
+
   /** Contents to tell the new ones by; undefined: send all of it. Asks the server, if that can be worth it. */
   async find(server: Asked, { volume, fid, length }: Wanted): Promise<Held | undefined> {
     // As good as it can get: an old version as long as the new one.

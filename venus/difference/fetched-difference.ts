@@ -47,10 +47,10 @@ export class FetchDifferences {
   }
 
   /** Whether new contents of `fid` are sooner here by an older version than plainly, from the first of `servers`. */
-  isWorth(fid: Fid, data: Held, [first]: readonly Source[]): boolean {
+  isWorthWaiting(fid: Fid, data: Held, [first]: readonly Source[]): boolean {
     const held = this.#world.stale.of(fid);
     if (held === undefined || held.digest === data.digest || first === undefined) return false;
-    return this.#world.bases.isWorth(first, held, data.length);
+    return this.#world.bases.isWorthWaiting(first, held, data.length);
   }
 
   /** The newest contents of `fid` are here. */
