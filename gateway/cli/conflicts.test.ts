@@ -1,12 +1,10 @@
 /** `coda conflicts` and `coda repair`: real processes, whose gateway is a Venus in memory behind a real door. */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { coda, type CodaEnded } from '../../conformance/coda-command.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { unionOf, type StoreId, type VenusId } from '../../vice/interface/index.js';
 import type { Caller, Fid } from '../../venus/interface.js';
@@ -23,23 +21,16 @@ import { chooseVersion } from './version-choice.js';
 t.setTimeout(300_000);
 
 const clock = systemClock();
-const command = fileURLToPath(new URL('main.js', import.meta.url));
 const start = Date.UTC(2026, 0, 2, 3, 4, 5);
 const hour = 3_600_000;
 const ann: Caller = { user: 'ann' };
 const bobs = 'plan (conflict bob g2 2026-01-01 12.00.00).txt';
 const carols = 'plan (conflict carol g3 2026-01-01 13.00.00).txt';
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 interface World {
   readonly venus: MemoryVenus;
   readonly folder: string;
-  coda(...options: readonly string[]): Promise<Ended>;
+  coda(...options: readonly string[]): Promise<CodaEnded>;
   contents(path: string): Promise<string | null>;
 }
 
@@ -74,16 +65,6 @@ async function openWorld(t: Test, conflicts: 'keep' | 'last-writer-wins' = 'keep
 
 function userless([name]: readonly string[]): boolean {
   return name === 'status';
-}
-
-async function coda(t: Test, ...options: readonly string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [command, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
-  t.teardown(() => child.kill('SIGKILL'));
-  const said = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (said.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...said };
 }
 
 function statusOf(venus: MemoryVenus): Status {

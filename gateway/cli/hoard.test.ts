@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { coda as run, type CodaEnded, codaCommand } from '../../conformance/coda-command.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { Failure, type Caller, type Fid } from '../../venus/interface.js';
 import { MemoryVenus } from '../../venus/twin/memory-venus.js';
@@ -16,7 +16,6 @@ import { proposedProfile } from './profile-proposal.js';
 import { parseSize } from './size.js';
 
 const clock = systemClock();
-const command = fileURLToPath(new URL('main.js', import.meta.url));
 const ann: Caller = { user: 'ann' };
 
 t.test('the profiles of 1992 load as they are', async (t) => {
@@ -104,21 +103,7 @@ t.test('sizes and progress as people read them', async (t) => {
   t.equal(progressText('g1', { ...walk, phase: 'status' }), 'g1: looking at what is hoarded');
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function coda(...options: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [command, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
-  t.teardown(() => child.kill('SIGKILL'));
-  const text = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (text.stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...text };
-}
+const coda = (...options: readonly string[]): Promise<CodaEnded> => run(t, ...options);
 
 async function rootOf(venus: MemoryVenus): Promise<Fid> {
   const { object } = await venus.lookup(ann, []);
@@ -218,7 +203,7 @@ t.test('a person spies what is opened', async (t) => {
     0,
   );
   t.teardown(() => door.close());
-  const child = spawn(process.execPath, [command, 'spy', '--data', data, '--user', 'ann'], {
+  const child = spawn(process.execPath, [codaCommand, 'spy', '--data', data, '--user', 'ann'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   t.teardown(() => child.kill('SIGKILL'));

@@ -1,10 +1,8 @@
 /** The commands of disconnected operation: real processes, whose gateway is a Venus in memory behind a real door. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { coda as run, type CodaEnded } from '../../conformance/coda-command.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import type { Caller, Fid } from '../../venus/interface.js';
 import { MemoryVenus } from '../../venus/twin/memory-venus.js';
@@ -19,25 +17,10 @@ import { attentionLines, pendingText, stateText } from './volume-text.js';
 import { durationText } from './words.js';
 
 const clock = systemClock();
-const command = fileURLToPath(new URL('main.js', import.meta.url));
 const start = Date.UTC(2026, 0, 2, 3, 4, 5);
 const ann: Caller = { user: 'ann' };
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function coda(...options: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [command, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
-  t.teardown(() => child.kill('SIGKILL'));
-  const text = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (text.stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...text };
-}
+const coda = (...options: readonly string[]): Promise<CodaEnded> => run(t, ...options);
 
 async function put(venus: MemoryVenus, name: string, text: string): Promise<void> {
   const writer = await venus.write(ann);

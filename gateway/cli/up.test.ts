@@ -5,14 +5,12 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { coda as run, type CodaEnded, codaCommand } from '../../conformance/coda-command.js';
 import { z } from 'zod';
 import { statusSchema, type Status } from '../realm/status.js';
 
 t.setTimeout(600_000);
-
-const command = fileURLToPath(new URL('main.js', import.meta.url));
 
 const processReport = z.strictObject({ name: z.string(), pid: z.number().int(), url: z.url() });
 /** The documented shape, and nothing else. */
@@ -26,22 +24,7 @@ const readySchema = z.strictObject({
 });
 type Ready = z.infer<typeof readySchema>;
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs `coda` to its end. */
-async function coda(...options: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [command, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
-  t.teardown(() => child.kill('SIGKILL'));
-  const text = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => (text.stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (text.stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...text };
-}
+const coda = (...options: readonly string[]): Promise<CodaEnded> => run(t, ...options);
 
 /** Asks again until the answer is there. */
 async function eventually<T>(what: string, ask: () => Promise<T | undefined> | T | undefined): Promise<T> {
@@ -63,7 +46,7 @@ class Up {
     options: readonly string[],
   ) {
     const all = ['up', '--listen', '127.0.0.1:0', '--ready-file', readyFile, ...options];
-    this.child = spawn(process.execPath, [command, ...all], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(process.execPath, [codaCommand, ...all], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout?.on('data', (chunk: Buffer) => (this.#said += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.#said += chunk.toString()));
     this.ended = once(this.child, 'exit').then(([code]) => code as number | null);
