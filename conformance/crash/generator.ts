@@ -13,8 +13,11 @@ const folderNames = ['alpha', 'beta', 'gamma'];
 const fileNames = ['one.txt', 'two.bin', 'three with spaces', 'vier-ä', 'five'];
 const mostFolders = 4;
 
+/** Draws how many bytes new contents have. */
+export type Lengths = (seeded: Seeded) => number;
+
 /** A change that is possible in `world`. */
-export function nextStep(world: World, seeded: Seeded): Step {
+export function nextStep(world: World, seeded: Seeded, lengths: Lengths = mixedLengths): Step {
   const folders = ['', ...[...world].filter(([, item]) => item.kind === 'folder').map(([path]) => path)];
   const files = [...world].filter(([, item]) => item.kind === 'file').map(([path]) => path);
   const all = [...world.keys()];
@@ -33,12 +36,12 @@ export function nextStep(world: World, seeded: Seeded): Step {
   }
   const overwrite = files.length > 0 && seeded.fraction() < 0.5 ? seeded.pick(files) : undefined;
   const path = overwrite ?? join(seeded.pick(folders) ?? '', seeded.pick(fileNames) ?? '');
-  return put(path, seeded);
+  return put(path, seeded, lengths);
 }
 
 /** New contents for `path`. */
-export function put(path: string, seeded: Seeded): Step {
-  const body = seeded.bytes(drawLength(seeded));
+export function put(path: string, seeded: Seeded, lengths: Lengths = mixedLengths): Step {
+  const body = seeded.bytes(lengths(seeded));
   const digest = createHash('sha256').update(body).digest('hex');
   return { change: { kind: 'put', path, digest, length: body.length }, body };
 }
@@ -65,12 +68,17 @@ function drawMove(
 }
 
 /** Mostly small; now and then several blocks of a container, or nothing at all. */
-function drawLength(seeded: Seeded): number {
+export function mixedLengths(seeded: Seeded): number {
   const dice = seeded.fraction();
   if (dice < 0.05) return 0;
   if (dice < 0.85) return seeded.below(8 * 1024);
   if (dice < 0.97) return seeded.below(128 * 1024);
   return 256 * 1024 + seeded.below(512 * 1024);
+}
+
+/** Each too large to be kept in a row of the store's records: it is a container, flushed by itself. */
+export function containerLengths(seeded: Seeded): number {
+  return 64 * 1024 + seeded.below(64 * 1024);
 }
 
 function join(folder: string, name: string): string {

@@ -9,7 +9,7 @@
  */
 import type { WebdavClient } from '../webdav-client.js';
 import { markNamespace } from './folder-reader.js';
-import { nextStep, put, type Step } from './generator.js';
+import { mixedLengths, nextStep, put, type Lengths, type Step } from './generator.js';
 import type { Seeded } from './seeded.js';
 import { apply, emptyWorld, type Change, type World } from './world.js';
 
@@ -50,13 +50,15 @@ export class Writer {
   readonly #client: WebdavClient;
   readonly #name: string;
   readonly #seeded: Seeded;
+  readonly #lengths: Lengths;
   #stopping = false;
   #pause: Pause | undefined;
 
-  constructor(client: WebdavClient, name: string, seeded: Seeded) {
+  constructor(client: WebdavClient, name: string, seeded: Seeded, lengths: Lengths = mixedLengths) {
     this.#client = client;
     this.#name = name;
     this.#seeded = seeded;
+    this.#lengths = lengths;
   }
 
   /** Works until `stop`. */
@@ -103,7 +105,7 @@ export class Writer {
     });
     let world: World | undefined = made ? emptyWorld : undefined;
     for (let count = 0; count < stepsPerFolder && world !== undefined && !this.#stopping; count += 1) {
-      const step = nextStep(world, this.#seeded);
+      const step = nextStep(world, this.#seeded, this.#lengths);
       const after = apply(world, step.change);
       if (await this.#make(folder, after, step)) world = after;
       else if (step.change.kind === 'put') world = await this.#putAgain(folder, world, step.change.path);
@@ -150,7 +152,7 @@ export class Writer {
    */
   async #putAgain(folder: Folder, world: World, path: string): Promise<World | undefined> {
     for (let count = 0; count < mostTries && !this.#stopping; count += 1) {
-      const step = put(path, this.#seeded);
+      const step = put(path, this.#seeded, this.#lengths);
       const faults = this.faults.length;
       const after = apply(world, step.change);
       if (await this.#make(folder, after, step)) return after;

@@ -1,6 +1,7 @@
 /** The writers of conformance/crash at work in a laboratory, and what was seen of them. */
 import { until } from '../program.js';
 import { judgeReplica } from '../crash/replica-verdict.js';
+import { mixedLengths, type Lengths } from '../crash/generator.js';
 import { Seeded } from '../crash/seeded.js';
 import { judgeFolder } from '../crash/verdict.js';
 import { Writer } from '../crash/writer.js';
@@ -23,11 +24,11 @@ export class Trial {
   readonly #laboratory: Laboratory;
   readonly #running: readonly Promise<void>[];
 
-  constructor(laboratory: Laboratory, seed: number) {
+  constructor(laboratory: Laboratory, seed: number, lengths: Lengths = mixedLengths) {
     this.#laboratory = laboratory;
     this.seeded = new Seeded(seed);
     this.writers = Array.from({ length: writerCount }, (_, index) => {
-      return new Writer(laboratory.client, `w${index}`, new Seeded(seed * 1_000 + index));
+      return new Writer(laboratory.client, `w${index}`, new Seeded(seed * 1_000 + index), lengths);
     });
     // They rest from the beginning.
     for (const writer of this.writers) void writer.pause();
