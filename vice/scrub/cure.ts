@@ -117,7 +117,9 @@ export class Cure {
         return replica.mend(fid);
       case 'resolve':
         // Of a name without an object it is the object that is asked for.
-        return this.#world.resolve(replica, [...new Set([fid, ...faults.flatMap((found) => found.fid ?? [])])]);
+        return this.#world.resolve(replica, [
+          ...new Set([fid, ...faults.flatMap((found) => found.fid ?? [])]),
+        ]);
     }
   }
 
@@ -153,7 +155,8 @@ export class Cure {
   #pathOf({ fid, entry }: Found, volume: VolumeId): string | null {
     const keys = new VolumeKeys(volume);
     const above = entry && pathOf(this.#world.store, keys, entry.directory);
-    if (entry !== undefined) return above === null || above === undefined ? null : `${above === '/' ? '' : above}/${entry.name}`;
+    if (entry !== undefined)
+      return above === null || above === undefined ? null : `${above === '/' ? '' : above}/${entry.name}`;
     return fid === null ? null : pathOf(this.#world.store, keys, fid);
   }
 
@@ -162,6 +165,7 @@ export class Cure {
     const path = this.#pathOf(found, volume);
     const since = this.#world.clock.wall();
     const isNews = await this.#notes.add({ ...found, volume, path, since, reason });
-    if (isNews) this.#world.log.error('scrub: not healed', { fault, volume, fid, digest, path, peer, reason });
+    if (isNews)
+      this.#world.log.error('scrub: not healed', { fault, volume, fid, digest, path, peer, reason });
   }
 }

@@ -146,7 +146,7 @@ export class DirectoryExam {
 export function pathOf(store: StoreReader, keys: VolumeKeys, fid: Fid): string | null {
   const reader = new VolumeReader(store, keys);
   const names: string[] = [];
-  for (let next = fid; next !== rootFid(keys.volume); ) {
+  for (let next = fid; next !== rootFid(keys.volume);) {
     const bound = reader.readableObject(next)?.bound;
     if (bound === undefined || bound === null || names.length > limits.depth) return null;
     names.unshift(bound.name);

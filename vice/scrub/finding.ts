@@ -120,7 +120,7 @@ export function adviceFor(fault: Fault): string {
     case 'no-directory':
     case 'no-name':
     case 'circle':
-      return 'start the servers that are down: one of them may have a good record; else restore the object from a backup';
+      return 'start the servers that are down: one may have a good record; else restore the object from a backup';
     case 'name-dangling':
       return 'start the servers that are down: one of them may have the object; else restore it from a backup';
     case 'replicas-differ':

@@ -1,5 +1,13 @@
 /** What is wrong with one object or one container, now: its rows, its entries, its contents. */
-import { emptyDigest, Failure, isFailure, isRemoved, parseFid, versionsOf, type Fid } from '../interface/index.js';
+import {
+  emptyDigest,
+  Failure,
+  isFailure,
+  isRemoved,
+  parseFid,
+  versionsOf,
+  type Fid,
+} from '../interface/index.js';
 import { endOf } from '../seam/store.js';
 import { VolumeKeys, VolumeReader } from '../store/volume-store.js';
 import type { Replica } from '../volume/replica.js';
@@ -77,7 +85,7 @@ export class Look {
       const { stamp } = replica;
       const exam = new DirectoryExam(this.#world.store, keys, fid);
       const prefix = `${keys.volume}/entry/${fid}/`;
-      for (let start: string | undefined = prefix; start !== undefined; ) {
+      for (let start: string | undefined = prefix; start !== undefined;) {
         // '0' is the character after '/'.
         const range = { start, end: `${keys.volume}/entry/${fid}0`, limit: entriesAtOnce };
         const page: readonly { readonly key: string }[] = [...this.#world.store.range(range)];

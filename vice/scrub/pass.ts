@@ -122,7 +122,7 @@ export class Pass {
 
   async #contents(): Promise<void> {
     const { world, look, cure } = this.#options;
-    for (let after = this.#row.position.after; ; ) {
+    for (let after = this.#row.position.after; ;) {
       const page = namedContents(world.store, after, namedAtOnce);
       for (const { digest, volumes } of page) {
         const found = await look.contents(digest, (bytes) => (this.#row.bytes += bytes));
@@ -146,13 +146,14 @@ export class Pass {
     const { stamp } = replica;
     const space = { used: 0, objects: 0 };
     const isWhole = this.#row.position.after === '';
-    for (let after = this.#row.position.after; ; ) {
+    for (let after = this.#row.position.after; ;) {
       const page = objectsAfter(world, keys, after, objectsAtOnce);
       for (const { fid } of page) {
         const faults = await look.object(replica, fid);
         if (faults.length > 0) this.#row.healed += await cure.object(replica, fid, faults);
         const row = reader.readableObject(fid);
-        if (row !== undefined) for (const key of ['used', 'objects'] as const) space[key] += spaceOf(row)[key];
+        if (row !== undefined)
+          for (const key of ['used', 'objects'] as const) space[key] += spaceOf(row)[key];
         after = fid;
       }
       this.#row.objects += page.length;
@@ -174,7 +175,11 @@ export class Pass {
         this.#row.healed += await cure.disagreements(replica, server);
       } catch (error) {
         if (!isFailure(error, 'unreachable', 'timeout', 'stale', 'incompatible', 'busy')) throw error;
-        world.log.info('scrub: not compared', { volume: replica.volume, peer: server, reason: error.message });
+        world.log.info('scrub: not compared', {
+          volume: replica.volume,
+          peer: server,
+          reason: error.message,
+        });
       }
       await pace.spend(0);
     }

@@ -111,8 +111,16 @@ function addReadings(registry: Registry, readings: Readings): void {
     });
   scrubGauge('vice_scrub_open', 'Faults that the scrub could not heal', ({ open }) => open);
   scrubGauge('vice_scrub_running', 'Whether a scrub runs', ({ running }) => (running ? 1 : 0));
-  scrubGauge('vice_scrub_bytes', 'Bytes of contents that this scrub, or the last one, has read', ({ bytes }) => bytes);
-  scrubGauge('vice_scrub_healed', 'Faults that this scrub, or the last one, has healed', ({ healed }) => healed);
+  scrubGauge(
+    'vice_scrub_bytes',
+    'Bytes of contents that this scrub, or the last one, has read',
+    ({ bytes }) => bytes,
+  );
+  scrubGauge(
+    'vice_scrub_healed',
+    'Faults that this scrub, or the last one, has healed',
+    ({ healed }) => healed,
+  );
   const endedAt = (scrub: ScrubReading): number => (scrub.endedAt ?? 0) / 1000;
   scrubGauge('vice_scrub_end_seconds', 'When the last scrub ended, in seconds since 1970', endedAt);
   const volumeGauge = (name: string, help: string, read: (volume: VolumeReading) => number): Gauge =>
