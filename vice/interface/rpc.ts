@@ -10,6 +10,7 @@ import { failureKinds } from './failure.js';
 import type { UpdateSet } from './mutation.js';
 import { intentionSchema } from './intention.js';
 import { conflictPolicies, replicaStates } from './realm.js';
+import { scrubReportSchema } from './scrub-report.js';
 import {
   bytes,
   count,
@@ -110,6 +111,7 @@ export const realmDocumentSchema = realmDocument;
  *   that is still the version. Answered when it is durable there, with the version that holds now.
  * - `covers` brings the replica here up to date with `replica` of another server, and says what it lacks then.
  * - `fenced` whether the replica here takes no changes any more; those that it took before are flushed then.
+ * - `scrub` how far the scrub of this server is, and what it could not heal; `start`: begins a pass, unless one runs.
  * - `report` what an operator wants to see of this server.
  */
 export const calls = {
@@ -259,6 +261,11 @@ export const calls = {
     roles: ['server', 'operator'],
     argument: z.strictObject({ volume, replica: replicaId }),
     result: z.strictObject({ fenced: z.boolean() }),
+  },
+  scrub: {
+    roles: ['operator'],
+    argument: z.strictObject({ start: z.boolean() }),
+    result: scrubReportSchema,
   },
   report: { roles: ['operator'], argument: z.strictObject({}), result: z.record(z.string(), z.unknown()) },
 } as const satisfies Record<
