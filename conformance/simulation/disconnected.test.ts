@@ -84,6 +84,30 @@ t.test('with all servers gone work goes on; what was done is there when they ret
   t.same(await tree(realm, 's3'), await tree(realm, 's1'));
 });
 
+t.test(
+  'alone, too, no directory is put below itself: nobody is answered for what servers would undo',
+  async (t) => {
+    const realm = await started(9);
+    const g1 = realm.gateway('g1');
+    for (const path of ['a', 'b', 'a/in']) await realm.finish(makeDirectory(g1, path));
+    await cut(realm, 'g1');
+    t.equal(await realm.finish(failureOf(rename(g1, 'a', 'a/a'))), 'loop');
+    t.equal(await realm.finish(failureOf(rename(g1, 'a', 'a/in/a'))), 'loop');
+    const crossing = [rename(g1, 'a', 'b/a'), rename(g1, 'b', 'a/in/b')].map(failureOf);
+    t.same(
+      await realm.finish(Promise.all(crossing)),
+      [undefined, 'loop'],
+      'of two at the same time the first one',
+    );
+    t.same(await realm.finish(list(g1, 'b/a')), ['in'], 'and everything is where it can be seen');
+    await heal(realm, 'g1');
+    t.same(
+      (await tree(realm, 's1')).map((line) => line.trim()),
+      ['', '/b', '/b/a', '/b/a/in'],
+    );
+  },
+);
+
 t.test('what others did meanwhile appears, in the same directories', async (t) => {
   const realm = await started(2);
   const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
