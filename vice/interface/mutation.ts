@@ -164,7 +164,7 @@ export type Mutation =
   | SetAccessRecord
   | RepairRecord;
 
-/** Every object that `record` reads or changes, the created or removed one included; each once, as it is counted once. */
+/** Every object that `record` reads or changes, the created or removed one included; each once. */
 export function fidsOf(record: Mutation): readonly Fid[] {
   switch (record.op) {
     case 'create':
