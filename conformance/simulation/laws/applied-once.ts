@@ -6,8 +6,9 @@
  * Of a replica whose disk was lost, its updates may be counted once more for each loss: which ones it had applied went
  * with the disk. The others bring it the objects with their counts of it, and when a gateway sends such an update once
  * more, it counts that as it counts everything that came by resolution before its record (countOnce in
- * vice/volume/apply-batch.ts). Not to count would be wrong: a gateway tells the others that this replica has the update,
- * and theirs of it must not be more than its own. Its own being more hides nothing, since it grows with every update.
+ * vice/volume/apply-batch.ts). Not to count would be wrong: the gateway tells the others that this replica has the
+ * update, and they must not count more of it than it does. That it counts more itself hides nothing, since its count
+ * still grows with each of its updates.
  */
 import type { Law } from '../world/outcome.js';
 import type { Scenario } from '../world/scenario.js';
