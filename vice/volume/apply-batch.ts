@@ -150,8 +150,10 @@ function mustHaveContents(record: StoreRecord, lengths: ReadonlyMap<string, numb
 }
 
 /**
- * What brings a removed file back needs the contents that the removal let go, or it comes too late. Not those of a
- * version that the removal covers and another one hides: they were given up, and may be nowhere any more.
+ * What brings a removed file back needs the contents that it had. A replica that let them go with the removal, or heard
+ * of the file only when it was removed, is no judge: another one may have them, and where none has, the file is made
+ * anew from the gateway's copy (venus/reintegration/forgotten.ts). Not needed are those of a version that the removal
+ * covers and another one hides: they were given up, and may be nowhere any more.
  */
 function mustHaveOldContents(transaction: VolumeTransaction, record: Mutation, { changed }: Effect): void {
   for (const status of changed) {
@@ -162,8 +164,8 @@ function mustHaveOldContents(transaction: VolumeTransaction, record: Mutation, {
       const { digest } = version;
       if (hidden.includes(version)) continue;
       if ((record.op === 'store' && digest === record.digest) || transaction.hasContents(digest)) continue;
-      const message = 'the file has been removed, and its contents are gone';
-      throw new Failure('not-found', 'vice.mutate', message, { fid: status.fid });
+      const message = 'the file has been removed, and its contents are not at this replica';
+      throw new Failure('stale', 'vice.mutate', message, { fid: status.fid });
     }
   }
 }

@@ -117,6 +117,10 @@ class StoredReplica implements Replica {
     return this.#object(fid)?.status;
   }
 
+  isFlushed(fid: Fid): boolean {
+    return !this.#unannounced.some(({ fids }) => fids.includes(fid));
+  }
+
   list(fid: Fid): Listing | undefined {
     const status = this.status(fid);
     if (status?.kind !== 'directory') return undefined;

@@ -249,6 +249,21 @@ t.test('COP2: equal vectors; lost, late, doubled and foreign ones do no harm', a
   t.equal(a.status(root)?.vv['b'], 1);
 });
 
+t.test(
+  'COP2: a settled record that moves a directory into itself names it twice, and is one update',
+  async (t) => {
+    const [a, b] = [await server().open({ id: 'a' }), await server().open({ id: 'b' })];
+    const venus = new Venus('a');
+    const { fid, ...make } = venus.make(a, 'mkdir', root, 'dir');
+    for (const replica of [a, b]) await apply(replica, { fid, ...make });
+    const move = { ...venus.rename(a, fid, [root, 'dir'], [fid, 'dir']), settled: true as const };
+    for (const replica of [a, b]) await apply(replica, move);
+    for (const { storeId } of [make, move]) await a.cop2([{ storeId, replicas: ['a', 'b'] }]);
+    t.same(a.status(fid)?.vv, { a: 2, b: 2 });
+    t.same(b.status(fid)?.vv, { b: 2 });
+  },
+);
+
 t.test('changes for peers: in stamp order, whole records, tombstones, pages', async (t) => {
   const { open } = server();
   const replica = await open();

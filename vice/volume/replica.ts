@@ -27,6 +27,8 @@ export interface Replica {
   status(fid: Fid): VnodeStatus | undefined;
   /** The object also when it is removed: its tombstone. @throws Failure damaged */
   held(fid: Fid): VnodeStatus | undefined;
+  /** False while the last change of the object, as `status` shows it, is not on the disk and may be taken back. */
+  isFlushed(fid: Fid): boolean;
   /**
    * The directory, a digest of its children's (Fid, StoreId) kept up incrementally, and its entries when
    * iterated, in the order of their names' UTF-8 bytes. Undefined when it is missing or no directory.
