@@ -48,7 +48,7 @@ export interface VolumeWorld {
   readonly cache: ObjectCache;
   readonly buffer: WriteBuffer;
   readonly log: Log;
-  readonly identity: Pick<Identity, 'venus' | 'nextCounter'>;
+  readonly identity: Pick<Identity, 'venus' | 'mayHaveMade'>;
   /** The AVSG has grown or shrunk. */
   readonly onChange: (volume: Volume) => void;
 }
@@ -89,6 +89,8 @@ export class Volume {
     this.#epoch = epoch === undefined ? 1 : z.number().parse(unseal(epoch));
     const mode = world.buffer.get(`m/${entry.id}`);
     this.#mode = mode === undefined ? 'write-through' : modeRow.parse(unseal(mode));
+    const fault = world.buffer.get(`f/${entry.id}`);
+    this.#fault = fault === undefined ? null : z.string().parse(unseal(fault));
     this.follow(entry, server);
   }
 
@@ -243,7 +245,7 @@ export class Volume {
     });
     // The group has changed meanwhile.
     if (!this.#members.includes(member)) return;
-    if (reply.seen >= this.#world.identity.nextCounter) throw this.#restored(member);
+    if (!this.#world.identity.mayHaveMade(reply.seen)) throw this.#restored(member);
     if (reply.changed === null) this.#endEpoch();
     else for (const fid of reply.changed) this.#suspect(fid);
     this.#setHeard(member, { stamp: reply.stamp, incarnation: reply.incarnation });
@@ -264,17 +266,20 @@ export class Volume {
     this.#world.onChange(this);
   }
 
-  /** A callback break. */
+  /**
+   * A callback break. It may come before the answer of `join`, or after an answer that was not taken: then nothing is
+   * known of what was before it, and how far the server was heard stays as it was (PR-2).
+   */
   broken(member: Member, push: Extract<Push, { push: 'break' }>): void {
     for (const fid of push.fids) if (volumeOf(fid) === this.id) this.#suspect(fid);
-    if (member.heard !== undefined && push.stamp > member.heard.stamp) {
+    if (member.watched && member.heard !== undefined && push.stamp > member.heard.stamp) {
       this.#setHeard(member, { ...member.heard, stamp: push.stamp });
     }
   }
 
   /** Our own update took `stamp` at `member`; by NW-1 we have heard of everything before it. */
   updated(member: Member, stamp: number): void {
-    if (member.heard !== undefined && stamp > member.heard.stamp) {
+    if (member.watched && member.heard !== undefined && stamp > member.heard.stamp) {
       this.#setHeard(member, { ...member.heard, stamp });
     }
   }
@@ -308,14 +313,16 @@ export class Volume {
   }
 
   /**
-   * The server has met updates of ours that we have not made: this data folder is a copy from before them. What it
-   * would send next bears the names of those, and would be taken for them.
+   * The server has met updates of ours that we have not made: this data folder is a copy from before them. Whoever has
+   * seen those would take what it sends for seen. It stays a copy, so it is kept in mind over restarts: servers that
+   * can be reached then may know nothing of them.
    */
   #restored(member: Member): Failure {
     this.#fault =
       `server ${member.server.name} knows later changes of this gateway than the gateway itself: its data folder is` +
-      ' an old copy. Save what is pending (coda log checkpoint FILE), start the gateway with an empty data folder,' +
+      ' an old copy, or another gateway runs on a copy of it. Save what is pending (coda log checkpoint FILE), start the gateway with an empty data folder,' +
       ' then restore it (coda log restore FILE)';
+    this.#world.buffer.put(`f/${this.id}`, seal(this.#fault));
     return new Failure('damaged', 'venus.join', this.#fault);
   }
 

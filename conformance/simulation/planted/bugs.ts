@@ -53,8 +53,8 @@ export const durability: readonly PlantedBug[] = [
     'identity-not-kept',
     'the counters of a gateway are not reserved on its disk: after a restart it repeats them',
     'venus/store/identity.js',
-    'this.#buffer.put(key, seal({ venus: this.venus, limit }));',
-    'this.#buffer.put(key, seal({ venus: this.venus, limit: 0 }));',
+    'this.#buffer.put(key, seal({ venus: this.venus, limit, lives }));',
+    'this.#buffer.put(key, seal({ venus: this.venus, limit: 0, lives: [] }));',
   ),
   bug(
     'lock-not-kept',
@@ -183,7 +183,7 @@ export const certification: readonly PlantedBug[] = [
     'restored-goes-on',
     'a gateway does not notice that its disk is an old copy',
     'venus/volume/volume.js',
-    'reply.seen >= this.#world.identity.nextCounter',
+    '!this.#world.identity.mayHaveMade(reply.seen)',
     'false',
   ),
   bug(
