@@ -2,8 +2,8 @@
  * Who this Venus is, and the Fids and StoreIds that it makes. Counters are reserved on disk in blocks ahead of use, so
  * that a crash at any point may skip numbers but never repeats one.
  *
- * ID-1  A data folder can be an old copy of itself, put back from a backup. What was made since the copy was made by
- *       nobody then, as far as the disk knows. So each life begins at a random distance: it will not meet those numbers.
+ * ID-1  A data folder can be an old copy of itself, put back from a backup. Of what was made since that copy the disk
+ *       knows nothing. So each life begins at a random distance: it will not meet those numbers.
  * ID-2  The ranges of the last lives are kept. A counter outside them that a server has met tells that this is a copy,
  *       in later lives, too.
  */

@@ -19,6 +19,8 @@ import {
   volumeOf,
   type Fid,
   type Push,
+  type Result,
+  type StoreIdVector,
   type UpdateSet,
   type VolumeEntry,
   type VolumeId,
@@ -235,17 +237,10 @@ export class Volume {
 
   /** The link of `member` is up: obtains its promise and learns what has changed (PR-1). */
   async join(member: Member): Promise<void> {
-    const { heard } = member;
-    const reply = await member.server.call('watch', {
-      volume: this.id,
-      replica: member.replica,
-      since: heard?.stamp ?? null,
-      incarnation: heard?.incarnation ?? null,
-      venus: this.#world.identity.venus,
-    });
+    const reply = await this.#watch(member);
     // The group has changed meanwhile.
     if (!this.#members.includes(member)) return;
-    if (!this.#world.identity.mayHaveMade(reply.seen)) throw this.#restored(member);
+    this.#mustHaveMade(member, reply);
     if (reply.changed === null) this.#endEpoch();
     else for (const fid of reply.changed) this.#suspect(fid);
     this.#setHeard(member, { stamp: reply.stamp, incarnation: reply.incarnation });
@@ -254,6 +249,11 @@ export class Volume {
     this.signal('server-back');
     this.#world.log.info('avsg', { volume: this.name, avsg: this.avsg.map(({ server }) => server.name) });
     this.#world.onChange(this);
+  }
+
+  /** An update made no sense to `member`: perhaps it is another gateway's that it has. @throws Failure */
+  async checkIdentity(member: Member): Promise<void> {
+    this.#mustHaveMade(member, await this.#watch(member));
   }
 
   /** The link of `member` is gone, and its promise with it. */
@@ -313,17 +313,43 @@ export class Volume {
   }
 
   /**
-   * The server has met updates of ours that we have not made: this data folder is a copy from before them. Whoever has
-   * seen those would take what it sends for seen. It stays a copy, so it is kept in mind over restarts: servers that
-   * can be reached then may know nothing of them.
+   * What servers say that an object has known. Changes go from server to server: what they have of ours is often met
+   * here before the server that took it has been asked.
    */
-  #restored(member: Member): Failure {
-    this.#fault =
-      `server ${member.server.name} knows later changes of this gateway than the gateway itself: its data folder is` +
-      ' an old copy, or another gateway runs on a copy of it. Save what is pending (coda log checkpoint FILE), start the gateway with an empty data folder,' +
-      ' then restore it (coda log restore FILE)';
-    this.#world.buffer.put(`f/${this.id}`, seal(this.#fault));
+  met(known: StoreIdVector): void {
+    if (!this.#world.identity.mayHaveMade(known[this.#world.identity.venus] ?? 0))
+      this.#restored('servers know');
+  }
+
+  /**
+   * Servers have met updates of ours that we have not made: this data folder is a copy from before them, or somebody
+   * works on a copy of it. Whoever has seen those would take what we send for seen. It stays so, and is kept in mind
+   * over restarts: servers that can be reached then may know nothing of them.
+   */
+  #restored(who: string): Failure {
+    if (this.#fault === null) {
+      this.#fault =
+        `${who} later changes of this gateway than the gateway itself: its data folder is an old copy, or another` +
+        ' gateway runs on a copy of it. Save what is pending (coda log checkpoint FILE), start the gateway with an' +
+        ' empty data folder, then restore it (coda log restore FILE)';
+      this.#world.buffer.put(`f/${this.id}`, seal(this.#fault));
+      this.#world.log.error('old copy', { volume: this.name, fault: this.#fault });
+    }
     return new Failure('damaged', 'venus.join', this.#fault);
+  }
+
+  #watch({ server, replica, heard }: Member): Promise<Result<'watch'>> {
+    return server.call('watch', {
+      volume: this.id,
+      replica,
+      since: heard?.stamp ?? null,
+      incarnation: heard?.incarnation ?? null,
+      venus: this.#world.identity.venus,
+    });
+  }
+
+  #mustHaveMade({ server }: Member, { seen }: Result<'watch'>): void {
+    if (!this.#world.identity.mayHaveMade(seen)) throw this.#restored(`server ${server.name} knows`);
   }
 
   #suspect(fid: Fid): void {
