@@ -301,6 +301,15 @@ t.test('a gateway whose data folder is an old copy says so and changes nothing',
   t.match(volume(g1).lastError, /old copy/);
   t.equal(await realm.finish(get(realm.gateway('g2'), 'a')), 'two');
   t.equal(await realm.finish(get(g1, 'a')), 'one', 'what it has can be read');
+  await realm.finish(put(realm.gateway('g2'), 'b', 'of others'));
+  realm.kill('g1');
+  for (const name of realm.serverNames) realm.kill(name);
+  g1 = await realm.startGateway('g1');
+  t.equal(
+    await failureOf(realm.finish(put(g1, 'a', 'four'))),
+    'damaged',
+    'a restart makes it no better copy',
+  );
 });
 
 t.test('at the bound of the log new contents are refused early; removing goes on', async (t) => {

@@ -90,7 +90,8 @@ export const realmDocumentSchema = realmDocument;
  * - `mutate` certifies and applies a batch in one transaction, all or nothing (COP1). `inline` holds contents
  *   (digest -> bytes) up to limits.inlineBytes each; other contents must have arrived by upload, under the transfer
  *   id that `transfers` names for their digest, or already be at the server. `watermark`: the caller will never
- *   send a counter below it again. Already applied records are skipped and count as applied.
+ *   send a counter below it again. Already applied records are skipped and count as applied. One that is not here and
+ *   below an earlier watermark is no duplicate: two Venuses work on copies of one data folder (`damaged`).
  * - `offer` says which contents a `mutate` is going to name, before they are sent. `held`: the volume has them here
  *   already, and keeps them for some minutes: they need neither travel nor be named. `received`: bytes of this
  *   transfer that are here; an upload goes on behind them. An upload of it that still runs is ended by this.

@@ -1,6 +1,7 @@
 /** COP1 inside its transaction: one batch of records, all or nothing, each exactly once. */
 import {
   applyRecord,
+  counterOf,
   emptyDigest,
   Failure,
   fidsOf,
@@ -60,6 +61,8 @@ export function applyBatch(
 ): AppliedBatch {
   const venus = mustBeOneVenus(records);
   const look: Look = (fid) => transaction.object(fid);
+  const before = transaction.updates.watermark(venus);
+  for (const record of records) mustNotBeGivenUp(record, before, look);
   const rights = new RightsCheck(
     (fid) => look(fid)?.status,
     (user) => identityOf(user, context.groups),
@@ -233,6 +236,17 @@ function repliesOf(transaction: VolumeTransaction, fids: ReadonlySet<Fid>): Appl
     if (row !== undefined) versions.push({ fid, vv: row.status.vv, storeId: row.status.storeId });
   }
   return versions;
+}
+
+/**
+ * Below its own watermark a Venus sends nothing but what is here already (a call that was late). Anything else is from
+ * another one with the same name: two gateways work on copies of one data folder. It is no duplicate, so it must not be
+ * called applied. No word on the record: the caller keeps it.
+ */
+function mustNotBeGivenUp({ storeId, fid }: Mutation, watermark: number, look: Look): void {
+  if (counterOf(storeId) >= watermark || knows(look(fid)?.status.known ?? {}, storeId)) return;
+  const message = `change ${storeId} comes after later ones: another gateway runs on a copy of this data folder`;
+  throw new Failure('damaged', 'vice.mutate', message);
 }
 
 /** A watermark is one Venus' own. */
