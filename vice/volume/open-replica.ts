@@ -1,7 +1,4 @@
-/**
- * The volume replica over a store and containers. What it means is in replica.ts; the decisions are
- * elsewhere.
- */
+/** The volume replica over a store and containers. What it means is in replica.ts; the decisions are elsewhere. */
 import {
   emptyDigest,
   Failure,
