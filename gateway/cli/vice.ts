@@ -14,7 +14,7 @@ export function addViceCommand(program: Command): void {
   program
     .command('vice')
     .description('run one Vice server from a configuration file')
-    .requiredOption('--config <file>', 'JSON: name, listen, data, realm, realmKey, logLevel')
+    .requiredOption('--config <file>', 'JSON: name, listen, data, realm, realmKey, realmTls, logLevel')
     .option('--json', 'print one JSON object when it is ready')
     .addHelpText(
       'after',

@@ -116,7 +116,7 @@ function signed({ issuer, subject, publicKey, validity, extensions }: Parts, key
   return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n');
 }
 
-/** RFC 5280 4.1.2.2 wants it unique for an authority, positive, at most 20 bytes. Each certificate has a key of its own. */
+/** RFC 5280 4.1.2.2: unique, positive, at most 20 bytes. Each certificate has a key of its own. */
 function serialOf(keyInfo: Uint8Array): Buffer {
   const serial = createHash('sha256').update(keyInfo).digest().subarray(0, 16);
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
