@@ -22,8 +22,10 @@ export function addViceCommand(program: Command): void {
 Paths in the file are relative to it. Its log goes to stdout. SIGTERM or Ctrl-C ends it cleanly.
 
 Example file:
-  {"name": "s1", "listen": "ws://10.0.0.1:7001", "data": "/srv/coda/s1",
-   "realm": "realm.json", "realmKey": "realm.key"}
+  {"name": "s1", "listen": "wss://10.0.0.1:7001", "data": "/srv/coda/s1", "realm": "realm.json",
+   "realmKey": "realm.key", "realmTls": {"certificate": "s1.crt", "key": "s1.key", "authority": "ca.crt"}}
+
+coda realm init writes such files. Without "realmTls", listen on ws://: for networks that are trusted.
 
 Examples:
   coda vice --config /etc/coda/s1.json`,
