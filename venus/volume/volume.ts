@@ -178,9 +178,13 @@ export class Volume {
     return this.#mode;
   }
 
-  /** All links to the AVSG were measured to be slow. */
+  /**
+   * Links to the AVSG were measured to be slow, and none to be fast. Of several links that share a slow cable TCP may
+   * starve one: on that one nothing passes that could be measured.
+   */
   get weak(): boolean {
-    return this.avsg.length > 0 && this.avsg.every(({ server }) => server.weak);
+    const links = this.avsg.map(({ server }) => server);
+    return links.some(({ weak }) => weak) && links.every(({ weak, measured }) => weak || !measured);
   }
 
   setMode(mode: VolumeMode): void {
