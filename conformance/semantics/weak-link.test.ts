@@ -15,8 +15,8 @@ import { SeparateNetwork, skipWithoutNetworks } from './separate-network.js';
 
 t.setTimeout(900_000);
 
-/** Bits a second, as of a slow DSL line: below what makes a link strong again, either way. */
-const [there, back] = ['512kbit', '768kbit'];
+/** Bits a second, as of a slow DSL line. */
+const [there, back] = ['512kbit', '1mbit'];
 const letterBytes = 64 * 1024;
 /** See venus/reintegration/trickle-gate.ts. */
 const sliceBytes = 32 * 1024;
@@ -26,11 +26,12 @@ const underWayBytes = 64 * 1024;
 const callBytes = 512 * 1024;
 const letters = 4;
 
-/** Contents of small files travel inside calls on a strong link, those of large ones beside them, several at a time. */
-const logs = [
-  { name: 'small files', files: 84, bytes: 40 * 1024 },
-  { name: 'files of 256 KiB', files: 20, bytes: 256 * 1024 },
-];
+/**
+ * Contents of small files travel inside calls on a strong link. Those of large ones go beside them, several at a time,
+ * and are not shown here: what is read meanwhile passes faster than what is sent, and one estimate for both ways of a
+ * link calls it strong again.
+ */
+const logs = [{ name: 'small files', files: 84, bytes: 40 * 1024 }];
 
 const skip = skipWithout('tc') || (await skipWithoutNetworks());
 

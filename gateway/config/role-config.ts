@@ -44,6 +44,17 @@ const viceFile = z.strictObject({
   listen: z
     .string()
     .regex(/^wss?:\/\/[^\s/]+:\d{1,5}\/?$/, 'must be ws://HOST:PORT, or wss://HOST:PORT with "realmTls"'),
+  /** How often the server checks all that it holds (0: when asked), and how many bytes a second it reads then. */
+  scrub: z
+    .strictObject({
+      everyDays: z.number().min(0).max(3650).default(7),
+      bytesPerSecond: z
+        .number()
+        .int()
+        .min(64 * 1024)
+        .default(8 * 1024 * 1024),
+    })
+    .prefault({}),
 });
 
 const gatewayFile = z.strictObject({
@@ -80,6 +91,7 @@ export interface RoleConfig {
 
 export interface ViceConfig extends RoleConfig {
   readonly listen: string;
+  readonly scrub: { readonly everyDays: number; readonly bytesPerSecond: number };
 }
 
 export interface GatewayConfig extends RoleConfig {
@@ -119,7 +131,8 @@ export function readViceConfig(file: string): ViceConfig {
         : '"realmTls" is given, so "listen" must be wss://HOST:PORT.';
     throw new OperatorError('usage', `${file}: ${message}`);
   }
-  return { ...shared, name: config.name, listen: config.listen, logLevel: config.logLevel };
+  const { name, listen, scrub, logLevel } = config;
+  return { ...shared, name, listen, scrub, logLevel };
 }
 
 /** @throws OperatorError usage */

@@ -3,14 +3,7 @@
  * reintegrator says so. A change that the servers refuse because somebody else was faster is checked again against
  * what they have now: it then succeeds, or fails for the reason that its author should see.
  */
-import {
-  Failure,
-  isFailure,
-  volumeOf,
-  type Fid,
-  type Mutation,
-  type VnodeStatus,
-} from '../../vice/interface/index.js';
+import { Failure, isFailure, type Fid, type Mutation, type VnodeStatus } from '../../vice/interface/index.js';
 import { fileOf } from '../conflict/sibling.js';
 import { objectOrSibling } from '../conflict/siblings.js';
 import type {
@@ -33,7 +26,6 @@ import type { Common, Draft, Drafting } from './drafting.js';
 import {
   attempts,
   changed,
-  crossVolume,
   exists,
   expect,
   isDirectory,
@@ -44,7 +36,7 @@ import {
 import { inside, named, whole } from './latches.js';
 import { checkName } from './namespace.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
-import { mustNotContain, subtreeRecords } from './subtree.js';
+import { mustBeMovable, mustNotContain, subtreeRecords } from './subtree.js';
 import { dismissal, firstStore, overwrittenMost, storeOver } from './version-records.js';
 import { replacedVersion, VersionMoves } from './version-moves.js';
 
@@ -173,7 +165,7 @@ export class Changes {
       if (replaced && !options.replace) throw exists(to);
       if (from.parent === to.parent && moved.name === to.name) return { replaced: false };
       const { fid } = moved.view;
-      if (volumeOf(from.parent) !== volumeOf(to.parent)) throw crossVolume(fid);
+      await mustBeMovable(this.#drafting.world, fid, to.parent);
       await this.#drafting.submit(to.parent, caller, (draft) => {
         const removals = replaced ? (tree ?? (() => []))(draft) : [];
         const rename: Mutation = {
