@@ -16,7 +16,8 @@ packages=(
   apache2           # conformance/benchmark: mod_dav, the yardstick
   apache2-utils     # htpasswd, for Apache and nginx
   nginx-light       # conformance/benchmark: a peer
-  curl              # conformance/clients: single requests
+  curl              # conformance/clients, conformance/semantics: single requests
+  openssl           # gateway/x509: a second opinion on certificates
   ca-certificates
 )
 

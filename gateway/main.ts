@@ -10,6 +10,7 @@ import { openLmdbStore } from '../vice/seam/real/lmdb-store.js';
 import { openFileContainers } from '../vice/seam/real/file-containers.js';
 import { openNedbDocuments } from '../vice/seam/real/nedb-documents.js';
 import { packedBytesMost } from '../vice/seam/packed-containers.js';
+import { RealmCertificates } from '../vice/seam/real/realm-certificates.js';
 import { wsNetwork } from '../vice/seam/real/ws-network.js';
 import { pinoLog } from '../vice/seam/real/pino-log.js';
 import { openUsers } from './access/users.js';
@@ -60,7 +61,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     const store = open.add(await openLmdbStore(join(config.data, 'store')));
     const containers = open.add(await openFileContainers(join(config.data, 'containers')));
     const hoard = open.add(await openNedbDocuments(join(config.data, 'hoard')));
-    const network = wsNetwork({ clock, log });
+    const { realmTls } = config;
+    const certificates = realmTls && new RealmCertificates(realmTls, { clock, log });
+    const network = wsNetwork({ clock, log, certificates });
     const { name, realm, realmKey, cacheBytes, differences } = config;
     const world = { clock, random, network, store, containers, hoard, log };
     const packedBytes = packedBytesMost;

@@ -4,6 +4,7 @@ import type { RealmDocument } from './interface/index.js';
 import { packedBytesMost } from './seam/packed-containers.js';
 import { openFileContainers } from './seam/real/file-containers.js';
 import { openLmdbStore } from './seam/real/lmdb-store.js';
+import { RealmCertificates, type CertificateFiles } from './seam/real/realm-certificates.js';
 import { pinoLog, type PinoLogOptions } from './seam/real/pino-log.js';
 import { systemClock } from './seam/real/system-clock.js';
 import { systemRandom } from './seam/real/system-random.js';
@@ -14,12 +15,14 @@ import { startServer, type ViceServer } from './server/vice-server.js';
 export interface ViceConfig {
   /** As the realm document names this server. */
   readonly name: string;
-  /** `ws://host:port` to listen on; port 0 for any. */
+  /** `ws://host:port` to listen on, with certificates `wss://`; port 0 for any. */
   readonly listen: string;
   /** Folder of this server alone: its metadata in `store`, the contents of files in `containers`. */
   readonly data: string;
   /** 32 bytes that every server and gateway of the realm holds. */
   readonly realmKey: Uint8Array;
+  /** This server's certificate; absent: no TLS. */
+  readonly realmTls?: CertificateFiles | undefined;
   /** The document to start from; a newer one that the server has learned of wins. */
   readonly realm: RealmDocument;
   readonly logLevel: PinoLogOptions['level'];
@@ -45,7 +48,9 @@ export async function startVice(config: ViceConfig): Promise<Vice> {
   try {
     const containers = await openFileContainers(join(config.data, 'containers'));
     try {
-      const network = wsNetwork({ clock, log });
+      const { realmTls } = config;
+      const certificates = realmTls && new RealmCertificates(realmTls, { clock, log });
+      const network = wsNetwork({ clock, log, certificates });
       const world = { clock, random: systemRandom(), network, store, containers, log };
       const { name, realm, realmKey, listen } = config;
       const packedBytes = packedBytesMost;

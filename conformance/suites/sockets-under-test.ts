@@ -1,22 +1,35 @@
 /** Two hosts on real sockets, for tests of the real network. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { NetworkUnderTest } from './network-fixture.js';
+import type { Network } from '../../vice/seam/network.js';
 import { silentLog } from '../../vice/seam/log.js';
+import type { CertificateSet } from '../../vice/seam/real/realm-certificates.js';
 import { wsNetwork } from '../../vice/seam/real/ws-network.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 
 /** Real sockets, a clock that only the test moves, and between the hosts a wire that can be pulled. */
 export class SocketsUnderTest implements NetworkUnderTest {
   readonly clock = new SimulatedClock();
-  readonly client = wsNetwork({ clock: this.clock, log: silentLog });
-  readonly server = wsNetwork({ clock: this.clock, log: silentLog });
-  readonly address = 'ws://127.0.0.1:0';
+  readonly client: Network;
+  readonly server: Network;
+  readonly address: string;
+  readonly #scheme: 'ws' | 'wss';
   readonly #cables: Cable[] = [];
+
+  /** With certificates of both ends all is TLS. */
+  constructor(certificates?: { readonly client: CertificateSet; readonly server: CertificateSet }) {
+    const network = (set: CertificateSet | undefined): Network =>
+      wsNetwork({ clock: this.clock, log: silentLog, certificates: set && { current: () => set } });
+    this.client = network(certificates?.client);
+    this.server = network(certificates?.server);
+    this.#scheme = certificates === undefined ? 'ws' : 'wss';
+    this.address = `${this.#scheme}://127.0.0.1:0`;
+  }
 
   async route(address: string): Promise<string> {
     const cable = new Cable(Number(new URL(address).port));
     this.#cables.push(cable);
-    return `ws://127.0.0.1:${await cable.lay()}`;
+    return `${this.#scheme}://127.0.0.1:${await cable.lay()}`;
   }
 
   /** In small steps, and between them what the sockets have to do. */

@@ -60,7 +60,7 @@ export const zones: readonly Zone[] = [
   },
   {
     name: 'mains',
-    files: /^(vice\/main\.ts|gateway\/main\.ts|gateway\/(administration|cli|config|realm)\/.*)$/,
+    files: /^(vice\/main\.ts|gateway\/main\.ts|gateway\/(administration|cli|config|realm|setup)\/.*)$/,
     may: ['vice', 'vice/interface', 'vice/seam', 'vice/seam/real', 'venus', 'venus/interface', 'gateway'],
     why: 'a main wires rooms to the real seams; it never imports a memory twin or conformance',
   },

@@ -57,7 +57,7 @@ const seamOfCall: Readonly<Record<string, string>> = {
 
 /** The seams themselves, and who hands them out. */
 const free =
-  /\.test\.ts$|^conformance\/|^vice\/(seam\/real\/|main\.ts$)|^gateway\/(main\.ts$|cli\/|config\/|realm\/)/;
+  /\.test\.ts$|^conformance\/|^vice\/(seam\/real\/|main\.ts$)|^gateway\/(main\.ts$|cli\/|config\/|realm\/|setup\/)/;
 
 interface Exception {
   readonly files: RegExp;

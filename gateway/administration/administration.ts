@@ -114,6 +114,7 @@ export class Administration {
   /** Asks all of `servers`; whether one has answered. */
   async #locate(servers: readonly ServerEntry[]): Promise<boolean> {
     let isAnswered = false;
+    let refusal: Failure | undefined;
     for (const answer of await Promise.allSettled(
       servers.map((server) => this.#call(server, 'locate', {})),
     )) {
@@ -121,7 +122,10 @@ export class Administration {
         isAnswered = true;
         this.#learn(answer.value);
       } else if (!isFailure(answer.reason)) throw answer.reason;
+      else if (answer.reason.kind === 'not-authenticated') refusal = answer.reason;
     }
+    // It answers, but not to whoever asks here: that is what they must hear.
+    if (!isAnswered && refusal !== undefined) throw refusal;
     return isAnswered;
   }
 
@@ -152,12 +156,14 @@ export class Administration {
     const peer = { role: 'operator', name: this.#user } as const;
     const expires = clock.wall() + credentialMs;
     const credential = signCredential(this.#realmKey, this.#document.realm, peer, expires);
-    const dialled = network.dial(address, { credential, onPush: () => undefined }).then((link) => {
-      void link.closed.then(() => this.#links.delete(address));
-      if (link.hello.server === name && link.hello.realm === this.#document.realm) return link;
-      link.close();
-      throw new Failure('unreachable', 'administration', `at ${address} there is ${link.hello.server}`);
-    });
+    const dialled = network
+      .dial(address, { credential, server: name, onPush: () => undefined })
+      .then((link) => {
+        void link.closed.then(() => this.#links.delete(address));
+        if (link.hello.server === name && link.hello.realm === this.#document.realm) return link;
+        link.close();
+        throw new Failure('unreachable', 'administration', `at ${address} there is ${link.hello.server}`);
+      });
     this.#links.set(address, dialled);
     dialled.catch(() => this.#links.delete(address));
     return dialled;

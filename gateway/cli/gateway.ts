@@ -28,7 +28,10 @@ Paths in the file are relative to it. Its log goes to stdout. SIGTERM or Ctrl-C 
 
 Example file:
   {"name": "g1", "listen": "0.0.0.0:8443", "data": "/srv/coda/g1", "realm": "realm.json",
-   "realmKey": "realm.key", "users": "users", "tls": {"key": "tls.key", "cert": "tls.crt"}}
+   "realmKey": "realm.key", "realmTls": {"certificate": "g1.crt", "key": "g1.key", "authority": "ca.crt"},
+   "users": "users", "tls": {"key": "door.key", "cert": "door.crt"}}
+
+coda realm init writes such files.
 
 Examples:
   coda user add alice --users /etc/coda/users

@@ -12,6 +12,7 @@ import { addGatewayCommand } from './gateway.js';
 import { addHoardCommand } from './hoard.js';
 import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
+import { addRealmCommand } from './realm.js';
 import { addRepairCommand } from './repair.js';
 import { addResolversCommand } from './resolvers.js';
 import { addScrubCommand } from './scrub.js';
@@ -49,10 +50,12 @@ Examples:
   coda conflicts                   what people must decide about, then coda repair
   coda user add alice              another user of the share
   coda acl set /docs alice rl      what she may do there
+  coda realm init DIR --server ...  a realm on several machines, from nothing
   coda gateway --config g1.json    one gateway of a real deployment`,
     );
   addUpCommand(program);
   addStatusCommand(program);
+  addRealmCommand(program);
   addServersCommand(program);
   addServerCommand(program);
   addVolumeCommand(program);

@@ -1,10 +1,13 @@
 /** Which realm an administrative command means: that of a data folder, or one of a realm document and a realm key. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { silentLog } from '../../vice/seam/log.js';
+import { RealmCertificates, type CertificateFiles } from '../../vice/seam/real/realm-certificates.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { wsNetwork } from '../../vice/seam/real/ws-network.js';
 import type { RealmDocument, VolumeEntry } from '../../vice/interface/index.js';
 import { Administration } from '../administration/administration.js';
-import { readRealmDocument, readRealmKey } from '../config/role-config.js';
+import { checkRealmTls, readRealmDocument, readRealmKey } from '../config/role-config.js';
 import { messageOf, OperatorError } from '../config/operator-error.js';
 import { defaultDataFolder } from '../realm/data-folder.js';
 import { readRealm, realmPaths } from '../realm/realm-folder.js';
@@ -19,7 +22,10 @@ export interface RealmOptions extends FolderOptions {
   readonly key?: string;
 }
 
-export const realmOption = ['--realm <file>', 'the realm document of a real deployment, with --key'] as const;
+export const realmOption = [
+  '--realm <path>',
+  'a real deployment: the folder of `coda realm init`, or its realm document with --key',
+] as const;
 export const keyOption = ['--key <file>', 'its realm key'] as const;
 
 /**
@@ -32,15 +38,17 @@ export async function withRealm<T>(
   work: (administration: Administration) => Promise<T>,
 ): Promise<T> {
   const clock = systemClock();
-  const network = wsNetwork({ clock, log: silentLog });
-  const { document, key } = await chosen(options);
-  const administration = new Administration(document, key, ownName(), { clock, network });
+  const { document, key, tls, file } = await chosen(options);
+  const certificates = tls && new RealmCertificates(tls, { clock, log: silentLog });
+  const network = wsNetwork({ clock, log: silentLog, certificates });
+  const user = certificates?.current().identity.name ?? ownName();
+  const administration = new Administration(document, key, user, { clock, network });
   try {
     return await work(administration);
   } finally {
     await administration.close();
-    if (options.realm !== undefined && administration.known.version > document.version) {
-      await keep(options.realm, administration.known);
+    if (file !== undefined && administration.known.version > document.version) {
+      await keep(file, administration.known);
     }
   }
 }
@@ -69,13 +77,22 @@ async function keep(file: string, document: RealmDocument): Promise<void> {
   }
 }
 
-async function chosen(options: RealmOptions): Promise<{ document: RealmDocument; key: Uint8Array }> {
+interface Chosen {
+  readonly document: RealmDocument;
+  readonly key: Uint8Array;
+  readonly tls?: CertificateFiles;
+  /** The realm document, where it is a file of the administrator. */
+  readonly file?: string;
+}
+
+async function chosen(options: RealmOptions): Promise<Chosen> {
   const { realm, key } = options;
+  if (realm !== undefined && existsSync(join(realm, 'realm.json'))) return inKit(realm);
   if ((realm === undefined) !== (key === undefined)) {
     throw new OperatorError('usage', 'Give both --realm and --key.');
   }
   if (realm !== undefined && key !== undefined) {
-    return { document: readRealmDocument(realm), key: readRealmKey(key) };
+    return { document: readRealmDocument(realm), key: readRealmKey(key), file: realm };
   }
   const folder = folderOf(options) ?? '';
   const found = await readRealm(folder);
@@ -83,4 +100,13 @@ async function chosen(options: RealmOptions): Promise<{ document: RealmDocument;
     return { document: found.document, key: readRealmKey(realmPaths(folder).realmKey) };
   const how = 'Give --data DIR of a realm of `coda up`, or --realm FILE and --key FILE of a real one.';
   throw new OperatorError('refused', `There is no realm in ${folder}. ${how}`);
+}
+
+/** The folder of `coda realm init`, or that of one administrator in it. @throws OperatorError usage */
+function inKit(folder: string): Chosen {
+  const at = (name: string): string => join(folder, name);
+  const document = readRealmDocument(at('realm.json'));
+  const tls = { certificate: at('administrator.crt'), key: at('administrator.key'), authority: at('ca.crt') };
+  checkRealmTls(folder, tls, { role: 'operator', name: undefined, realm: document });
+  return { document, key: readRealmKey(at('realm.key')), tls, file: at('realm.json') };
 }

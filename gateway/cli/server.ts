@@ -26,7 +26,7 @@ export function addServerCommand(program: Command): void {
     server,
     'add <name> [address]',
     'add a server; it holds nothing until a replica is added',
-    'coda server add s4\n  coda server add s4 ws://10.0.0.4:7001 --realm realm.json --key realm.key',
+    'coda server add s4\n  coda server add s4 wss://10.0.0.7:7001 --realm office',
     'In a realm of `coda up` it is started, too, and needs no address. Elsewhere start it with `coda vice`.',
   ).action(async (name: string, address: string | undefined, _options: unknown, command: Command) => {
     await add(command.optsWithGlobals<RealmOptions>(), name, address);
@@ -72,7 +72,7 @@ async function add(options: RealmOptions, name: string, address: string | undefi
     throw new OperatorError('usage', message);
   }
   if (folder === undefined && address === undefined) {
-    throw new OperatorError('usage', 'Give the address of the server, as ws://10.0.0.4:7001.');
+    throw new OperatorError('usage', 'Give the address of the server, as wss://10.0.0.7:7001.');
   }
   await withRealm(options, async (administration) => {
     const before = (await administration.document()).version;

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { TestAuthority } from '../../conformance/suites/test-authority.js';
+import type { CertificateSet } from '../../vice/seam/real/realm-certificates.js';
 import { isLoopback, parseListenAddress } from './listen-address.js';
 import { nearestName } from './nearest-name.js';
 import { OperatorError } from './operator-error.js';
@@ -8,6 +10,7 @@ import { readGatewayConfig, readViceConfig } from './role-config.js';
 const roleFiles = { data: 'data', realm: 'realm.json', realmKey: 'realm.key' };
 const gateway = { ...roleFiles, name: 'g1', listen: '127.0.0.1:8080', users: 'users' };
 const tls = { key: 'tls.key', cert: 'tls.crt' };
+const files = { certificate: 'x.crt', key: 'x.key', authority: 'ca.crt' };
 const vice = { ...roleFiles, name: 's1', listen: 'ws://127.0.0.1:7001' };
 const realm = {
   format: 1,
@@ -23,6 +26,8 @@ interface FolderContents {
   readonly config: object | string;
   readonly realm?: object;
   readonly key?: string;
+  /** What is in x.crt, x.key and ca.crt. */
+  readonly certificates?: CertificateSet;
 }
 
 /** A folder with these files; returns the path of the configuration. */
@@ -34,6 +39,9 @@ function configIn(test: Test, contents: FolderContents): string {
     'realm.key': contents.key ?? 'k'.repeat(32),
     'tls.key': 'the key',
     'tls.crt': 'the certificate',
+    'x.crt': contents.certificates?.certificate ?? '',
+    'x.key': contents.certificates?.key ?? '',
+    'ca.crt': contents.certificates?.authority ?? '',
   });
   return join(folder, 'config.json');
 }
@@ -133,4 +141,46 @@ t.test('the nearest name is a slip away, not another word', async (t) => {
   t.equal(nearestName('S2', ['s1', 's2', 's3']), 's2');
   t.equal(nearestName('florentine', ['name', 'data']), undefined);
   t.equal(nearestName('x', []), undefined);
+});
+
+t.test('certificates of the realm: whose they are is looked at before anything starts', async (t) => {
+  const authority = new TestAuthority('ab12');
+  const secure = { ...vice, listen: 'wss://127.0.0.1:7001', realmTls: files };
+  const s1 = authority.issue('server', 's1');
+  const file = configIn(t, { config: secure, certificates: s1 });
+  t.same(readViceConfig(file).realmTls, {
+    certificate: join(file, '..', 'x.crt'),
+    key: join(file, '..', 'x.key'),
+    authority: join(file, '..', 'ca.crt'),
+  });
+  const says = (
+    config: object,
+    certificates: CertificateSet,
+    read: (file: string) => unknown = readViceConfig,
+  ): string => complaint(() => read(configIn(t, { config, certificates })));
+  t.match(says({ ...secure, listen: vice.listen }, s1), /"realmTls" is given, so "listen" must be wss:/);
+  t.match(
+    says({ ...vice, listen: secure.listen }, s1),
+    /"listen" is wss:.*"realmTls" must name a certificate/,
+  );
+  t.match(says(secure, authority.issue('server', 's2')), /is the certificate of server s2, not of server s1/);
+  t.match(
+    says(secure, authority.issue('gateway', 's1')),
+    /is the certificate of gateway s1, not of server s1/,
+  );
+  t.match(says({ ...gateway, realmTls: files }, s1, readGatewayConfig), /server s1, not of gateway g1/);
+  t.match(
+    says(secure, new TestAuthority('cd34').issue('server', 's1')),
+    /is of realm cd34, the realm document of ab12/,
+  );
+  t.match(
+    says(secure, authority.issue('server', 's1', { days: [-9, -2] })),
+    /"realmTls": .*x\.crt has expired/,
+  );
+  t.match(says({ ...secure, realmTls: { ...files, ca: 'x' } }, s1), /unknown key "realmTls\.ca"/);
+  const g1 = configIn(t, {
+    config: { ...gateway, realmTls: files },
+    certificates: authority.issue('gateway', 'g1'),
+  });
+  t.ok(readGatewayConfig(g1).realmTls);
 });

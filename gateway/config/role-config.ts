@@ -4,7 +4,13 @@
  */
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { realmDocumentSchema, type RealmDocument } from '../../vice/interface/index.js';
+import {
+  identityText,
+  isFailure,
+  realmDocumentSchema,
+  type RealmDocument,
+} from '../../vice/interface/index.js';
+import { readCertificates, type CertificateFiles } from '../../vice/seam/real/realm-certificates.js';
 import { differenceModes, type DifferenceMode } from '../../venus/difference/worth.js';
 import { rulesSchema, type ResolverRule } from '../resolver/rules.js';
 import { readConfigFile, readNamed } from './config-file.js';
@@ -14,7 +20,7 @@ import { OperatorError } from './operator-error.js';
 const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-const roleName = z
+export const roleName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'must be 1 to 40 lower-case letters, digits or hyphens');
 const path = z.string().min(1);
@@ -27,13 +33,17 @@ const shared = {
   realm: path,
   /** 32 secret bytes that every server and gateway of the realm holds. */
   realmKey: path,
+  /** This role's certificate, its key, and the authority of the realm: PEM files, read again when they change. */
+  realmTls: z.strictObject({ certificate: path, key: path, authority: path }).optional(),
   logLevel: z.enum(logLevels).default('info'),
 };
 
 const viceFile = z.strictObject({
   ...shared,
   /** `ws://host:port`, as the realm document has it for this server. */
-  listen: z.string().regex(/^wss?:\/\/[^\s/]+:\d{1,5}\/?$/, 'must be ws://HOST:PORT'),
+  listen: z
+    .string()
+    .regex(/^wss?:\/\/[^\s/]+:\d{1,5}\/?$/, 'must be ws://HOST:PORT, or wss://HOST:PORT with "realmTls"'),
   /** How often the server checks all that it holds (0: when asked), and how many bytes a second it reads then. */
   scrub: z
     .strictObject({
@@ -74,6 +84,8 @@ export interface RoleConfig {
   readonly data: string;
   readonly realm: RealmDocument;
   readonly realmKey: Uint8Array;
+  /** Absent: links to servers are not encrypted. */
+  readonly realmTls: CertificateFiles | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -102,7 +114,8 @@ export interface GatewayConfig extends RoleConfig {
 /** @throws OperatorError usage */
 export function readViceConfig(file: string): ViceConfig {
   const config = readConfigFile(file, viceFile);
-  const { realm, realmKey, data } = loadShared(file, config);
+  const shared = loadShared(file, config, 'server');
+  const { realm } = shared;
   if (!realm.servers.some((server) => server.name === config.name)) {
     const names = realm.servers.map((server) => server.name).join(', ');
     throw new OperatorError(
@@ -111,8 +124,15 @@ export function readViceConfig(file: string): ViceConfig {
         'Correct "name", or add the server to the realm document.',
     );
   }
+  if (config.listen.startsWith('wss:') !== (shared.realmTls !== undefined)) {
+    const message =
+      shared.realmTls === undefined
+        ? '"listen" is wss://, so "realmTls" must name a certificate (or TLS ends at a proxy: then write ws://).'
+        : '"realmTls" is given, so "listen" must be wss://HOST:PORT.';
+    throw new OperatorError('usage', `${file}: ${message}`);
+  }
   const { name, listen, scrub, logLevel } = config;
-  return { name, listen, scrub, data, realm, realmKey, logLevel };
+  return { ...shared, name, listen, scrub, logLevel };
 }
 
 /** @throws OperatorError usage */
@@ -129,7 +149,7 @@ export function readGatewayConfig(file: string): GatewayConfig {
     cert: readNamed(from(config.tls.cert)).toString('utf8'),
   };
   return {
-    ...loadShared(file, config),
+    ...loadShared(file, config, 'gateway'),
     name: config.name,
     listen: config.listen,
     users: from(config.users),
@@ -144,13 +164,53 @@ export function readGatewayConfig(file: string): GatewayConfig {
   };
 }
 
-function loadShared(file: string, config: { data: string; realm: string; realmKey: string }) {
+interface SharedKeys {
+  readonly name: string;
+  readonly data: string;
+  readonly realm: string;
+  readonly realmKey: string;
+  readonly realmTls?: CertificateFiles | undefined;
+}
+
+function loadShared(file: string, config: SharedKeys, role: 'server' | 'gateway') {
   const from = (path: string): string => resolve(dirname(file), path);
-  return {
-    data: from(config.data),
-    realm: readRealmDocument(from(config.realm)),
-    realmKey: readRealmKey(from(config.realmKey)),
+  const { realmTls: tls } = config;
+  const realm = readRealmDocument(from(config.realm));
+  const files = tls && {
+    certificate: from(tls.certificate),
+    key: from(tls.key),
+    authority: from(tls.authority),
   };
+  if (files !== undefined) checkRealmTls(file, files, { role, name: config.name, realm });
+  return { data: from(config.data), realm, realmKey: readRealmKey(from(config.realmKey)), realmTls: files };
+}
+
+interface Owner {
+  readonly role: 'server' | 'gateway' | 'operator';
+  /** Undefined: anybody of that role. */
+  readonly name: string | undefined;
+  readonly realm: RealmDocument;
+}
+
+/** Whose certificate it is. @throws OperatorError usage: it cannot be used, or is not that of `owner` */
+export function checkRealmTls(file: string, files: CertificateFiles, { role, name, realm }: Owner): string {
+  const wrong = (message: string): OperatorError =>
+    new OperatorError('usage', `${file}: "realmTls": ${message}`);
+  try {
+    const { identity } = readCertificates(files, Date.now());
+    const wanted = identityText({ realm: realm.realm, role, name: name ?? identity.name });
+    if (identityText(identity) !== wanted) {
+      throw wrong(`${files.certificate} is the certificate of ${identityText(identity)}, not of ${wanted}.`);
+    }
+    if (identity.realm !== realm.realm) {
+      throw wrong(
+        `${files.certificate} is of realm ${identity.realm}, the realm document of ${realm.realm}.`,
+      );
+    }
+    return identity.name;
+  } catch (error) {
+    throw isFailure(error) ? wrong(error.message) : error;
+  }
 }
 
 /** @throws OperatorError usage */

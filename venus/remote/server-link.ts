@@ -199,6 +199,7 @@ export class ServerLink {
     try {
       const link = await this.#world.network.dial(this.address, {
         credential: this.#freshCredential(clock.wall()),
+        server: this.name,
         onPush: (push) => this.#received(push),
       });
       const { realm, protocol } = link.hello;

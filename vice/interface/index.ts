@@ -8,6 +8,7 @@ export type { Effect, Tree } from './effect.js';
 export * from './empty-root.js';
 export * from './failure.js';
 export * from './fid.js';
+export * from './identity.js';
 export * from './intention.js';
 export * from './merge.js';
 export * from './mutation.js';

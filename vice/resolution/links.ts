@@ -93,18 +93,24 @@ export class ServerLinks {
   async #keepLinked(realm: string, server: ServerEntry, signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#world;
     let delay: number = redialMs.first;
+    let told = '';
     while (!signal.aborted) {
       try {
         const link = await this.#dial(realm, server);
         if (link.hello.server === server.name && link.hello.realm === realm && !signal.aborted) {
           delay = redialMs.first;
+          told = '';
           await this.#serve(server.name, link, signal);
         } else {
           link.close();
         }
       } catch (error) {
         if (!isFailure(error)) throw error;
-        log.debug('dial failed', { server: server.name, kind: error.kind, reason: error.message });
+        // That nobody answers is nothing new; that somebody refuses needs a person, who is told once.
+        const isNews = error.kind !== 'unreachable' && told !== error.message;
+        const tell = isNews ? log.error : log.debug;
+        tell.call(log, 'dial failed', { server: server.name, kind: error.kind, reason: error.message });
+        if (isNews) told = error.message;
       }
       // Half fixed, half random: servers that came up together do not dial together for ever.
       await sleep(clock, delay * (0.5 + random.fraction() / 2), signal).catch(() => undefined);
@@ -121,7 +127,7 @@ export class ServerLinks {
       if (!push.success || push.data.push !== 'realm' || link === undefined) return;
       this.#events.realmVersion(link, push.data.version);
     };
-    link = await this.#world.network.dial(server.address, { credential, onPush });
+    link = await this.#world.network.dial(server.address, { credential, server: server.name, onPush });
     return link;
   }
 

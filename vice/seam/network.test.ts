@@ -3,6 +3,7 @@ import t from 'tap';
 import { EchoService } from '../../conformance/suites/echo-service.js';
 import { networkContract } from '../../conformance/suites/network.js';
 import { SocketsUnderTest } from '../../conformance/suites/sockets-under-test.js';
+import { TestAuthority } from '../../conformance/suites/test-authority.js';
 import type { Failure } from '../interface/index.js';
 import type { Clock } from './clock.js';
 import { Heartbeat } from './link-heartbeat.js';
@@ -30,6 +31,10 @@ networkContract(t, 'memory', async () => {
 });
 
 networkContract(t, 'sockets', async () => new SocketsUnderTest());
+
+const authority = new TestAuthority('test');
+const certificates = { client: authority.issue('gateway', 'g1'), server: authority.issue('server', 's1') };
+networkContract(t, 'sockets with TLS', async () => new SocketsUnderTest(certificates));
 
 t.test('NW-2: an end that slept itself grants the peer one more beat', async (test) => {
   let now = 0;

@@ -26,6 +26,8 @@ export interface Network {
 
 export interface DialOptions {
   readonly credential: string;
+  /** The server that is meant: where there are certificates, the one at the address must be this one. */
+  readonly server?: string;
   /** Called in order of arrival; must not throw. */
   readonly onPush: (push: unknown) => void;
 }

@@ -6,6 +6,7 @@
  */
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as SecureAgent, request as httpsRequest } from 'node:https';
+import type { ConnectionOptions } from 'node:tls';
 import { Failure, isFailure } from '../../interface/index.js';
 import type { Clock } from '../clock.js';
 import { transferTiming } from '../link-bounds.js';
@@ -32,18 +33,22 @@ export class BulkClient {
   readonly #origin: string;
   readonly #credential: string;
   readonly #clock: Clock;
+  readonly #trust: () => ConnectionOptions;
   readonly #transfers = new Set<Transfer>();
   #closeReason: string | undefined;
 
-  constructor(origin: string, credential: string, clock: Clock) {
+  /** `trust`: options of new connections, asked for each; connections of other options are not used again. */
+  constructor(origin: string, credential: string, clock: Clock, trust: () => ConnectionOptions) {
     this.#origin = origin;
     this.#credential = credential;
     this.#clock = clock;
+    this.#trust = trust;
     this.#secure = origin.startsWith('https:');
     const kept = { keepAlive: true, maxSockets: bulkBounds.connections, timeout: keptMs, noDelay: true };
     // As the server's sockets: with the default a download stops and goes for every chunk.
     const options = { ...kept, readableHighWaterMark: 256 * 1024 };
-    this.#agent = this.#secure ? new SecureAgent(options) : new Agent(options);
+    // A TLS session taken up again would not be checked again.
+    this.#agent = this.#secure ? new SecureAgent({ ...options, maxCachedSessions: 0 }) : new Agent(options);
   }
 
   /** @throws what Link.download throws */
@@ -107,6 +112,7 @@ export class BulkClient {
 
   #request(transfer: Transfer, method: string, path: string): ClientRequest {
     const request = (this.#secure ? httpsRequest : httpRequest)(this.#origin, {
+      ...this.#trust(),
       method,
       path,
       agent: this.#agent,

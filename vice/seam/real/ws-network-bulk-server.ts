@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import { failureRecord } from '../link-failure.js';
 import type { Log } from '../log.js';
 import type { Service } from '../network.js';
-import { bearerOf, parseBulkTarget, type BulkTarget } from './ws-network-address.js';
+import { parseBulkTarget, type BulkTarget } from './ws-network-address.js';
 import { IdleWatch } from './ws-network-idle.js';
 
 /** The trailer in which a download that has begun tells why it ends early. */
@@ -31,6 +31,8 @@ interface BulkWorld {
   readonly clock: Clock;
   readonly log: Log;
   readonly service: Service;
+  /** Who asks. @throws Failure not-authenticated */
+  readonly peerOf: (request: IncomingMessage, operation: string) => Peer;
   /** As many transfers are under way as the server allows. */
   readonly isFull: boolean;
 }
@@ -43,7 +45,7 @@ export async function serveBulk(
 ): Promise<void> {
   const operation = request.method === 'PUT' ? 'network.upload' : 'network.download';
   try {
-    const peer = peerOf(request, operation, world.service);
+    const peer = world.peerOf(request, operation);
     if (world.isFull) throw new Failure('busy', operation, 'too many transfers are under way: try again');
     const target = parseBulkTarget(request.url ?? '');
     if (target === undefined) throw new Failure('invalid', operation, 'no path and start of a transfer');
@@ -55,13 +57,6 @@ export async function serveBulk(
     refuse(response, error, operation, world);
   }
   if (!request.complete) readAway(request, world.clock);
-}
-
-function peerOf(request: IncomingMessage, operation: string, service: Service): Peer {
-  const credential = bearerOf(request.headers.authorization);
-  const peer = credential === undefined ? undefined : service.authenticate(credential);
-  if (peer !== undefined) return peer;
-  throw new Failure('not-authenticated', operation, 'the credential proves nobody here');
 }
 
 async function sendBody(

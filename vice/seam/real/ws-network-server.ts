@@ -1,14 +1,17 @@
 /** Listening: one HTTP server for links (upgrades), bulk transfers and pages. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { Failure, type Peer } from '../../interface/index.js';
+import { Failure, identityText, isFailure, maySpeakAs, type Peer } from '../../interface/index.js';
 import { addressInUse } from '../link-failure.js';
-import { ServerEnd, type ServerEndWorld } from '../link-server.js';
+import { ServerEnd } from '../link-server.js';
 import { frameBytes, type Listener, type Service } from '../network.js';
 import { bearerOf, bulkPath, linkPath, parseAddress } from './ws-network-address.js';
 import { serveBulk } from './ws-network-bulk-server.js';
+import type { WsNetworkOptions } from './ws-network-options.js';
+import { refusalLines, SecureServer } from './ws-network-secure-server.js';
 import { socketOptions, WebSocketWire } from './ws-network-wire.js';
 
 const listenerBounds = { links: 4096, transfers: 1024, headersMs: 10_000, keepAliveMs: 65_000 } as const;
@@ -17,23 +20,26 @@ const listenerBounds = { links: 4096, transfers: 1024, headersMs: 10_000, keepAl
 export async function listenWebSocket(
   address: string,
   service: Service,
-  world: ServerEndWorld,
+  world: WsNetworkOptions,
 ): Promise<Listener> {
   const { secure, host, port } = parseAddress(address, 'network.listen');
-  if (secure) {
-    const message = 'wss:// needs a TLS proxy in front of the server: listen on ws://';
+  if (secure !== (world.certificates !== undefined)) {
+    const message = secure
+      ? 'wss:// needs certificates in the configuration, or a TLS proxy in front of the server: then listen on ws://'
+      : 'with certificates the server listens on wss://';
     throw new Failure('invalid', 'network.listen', message);
   }
   const server = new LinkServer(service, world);
   const realPort = await server.listen(host, port);
   const name = host.includes(':') ? `[${host}]` : host;
-  return { address: `ws://${name}:${realPort}`, close: () => server.close() };
+  return { address: `${secure ? 'wss' : 'ws'}://${name}:${realPort}`, close: () => server.close() };
 }
 
 class LinkServer {
   readonly #service: Service;
-  readonly #world: ServerEndWorld;
-  readonly #http: Server;
+  readonly #world: WsNetworkOptions;
+  readonly #secure: SecureServer | undefined;
+  readonly #http: Server | HttpsServer;
   readonly #upgrades = new WebSocketServer({
     ...socketOptions,
     noServer: true,
@@ -44,17 +50,22 @@ class LinkServer {
   #sessions = 0;
   #transfers = 0;
 
-  constructor(service: Service, world: ServerEndWorld) {
+  constructor(service: Service, world: WsNetworkOptions) {
     this.#service = service;
     this.#world = world;
     // No limit on a whole request: uploads are long. Transfers have their idle timeout, headers this one.
-    this.#http = createServer({
+    const options = {
       requestTimeout: 0,
       headersTimeout: listenerBounds.headersMs,
       keepAliveTimeout: listenerBounds.keepAliveMs,
       noDelay: true,
       highWaterMark: 256 * 1024,
-    });
+    };
+    const { certificates } = world;
+    const { realm } = service.hello;
+    this.#secure =
+      certificates === undefined ? undefined : new SecureServer(options, { ...world, certificates, realm });
+    this.#http = this.#secure?.http ?? createServer(options);
     this.#http.on('request', (request, response) => void this.#answer(request, response));
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
   }
@@ -84,15 +95,24 @@ class LinkServer {
         socket.terminate();
       }
       this.#http.closeAllConnections();
+      this.#secure?.close();
     });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
     if (request.url !== linkPath) return refuseUpgrade(socket, '404 Not Found');
-    const credential = bearerOf(request.headers.authorization);
-    const peer = credential === undefined ? undefined : this.#service.authenticate(credential);
-    if (peer === undefined) return refuseUpgrade(socket, '401 Unauthorized');
+    let peer: Peer;
+    try {
+      peer = this.#peerOf(request, 'network.dial');
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return refuseUpgrade(
+        socket,
+        '401 Unauthorized',
+        this.#secure === undefined ? undefined : error.message,
+      );
+    }
     if (this.#links.size >= listenerBounds.links || !this.#http.listening) {
       return refuseUpgrade(socket, '503 Service Unavailable');
     }
@@ -110,16 +130,33 @@ class LinkServer {
     wire.attach(end, socket);
   }
 
+  /** Who asks: whom the credential proves, if the certificate is theirs. @throws Failure not-authenticated */
+  #peerOf(request: IncomingMessage, operation: string): Peer {
+    const credential = bearerOf(request.headers.authorization);
+    const peer = credential === undefined ? undefined : this.#service.authenticate(credential);
+    if (peer === undefined) {
+      throw new Failure('not-authenticated', operation, 'the credential proves nobody here');
+    }
+    const identity = this.#secure?.certified(request.socket);
+    if (this.#secure === undefined || (identity !== undefined && maySpeakAs(identity, peer))) return peer;
+    const shown = identity === undefined ? 'nobody' : identityText(identity);
+    const reason = `it calls as ${peer.role} ${peer.name}, but its certificate is that of ${shown}`;
+    this.#secure.refused(request.socket.remoteAddress, reason);
+    throw new Failure('not-authenticated', operation, reason);
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.on('error', () => response.destroy());
     response.on('error', () => response.destroy());
     if (request.url?.startsWith(bulkPath) === true) {
       const isFull = this.#transfers >= listenerBounds.transfers;
       this.#transfers += 1;
-      await serveBulk(request, response, { ...this.#world, service: this.#service, isFull });
+      const peerOf = this.#peerOf.bind(this);
+      await serveBulk(request, response, { ...this.#world, service: this.#service, peerOf, isFull });
       this.#transfers -= 1;
       return;
     }
+    this.#secure?.certified(request.socket);
     try {
       await this.#answerPage(request, response);
     } catch (error) {
@@ -141,7 +178,8 @@ class LinkServer {
 }
 
 /** Before the upgrade: whoever is refused costs no WebSocket. */
-function refuseUpgrade(socket: Duplex, status: string): void {
-  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+function refuseUpgrade(socket: Duplex, status: string, reason?: string): void {
+  const lines = reason === undefined ? 'Connection: close\r\nContent-Length: 0\r\n' : refusalLines(reason);
+  const head = `HTTP/1.1 ${status}\r\n${lines}\r\n`;
   socket.end(head, () => socket.destroy());
 }

@@ -3,16 +3,10 @@
  *
  * What travels on a link (frames, calls, beats) is said in vice/seam/link-*; the ws-network-* files carry it.
  */
-import type { Clock } from '../clock.js';
-import type { Log } from '../log.js';
 import type { Network } from '../network.js';
 import { dialWebSocket } from './ws-network-client.js';
+import type { WsNetworkOptions } from './ws-network-options.js';
 import { listenWebSocket } from './ws-network-server.js';
-
-export interface WsNetworkOptions {
-  readonly clock: Clock;
-  readonly log: Log;
-}
 
 /** @see Network */
 export function wsNetwork(options: WsNetworkOptions): Network {

@@ -1,0 +1,267 @@
+/**
+ * "Run it for real", line by line: the commands are read out of the README and carried out, with addresses of the
+ * loopback in place of five machines. Then who must not come in knocks, and certificates are replaced under way.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { cpSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import t, { type Test } from 'tap';
+import { issueCertificate } from '../../gateway/x509/certificate.js';
+import { identityUri, isFailure, signCredential, type Role } from '../../vice/interface/index.js';
+import { silentLog } from '../../vice/seam/log.js';
+import type { CertificateSet } from '../../vice/seam/real/realm-certificates.js';
+import { systemClock } from '../../vice/seam/real/system-clock.js';
+import { wsNetwork } from '../../vice/seam/real/ws-network.js';
+import { codaCommand } from '../coda-command.js';
+import { run, skipWithout, until, type Ended } from '../program.js';
+import { freePorts } from '../realm.js';
+import { TestAuthority } from '../suites/test-authority.js';
+
+t.setTimeout(600_000);
+
+const root = resolve(import.meta.dirname, '../../..');
+const patience = 60_000;
+const day = 24 * 60 * 60 * 1000;
+
+/** The commands of the blocks between two headings of the README. */
+function commandsOf(from: string, to: string): string[] {
+  const text = readFileSync(join(root, 'README.md'), 'utf8');
+  const part = text.slice(text.indexOf(`\n${from}\n`), text.indexOf(`\n${to}\n`));
+  const blocks = [...part.matchAll(/^```\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+  const lines = blocks.join('').replaceAll('\\\n', ' ').split('\n');
+  return lines.filter((line) => /^(coda|scp|curl) /.test(line));
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  /** What it has said, ready line and log. */
+  said: string;
+}
+
+/** Five machines and that of the administrator, in one folder. */
+class Machines {
+  readonly folder: string;
+  readonly roles = new Map<string, Running>();
+  password = '';
+  readonly #ports: number;
+  readonly #test: Test;
+
+  constructor(test: Test, ports: number) {
+    this.#test = test;
+    this.#ports = ports;
+    this.folder = test.testdir({ etc: {}, 'plan.txt': 'the plan' });
+  }
+
+  at(...path: readonly string[]): string {
+    return join(this.folder, ...path);
+  }
+
+  /** A line of the README as it is on these machines. */
+  here(line: string): string[] {
+    const text = line
+      .replace(/10\.0\.0\.(\d+)/g, (_all, last: string) => `127.0.0.${Number(last) + 1}`)
+      .replaceAll(':7001', `:${this.#ports}`)
+      .replaceAll(':8443', `:${this.#ports + 1}`)
+      .replaceAll('/etc/coda', this.at('etc'));
+    return text.split(/\s+/).filter((word) => word !== '');
+  }
+
+  coda(...words: readonly string[]): Promise<Ended> {
+    return run(process.execPath, [codaCommand, ...words], { cwd: this.folder, timeoutMs: patience });
+  }
+
+  /** Carries out one line; what it prints. */
+  async follow(line: string): Promise<string> {
+    const [program = '', ...words] = this.here(line);
+    if (program === 'scp') {
+      const [from = '', to = ''] = words.slice(1);
+      cpSync(this.at(from), to.replace(/^[\d.]+:/, ''), { recursive: true });
+      return '';
+    }
+    if (program === 'curl') return this.#curl(words);
+    if (words[0] === 'vice' || words[0] === 'gateway') return this.start(words);
+    const isInit = words[0] === 'realm' && words[1] === 'init';
+    const ended = await this.coda(...words, ...(isInit ? ['--data-root', this.at('srv')] : []));
+    if (ended.code !== 0) throw new Error(`${line} ended with ${ended.code}:\n${ended.output}`);
+    const password = /the password is (\S+)/.exec(ended.stdout)?.[1];
+    if (password !== undefined) {
+      this.password = password;
+      writeFileSync(this.at('password.txt'), `${password}\n`);
+    }
+    return ended.stdout;
+  }
+
+  /** Until it says that it is up. */
+  async start(words: readonly string[]): Promise<string> {
+    const name = /([a-z0-9]+)\.json$/.exec(words.at(-1) ?? '')?.[1] ?? '';
+    const plain = ['-u', 'NODE_OPTIONS', process.execPath, codaCommand, ...words];
+    const child = spawn('env', plain, { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    const running: Running = { child, said: '' };
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => (running.said += text));
+    }
+    this.roles.set(name, running);
+    process.once('exit', () => child.kill('SIGKILL'));
+    this.#test.teardown(() => end(child));
+    return until(`${name} to be up`, patience, () => {
+      if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}:\n${running.said}`);
+      return running.said.includes(`${name} is up at`) ? running.said : undefined;
+    });
+  }
+
+  /** A line in the log of `name` that fits. */
+  async logged(name: string, line: RegExp, after = 0): Promise<string> {
+    return until(`${name} to log ${String(line)}`, patience, () => {
+      const said = this.roles.get(name)?.said.slice(after) ?? '';
+      return said.split('\n').find((each) => line.test(each));
+    });
+  }
+
+  async #curl(words: readonly string[]): Promise<string> {
+    const known = words.map((word) => (word === 'ada' ? `ada:${this.password}` : word));
+    return until(`curl ${words.join(' ')}`, patience, async () => {
+      const { code, stdout } = await run('curl', ['-sf', ...known], { cwd: this.folder });
+      return code === 0 ? stdout : undefined;
+    });
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve_) => child.once('exit', resolve_));
+  child.kill('SIGTERM');
+  await ended;
+}
+
+t.test('the README, from nothing to a share', { skip: skipWithout('curl') }, async (t) => {
+  const machines = new Machines(t, await freePorts(2));
+  const lines = commandsOf('## Run it for real', '### Certificates');
+  t.equal(lines.length, 16, 'init, five copies, two users, five starts, a list, two transfers');
+  let shown = '';
+  for (const line of lines) {
+    shown = await machines.follow(line);
+    t.pass(line);
+  }
+  t.equal(shown, 'the plan', 'what was written at one gateway is read at the other');
+
+  await t.test('servers and gateways speak TLS, as whom their certificates say', async (t) => {
+    const list = await machines.coda('server', 'list', '--realm', 'office', '--json');
+    const { servers } = JSON.parse(list.stdout) as { servers: { address: string; answers: boolean }[] };
+    t.equal(servers.filter(({ address, answers }) => address.startsWith('wss:') && answers).length, 3);
+    await machines.logged('s1', /session opened.*"role":"server","name":"s2"|"name":"s2".*session opened/);
+    await machines.logged('s1', /"name":"g1\/\w+".*session opened/);
+  });
+  await t.test('init again overwrites nothing', (t) => saidAgain(t, machines, lines[0] ?? ''));
+  await t.test('who must not come in is refused', (t) => knocks(t, machines));
+  await t.test('a configuration with a wrong certificate does not start', (t) => wrongFiles(t, machines));
+  await t.test('certificates are replaced under a running server', (t) => replaced(t, machines));
+  await t.test('one more server, as the README has it', (t) => oneMore(t, machines));
+});
+
+async function saidAgain(t: Test, machines: Machines, init: string): Promise<void> {
+  const files = ['realm.json', 'realm.key', 'ca.key', 's1/s1.key', 'g2/door.crt', 'g1/g1.json'];
+  const texts = (): string[] => files.map((file) => readFileSync(machines.at('office', file), 'hex'));
+  const before = texts();
+  t.match(await machines.follow(init), /0 files made; \d+ files existed/);
+  t.same(texts(), before);
+}
+
+/** At the door of s1, with certificates that are good but for one thing. */
+async function knocks(t: Test, machines: Machines): Promise<void> {
+  const { realm } = JSON.parse(readFileSync(machines.at('office/realm.json'), 'utf8')) as { realm: string };
+  const file = (name: string): string => readFileSync(machines.at('office', name), 'utf8');
+  const authority = { certificate: file('ca.crt'), key: file('ca.key') };
+  const subject = (role: Role, name: string) => ({
+    commonName: name,
+    purposes: ['client'] as const,
+    uris: [identityUri({ realm, role, name })],
+    hosts: [],
+  });
+  const now = Date.now();
+  const g1 = { certificate: file('g1/g1.crt'), key: file('g1/g1.key') };
+  const expired = issueCertificate(authority, subject('gateway', 'g1'), {
+    from: now - 9 * day,
+    to: now - day,
+  });
+  const foreign = new TestAuthority(realm).issue('gateway', 'g1');
+  const door = { certificate: file('g1/door.crt'), key: file('g1/door.key') };
+  const knock = async (
+    pair: { certificate: string; key: string },
+    role: Role,
+    name: string,
+  ): Promise<string> => {
+    const identity = { realm, role, name };
+    const set: CertificateSet = { ...pair, authority: authority.certificate, identity, validTo: now + day };
+    const network = wsNetwork({ clock: systemClock(), log: silentLog, certificates: { current: () => set } });
+    const key = readFileSync(machines.at('office/realm.key'));
+    const credential = signCredential(key, realm, identity, now + day);
+    const [address = ''] = machines.here('wss://10.0.0.1:7001');
+    try {
+      (await network.dial(address, { credential, server: 's1', onPush() {} })).close();
+      return 'came in';
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return error.message;
+    }
+  };
+  t.equal(await knock(g1, 'gateway', 'g1'), 'came in', 'with its own certificate, to compare');
+  for (const [what, pair, role, name, reason] of [
+    ['of another authority', foreign, 'gateway', 'g1', /not of the authority of this realm/],
+    ['expired', expired, 'gateway', 'g1', /has expired/],
+    ['that of a gateway, as a server', g1, 'server', 's2', /calls as server s2, but .* gateway g1/],
+    [
+      'that of a gateway, as an administrator',
+      g1,
+      'operator',
+      'g1',
+      /calls as operator g1, but .* gateway g1/,
+    ],
+    ['that of a door', door, 'gateway', 'g1', /another purpose/],
+  ] as const) {
+    const from = machines.roles.get('s1')?.said.length;
+    t.match(await knock(pair, role, name), reason, `${what}: refused`);
+    await machines.logged('s1', reason, from);
+    t.pass(`${what}: s1 says so, too`);
+  }
+}
+
+async function wrongFiles(t: Test, machines: Machines): Promise<void> {
+  mkdirSync(machines.at('etc/x'));
+  cpSync(machines.at('etc/g1'), machines.at('etc/x'), { recursive: true });
+  copyFileSync(machines.at('office/s1/s1.crt'), machines.at('etc/x/g1.crt'));
+  copyFileSync(machines.at('office/s1/s1.key'), machines.at('etc/x/g1.key'));
+  const ended = await machines.coda('gateway', '--config', machines.at('etc/x/g1.json'));
+  t.equal(ended.code, 2);
+  t.match(ended.output, /"realmTls": .*g1\.crt is the certificate of server s1, not of gateway g1/);
+}
+
+async function replaced(t: Test, machines: Machines): Promise<void> {
+  const [, issue = ''] = commandsOf('### Certificates', '### Configuration files');
+  t.equal(issue, 'coda realm certificate s1 --realm office');
+  await machines.follow(issue);
+  const from = machines.roles.get('s1')?.said.length ?? 0;
+  for (const end_ of ['key', 'crt']) {
+    copyFileSync(machines.at(`office/s1/s1.${end_}`), machines.at(`etc/s1/s1.${end_}`));
+  }
+  await machines.logged('s1', /certificate read/, from);
+  await machines.follow('curl --cacert office/ca.crt --user ada -T plan.txt https://10.0.0.4:8443/again.txt');
+  t.equal(
+    await machines.follow('curl --cacert office/ca.crt --user ada https://10.0.0.5:8443/again.txt'),
+    'the plan',
+  );
+  t.notMatch(machines.roles.get('s1')?.said.slice(from), /session closed/, 'no link was closed');
+  const list = await machines.coda('server', 'list', '--realm', 'office');
+  t.notMatch(list.output, /does not answer/, 'a new link is opened with it');
+}
+
+async function oneMore(t: Test, machines: Machines): Promise<void> {
+  const [add = '', certify = '', replica = ''] = commandsOf('### One more server', '## Read on');
+  await machines.follow(add);
+  await machines.follow(`${certify} --data-root ${machines.at('srv')}`);
+  await machines.follow('scp -r office/s4 10.0.0.7:/etc/coda/s4');
+  await machines.follow('coda vice --config /etc/coda/s4/s4.json');
+  t.match(await machines.follow(replica), /s4/);
+  const info = await machines.coda('volume', 'info', 'root', '--realm', 'office');
+  t.match(info.output, /s4/);
+  t.notMatch(info.output, /filling/);
+}
