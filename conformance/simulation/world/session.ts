@@ -166,6 +166,16 @@ export class Session {
     return true;
   }
 
+  /** undefined: it is gone, or cannot be asked for. */
+  async #versionOf(fid: Fid): Promise<StoreId | null | undefined> {
+    try {
+      return (await this.#world.venus.status(this.#caller, fid)).version;
+    } catch (error) {
+      if (isFailure(error)) return undefined;
+      throw error;
+    }
+  }
+
   async #move(from: Place, attempt: Attempt, deed: Extract<Deed, { to: string }>): Promise<boolean> {
     const { venus, ledger } = this.#world;
     const to = await venus.lookup(this.#caller, pathOf(deed.to));
@@ -183,7 +193,10 @@ export class Session {
     const options = { replace: true, expect: expectationOf(to.object) };
     if (deed.do === 'copy') {
       const { status } = await venus.copy(this.#caller, from.object.fid, target, options);
-      const text = from.object.version === null ? undefined : ledger.texts.get(from.object.version);
+      // A copy is of what the file is then: another session may have written since this one looked (seed 7114).
+      const { fid, version } = from.object;
+      const isAsBefore = (await this.#versionOf(fid)) === version;
+      const text = version === null || !isAsBefore ? undefined : ledger.texts.get(version);
       if (status.version !== null && text !== undefined) ledger.texts.set(status.version, text);
       ledger.put(status.fid, to.parent);
       attempt.made = status.fid;
