@@ -8,6 +8,7 @@ import { pinoLog, type PinoLogOptions } from './seam/real/pino-log.js';
 import { systemClock } from './seam/real/system-clock.js';
 import { systemRandom } from './seam/real/system-random.js';
 import { wsNetwork } from './seam/real/ws-network.js';
+import type { ScrubSettings } from './scrub/scrub-world.js';
 import { startServer, type ViceServer } from './server/vice-server.js';
 
 export interface ViceConfig {
@@ -22,6 +23,8 @@ export interface ViceConfig {
   /** The document to start from; a newer one that the server has learned of wins. */
   readonly realm: RealmDocument;
   readonly logLevel: PinoLogOptions['level'];
+  /** How often everything is checked, and how gently. */
+  readonly scrub?: ScrubSettings;
 }
 
 export interface Vice {
@@ -29,6 +32,7 @@ export interface Vice {
   readonly address: string;
   /** Catch-ups with other servers that are under way. */
   catchUps(): ReturnType<ViceServer['catchUps']>;
+  scrub(): ReturnType<ViceServer['scrub']>;
   /** Finishes what is under way and lets go of the data folder. */
   close(): Promise<void>;
 }
@@ -45,10 +49,12 @@ export async function startVice(config: ViceConfig): Promise<Vice> {
       const world = { clock, random: systemRandom(), network, store, containers, log };
       const { name, realm, realmKey, listen } = config;
       const packedBytes = packedBytesMost;
-      const server = await startServer({ name, realm, realmKey, listen, packedBytes }, world);
+      const scrub = config.scrub && { scrub: config.scrub };
+      const server = await startServer({ name, realm, realmKey, listen, packedBytes, ...scrub }, world);
       return {
         address: server.address,
         catchUps: () => server.catchUps(),
+        scrub: () => server.scrub(),
         async close() {
           await server.close();
           await containers.close();

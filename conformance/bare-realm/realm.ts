@@ -31,6 +31,7 @@ import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
+import { defaultScrub, type ScrubSettings } from '../../vice/scrub/scrub-world.js';
 import { startServer, type ViceServer } from '../../vice/server/vice-server.js';
 import { heldBy } from './bare-replica.js';
 
@@ -111,6 +112,9 @@ export class BareRealm {
   readonly disks = new Map<string, Disk>();
   readonly asked = new Map<string, Watched>();
   realm = document;
+  /** As in ServerConfig: contents of at most so many bytes go into the store. */
+  packedBytes = 0;
+  scrub: ScrubSettings = defaultScrub;
 
   /** Lets time pass until `promise` settles. */
   run<T>(promise: Promise<T>): Promise<T> {
@@ -125,7 +129,8 @@ export class BareRealm {
       const network = new Watched(this.network.host(name));
       this.asked.set(name, network);
       const world = { clock: this.clock, random: seededRandom(2), network, ...disk, log: silentLog };
-      const config = { name, realm: this.realm, realmKey, listen: `ws://${name}:1` };
+      const { packedBytes, scrub } = this;
+      const config = { name, realm: this.realm, realmKey, listen: `ws://${name}:1`, packedBytes, scrub };
       this.servers.set(name, await this.run(startServer(config, world)));
     }
     await this.clock.advance(6_000);

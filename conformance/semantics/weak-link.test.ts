@@ -28,8 +28,8 @@ const letters = 4;
 
 /**
  * Contents of small files travel inside calls on a strong link. Those of large ones go beside them, several at a time,
- * and are not shown here: of three links that share a cable TCP may starve one, on which then nothing is measured, and
- * the log is over before all three are known to be weak.
+ * and are not shown here: what is read meanwhile passes faster than what is sent, and one estimate for both ways of a
+ * link calls it strong again.
  */
 const logs = [{ name: 'small files', files: 84, bytes: 40 * 1024 }];
 

@@ -4,7 +4,7 @@ import { isFailure, type Venus, type VolumeState } from '../../venus/interface.j
 import { rivalRun } from './rival-run.js';
 import { get, list, makeDirectory, put, remove, rename } from './share.js';
 import { scaled } from '../test-scale.js';
-import { SimulatedRealm } from './simulated-realm.js';
+import { rootVolume, SimulatedRealm } from './simulated-realm.js';
 
 t.setTimeout(5 * 60_000);
 
@@ -84,6 +84,30 @@ t.test('with all servers gone work goes on; what was done is there when they ret
   t.same(await tree(realm, 's3'), await tree(realm, 's1'));
 });
 
+t.test(
+  'alone, too, no directory is put below itself: nobody is answered for what servers would undo',
+  async (t) => {
+    const realm = await started(9);
+    const g1 = realm.gateway('g1');
+    for (const path of ['a', 'b', 'a/in']) await realm.finish(makeDirectory(g1, path));
+    await cut(realm, 'g1');
+    t.equal(await realm.finish(failureOf(rename(g1, 'a', 'a/a'))), 'loop');
+    t.equal(await realm.finish(failureOf(rename(g1, 'a', 'a/in/a'))), 'loop');
+    const crossing = [rename(g1, 'a', 'b/a'), rename(g1, 'b', 'a/in/b')].map(failureOf);
+    t.same(
+      await realm.finish(Promise.all(crossing)),
+      [undefined, 'loop'],
+      'of two at the same time the first one',
+    );
+    t.same(await realm.finish(list(g1, 'b/a')), ['in'], 'and everything is where it can be seen');
+    await heal(realm, 'g1');
+    t.same(
+      (await tree(realm, 's1')).map((line) => line.trim()),
+      ['', '/b', '/b/a', '/b/a/in'],
+    );
+  },
+);
+
 t.test('what others did meanwhile appears, in the same directories', async (t) => {
   const realm = await started(2);
   const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
@@ -106,6 +130,34 @@ t.test('what others did meanwhile appears, in the same directories', async (t) =
   t.equal(volume(g1).pendingRecords, 0);
   t.equal(volume(g1).keptRecords, 0);
 });
+
+t.test(
+  'a move of what others have removed, and servers have let go of, is made anew from the copy here',
+  async (t) => {
+    const realm = await started(10);
+    const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
+    await realm.finish(put(g1, 'f', 'text'));
+    await realm.finish(get(g2, 'f'));
+    await cut(realm, 'g2');
+    await realm.finish(rename(g2, 'f', 'moved'));
+    await realm.finish(remove(g1, 'f'));
+    await realm.clock.advance(5000);
+    for (const name of realm.serverNames)
+      await realm.finish(
+        realm
+          .server(name)
+          .replica(rootVolume)
+          ?.dropRemoved(2 ** 40) ?? Promise.resolve(0),
+      );
+    await heal(realm, 'g2');
+    await realm.clock.advance(120_000);
+    t.match(volume(g2), { pendingRecords: 0, keptRecords: 0 });
+    for (const venus of [g1, g2]) {
+      t.same(await realm.finish(list(venus, '')), ['moved']);
+      t.equal(await realm.finish(get(venus, 'moved')), 'text');
+    }
+  },
+);
 
 t.test('what collided becomes versions in the share; what does not depend on it goes on', async (t) => {
   const realm = await started(3);
@@ -249,6 +301,15 @@ t.test('a gateway whose data folder is an old copy says so and changes nothing',
   t.match(volume(g1).lastError, /old copy/);
   t.equal(await realm.finish(get(realm.gateway('g2'), 'a')), 'two');
   t.equal(await realm.finish(get(g1, 'a')), 'one', 'what it has can be read');
+  await realm.finish(put(realm.gateway('g2'), 'b', 'of others'));
+  realm.kill('g1');
+  for (const name of realm.serverNames) realm.kill(name);
+  g1 = await realm.startGateway('g1');
+  t.equal(
+    await failureOf(realm.finish(put(g1, 'a', 'four'))),
+    'damaged',
+    'a restart makes it no better copy',
+  );
 });
 
 t.test('at the bound of the log new contents are refused early; removing goes on', async (t) => {

@@ -2,6 +2,7 @@
  * `npm run sim`: plays seeds on a simulated realm and judges each run by all laws.
  *
  *   --seeds A..B      these seeds; without it 20 that were never run before
+ *   --profile NAME    of these only those with this kind of trouble (world/profiles.ts)
  *   --jobs N          in N processes (1)
  *   --seed N          one seed, with its whole trace
  *   --scenario FILE   a stored scenario, with its whole trace
@@ -28,6 +29,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seeds: { type: 'string' },
+    profile: { type: 'string' },
     jobs: { type: 'string', default: '1' },
     seed: { type: 'string' },
     scenario: { type: 'string' },
@@ -68,10 +70,9 @@ async function many(): Promise<number> {
   let runs = 0;
   let acknowledged = 0;
   let cpuMs = 0;
-  const seeds = Array.from({ length: to - from + 1 }, (_, index) => ({
-    seed: from + index,
-    twice: index % repeatedEvery === 0,
-  }));
+  const seeds = Array.from({ length: to - from + 1 }, (_, index) => from + index)
+    .filter((seed) => values.profile === undefined || profileOf(seed).name === values.profile)
+    .map((seed, index) => ({ seed, twice: index % repeatedEvery === 0 }));
   await runSeeds(seeds, {
     jobs: Number(values.jobs),
     take: (verdict) => {

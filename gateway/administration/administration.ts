@@ -82,11 +82,24 @@ export class Administration {
   }
 
   /** What a server tells an operator; undefined: it does not answer. */
-  async report(name: string): Promise<Result<'report'> | undefined> {
+  report(name: string): Promise<Result<'report'> | undefined> {
+    return this.#asked(name, 'report', {});
+  }
+
+  /** How far a server's scrub is; `start`: begins one. Undefined: the server does not answer. */
+  scrub(name: string, start: boolean): Promise<Result<'scrub'> | undefined> {
+    return this.#asked(name, 'scrub', { start });
+  }
+
+  async #asked<C extends CallName>(
+    name: string,
+    call: C,
+    argument: Argument<C>,
+  ): Promise<Result<C> | undefined> {
     const server = this.#document.servers.find((each) => each.name === name);
     if (server === undefined) return undefined;
     try {
-      return await this.#call(server, 'report', {});
+      return await this.#call(server, call, argument);
     } catch (error) {
       if (!isFailure(error)) throw error;
       return undefined;

@@ -7,6 +7,8 @@ export const exitCodes = {
   ok: 0,
   /** A fault of ours, or one that nobody has foreseen. */
   unexpected: 1,
+  /** `coda scrub`: something is wrong that could not be healed. */
+  unhealed: 1,
   /** Wrong command line or configuration file. */
   usage: 2,
   /** Nothing is running there, or it does not answer. */
@@ -18,7 +20,7 @@ export const exitCodes = {
 export const exitCodesHelp = `
 Exit codes:
   0  done
-  1  an unexpected fault
+  1  an unexpected fault; of coda scrub: something could not be healed
   2  wrong command line or configuration file
   3  nothing is running there, or it does not answer
   4  refused: port or folder in use, folder of a newer version, no such server or user ...`;

@@ -14,6 +14,7 @@ import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
 import { addRepairCommand } from './repair.js';
 import { addResolversCommand } from './resolvers.js';
+import { addScrubCommand } from './scrub.js';
 import { addServerCommand } from './server.js';
 import { addServersCommand } from './servers.js';
 import { addSpyCommand } from './spy.js';
@@ -41,6 +42,7 @@ Examples:
   coda status                      how it is
   coda servers stop s2             take a server away
   coda server add s4               one more server, then coda volume replica add
+  coda scrub --wait                check all that the servers hold, heal what is damaged
   coda disconnect                  let the gateway work without servers, until coda reconnect
   coda hoard add /docs 100:d+      keep a folder in the cache, then coda hoard walk
   coda log                         what waits to be sent to the servers
@@ -54,6 +56,7 @@ Examples:
   addServersCommand(program);
   addServerCommand(program);
   addVolumeCommand(program);
+  addScrubCommand(program);
   addDisconnectCommands(program);
   addVolumeModeCommands(program);
   addHoardCommand(program);

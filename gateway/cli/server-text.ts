@@ -3,6 +3,16 @@ import type { ServerStatus } from '../realm/status.js';
 import { table } from './output.js';
 import { countText, durationText } from './words.js';
 
+/** What a person must know of damage that could not be healed. */
+export function damageLines(servers: readonly ServerStatus[], coda: string): string[] {
+  return servers.flatMap(({ name, scrub }) => {
+    if (scrub === null || scrub.open === 0) return [];
+    return [
+      `${name} holds ${countText(scrub.open, 'thing')} damaged that no server has whole: ${coda} scrub status`,
+    ];
+  });
+}
+
 export function serversText(servers: readonly ServerStatus[]): string {
   const rows = servers.map(({ name, state, pid, url }) => [name, state, String(pid ?? '-'), url]);
   return table([['SERVER', 'STATE', 'PID', 'ADDRESS'], ...rows]);

@@ -11,7 +11,10 @@ export function addServersCommand(program: Command): void {
     .command('servers')
     .description('list the Vice servers of a running realm, stop or start one')
     .option(...dataOption)
-    .option('--json', 'print one JSON object: {"servers": [{"name", "pid", "url", "state", "catchUps"}]}')
+    .option(
+      '--json',
+      'print one JSON object: {"servers": [{"name", "pid", "url", "state", "catchUps", "scrub"}]}',
+    )
     .addHelpText(
       'after',
       `

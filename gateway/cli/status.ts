@@ -5,7 +5,7 @@ import { callControlDoor } from '../realm/control-door.js';
 import { defaultDataFolder } from '../realm/data-folder.js';
 import { statusSchema, type GatewayStatus, type Status } from '../realm/status.js';
 import { bytesText, print, table, type CommonOptions } from './output.js';
-import { catchUpLines, serversText } from './server-text.js';
+import { catchUpLines, damageLines, serversText } from './server-text.js';
 import { unknownName } from './unknown-name.js';
 import { attentionLines, pendingText, stateText } from './volume-text.js';
 
@@ -33,7 +33,8 @@ export function addStatusCommand(program: Command): void {
 --data may also be the folder of a single \`coda vice\` or \`coda gateway\`.
 
 JSON: {"servers": [{"name", "pid", "url", "state",
-                    "catchUps": [{"volume", "peer", "since", "done", "all", "objects"}]}],
+                    "catchUps": [{"volume", "peer", "since", "done", "all", "objects"}],
+                    "scrub": {"running", "endedAt", "open"}}],
        "gateways": [{"name", "pid", "url", "state",
                      "volumes": [{"id", "name", "state", "vsg", "avsg", "preferred",
                                   "pendingRecords", "pendingBytes", "limitRecords", "limitBytes",
@@ -80,6 +81,8 @@ function statusText(status: Status): string {
   if (status.servers.length > 0) parts.push(serversText(status.servers));
   const catchUps = catchUpLines(status.servers, Date.now());
   if (catchUps.length > 0) parts.push(catchUps.join('\n'));
+  const damage = damageLines(status.servers, commandName());
+  if (damage.length > 0) parts.push(damage.join('\n'));
   if (status.gateways.length > 0) parts.push(gatewaysText(status.gateways));
   return parts.join('\n\n');
 }

@@ -14,7 +14,7 @@ export function addViceCommand(program: Command): void {
   program
     .command('vice')
     .description('run one Vice server from a configuration file')
-    .requiredOption('--config <file>', 'JSON: name, listen, data, realm, realmKey, logLevel')
+    .requiredOption('--config <file>', 'JSON: name, listen, data, realm, realmKey, logLevel, scrub')
     .option('--json', 'print one JSON object when it is ready')
     .addHelpText(
       'after',
@@ -23,7 +23,8 @@ Paths in the file are relative to it. Its log goes to stdout. SIGTERM or Ctrl-C 
 
 Example file:
   {"name": "s1", "listen": "ws://10.0.0.1:7001", "data": "/srv/coda/s1",
-   "realm": "realm.json", "realmKey": "realm.key"}
+   "realm": "realm.json", "realmKey": "realm.key",
+   "scrub": {"everyDays": 7, "bytesPerSecond": 8388608}}
 
 Examples:
   coda vice --config /etc/coda/s1.json`,
@@ -47,7 +48,7 @@ async function vice(options: ViceOptions): Promise<void> {
       const url = pageUrl(running.address);
       const own = { name: config.name, pid: process.pid, url, state: 'running' } as const;
       const status = (): Status => ({
-        servers: [{ ...own, catchUps: [...running.catchUps()] }],
+        servers: [{ ...own, catchUps: [...running.catchUps()], scrub: running.scrub() }],
         gateways: [],
       });
       return { url, status, close: () => running.close() };

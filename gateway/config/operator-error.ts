@@ -6,7 +6,8 @@
 export type OperatorErrorKind =
   | 'usage' // wrong command line or configuration
   | 'unreachable' // nothing runs there, or it does not answer
-  | 'refused'; // the state of the realm, the folder or the machine forbids it
+  | 'refused' // the state of the realm, the folder or the machine forbids it
+  | 'unhealed'; // `coda scrub`: something is damaged, and no good copy was found
 
 export class OperatorError extends Error {
   override readonly name = 'OperatorError';

@@ -34,6 +34,17 @@ const viceFile = z.strictObject({
   ...shared,
   /** `ws://host:port`, as the realm document has it for this server. */
   listen: z.string().regex(/^wss?:\/\/[^\s/]+:\d{1,5}\/?$/, 'must be ws://HOST:PORT'),
+  /** How often the server checks all that it holds (0: when asked), and how many bytes a second it reads then. */
+  scrub: z
+    .strictObject({
+      everyDays: z.number().min(0).max(3650).default(7),
+      bytesPerSecond: z
+        .number()
+        .int()
+        .min(64 * 1024)
+        .default(8 * 1024 * 1024),
+    })
+    .prefault({}),
 });
 
 const gatewayFile = z.strictObject({
@@ -68,6 +79,7 @@ export interface RoleConfig {
 
 export interface ViceConfig extends RoleConfig {
   readonly listen: string;
+  readonly scrub: { readonly everyDays: number; readonly bytesPerSecond: number };
 }
 
 export interface GatewayConfig extends RoleConfig {
@@ -99,7 +111,8 @@ export function readViceConfig(file: string): ViceConfig {
         'Correct "name", or add the server to the realm document.',
     );
   }
-  return { name: config.name, listen: config.listen, data, realm, realmKey, logLevel: config.logLevel };
+  const { name, listen, scrub, logLevel } = config;
+  return { name, listen, scrub, data, realm, realmKey, logLevel };
 }
 
 /** @throws OperatorError usage */

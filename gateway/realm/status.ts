@@ -27,6 +27,17 @@ const serverStatus = z.object({
       }),
     )
     .default([]),
+  /** The check of all that it holds; null while it does not answer. */
+  scrub: z
+    .object({
+      running: z.boolean(),
+      /** Milliseconds since 1970; null: there was none yet, or it runs. */
+      endedAt: z.number().nullable(),
+      /** Faults that could not be healed. */
+      open: z.number(),
+    })
+    .nullable()
+    .default(null),
 });
 
 const volumeStatus = z.object({

@@ -107,7 +107,7 @@ export class Supervisor {
     const own = serverStatus(server);
     // A frozen process holds its door open and says nothing: nobody waits long for what is only progress.
     const answer = await Promise.race([this.#ask(server), this.#patience()]);
-    return { ...own, catchUps: answer?.servers[0]?.catchUps ?? [] };
+    return { ...own, catchUps: answer?.servers[0]?.catchUps ?? [], scrub: answer?.servers[0]?.scrub ?? null };
   }
 
   async #gatewayStatus(gateway: Supervised): Promise<GatewayStatus> {
@@ -167,7 +167,7 @@ interface Supervised {
 }
 
 function serverStatus(server: Supervised): ServerStatus {
-  return { ...processOf(server), catchUps: [] };
+  return { ...processOf(server), catchUps: [], scrub: null };
 }
 
 function processOf({ plan, child }: Supervised): Pick<GatewayStatus, 'name' | 'pid' | 'url' | 'state'> {

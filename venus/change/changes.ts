@@ -5,7 +5,6 @@
  */
 import {
   Failure,
-  volumeOf,
   type Fid,
   type Mutation,
   type StoreRecord,
@@ -30,12 +29,12 @@ import { acknowledgedBy } from '../volume/volume-state.js';
 import type { Contents } from './contents.js';
 import { copyRecords } from './copying.js';
 import type { Common, Draft, Drafting } from './drafting.js';
-import { changed, crossVolume, exists, expect, isDirectory, retrying, undecided } from './expectation.js';
+import { changed, exists, expect, isDirectory, retrying, undecided } from './expectation.js';
 import { inside, named } from './latches.js';
 import { checkName } from './namespace.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
 import { Removals, replacing } from './removals.js';
-import { mustNotContain } from './subtree.js';
+import { mustBeMovable, mustNotContain } from './subtree.js';
 import { firstStore, overwrittenMost, storeOver } from './version-records.js';
 import { replacedVersion, VersionMoves } from './version-moves.js';
 
@@ -157,7 +156,7 @@ export class Changes {
       if (replaced && !options.replace) throw exists(to);
       if (from.parent === to.parent && moved.name === to.name) return { replaced: false };
       const { fid } = moved.view;
-      if (volumeOf(from.parent) !== volumeOf(to.parent)) throw crossVolume(fid);
+      await mustBeMovable(this.#drafting.world, fid, to.parent);
       await this.#drafting.submit(to.parent, caller, (draft) => {
         const removals = replaced ? (tree?.(draft) ?? []) : [];
         const rename: Mutation = {

@@ -26,6 +26,7 @@ import type { Draft, Drafting } from './drafting.js';
 import { exists, undecided } from './expectation.js';
 import { inside, named, type LatchRequest } from './latches.js';
 import { asFile } from './names.js';
+import { mustBeMovable } from './subtree.js';
 import { acceptance, dismissal, storeOverAll } from './version-records.js';
 
 /** Versions that become files of their own in one entry of the log, so in one transaction. */
@@ -115,6 +116,7 @@ export class Repairs {
     if (fromParent === null || name === null) throw noSuchVersion(fid);
     const there = await this.#drafting.names.find({ parent, name: toName });
     if (there !== undefined && there.view.fid !== fid) throw exists({ parent, name: toName });
+    await mustBeMovable(this.#drafting.world, fid, parent);
     await this.#submitRecord(caller, object.status, ({ make, seen }) => ({
       op: 'rename',
       ...make(seen(fromParent, parent, fid)),

@@ -1,9 +1,10 @@
 /** The objects of a small tree, bottom up, as a replacing rename removes them. */
-import { Failure, limits, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
+import { Failure, limits, volumeOf, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Name } from '../interface.js';
 import type { Fetcher } from '../volume/fetch.js';
+import { crossVolume } from './expectation.js';
 
 export interface TreeName {
   readonly parent: Fid;
@@ -37,11 +38,38 @@ export async function subtreeRecords(
 
 /** What replaces a directory must not go with it. @throws Failure loop */
 export function mustNotContain(cache: ObjectCache, replaced: Fid, inside: Fid | null): void {
-  for (let at = inside, depth = 0; at !== null && depth <= limits.depth; depth += 1) {
-    if (at === replaced) {
-      const message = 'a directory cannot be replaced by something that is in it';
-      throw new Failure('loop', 'venus.rename', message, { fid: replaced });
-    }
+  if (pathUp(cache, inside).includes(replaced))
+    throw loop(replaced, 'a directory cannot be replaced by something that is in it');
+}
+
+/**
+ * Nothing moves to another volume, and no directory below itself. Servers refuse a circle in their transaction, but a
+ * log takes it, and so does a server when the author has been answered: then the directory is put into the root.
+ * @throws Failure cross-volume, loop
+ */
+export async function mustBeMovable(
+  { cache, fetcher }: { readonly cache: ObjectCache; readonly fetcher: Fetcher },
+  moved: Fid,
+  target: Fid,
+): Promise<void> {
+  if (volumeOf(moved) !== volumeOf(target)) throw crossVolume(moved);
+  const above = pathUp(cache, target);
+  if (!above.includes(moved)) return;
+  // The names on the way to the target were looked up, not where they have gone since.
+  await fetcher.freshen(above);
+  if (pathUp(cache, target).includes(moved)) throw loop(moved, 'a directory cannot be put into itself');
+}
+
+/** `directory` and those above it, as far as they are known here. */
+function pathUp(cache: ObjectCache, directory: Fid | null): readonly Fid[] {
+  const path: Fid[] = [];
+  for (let at = directory; at !== null && path.length <= limits.depth;) {
+    path.push(at);
     at = cache.status(at)?.parent ?? null;
   }
+  return path;
+}
+
+function loop(fid: Fid, message: string): Failure {
+  return new Failure('loop', 'venus.rename', message, { fid });
 }

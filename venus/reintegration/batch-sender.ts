@@ -84,6 +84,7 @@ export class BatchSender {
       volume.addCop2(member, cop2);
       const { kind, message } = error;
       this.#world.log.warn('update failed', { server: member.server.name, kind, message });
+      if (kind === 'damaged') await volume.checkIdentity(member).catch(mustBeFailure);
       return { member, failure: error };
     }
   }
@@ -157,6 +158,10 @@ export class BatchSender {
     const transfers = await this.#contentsSender.bring(volume.id, member.server, wanted, owners);
     return { inline, transfers: { ...transfers, ...named }, tails, brought: wanted.size };
   }
+}
+
+function mustBeFailure(error: unknown): void {
+  if (!isFailure(error)) throw error;
 }
 
 function bytesIn({ records, inline }: Argument<'mutate'>): number {

@@ -1,6 +1,7 @@
 /**
  * Changes that all servers refuse as `stale`, again and again, because they build on objects that nobody knows any
- * more: this gateway was away for longer than servers remember removals. Nothing will ever bring these objects back, so
+ * more: this gateway was away for longer than servers remember removals, or than they keep what a removed file had in
+ * it (mustHaveOldContents in vice/volume/apply-batch.ts). Nothing will ever bring these objects back, so
  * the changes are made anew without them (salvage.ts), or kept for a person where that cannot be.
  */
 import { fidsOf, isCreation, isFailure, type Fid } from '../../vice/interface/index.js';

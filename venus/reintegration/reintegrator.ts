@@ -186,6 +186,8 @@ export class Reintegrator {
     const { modifyLog, identity, cache } = this.#world;
     const replay = this.replay(volume);
     while (!this.#closed) {
+      // What others would take for seen is safe in the log alone, from where a person saves it.
+      if (volume.fault !== null) return;
       if (volume.avsg.length === 0) this.#answerFromLog(volume, Infinity);
       const { batch, targets, blocked, nextMs } = replay.next();
       for (const { sequence } of blocked) this.#answerFromLog(volume, sequence);

@@ -2,13 +2,15 @@
  * Watches what passes over one link and keeps its quality (link-quality.ts). All transfers of the link share it, so
  * they are measured together: bytes, and the time in which at least one of them waited for the network.
  */
-import type { Clock } from '../../vice/seam/clock.js';
-import { observed, strongAbove, unknownQuality, type LinkQuality } from './link-quality.js';
+import type { Clock, Timer } from '../../vice/seam/clock.js';
+import { bandwidth, observed, strongAbove, unknownQuality, type LinkQuality } from './link-quality.js';
 
 /** A long transfer becomes a sample whenever the link was busy for so long. */
 const sampleMs = 2000;
 /** An upload goes out in pieces of so many bytes: of a larger one nothing is known for long on a weak link. */
 export const pieceBytes = 32 * 1024;
+/** So long no piece has moved: at most those under way pass in it. TCP may starve one of several links on a cable. */
+const standingMs = 5000;
 /** A call with so many bytes says how slow a link is. */
 const callBytes = 256 * 1024;
 /** So does one with half of it that took longer than a server works at that: a batch of small files, say. */
@@ -26,8 +28,13 @@ export class LinkMeter {
   /** Since the last sample. */
   #bytes = 0;
   #milliseconds = 0;
+  /** Uploads with a piece that has not moved yet. */
+  #pieces = 0;
+  #standing: Timer | undefined;
+  /** What was known before the link stood still: if it has broken, standing said nothing of its speed. */
+  #beforeStanding: LinkQuality | undefined;
 
-  /** `turned` is called after every change from weak to strong and back. */
+  /** `turned` is called after every change from weak to strong and back, and when the speed becomes known. */
   constructor(clock: Clock, turned: () => void) {
     this.#clock = clock;
     this.#turned = turned;
@@ -62,20 +69,26 @@ export class LinkMeter {
     send: (source: AsyncIterable<Uint8Array>) => Promise<void>,
   ): Promise<void> {
     const transfer = this.#begin();
-    const watched = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    const watched = async function* (this: LinkMeter): AsyncGenerator<Uint8Array, void, undefined> {
       transfer.pause();
       for await (const chunk of source) {
         for (let at = 0; at < chunk.length; at += pieceBytes) {
           const piece = chunk.subarray(at, at + pieceBytes);
           transfer.wait();
-          yield piece;
+          this.#pieces += 1;
+          this.#watchStanding();
+          try {
+            yield piece;
+          } finally {
+            this.#pieces -= 1;
+          }
           transfer.moved(piece.length);
         }
       }
       transfer.wait();
     };
     try {
-      await send(watched());
+      await send(watched.call(this));
       transfer.whole();
     } finally {
       transfer.end();
@@ -106,9 +119,36 @@ export class LinkMeter {
     this.#bytes += change.bytes;
     this.#waiting += change.waiting;
     if (change.ended) this.#open -= 1;
-    if (change.broken) this.#restart();
+    if (change.bytes > 0) this.#passed();
+    if (change.broken) this.#broke();
     else if (this.#open === 0) this.#sample();
     else if (this.#milliseconds >= sampleMs && (change.bytes > 0 || change.ended)) this.#sample();
+  }
+
+  /** Looks again and again while pieces wait and none moves. */
+  #watchStanding(): void {
+    this.#standing ??= this.#clock.after(standingMs, () => {
+      this.#standing = undefined;
+      if (this.#pieces === 0) return;
+      this.#beforeStanding ??= this.#quality;
+      this.#restart();
+      this.#observe(this.#pieces * pieceBytes, standingMs);
+      this.#watchStanding();
+    });
+  }
+
+  #passed(): void {
+    this.#standing?.cancel();
+    this.#standing = undefined;
+    this.#beforeStanding = undefined;
+    if (this.#pieces > 0) this.#watchStanding();
+  }
+
+  /** A transfer that broke has waited for nothing: that time is no sample. */
+  #broke(): void {
+    this.#restart();
+    if (this.#beforeStanding !== undefined) this.#become(this.#beforeStanding);
+    this.#beforeStanding = undefined;
   }
 
   #sample(): void {
@@ -117,16 +157,22 @@ export class LinkMeter {
     if (bytes > 0) this.#observe(bytes, milliseconds);
   }
 
-  /** A transfer that broke has waited for nothing: that time is no sample. */
   #restart(): void {
     this.#bytes = 0;
     this.#milliseconds = 0;
   }
 
   #observe(bytes: number, milliseconds: number): void {
+    this.#become(observed(this.#quality, { bytes, milliseconds }));
+  }
+
+  #become(quality: LinkQuality): void {
     const before = this.#quality;
-    this.#quality = observed(before, { bytes, milliseconds });
-    if (this.#quality.weak !== before.weak) this.#turned();
+    this.#quality = quality;
+    const isNews =
+      quality.weak !== before.weak ||
+      (bandwidth(quality) === undefined) !== (bandwidth(before) === undefined);
+    if (isNews) this.#turned();
   }
 }
 

@@ -100,7 +100,10 @@ const chunk = new Uint8Array(10_000);
 class SlowNetwork {
   readonly clock = new SimulatedClock();
   readonly turns: boolean[] = [];
-  readonly meter: LinkMeter = new LinkMeter(this.clock, () => this.turns.push(this.meter.quality.weak));
+  readonly meter: LinkMeter = new LinkMeter(this.clock, () => {
+    const { weak } = this.meter.quality;
+    if (weak !== (this.turns.at(-1) ?? false)) this.turns.push(weak);
+  });
   bytesPerSecond: number;
   /** Bytes that a buffer takes at once. */
   buffer = 0;
@@ -224,6 +227,37 @@ t.test('a transfer that breaks says nothing', async (t) => {
   };
   for (let count = 0; count < 3; count += 1) await clock.until(givenUp());
   t.equal(bandwidth(meter.quality), undefined, 'nor one that was given up');
+});
+
+t.test('an upload that stands still is a sample; of a link that then breaks it was none', async (t) => {
+  const network = new SlowNetwork(20_000);
+  const { clock, meter } = network;
+  const standing = (ends: () => void): Promise<void> =>
+    meter.upload(body(9, clock), async (watched) => {
+      let count = 0;
+      for await (const _ of watched) if ((count += 1) === 2) await sleep(clock, 60_000);
+      ends();
+    });
+  const whole = standing(() => undefined);
+  await clock.until(sleep(clock, 9_000));
+  t.same(network.turns, [], 'for a while a server may be busy');
+  await clock.until(sleep(clock, 2_000));
+  t.same(network.turns, [true], 'long before its end');
+  await clock.until(whole);
+  const fast = new LinkMeter(clock, () => network.turns.push(meter.quality.weak));
+  for (let count = 0; count < 7; count += 1) fast.answered(1_000_000, 100);
+  const before = fast.quality;
+  const broken = fast.upload(body(9, clock), async (watched) => {
+    for await (const _ of watched) {
+      await sleep(clock, 60_000);
+      throw new Error('the link broke');
+    }
+  });
+  const ended = t.rejects(broken, { message: 'the link broke' });
+  await clock.until(sleep(clock, 30_000));
+  t.equal(fast.quality.weak, true);
+  await clock.until(ended);
+  t.equal(fast.quality, before);
 });
 
 t.test('calls: many bytes tell, few tell only that the link is fast', async (t) => {

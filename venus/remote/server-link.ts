@@ -42,7 +42,7 @@ export interface ServerLinkOptions {
   readonly onUp: (server: ServerLink) => void;
   readonly onDown: (server: ServerLink) => void;
   readonly onPush: (server: ServerLink, push: Push) => void;
-  /** The link was found to be weak, or strong again. */
+  /** The link was found to be weak, or strong again; or how fast it is has become known. */
   readonly onQuality: (server: ServerLink) => void;
 }
 
@@ -106,6 +106,11 @@ export class ServerLink {
 
   get weak(): boolean {
     return this.#meter.quality.weak;
+  }
+
+  /** Enough has passed over the link to say how fast it is. */
+  get measured(): boolean {
+    return bandwidth(this.quality) !== undefined;
   }
 
   /** @throws Failure unreachable, timeout, incompatible (a malformed reply), or what the server answered */

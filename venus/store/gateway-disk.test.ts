@@ -1,6 +1,6 @@
 /** What Venus keeps on the gateway's disk, over failures and crashes. */
 import t from 'tap';
-import { counterOf, Failure, venusOf, volumeId, type Mutation } from '../../vice/interface/index.js';
+import { counterOf, Failure, seal, venusOf, volumeId, type Mutation } from '../../vice/interface/index.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
@@ -100,6 +100,36 @@ t.test('no identifier is made twice, over a crash at any point', async (t) => {
     store = store.crash();
   }
   t.equal(seen.size, 2500);
+});
+
+t.test('two lives of one data folder, one of them on an old copy, make no identifier twice', async (t) => {
+  const store = new MemoryStore({});
+  const first = await Identity.open(new WriteBuffer(store), seededRandom(1));
+  const made = counterOf(first.newStoreId());
+  const backup = await Identity.open(new WriteBuffer(store.reopen()), seededRandom(2));
+  const lost = Array.from({ length: 100 }, () => counterOf(backup.newStoreId()));
+  const restored = await Identity.open(new WriteBuffer(store), seededRandom(3));
+  const own = Array.from({ length: 100 }, () => counterOf(restored.newStoreId()));
+  t.same(
+    own.filter((counter) => lost.includes(counter)),
+    [],
+  );
+  const again = await Identity.open(new WriteBuffer(store.reopen()), seededRandom(4));
+  const last = counterOf(again.newStoreId());
+  for (const counter of [0, made, ...own, last]) t.ok(again.mayHaveMade(counter), `${counter} is its own`);
+  t.notOk(again.mayHaveMade(last + 1), 'not yet');
+  for (const counter of lost)
+    if (again.mayHaveMade(counter)) t.fail(`${counter} was made by nobody it knows`);
+});
+
+t.test('of what an older program made, which kept no ranges, nothing is strange', async (t) => {
+  const store = new MemoryStore({});
+  const buffer = new WriteBuffer(store);
+  buffer.put('identity', seal({ venus: '00000000000000aa', limit: 300_000 }));
+  await buffer.flush();
+  const identity = await Identity.open(buffer, seededRandom(1));
+  for (const counter of [1, 100_001, 300_000]) t.ok(identity.mayHaveMade(counter));
+  t.notOk(identity.mayHaveMade(300_001));
 });
 
 t.test('the log after a crash is what was flushed, in order, and knows what contents it needs', async (t) => {

@@ -1,6 +1,11 @@
 /**
- * Who this Venus is, and the Fids and StoreIds that it makes. Both counters are reserved on disk in blocks ahead of
- * use, so that a crash at any point may skip numbers but never repeats one.
+ * Who this Venus is, and the Fids and StoreIds that it makes. Counters are reserved on disk in blocks ahead of use, so
+ * that a crash at any point may skip numbers but never repeats one.
+ *
+ * ID-1  A data folder can be an old copy of itself, put back from a backup. Of what was made since that copy the disk
+ *       knows nothing. So each life begins at a random distance: it will not meet those numbers.
+ * ID-2  The ranges of the last lives are kept. A counter outside them that a server has met tells that this is a copy,
+ *       in later lives, too.
  */
 import {
   Failure,
@@ -20,21 +25,39 @@ import type { WriteBuffer } from './write-buffer.js';
 
 const key = 'identity';
 const block = 100_000;
-const row = z.strictObject({ venus: z.string(), limit: z.number().int().nonnegative() });
+/** From the end of one life to the beginning of the next: lives of two copies meet once in thousands of pairs. */
+const gapMost = 2 ** 32;
+const livesMost = 200;
+
+const counter = z.number().int().nonnegative();
+/** `lives`: first and last counter, oldest first. Without them (an older program): one, from 1 on. */
+const row = z.strictObject({
+  venus: z.string(),
+  limit: counter,
+  lives: z.array(z.tuple([counter, counter])).optional(),
+});
+
+type Life = readonly [first: number, last: number];
 
 export class Identity {
   readonly venus: VenusId;
   readonly #buffer: WriteBuffer;
+  /** Before this one. */
+  readonly #lives: readonly Life[];
+  /** The first counter of this life. */
+  readonly #first: number;
   #next: number;
   /** Durably reserved up to here. */
   #limit: number;
   #extending = false;
 
-  private constructor(buffer: WriteBuffer, venus: VenusId, limit: number) {
+  private constructor(buffer: WriteBuffer, venus: VenusId, lives: readonly Life[], first: number) {
     this.#buffer = buffer;
     this.venus = venus;
-    this.#next = limit + 1;
-    this.#limit = limit;
+    this.#lives = lives.slice(-livesMost);
+    this.#first = first;
+    this.#next = first;
+    this.#limit = first - 1;
   }
 
   /** The identity of this data folder; made at its first opening. */
@@ -43,7 +66,9 @@ export class Identity {
     const parsed = stored === undefined ? undefined : row.parse(unseal(stored));
     const venus = venusId(parsed?.venus ?? randomHex(random, 8));
     if (venus === undefined) throw new Error('identity: stored VenusId is malformed');
-    const identity = new Identity(buffer, venus, parsed?.limit ?? 0);
+    const { limit, lives = [[1, limit]] } = parsed ?? { limit: 0, lives: [] };
+    const gap = parsed === undefined ? 0 : Math.floor(random.fraction() * gapMost);
+    const identity = new Identity(buffer, venus, lives, limit + gap + 1);
     await identity.#extend();
     return identity;
   }
@@ -63,6 +88,17 @@ export class Identity {
     return this.#next;
   }
 
+  /**
+   * Whether this gateway has made `counter`, or may have: of lives too long ago nothing is known. The one before a life
+   * counts as of it: a watermark, "all below", can be a life's first.
+   */
+  mayHaveMade(counter: number): boolean {
+    const [oldest] = this.#lives;
+    if (counter < (oldest?.[0] ?? this.#first)) return true;
+    const lives: readonly Life[] = [...this.#lives, [this.#first, this.#next - 1]];
+    return lives.some(([first, last]) => counter >= first - 1 && counter <= last);
+  }
+
   #take(): number {
     if (this.#next > this.#limit) {
       throw new Failure(
@@ -80,7 +116,8 @@ export class Identity {
     this.#extending = true;
     try {
       const limit = this.#next + block;
-      this.#buffer.put(key, seal({ venus: this.venus, limit }));
+      const lives = [...this.#lives, [this.#first, limit]];
+      this.#buffer.put(key, seal({ venus: this.venus, limit, lives }));
       await this.#buffer.flush();
       this.#limit = limit;
     } finally {

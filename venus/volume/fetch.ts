@@ -182,6 +182,7 @@ export class Fetcher {
   #collate(volume: Volume, fid: Fid, replies: readonly StatusReply<Member>[]): CollatedStatus<Member> {
     const cached = this.#world.cache.get(fid);
     const collated = collateStatus(replies, cached?.stale === true ? undefined : cached?.status);
+    if (collated.accessible !== null) volume.met(collated.accessible.known);
     const [holder] = collated.holders;
     const { preferred } = volume;
     if (holder !== undefined && preferred !== undefined && !collated.holders.includes(preferred)) {
@@ -322,6 +323,7 @@ export class Fetcher {
     const { names, children, digest } = mergedList([first, ...others]);
     let turn = 0;
     for (const child of children.values()) {
+      volume.met(child.known);
       this.#install(volume, child.fid, child, wasBroken(child.fid));
       if ((turn += 1) % turnObjects === 0) await this.#world.pause();
     }

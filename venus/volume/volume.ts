@@ -19,6 +19,8 @@ import {
   volumeOf,
   type Fid,
   type Push,
+  type Result,
+  type StoreIdVector,
   type UpdateSet,
   type VolumeEntry,
   type VolumeId,
@@ -48,7 +50,7 @@ export interface VolumeWorld {
   readonly cache: ObjectCache;
   readonly buffer: WriteBuffer;
   readonly log: Log;
-  readonly identity: Pick<Identity, 'venus' | 'nextCounter'>;
+  readonly identity: Pick<Identity, 'venus' | 'mayHaveMade'>;
   /** The AVSG has grown or shrunk. */
   readonly onChange: (volume: Volume) => void;
 }
@@ -89,6 +91,8 @@ export class Volume {
     this.#epoch = epoch === undefined ? 1 : z.number().parse(unseal(epoch));
     const mode = world.buffer.get(`m/${entry.id}`);
     this.#mode = mode === undefined ? 'write-through' : modeRow.parse(unseal(mode));
+    const fault = world.buffer.get(`f/${entry.id}`);
+    this.#fault = fault === undefined ? null : z.string().parse(unseal(fault));
     this.follow(entry, server);
   }
 
@@ -178,9 +182,13 @@ export class Volume {
     return this.#mode;
   }
 
-  /** All links to the AVSG were measured to be slow. */
+  /**
+   * Links to the AVSG were measured to be slow, and none to be fast. Of several links that share a slow cable TCP may
+   * starve one: on that one nothing passes that could be measured.
+   */
   get weak(): boolean {
-    return this.avsg.length > 0 && this.avsg.every(({ server }) => server.weak);
+    const links = this.avsg.map(({ server }) => server);
+    return links.some(({ weak }) => weak) && links.every(({ weak, measured }) => weak || !measured);
   }
 
   setMode(mode: VolumeMode): void {
@@ -233,17 +241,10 @@ export class Volume {
 
   /** The link of `member` is up: obtains its promise and learns what has changed (PR-1). */
   async join(member: Member): Promise<void> {
-    const { heard } = member;
-    const reply = await member.server.call('watch', {
-      volume: this.id,
-      replica: member.replica,
-      since: heard?.stamp ?? null,
-      incarnation: heard?.incarnation ?? null,
-      venus: this.#world.identity.venus,
-    });
+    const reply = await this.#watch(member);
     // The group has changed meanwhile.
     if (!this.#members.includes(member)) return;
-    if (reply.seen >= this.#world.identity.nextCounter) throw this.#restored(member);
+    this.#mustHaveMade(member, reply);
     if (reply.changed === null) this.#endEpoch();
     else for (const fid of reply.changed) this.#suspect(fid);
     this.#setHeard(member, { stamp: reply.stamp, incarnation: reply.incarnation });
@@ -252,6 +253,11 @@ export class Volume {
     this.signal('server-back');
     this.#world.log.info('avsg', { volume: this.name, avsg: this.avsg.map(({ server }) => server.name) });
     this.#world.onChange(this);
+  }
+
+  /** An update made no sense to `member`: perhaps it is another gateway's that it has. @throws Failure */
+  async checkIdentity(member: Member): Promise<void> {
+    this.#mustHaveMade(member, await this.#watch(member));
   }
 
   /** The link of `member` is gone, and its promise with it. */
@@ -264,17 +270,20 @@ export class Volume {
     this.#world.onChange(this);
   }
 
-  /** A callback break. */
+  /**
+   * A callback break. It may come before the answer of `join`, or after an answer that was not taken: then nothing is
+   * known of what was before it, and how far the server was heard stays as it was (PR-2).
+   */
   broken(member: Member, push: Extract<Push, { push: 'break' }>): void {
     for (const fid of push.fids) if (volumeOf(fid) === this.id) this.#suspect(fid);
-    if (member.heard !== undefined && push.stamp > member.heard.stamp) {
+    if (member.watched && member.heard !== undefined && push.stamp > member.heard.stamp) {
       this.#setHeard(member, { ...member.heard, stamp: push.stamp });
     }
   }
 
   /** Our own update took `stamp` at `member`; by NW-1 we have heard of everything before it. */
   updated(member: Member, stamp: number): void {
-    if (member.heard !== undefined && stamp > member.heard.stamp) {
+    if (member.watched && member.heard !== undefined && stamp > member.heard.stamp) {
       this.#setHeard(member, { ...member.heard, stamp });
     }
   }
@@ -308,15 +317,43 @@ export class Volume {
   }
 
   /**
-   * The server has met updates of ours that we have not made: this data folder is a copy from before them. What it
-   * would send next bears the names of those, and would be taken for them.
+   * What servers say that an object has known. Changes go from server to server: what they have of ours is often met
+   * here before the server that took it has been asked.
    */
-  #restored(member: Member): Failure {
-    this.#fault =
-      `server ${member.server.name} knows later changes of this gateway than the gateway itself: its data folder is` +
-      ' an old copy. Save what is pending (coda log checkpoint FILE), start the gateway with an empty data folder,' +
-      ' then restore it (coda log restore FILE)';
+  met(known: StoreIdVector): void {
+    if (!this.#world.identity.mayHaveMade(known[this.#world.identity.venus] ?? 0))
+      this.#restored('servers know');
+  }
+
+  /**
+   * Servers have met updates of ours that we have not made: this data folder is a copy from before them, or somebody
+   * works on a copy of it. Whoever has seen those would take what we send for seen. It stays so, and is kept in mind
+   * over restarts: servers that can be reached then may know nothing of them.
+   */
+  #restored(who: string): Failure {
+    if (this.#fault === null) {
+      this.#fault =
+        `${who} later changes of this gateway than the gateway itself: its data folder is an old copy, or another` +
+        ' gateway runs on a copy of it. Save what is pending (coda log checkpoint FILE), start the gateway with an' +
+        ' empty data folder, then restore it (coda log restore FILE)';
+      this.#world.buffer.put(`f/${this.id}`, seal(this.#fault));
+      this.#world.log.error('old copy', { volume: this.name, fault: this.#fault });
+    }
     return new Failure('damaged', 'venus.join', this.#fault);
+  }
+
+  #watch({ server, replica, heard }: Member): Promise<Result<'watch'>> {
+    return server.call('watch', {
+      volume: this.id,
+      replica,
+      since: heard?.stamp ?? null,
+      incarnation: heard?.incarnation ?? null,
+      venus: this.#world.identity.venus,
+    });
+  }
+
+  #mustHaveMade({ server }: Member, { seen }: Result<'watch'>): void {
+    if (!this.#world.identity.mayHaveMade(seen)) throw this.#restored(`server ${server.name} knows`);
   }
 
   #suspect(fid: Fid): void {

@@ -16,6 +16,7 @@ export * from './needed-rights.js';
 export * from './realm.js';
 export * from './rpc.js';
 export { mutationSchema, statusSchema } from './value-schemas.js';
+export type { ScrubReport } from './scrub-report.js';
 export * from './semantics.js';
 export * from './store-id.js';
 export * from './version-vector.js';

@@ -164,7 +164,7 @@ export type Mutation =
   | SetAccessRecord
   | RepairRecord;
 
-/** Every object that `record` reads or changes, the created or removed one included. */
+/** Every object that `record` reads or changes, the created or removed one included; each once. */
 export function fidsOf(record: Mutation): readonly Fid[] {
   switch (record.op) {
     case 'create':
@@ -174,9 +174,8 @@ export function fidsOf(record: Mutation): readonly Fid[] {
     case 'rmdir':
       return [record.parent, record.fid];
     case 'rename':
-      return record.fromParent === record.toParent
-        ? [record.fromParent, record.fid]
-        : [record.fromParent, record.toParent, record.fid];
+      // A directory moved into itself (a settled record is never refused for that) is its own target.
+      return [...new Set([record.fromParent, record.toParent, record.fid])];
     case 'store':
     case 'utimes':
     case 'chmod':

@@ -10,6 +10,7 @@ import { failureKinds } from './failure.js';
 import type { UpdateSet } from './mutation.js';
 import { intentionSchema } from './intention.js';
 import { conflictPolicies, replicaStates } from './realm.js';
+import { scrubReportSchema } from './scrub-report.js';
 import {
   bytes,
   count,
@@ -89,7 +90,8 @@ export const realmDocumentSchema = realmDocument;
  * - `mutate` certifies and applies a batch in one transaction, all or nothing (COP1). `inline` holds contents
  *   (digest -> bytes) up to limits.inlineBytes each; other contents must have arrived by upload, under the transfer
  *   id that `transfers` names for their digest, or already be at the server. `watermark`: the caller will never
- *   send a counter below it again. Already applied records are skipped and count as applied.
+ *   send a counter below it again. Already applied records are skipped and count as applied. One that is not here and
+ *   below an earlier watermark is no duplicate: two Venuses work on copies of one data folder (`damaged`).
  * - `offer` says which contents a `mutate` is going to name, before they are sent. `held`: the volume has them here
  *   already, and keeps them for some minutes: they need neither travel nor be named. `received`: bytes of this
  *   transfer that are here; an upload goes on behind them. An upload of it that still runs is ended by this.
@@ -110,6 +112,7 @@ export const realmDocumentSchema = realmDocument;
  *   that is still the version. Answered when it is durable there, with the version that holds now.
  * - `covers` brings the replica here up to date with `replica` of another server, and says what it lacks then.
  * - `fenced` whether the replica here takes no changes any more; those that it took before are flushed then.
+ * - `scrub` how far the scrub of this server is, and what it could not heal; `start`: begins a pass, unless one runs.
  * - `report` what an operator wants to see of this server.
  */
 export const calls = {
@@ -259,6 +262,11 @@ export const calls = {
     roles: ['server', 'operator'],
     argument: z.strictObject({ volume, replica: replicaId }),
     result: z.strictObject({ fenced: z.boolean() }),
+  },
+  scrub: {
+    roles: ['operator'],
+    argument: z.strictObject({ start: z.boolean() }),
+    result: scrubReportSchema,
   },
   report: { roles: ['operator'], argument: z.strictObject({}), result: z.record(z.string(), z.unknown()) },
 } as const satisfies Record<

@@ -14,6 +14,7 @@ import type { CallbackPromises } from './callback-promises.js';
 import type { HeldContents } from './held-contents.js';
 import type { Metrics } from './metrics.js';
 import type { Recipes } from './recipes.js';
+import type { Scrubber } from '../scrub/scrubber.js';
 import type { Staging } from './staging.js';
 import type { Steward } from './steward.js';
 import type { Volumes } from './volumes.js';
@@ -41,6 +42,9 @@ export interface ServerContext {
   readonly resolver: Resolver;
   readonly metrics: Metrics;
   readonly steward: Steward;
+  readonly scrubber: Scrubber;
+  /** Calls of gateways that are being answered: what runs in the background gives way to them. */
+  readonly foreground: { calls: number };
   /** Open sessions by id. */
   readonly sessions: ReadonlyMap<number, Session>;
   /** The containers of the world: small contents are stored in the transaction that names them. */

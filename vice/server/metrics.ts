@@ -1,5 +1,6 @@
 /** What a server counts, in the Prometheus text format. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ScrubReport } from '../interface/index.js';
 import type { ResolutionMeter } from '../resolution/resolver-world.js';
 
 /** Read when the metrics are fetched. */
@@ -7,7 +8,10 @@ export interface Readings {
   sessions(): ReadonlyMap<string, number>;
   stagedBytes(): number;
   volumes(): Promise<readonly VolumeReading[]>;
+  scrub(): ScrubReading;
 }
+
+export type ScrubReading = Pick<ScrubReport, 'open' | 'running' | 'healed' | 'endedAt' | 'bytes'>;
 
 export interface VolumeReading {
   readonly volume: string;
@@ -96,6 +100,29 @@ function addReadings(registry: Registry, readings: Readings): void {
       this.set(readings.stagedBytes());
     },
   });
+  const scrubGauge = (name: string, help: string, read: (scrub: ScrubReading) => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read(readings.scrub()));
+      },
+    });
+  scrubGauge('vice_scrub_open', 'Faults that the scrub could not heal', ({ open }) => open);
+  scrubGauge('vice_scrub_running', 'Whether a scrub runs', ({ running }) => (running ? 1 : 0));
+  scrubGauge(
+    'vice_scrub_bytes',
+    'Bytes of contents that this scrub, or the last one, has read',
+    ({ bytes }) => bytes,
+  );
+  scrubGauge(
+    'vice_scrub_healed',
+    'Faults that this scrub, or the last one, has healed',
+    ({ healed }) => healed,
+  );
+  const endedAt = (scrub: ScrubReading): number => (scrub.endedAt ?? 0) / 1000;
+  scrubGauge('vice_scrub_end_seconds', 'When the last scrub ended, in seconds since 1970', endedAt);
   const volumeGauge = (name: string, help: string, read: (volume: VolumeReading) => number): Gauge =>
     new Gauge({
       name,

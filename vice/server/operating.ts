@@ -1,8 +1,8 @@
-/** Calls about the server itself: `locate`, `resolve`, `report`. */
+/** Calls about the server itself: `locate`, `resolve`, `scrub`, `report`. */
 import type { Handlers, ServerContext } from './context.js';
 import type { Replica } from '../volume/replica.js';
 
-export const operating: Handlers<'locate' | 'resolve' | 'report'> = {
+export const operating: Handlers<'locate' | 'resolve' | 'scrub' | 'report'> = {
   async locate(context) {
     return mutableCopy(context.location.current);
   },
@@ -11,6 +11,14 @@ export const operating: Handlers<'locate' | 'resolve' | 'report'> = {
     const replica = context.volumes.required(volume);
     context.world.log.debug('asked to resolve', { volume, by: session.peer.name, fids: fids?.length });
     return context.resolver.resolve(replica, fids);
+  },
+
+  async scrub(context, session, { start }) {
+    if (start) {
+      context.world.log.info('asked to scrub', { by: session.peer.name });
+      context.scrubber.begin();
+    }
+    return mutableCopy(context.scrubber.report());
   },
 
   async report(context) {

@@ -32,7 +32,8 @@ function serverWith(count: number, read: (number: number) => VnodeStatus) {
     for (let number = 1; number <= count; number += 1) yield { name: `f${number}`, status: read(number) };
   };
   const status = statusOf(1, 'directory');
-  const replica = { list: () => ({ status, digest: 'd', entries: { [Symbol.iterator]: entries } }) };
+  const listing = { status, digest: 'd', entries: { [Symbol.iterator]: entries } };
+  const replica = { list: () => listing, isFlushed: () => true };
   const context = {
     volumes: { required: () => replica },
     resolver: { restore: (_replica: unknown, fid: Fid) => restored.push(fid) },

@@ -27,15 +27,22 @@ export const reading: Handlers<
     const replica = context.volumes.required(volume, meant);
     await takeCop2(context, replica, cop2);
     const isServer = peer.role === 'server';
-    return { statuses: fids.map((fid) => readable(context, replica, fid, isServer)) };
+    const statuses = await told(context, replica, () => {
+      return fids.map((fid) => readable(context, replica, fid, isServer));
+    });
+    return { statuses };
   },
 
   async list(context, _session, { volume, replica: meant, fid, full, cop2 }) {
     const replica = context.volumes.required(volume, meant);
     await takeCop2(context, replica, cop2);
-    const listing = healing(context, replica, fid, () => replica.list(fid));
-    if (listing === undefined) return { status: readable(context, replica, fid), digest: '', entries: [] };
-    if (!full) return { status: listing.status, digest: listing.digest, entries: [] };
+    let listing: Listing | undefined;
+    const [status = null] = await told(context, replica, () => {
+      listing = healing(context, replica, fid, () => replica.list(fid));
+      return [listing?.status ?? readable(context, replica, fid)];
+    });
+    if (listing === undefined) return { status, digest: '', entries: [] };
+    if (!full) return { status, digest: listing.digest, entries: [] };
     return parts(context, replica, fid, listing);
   },
 
@@ -81,6 +88,28 @@ export const reading: Handlers<
  */
 export async function flushed(context: ServerContext): Promise<void> {
   await context.world.store.transact(() => undefined);
+}
+
+/**
+ * Objects as `read` finds them, once they are on the disk. Whoever is told of a change counts on it: a peer merges it
+ * with this replica's count of it, a gateway builds on it; and a flush that fails takes it back.
+ */
+async function told<T extends VnodeStatus | null>(
+  context: ServerContext,
+  replica: Replica,
+  read: () => readonly T[],
+): Promise<T[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    const objects = read();
+    if (objects.every((object) => object === null || replica.isFlushed(object.fid))) return [...objects];
+    try {
+      await flushed(context);
+      return [...objects];
+    } catch (error) {
+      // It was taken back: what is read now is what there is.
+      if (!isFailure(error, 'no-space', 'damaged') || attempt >= 3) throw error;
+    }
+  }
 }
 
 /**
@@ -173,6 +202,7 @@ async function* parts(
       entries.push(next.value);
       bytes += sizeOf(next.value.status);
     }
+    if (!entries.every((entry) => replica.isFlushed(entry.status.fid))) await flushed(context);
     yield { status, digest, entries };
     if (!isLast) await sleep(context.world.clock, 0);
   }

@@ -122,7 +122,13 @@ async function dispatch<C extends CallName>(
     const issue = parsed.error.issues[0];
     throw new Failure('invalid', `vice.${name}`, `${name}: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  return handlers[name](context, session, parsed.data as Argument<C>);
+  if (session.peer.role !== 'gateway') return handlers[name](context, session, parsed.data as Argument<C>);
+  context.foreground.calls += 1;
+  try {
+    return await handlers[name](context, session, parsed.data as Argument<C>);
+  } finally {
+    context.foreground.calls -= 1;
+  }
 }
 
 async function counted<T>(context: ServerContext, name: string, work: () => Promise<T>): Promise<T> {

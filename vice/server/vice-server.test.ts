@@ -82,6 +82,28 @@ t.test('a stamp is told only when what it counts is on the disk', async (t) => {
   await slow.run(Promise.all([made, watched, read]));
 });
 
+t.test('an object is told as it is on the disk, not as a flush that fails has left it', async (t) => {
+  const slow = new BareRealm();
+  const store = new MemoryStore({ clock: slow.clock, flushMs: 50 });
+  slow.disks.set('s1', { store, containers: new MemoryContainers({}) });
+  await slow.start('s1');
+  const gateway = new BareGateway(slow, 'a');
+  const client = await gateway.client('s1');
+  const peer = await slow.dial('s1', 's2', 'server');
+  const fid = makeFid(volume, 9, gateway.venus);
+  const record = gateway.record({ op: 'create', parent: root, name: 'lost', fid, mode: 0o644 }, 's1');
+  store.failNext('no-space');
+  const made = kindOf(client.link.call('mutate', mutation(record, {})));
+  await slow.clock.advance(10);
+  t.equal(slow.status('s1', fid)?.fid, fid, 'visible already');
+  const statuses = peer.link.call('status', { volume, fids: [fid], cop2: [] });
+  const listed = client.link.call('list', { volume, fid: root, full: false, cop2: [] });
+  await slow.run(Promise.all([made, statuses, listed]));
+  t.equal(await made, 'no-space');
+  t.same(await statuses, { statuses: [null] }, 'a peer would have merged it, and counted it here');
+  t.match(await listed, { status: slow.status('s1', root) }, 'a gateway would have built on it');
+});
+
 t.test('the gate: roles, arguments, unknown calls', async (t) => {
   const { realm } = await realmOf('s1', 's2');
   const gateway = await realm.dial('s1', 'gateway/bob');

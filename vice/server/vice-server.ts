@@ -6,12 +6,14 @@ import {
   type Fid,
   type RealmDocument,
   type Result,
+  type ScrubReport,
   type VolumeId,
 } from '../interface/index.js';
 import { openLocation, type Location } from '../location/location.js';
 import { ask } from '../resolution/ask.js';
 import { ServerLinks } from '../resolution/links.js';
 import { Resolver, type CatchUpState } from '../resolution/resolver.js';
+import { defaultScrub, type ScrubSettings } from '../scrub/scrub-world.js';
 import { sleep } from '../seam/clock.js';
 import type { Link, Listener, Session } from '../seam/network.js';
 import { PackedContainers, storedRows } from '../seam/packed-containers.js';
@@ -23,6 +25,7 @@ import { HeldContents } from './held-contents.js';
 import { serverMetrics, type VolumeReading } from './metrics.js';
 import { pushRealm } from './realm-push.js';
 import { Recipes } from './recipes.js';
+import { scrubberOf } from './scrubbing.js';
 import { viceService } from './service.js';
 import { Staging } from './staging.js';
 import { Steward, stewardTiming } from './steward.js';
@@ -39,6 +42,8 @@ export interface ServerConfig {
   readonly listen: string;
   /** Contents of at most so many bytes go into the store; 0, the default: none. See seam/packed-containers.ts. */
   readonly packedBytes?: number;
+  /** Absent: scrub-world.ts says. */
+  readonly scrub?: ScrubSettings;
 }
 
 export interface ViceServer {
@@ -50,6 +55,7 @@ export interface ViceServer {
   resolve(volume: VolumeId, fids: readonly Fid[] | null): Promise<{ readonly pulled: number }>;
   /** Catch-ups with other servers that are under way. */
   catchUps(): readonly ({ readonly volume: VolumeId } & CatchUpState)[];
+  scrub(): ScrubReport;
   /** Hangs up, finishes what is under way. The store and the containers stay open: they are the caller's. */
   close(): Promise<void>;
 }
@@ -67,6 +73,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   const metrics = serverMetrics({
     sessions: () => countRoles(sessions),
     stagedBytes: () => staging.bytes,
+    scrub: () => scrubber.report(),
     volumes: () => Promise.all(volumes.all().map((replica) => readVolume(replica, resolver))),
   });
   const links = new ServerLinks(name, realmKey, world, {
@@ -87,6 +94,9 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     replica: (volume) => volumes.get(volume),
     replicas: () => volumes.all(),
   });
+  const foreground = { calls: 0 };
+  const parts = { world, location, volumes, links, resolver, foreground };
+  const scrubber = scrubberOf(parts, config.scrub ?? defaultScrub);
   const steward = stewardOf(name, location, world, () => context);
   const context: ServerContext = {
     name,
@@ -101,6 +111,8 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     resolver,
     metrics,
     steward,
+    scrubber,
+    foreground,
     sessions,
     packed,
   };
@@ -109,23 +121,25 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   const listener = await world.network.listen(config.listen, viceService(context, realmKey, sessions));
   links.follow(location.current);
   resolver.start();
+  scrubber.start();
   steward.look();
   world.log.info('serving', { address: listener.address, volumes: volumes.all().length });
   return running(context, listener);
 }
 
 function running(
-  { location, volumes, resolver, steward, links, staging, held }: ServerContext,
+  { location, volumes, resolver, steward, scrubber, links, staging, held }: ServerContext,
   listener: Listener,
 ): ViceServer {
   return {
     address: listener.address,
     location,
     replica: (volume) => volumes.get(volume),
+    scrub: () => scrubber.report(),
     catchUps: () => volumes.all().flatMap(({ volume }) => catchUpsOf(resolver, volume)),
     resolve: (volume, fids) => resolver.resolve(volumes.required(volume), fids),
     async close() {
-      const ended = [resolver.close(), steward.close()];
+      const ended = [resolver.close(), steward.close(), scrubber.close()];
       await links.close();
       await listener.close();
       await Promise.all([...ended, volumes.close()]);

@@ -51,7 +51,7 @@ export class ContainerReferences {
     if (existing !== undefined) return existing;
     const references = new ContainerReferences(options);
     shared.set(options.store, references);
-    void references.#sweep(options.clock).catch((error: unknown) => {
+    void references.sweep(options.clock).catch((error: unknown) => {
       options.log.warn('container sweep ended early', { error: String(error) });
     });
     return references;
@@ -59,7 +59,7 @@ export class ContainerReferences {
 
   /** Whether a file of `volume` names `digest`. */
   isNamedBy(volume: VolumeId, digest: string): boolean {
-    return this.#store.get(key(digest, volume)) !== undefined;
+    return isCounted(this.#store, volume, digest);
   }
 
   /** Keeps `digest` until the returned function is called (idempotent). */
@@ -128,7 +128,7 @@ export class ContainerReferences {
    * Removes what a crash has left: unneeded when first seen and still after a while. The while is for a spool
    * whose name is on the disk already but whose writer has not been told, so that it could not hold it yet.
    */
-  async #sweep(clock: Clock): Promise<void> {
+  async sweep(clock: Clock, signal?: AbortSignal): Promise<void> {
     for (;;) {
       const candidates: string[] = [];
       for await (const { digest } of this.#containers.list()) {
@@ -136,11 +136,11 @@ export class ContainerReferences {
         if (candidates.length >= sweeping.candidates) break;
       }
       if (candidates.length === 0) return;
-      await sleep(clock, sweeping.graceMs);
+      await sleep(clock, sweeping.graceMs, signal);
       for (let first = 0; first < candidates.length; first += sweeping.perPause) {
         this.collect(candidates.slice(first, first + sweeping.perPause));
         await this.settled();
-        await sleep(clock, sweeping.pauseMs);
+        await sleep(clock, sweeping.pauseMs, signal);
       }
       this.#log.info('swept containers', { candidates: candidates.length });
       if (candidates.length < sweeping.candidates) return;
@@ -176,6 +176,33 @@ function countOf(stored: Uint8Array): number {
     if (isFailure(error, 'damaged')) return 2 ** 40;
     throw error;
   }
+}
+
+/** Whether a file of `volume` names `digest`. */
+export function isCounted(reader: StoreReader, volume: VolumeId, digest: string): boolean {
+  return reader.get(key(digest, volume)) !== undefined;
+}
+
+/** Which volumes name which contents, in the order of the digests: those behind `after`, of so many rows at most. */
+export function namedContents(reader: StoreReader, after: string, rows: number): readonly NamedContents[] {
+  const start = after === '' ? 'container/' : endOf(`container/${after}/`);
+  const named: { digest: string; volumes: VolumeId[] }[] = [];
+  let count = 0;
+  for (const { key: row } of reader.range({ start, end: endOf('container/'), limit: rows })) {
+    const [, digest = '', volume = ''] = row.split('/');
+    count += 1;
+    const last = named.at(-1);
+    if (last?.digest === digest) last.volumes.push(volume as VolumeId);
+    else named.push({ digest, volumes: [volume as VolumeId] });
+  }
+  // The rows of the last one may go on behind these.
+  if (count === rows && named.length > 1) named.pop();
+  return named;
+}
+
+export interface NamedContents {
+  readonly digest: string;
+  readonly volumes: readonly VolumeId[];
 }
 
 /** Whether a file of any volume names `digest`. */

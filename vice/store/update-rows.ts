@@ -21,6 +21,10 @@ export class UpdateRows {
     return counter < this.#reader.watermark(venus) || this.#reader.isMarkedApplied(venus, counter);
   }
 
+  watermark(venus: string): number {
+    return this.#reader.watermark(venus);
+  }
+
   markApplied(storeId: StoreId): void {
     this.#transaction.put(this.#keys.applied(venusOf(storeId), counterOf(storeId)), present);
   }

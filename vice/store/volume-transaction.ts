@@ -178,6 +178,15 @@ export class VolumeTransaction implements Tree {
     return digest === emptyDigest || isNamed(this.#transaction, digest);
   }
 
+  /** Another digest of a directory's names: the one that is there does not follow from them. */
+  putNames(directory: Fid, names: string): void {
+    const row = this.object(directory);
+    if (row === undefined) return;
+    this.nextStamp();
+    this.#set({ ...row, status: { ...row.status, names }, stamp: this.#stamp });
+    this.#changed.add(directory);
+  }
+
   /** Sets counts only: no change that anybody else need hear of (cop2.ts). */
   putCounts(row: ObjectRow, vv: VnodeStatus['vv'], forced = false): void {
     const forcedAt = forced ? this.#stamp : row.forced;

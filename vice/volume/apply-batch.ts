@@ -1,6 +1,7 @@
 /** COP1 inside its transaction: one batch of records, all or nothing, each exactly once. */
 import {
   applyRecord,
+  counterOf,
   emptyDigest,
   Failure,
   fidsOf,
@@ -60,6 +61,8 @@ export function applyBatch(
 ): AppliedBatch {
   const venus = mustBeOneVenus(records);
   const look: Look = (fid) => transaction.object(fid);
+  const before = transaction.updates.watermark(venus);
+  for (const record of records) mustNotBeGivenUp(record, before, look);
   const rights = new RightsCheck(
     (fid) => look(fid)?.status,
     (user) => identityOf(user, context.groups),
@@ -150,8 +153,10 @@ function mustHaveContents(record: StoreRecord, lengths: ReadonlyMap<string, numb
 }
 
 /**
- * What brings a removed file back needs the contents that the removal let go, or it comes too late. Not those of a
- * version that the removal covers and another one hides: they were given up, and may be nowhere any more.
+ * What brings a removed file back needs the contents that it had. A replica that let them go with the removal, or heard
+ * of the file only when it was removed, is no judge: another one may have them, and where none has, the file is made
+ * anew from the gateway's copy (venus/reintegration/forgotten.ts). Not needed are those of a version that the removal
+ * covers and another one hides: they were given up, and may be nowhere any more.
  */
 function mustHaveOldContents(transaction: VolumeTransaction, record: Mutation, { changed }: Effect): void {
   for (const status of changed) {
@@ -162,8 +167,8 @@ function mustHaveOldContents(transaction: VolumeTransaction, record: Mutation, {
       const { digest } = version;
       if (hidden.includes(version)) continue;
       if ((record.op === 'store' && digest === record.digest) || transaction.hasContents(digest)) continue;
-      const message = 'the file has been removed, and its contents are gone';
-      throw new Failure('not-found', 'vice.mutate', message, { fid: status.fid });
+      const message = 'the file has been removed, and its contents are not at this replica';
+      throw new Failure('stale', 'vice.mutate', message, { fid: status.fid });
     }
   }
 }
@@ -231,6 +236,17 @@ function repliesOf(transaction: VolumeTransaction, fids: ReadonlySet<Fid>): Appl
     if (row !== undefined) versions.push({ fid, vv: row.status.vv, storeId: row.status.storeId });
   }
   return versions;
+}
+
+/**
+ * Below its own watermark a Venus sends nothing but what is here already (a call that was late). Anything else is from
+ * another one with the same name: two gateways work on copies of one data folder. It is no duplicate, so it must not be
+ * called applied. No word on the record: the caller keeps it.
+ */
+function mustNotBeGivenUp({ storeId, fid }: Mutation, watermark: number, look: Look): void {
+  if (counterOf(storeId) >= watermark || knows(look(fid)?.status.known ?? {}, storeId)) return;
+  const message = `change ${storeId} comes after later ones: another gateway runs on a copy of this data folder`;
+  throw new Failure('damaged', 'vice.mutate', message);
 }
 
 /** A watermark is one Venus' own. */

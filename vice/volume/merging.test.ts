@@ -264,6 +264,29 @@ t.test('an update survives the removal that did not know of it', async (t) => {
   t.same(names(b), ['dir']);
 });
 
+t.test(
+  'who never had the contents of a removed file is no judge of a move that did not know of it',
+  async (t) => {
+    const [one, two] = [server(), server()];
+    const [a, b] = [await one.open({ id: 'a' }), await two.open({ id: 'b' })];
+    a.keepsRemoved = b.keepsRemoved = true;
+    const [anna, ben] = [new Venus('a'), new Venus('b')];
+    const file = anna.make(a, 'create', root, 'file');
+    await apply(a, file);
+    await apply(a, anna.store(a, file.fid, await one.upload('text'), 4));
+    const move = { ...anna.rename(a, file.fid, [root, 'file'], [root, 'moved']), settled: true as const };
+    await apply(a, ben.remove(a, 'remove', root, 'file', file.fid));
+    for (const fid of [root, file.fid]) await take(b, a, fid);
+    t.equal(
+      await refusal(b, move),
+      '0 stale',
+      'b heard of the file when it was removed: another one may have it all',
+    );
+    await apply(a, move);
+    t.same(names(a), ['moved'], 'a has kept the contents: the update survives');
+  },
+);
+
 t.test('a tree that was removed on one side is gone on the other, from below', async (t) => {
   const parted = await Parted.begin();
   const { a, b, anna, ben } = parted;
@@ -445,7 +468,7 @@ t.test('settled records of each kind are merged with what others did meanwhile',
   const renaming = ben.rename(a, replaced.fid, [x.fid, 'replaced'], [root, 'renamed']);
   await apply(a, anna.store(a, replaced.fid, await parted.upload('gone'), 4));
   await apply(a, anna.remove(a, 'remove', x.fid, 'replaced', replaced.fid));
-  t.equal(await refusal(a, settled(renaming)), '0 not-found', 'nothing is left to be under the new name');
+  t.equal(await refusal(a, settled(renaming)), '0 stale', 'nothing is here to be under the new name');
   await apply(a, settled(unaware));
   t.equal(a.status(replaced.fid)?.data?.digest, theirs, 'what he was answered for is there');
 

@@ -20,6 +20,7 @@ import type { Random } from '../seam/random.js';
 import { packContents } from '../seam/packed-containers.js';
 import type { Store, StoreTransaction } from '../seam/store.js';
 import { ContainerReferences } from '../store/container-references.js';
+import { recount } from '../store/recount.js';
 import { RowCache } from '../store/row-cache.js';
 import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store/volume-store.js';
 import { VolumeTransaction, type Finished } from '../store/volume-transaction.js';
@@ -116,6 +117,10 @@ class StoredReplica implements Replica {
     return this.#object(fid)?.status;
   }
 
+  isFlushed(fid: Fid): boolean {
+    return !this.#unannounced.some(({ fids }) => fids.includes(fid));
+  }
+
   list(fid: Fid): Listing | undefined {
     const status = this.status(fid);
     if (status?.kind !== 'directory') return undefined;
@@ -198,8 +203,8 @@ class StoredReplica implements Replica {
     }
   }
 
-  async mend(directory: Fid): Promise<void> {
-    await this.#change(undefined, (transaction) => transaction.mendEntries(directory));
+  async mend(fid: Fid): Promise<void> {
+    await this.#change(undefined, (transaction, store) => recount(transaction, store, this.#keys, fid));
   }
 
   async dropRemoved(stamp: number): Promise<number> {
@@ -274,6 +279,10 @@ class StoredReplica implements Replica {
 
   get objects(): number {
     return this.#meta().objects ?? 0;
+  }
+
+  get usedBytes(): number {
+    return this.#meta().used;
   }
 
   onChange(listener: (change: Change) => void): void {

@@ -173,7 +173,7 @@ t.test('exactly once: replays, lost replies, the watermark', async (t) => {
   await replica.mutate({ records: [next], watermark: venus.counter + 1 }, speaker);
   t.equal(await refusal(replica, file), 'applied', 'below the watermark');
   const late = { ...venus.make(replica, 'mkdir', root, 'late'), storeId: makeStoreId(venus.id, 1) };
-  t.equal(await refusal(replica, late), 'applied', 'nothing new can come there');
+  t.equal(await failureOf(apply(replica, late)), 'damaged', 'nothing new can come there, but from a copy');
   t.equal(replica.stamp, stamp);
   const rows = [...store.range({ start: `${volume}/applied/`, end: endOf(`${volume}/applied/`) })];
   t.same(rows, [], 'below the watermark nothing is remembered singly');
@@ -248,6 +248,21 @@ t.test('COP2: equal vectors; lost, late, doubled and foreign ones do no harm', a
   t.same(a.status(late.fid)?.vv, { a: 1 }, 'given up after a quarter of an hour');
   t.equal(a.status(root)?.vv['b'], 1);
 });
+
+t.test(
+  'COP2: a settled record that moves a directory into itself names it twice, and is one update',
+  async (t) => {
+    const [a, b] = [await server().open({ id: 'a' }), await server().open({ id: 'b' })];
+    const venus = new Venus('a');
+    const { fid, ...make } = venus.make(a, 'mkdir', root, 'dir');
+    for (const replica of [a, b]) await apply(replica, { fid, ...make });
+    const move = { ...venus.rename(a, fid, [root, 'dir'], [fid, 'dir']), settled: true as const };
+    for (const replica of [a, b]) await apply(replica, move);
+    for (const { storeId } of [make, move]) await a.cop2([{ storeId, replicas: ['a', 'b'] }]);
+    t.same(a.status(fid)?.vv, { a: 2, b: 2 });
+    t.same(b.status(fid)?.vv, { b: 2 });
+  },
+);
 
 t.test('changes for peers: in stamp order, whole records, tombstones, pages', async (t) => {
   const { open } = server();

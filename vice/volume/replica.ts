@@ -27,6 +27,8 @@ export interface Replica {
   status(fid: Fid): VnodeStatus | undefined;
   /** The object also when it is removed: its tombstone. @throws Failure damaged */
   held(fid: Fid): VnodeStatus | undefined;
+  /** False while the last change of the object, as `status` shows it, is not on the disk and may be taken back. */
+  isFlushed(fid: Fid): boolean;
   /**
    * The directory, a digest of its children's (Fid, StoreId) kept up incrementally, and its entries when
    * iterated, in the order of their names' UTF-8 bytes. Undefined when it is missing or no directory.
@@ -50,8 +52,11 @@ export interface Replica {
    * @throws Failure not-found (a container), invalid
    */
   merge(step: MergeStep): Promise<Merged>;
-  /** Entries of the directory that cannot be read are written anew, from what else is here. */
-  mend(directory: Fid): Promise<void>;
+  /**
+   * What cannot be read of an object, or does not follow from it, is written anew from what else is here: its name, a
+   * directory's entries, digests, the count of its contents (vice/store/recount.ts).
+   */
+  mend(fid: Fid): Promise<void>;
   /** Whether removed files keep their contents, for updates that did not know of the removal; false at first. */
   keepsRemoved: boolean;
   /** Lets the contents of removed files go, some at a time; the answer is how many. */
@@ -76,8 +81,9 @@ export interface Replica {
   /** A container that was brought here and will be named soon: kept from the sweep until released. */
   hold(digest: string): () => void;
   space(): Promise<Result<'space'>>;
-  /** How many living objects there are beside the root. */
+  /** How many living objects there are beside the root, and the bytes of their contents. */
   readonly objects: number;
+  readonly usedBytes: number;
   /** Called after each change is flushed, in stamp order; must not throw. */
   onChange(listener: (change: Change) => void): void;
 }

@@ -51,10 +51,10 @@ export const durability: readonly PlantedBug[] = [
   ),
   bug(
     'identity-not-kept',
-    'the counters of a gateway are not reserved on its disk: after a restart it repeats them',
+    'the counters of a gateway begin anew with each start: it repeats them',
     'venus/store/identity.js',
-    'this.#buffer.put(key, seal({ venus: this.venus, limit }));',
-    'this.#buffer.put(key, seal({ venus: this.venus, limit: 0 }));',
+    'limit + gap + 1',
+    '1',
   ),
   bug(
     'lock-not-kept',
@@ -182,9 +182,9 @@ export const certification: readonly PlantedBug[] = [
   bug(
     'restored-goes-on',
     'a gateway does not notice that its disk is an old copy',
-    'venus/volume/volume.js',
-    'reply.seen >= this.#world.identity.nextCounter',
-    'false',
+    'venus/store/identity.js',
+    'return lives.some(',
+    'return true || lives.some(',
   ),
   bug(
     'not-settled',

@@ -2,12 +2,14 @@
 import { isFailure, isRemoved, type Fid, type VnodeStatus } from '../../../vice/interface/index.js';
 import type { PendingChange } from '../../../venus/interface.js';
 import type { CountingNetwork } from '../counting-network.js';
+import { VolumeKeys, VolumeReader } from '../../../vice/store/volume-store.js';
 import { rootVolume, SimulatedRealm, type Death } from '../simulated-realm.js';
 import { Ledger } from './ledger.js';
 import type { Regression } from './outcome.js';
 import type { Scenario } from './scenario.js';
 import { Situations } from './situations.js';
 
+const volumeKeys = new VolumeKeys(rootVolume);
 /** As long as a message is under way: a crash often comes before the flush. */
 const slowFlushMs = 4;
 
@@ -124,7 +126,8 @@ export class Stage {
     if (told === undefined) this.told.set(server, (told = new Map()));
     const before = told;
     const compare = (fid: Fid): void => {
-      const status = replica.held(fid);
+      // Not what can be read: that has changes in it which nobody was told of, and which a failed flush takes back.
+      const status = this.#durable(server, fid);
       const old = before.get(fid);
       // All have heard that it was removed, and have forgotten it.
       if (status === undefined && old !== undefined && isRemoved(old)) return void before.delete(fid);
@@ -141,10 +144,16 @@ export class Stage {
     replica.onChange(({ fids }) => fids.forEach(compare));
   }
 
+  /** As the server's disk has it. */
+  #durable(server: string, fid: Fid): VnodeStatus | undefined {
+    const { durable } = this.realm.disk(server).store;
+    return new VolumeReader({ ...durable, range: () => [] }, volumeKeys).object(fid)?.status;
+  }
+
   #compareCounts(server: string, { fid, vv }: VnodeStatus): void {
     for (const [other, count] of Object.entries(vv)) {
       if (other === server || this.wiped.has(other) || !this.realm.isUp(other)) continue;
-      const own = this.realm.server(other).replica(rootVolume)?.held(fid);
+      const own = this.#durable(other, fid);
       if (own === undefined || (own.vv[other] ?? 0) >= count) continue;
       const what = `counts ${count} updates at ${other}, which has ${own.vv[other] ?? 0}`;
       this.regressions.push({ server, fid, what });

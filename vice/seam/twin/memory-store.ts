@@ -2,7 +2,7 @@ import { Failure } from '../../interface/index.js';
 import { sleep, type Clock } from '../clock.js';
 import { GroupCommit, type Base } from '../group-commit.js';
 import { OrderedMap } from '../ordered-map.js';
-import type { RangeOptions, Store, StoreTransaction } from '../store.js';
+import type { RangeOptions, Store, StoreReader, StoreTransaction } from '../store.js';
 
 export interface MemoryStoreOptions {
   /** What flushes are timed with; without it they take no time. */
@@ -82,6 +82,11 @@ export class MemoryStore implements Store {
   mend(): void {
     this.#disk.faults.length = 0;
     this.#disk.capacity = this.#options.capacity ?? Infinity;
+  }
+
+  /** What has been flushed, without what transactions have left for the next flush. */
+  get durable(): Pick<StoreReader, 'get'> {
+    return { get: (key) => this.#disk.get(key) };
   }
 
   /** Bytes of keys and values on the disk. */

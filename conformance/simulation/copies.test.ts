@@ -1,0 +1,93 @@
+/** Copies of a gateway's data folder: put back from a backup, or at work beside the one that they were made from. */
+import t from 'tap';
+import { isFailure, type Venus } from '../../venus/interface.js';
+import { get, list, makeDirectory, put } from './share.js';
+import { SimulatedRealm } from './simulated-realm.js';
+
+t.setTimeout(5 * 60_000);
+
+async function started(seed: number): Promise<SimulatedRealm> {
+  const realm = new SimulatedRealm({ seed });
+  for (const name of realm.serverNames) await realm.startServer(name);
+  await realm.startGateway('g1');
+  await realm.startGateway('g2');
+  return realm;
+}
+
+function faultOf(venus: Venus): string {
+  return venus.state().volumes[0]?.lastError ?? '';
+}
+
+/** Whether it was acknowledged. */
+async function saved(realm: SimulatedRealm, gateway: string, path: string, text: string): Promise<boolean> {
+  try {
+    await realm.finish(put(realm.gateway(gateway), path, text));
+    return true;
+  } catch (error) {
+    if (isFailure(error)) return false;
+    throw error;
+  }
+}
+
+t.test('what was done since the backup is at a server that is gone: others tell of it', async (t) => {
+  const realm = await started(1);
+  await realm.finish(put(realm.gateway('g1'), 'a', 'one'));
+  realm.kill('g1');
+  const backup = realm.copyDisk('g1');
+  for (const name of ['s2', 's3']) realm.network.cut('g1', name);
+  const g1 = await realm.startGateway('g1');
+  await realm.finish(put(g1, 'a', 'two'));
+  await realm.clock.advance(70_000);
+  realm.kill('g1');
+  realm.kill('s1');
+  for (const name of ['s2', 's3']) realm.network.heal('g1', name);
+  realm.replaceDisk('g1', backup);
+  const restored = await realm.startGateway('g1');
+  await realm.clock.advance(5000);
+  t.notOk(await saved(realm, 'g1', 'a', 'three'), 'nobody could tell it from what was there');
+  t.match(faultOf(restored), /old copy/);
+  t.equal(await realm.finish(get(realm.gateway('g2'), 'a')), 'two');
+});
+
+t.test('two gateways on copies of one data folder: nothing acknowledged is lost', async (t) => {
+  const realm = await started(2);
+  const g1 = realm.gateway('g1');
+  await realm.finish(makeDirectory(g1, 'd'));
+  await realm.finish(makeDirectory(g1, 'e'));
+  await realm.finish(list(g1, 'e'));
+  await realm.clock.advance(1000);
+  realm.replaceDisk('clone', realm.copyDisk('g1'));
+  const clone = await realm.startGateway('clone');
+  await realm.clock.advance(5000);
+  const acknowledged = new Map<string, string>();
+  for (let index = 0; index < 5; index += 1) {
+    for (const [gateway, folder] of [
+      ['clone', 'd'],
+      ['g1', 'e'],
+    ] as const) {
+      const [path, text] = [`${folder}/${index}`, `${gateway} ${index}`];
+      if (await saved(realm, gateway, path, text)) acknowledged.set(path, text);
+      await realm.clock.advance(500);
+    }
+  }
+  t.match(`${faultOf(clone)} ${faultOf(realm.gateway('g1'))}`, /copy/, 'one of them at least has found out');
+  const g2 = realm.gateway('g2');
+  for (const [path, text] of acknowledged) t.equal(await realm.finish(get(g2, path)), text, path);
+});
+
+t.test('who reads what its copy has written changes it no more', async (t) => {
+  const realm = await started(3);
+  const g1 = realm.gateway('g1');
+  await realm.finish(put(g1, 'a', 'before'));
+  await realm.clock.advance(1000);
+  realm.replaceDisk('clone', realm.copyDisk('g1'));
+  await realm.startGateway('clone');
+  await realm.clock.advance(5000);
+  t.ok(await saved(realm, 'clone', 'a', 'of the copy'));
+  await realm.clock.advance(1000);
+  t.equal(await realm.finish(get(g1, 'a')), 'of the copy');
+  t.match(faultOf(g1), /copy/);
+  t.notOk(await saved(realm, 'g1', 'a', 'after'), 'servers would take it for an earlier change');
+  await realm.clock.advance(1000);
+  t.equal(await realm.finish(get(realm.gateway('g2'), 'a')), 'of the copy');
+});
