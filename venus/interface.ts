@@ -191,6 +191,7 @@ export interface WriteTarget {
 
 export interface WriteOutcome {
   readonly created: boolean;
+  /** Of what was written, with its version, whatever somebody else has put in its place since. */
   readonly status: ObjectStatus;
 }
 

@@ -3,7 +3,13 @@
  * reintegrator says so. A change that the servers refuse because somebody else was faster is checked again against
  * what they have now: it then succeeds, or fails for the reason that its author should see.
  */
-import { Failure, isFailure, type Fid, type Mutation, type VnodeStatus } from '../../vice/interface/index.js';
+import {
+  Failure,
+  type Fid,
+  type Mutation,
+  type StoreRecord,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
 import { fileOf } from '../conflict/sibling.js';
 import { objectOrSibling } from '../conflict/siblings.js';
 import type {
@@ -23,26 +29,14 @@ import { acknowledgedBy } from '../volume/volume-state.js';
 import type { Contents } from './contents.js';
 import { copyRecords } from './copying.js';
 import type { Common, Draft, Drafting } from './drafting.js';
-import {
-  attempts,
-  changed,
-  exists,
-  expect,
-  isDirectory,
-  isOutdated,
-  retrying,
-  undecided,
-} from './expectation.js';
-import { inside, named, whole } from './latches.js';
+import { changed, exists, expect, isDirectory, retrying, undecided } from './expectation.js';
+import { inside, named } from './latches.js';
 import { checkName } from './namespace.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
-import { mustBeMovable, mustNotContain, subtreeRecords } from './subtree.js';
-import { dismissal, firstStore, overwrittenMost, storeOver } from './version-records.js';
+import { Removals, replacing } from './removals.js';
+import { mustBeMovable, mustNotContain } from './subtree.js';
+import { firstStore, overwrittenMost, storeOver } from './version-records.js';
 import { replacedVersion, VersionMoves } from './version-moves.js';
-
-/** A tree up to this many objects is replaced in one entry of the log, so in one transaction. */
-const atomicObjects = 90;
-const removalsAtOnce = 64;
 
 /** Contents that are in the cache and, for large ones, on their way to the servers. */
 export interface Body {
@@ -55,23 +49,17 @@ export interface Stored extends WriteOutcome {
   readonly committed: Committed;
 }
 
-interface Removal {
-  readonly expect?: Expectation | undefined;
-  /** Of a file in conflict all versions. */
-  readonly whole?: boolean;
-}
-
 export class Changes {
   readonly #drafting: Drafting;
   readonly #contents: Contents;
+  readonly #removals: Removals;
   readonly #versionMoves: VersionMoves;
 
   constructor(drafting: Drafting, contents: Contents) {
     this.#drafting = drafting;
     this.#contents = contents;
-    const remove = (caller: Caller, where: Name): Promise<void> =>
-      this.remove(caller, where.parent, where.name);
-    this.#versionMoves = new VersionMoves(drafting, contents, remove);
+    this.#removals = new Removals(drafting);
+    this.#versionMoves = new VersionMoves(drafting, contents, this.#removals);
   }
 
   /** The close of a written file. @see Writer.close */
@@ -86,14 +74,16 @@ export class Changes {
       const fid = file?.fid ?? this.#drafting.newFid(target.parent);
       const { digest, length, transfers } = body;
       const contents = { digest, length, modified: target.modified ?? world.clock.wall() };
+      let stored: StoreRecord | undefined;
       const records = (draft: Draft): readonly Mutation[] => {
         const { make, seen } = draft;
         const most = this.#besideMost(target.parent);
-        if (file !== undefined) return [storeOver(file, contents, make({ [fid]: file.known }), most)];
+        if (file !== undefined)
+          return [(stored = storeOver(file, contents, make({ [fid]: file.known }), most))];
         const { parent } = target;
         const made = { ...make(seen(parent)), parent, name: existing?.name ?? target.name, fid, mode: 0o644 };
-        const created = firstStore(fid, contents, make({ [fid]: {} }));
-        return [{ op: 'create', ...made }, created, ...replacedVersion(existing, draft)];
+        stored = firstStore(fid, contents, make({ [fid]: {} }));
+        return [{ op: 'create', ...made }, stored, ...replacedVersion(existing, draft)];
       };
       const committed = await this.#drafting.submit(
         target.parent,
@@ -101,7 +91,7 @@ export class Changes {
         records,
         new Map([[digest, transfers]]),
       );
-      return { created: existing === undefined, status: this.#view(fid), committed };
+      return { created: existing === undefined, status: asWritten(this.#view(fid), stored), committed };
     });
   }
 
@@ -129,7 +119,7 @@ export class Changes {
 
   /** @see Venus.remove */
   remove(caller: Caller, parent: Fid, name: string, expectation?: Expectation): Promise<void> {
-    return this.#remove(caller, { parent, name }, { expect: expectation });
+    return this.#removals.remove(caller, { parent, name }, expectation);
   }
 
   /** @see Venus.rename */
@@ -149,10 +139,11 @@ export class Changes {
       return this.#versionMoves.move(caller, from, to, options);
     }
     if (isReplaced) mustNotContain(this.#drafting.world.cache, target.view.fid, from.parent);
-    const tree = isReplaced ? await this.#subtree(caller, to, target, options) : undefined;
+    const clears = isReplaced && options.replace;
+    const tree = clears ? await this.#removals.tree(caller, to, target) : undefined;
     const latches = [inside(from.parent), inside(to.parent), named(from), named(to)];
     if (source.view.kind === 'directory') latches.push({ key: 'a/rename', mode: 'exclusive' });
-    if (isReplaced && target.view.kind === 'directory') latches.push(whole(target.view.fid));
+    if (isReplaced) latches.push(...replacing(target));
     return this.#drafting.change(latches, async () => {
       const moved = await names.existing(from);
       const existing = await names.find(to);
@@ -167,7 +158,7 @@ export class Changes {
       const { fid } = moved.view;
       await mustBeMovable(this.#drafting.world, fid, to.parent);
       await this.#drafting.submit(to.parent, caller, (draft) => {
-        const removals = replaced ? (tree ?? (() => []))(draft) : [];
+        const removals = replaced ? (tree?.(draft) ?? []) : [];
         const rename: Mutation = {
           op: 'rename',
           ...draft.make(draft.seenMoving(moved.object.status, from.parent, to.parent)),
@@ -184,42 +175,57 @@ export class Changes {
   }
 
   /** @see Venus.copy */
-  async copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
+  copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
     checkName(to.name);
+    return retrying(() => this.#copy(caller, source, to, options));
+  }
+
+  /** What is replaced goes in the entry of the copy: it stays where the source has gone meanwhile, or is refused. */
+  async #copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
     const { names, world } = this.#drafting;
     const original = await objectOrSibling(world.fetcher, source);
     await world.guard.mayRead(caller, original.object.status);
     const { kind } = original.object.status;
     const target = await names.find(to);
     if (target !== undefined && !options.replace) throw exists(to);
-    const sameKind = target === undefined || (target.view.kind === 'file' && kind === 'file');
-    if (!sameKind && isVersion(target) && !this.#drafting.hidesVersions(to.parent))
-      throw undecided(target.view.fid, 'only a file can take the place of a version');
-    if (!sameKind) {
-      mustNotContain(world.cache, target.view.fid, original.object.status.parent);
-      await this.remove(caller, to.parent, to.name, options.expect);
+    const cleared =
+      target === undefined || (target.view.kind === 'file' && kind === 'file') ? undefined : target;
+    if (cleared !== undefined && isVersion(cleared) && !this.#drafting.hidesVersions(to.parent))
+      throw undecided(cleared.view.fid, 'only a file can take the place of a version');
+    const latches = [inside(to.parent), named(to)];
+    let tree: (draft: Draft) => readonly Mutation[] = () => [];
+    if (cleared !== undefined) {
+      expect(options.expect, target);
+      mustNotContain(world.cache, cleared.view.fid, original.object.status.parent);
+      tree = await this.#removals.tree(caller, to, cleared);
+      latches.push(...replacing(cleared));
     }
-    const expectation = sameKind ? options.expect : undefined;
-    return this.#drafting.change([inside(to.parent), named(to)], async () => {
-      const existing = await names.find(to);
-      expect(expectation, existing);
+    return this.#drafting.holding(latches, async () => {
+      const found = await names.find(to);
+      expect(options.expect, found);
       const from = await objectOrSibling(world.fetcher, source);
+      if (cleared !== undefined && found?.view.fid !== cleared.view.fid) throw changed(cleared.view.fid);
+      const existing = cleared === undefined ? found : undefined;
       if (existing !== undefined && (!options.replace || existing.view.kind !== 'file')) throw exists(to);
       if (existing !== undefined && kind !== 'file') throw exists(to);
       const over = writtenOver(existing) === undefined ? undefined : existing;
       const fid = over?.object.status.fid ?? this.#drafting.newFid(to.parent);
-      const name = existing?.name ?? to.name;
+      const name = found?.name ?? to.name;
       const most = this.#besideMost(to.parent);
       const release = await this.#hold(from);
+      let stored: StoreRecord | undefined;
       try {
-        await this.#drafting.submit(to.parent, caller, (draft) => [
-          ...copyRecords(asFile(from), { parent: to.parent, name, fid, existing: over, most }, draft),
-          ...replacedVersion(existing, draft),
-        ]);
+        await this.#drafting.submit(to.parent, caller, (draft) => {
+          const removals = tree(draft);
+          const copyTo = { parent: to.parent, name, fid, existing: over, most };
+          const copied = copyRecords(asFile(from), copyTo, draft);
+          stored = copied.find((record) => record.op === 'store');
+          return [...removals, ...copied, ...replacedVersion(existing, draft)];
+        });
       } finally {
         release();
       }
-      return { created: target === undefined, status: this.#view(fid) };
+      return { created: target === undefined, status: asWritten(this.#view(fid), stored) };
     });
   }
 
@@ -272,92 +278,6 @@ export class Changes {
     });
   }
 
-  async #remove(caller: Caller, where: Name, removal: Removal): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      const found = await this.#drafting.names.existing(where);
-      expect(removal.expect, found);
-      if (found.view.kind !== 'directory') return this.#removeObject(caller, where, found, removal);
-      try {
-        return await this.#removeTree(caller, where, found);
-      } catch (error) {
-        // Somebody put something into it meanwhile, or took something out.
-        if (attempt >= attempts || !isOutdated(error)) throw error;
-      }
-    }
-  }
-
-  async #removeMembers(caller: Caller, directory: Fid): Promise<void> {
-    const { fetcher, cache } = this.#drafting.world;
-    await fetcher.directory(directory);
-    const names = [...(cache.names(directory)?.keys() ?? [])];
-    for (let start = 0; start < names.length; start += removalsAtOnce) {
-      await Promise.all(
-        names.slice(start, start + removalsAtOnce).map((name) =>
-          this.#remove(caller, { parent: directory, name }, { whole: true }).catch((error: unknown) => {
-            // Gone is what we wanted.
-            if (!isFailure(error, 'not-found')) throw error;
-          }),
-        ),
-      );
-    }
-  }
-
-  /** Removes one file or link that bears `where`; of a file in conflict the version that is seen there. */
-  #removeObject(caller: Caller, where: Name, seen: Bound, removal: Removal): Promise<void> {
-    return this.#drafting.change([inside(where.parent), named(where)], async () => {
-      const found = await this.#drafting.names.existing(where);
-      expect(removal.expect, found);
-      if (!isSame(found, seen)) throw changed(found.view.fid);
-      const { object, version, name } = found;
-      const { fid, data } = object.status;
-      const isWhole = removal.whole === true || this.#drafting.hidesVersions(fid);
-      const given = isVersion(found) && !isWhole ? (version ?? data) : null;
-      // Another version than the one that was seen is not given up with it.
-      if (given !== null && given.storeId !== seen.view.version) throw changed(found.view.fid);
-      await this.#drafting.submit(where.parent, caller, ({ make, seen: known }) =>
-        given !== null
-          ? [dismissal(object.status, given, make(known(fid)))]
-          : [{ op: 'remove', ...make(known(where.parent, fid)), parent: where.parent, name, fid }],
-      );
-    });
-  }
-
-  /** Removes a directory with all that is below it: in one entry, so whole or not at all, if it is small enough. */
-  async #removeTree(caller: Caller, where: Name, seen: Bound): Promise<void> {
-    const { fid } = seen.view;
-    const removals = await this.#subtree(caller, where, seen, { replace: true });
-    await this.#drafting.holding([inside(where.parent), named(where), whole(fid)], async () => {
-      const found = await this.#drafting.names.existing(where);
-      if (found.view.fid !== fid) throw changed(found.view.fid);
-      await this.#drafting.submit(where.parent, caller, removals);
-    });
-  }
-
-  /** Makes the removal of what goes or is replaced: all of it in the rename's own entry where it is small enough. */
-  async #subtree(
-    caller: Caller,
-    { parent: top }: Name,
-    target: Bound,
-    options: ReplaceOptions,
-  ): Promise<(draft: Draft) => readonly Mutation[]> {
-    if (!options.replace) return () => [];
-    const { world } = this.#drafting;
-    const where = { parent: top, name: target.name };
-    const found = await subtreeRecords(world, where, target.object, atomicObjects);
-    if (found !== undefined) {
-      return ({ make, seen }) =>
-        found.map(({ parent, name, status }) => ({
-          op: status.kind === 'directory' ? ('rmdir' as const) : ('remove' as const),
-          ...make(seen(parent, status.fid)),
-          parent,
-          name,
-          fid: status.fid,
-        }));
-    }
-    await this.#removeMembers(caller, target.view.fid);
-    return this.#subtree(caller, where, target, options);
-  }
-
   /**
    * Keeps the contents of a version beside a file here, whatever becomes of it at the servers; of any file when the log
    * is going to answer: by the time that it is replayed, servers may have let go of contents that were replaced.
@@ -389,4 +309,14 @@ export class Changes {
 /** The file that what is written under its name becomes the contents of; undefined: that becomes a new file. */
 function writtenOver(found: Bound | undefined): VnodeStatus | undefined {
   return found === undefined || found.version !== null ? undefined : found.object.status;
+}
+
+/**
+ * What the author of `stored` has written, whatever others have made of the file since: by the version of theirs he
+ * would take it for his own, and replace it unseen.
+ */
+function asWritten(view: ObjectStatus, stored: StoreRecord | undefined): ObjectStatus {
+  if (stored === undefined || view.version === stored.storeId) return view;
+  const { storeId: version, length, modified, author } = stored;
+  return Object.freeze({ ...view, version, length, modified, author });
 }

@@ -1,15 +1,12 @@
 /** When a change may go on, and the failures that tell its author why not. */
-import { Failure, isFailure, type Fid } from '../../vice/interface/index.js';
+import { Failure, isFailure, outdatedKinds, type Fid } from '../../vice/interface/index.js';
 import type { Expectation, Name, ObjectStatus } from '../interface.js';
 
 export const attempts = 5;
 
-/** Refusals that say: the cache was not up to date. The reintegrator has marked what was touched. */
-const outdated = ['conflict', 'stale', 'exists', 'not-found', 'not-empty', 'not-directory', 'loop'] as const;
-
-/** Whether `error` is a refusal that says: the cache was not up to date. */
+/** Whether `error` says that the cache was not up to date. The reintegrator has marked what was touched. */
 export function isOutdated(error: unknown): boolean {
-  return isFailure(error, ...outdated) && error.operation === 'vice.mutate';
+  return isFailure(error, ...outdatedKinds) && error.operation === 'vice.mutate';
 }
 
 /** Runs `work` again where the servers refused what the cache had allowed. */

@@ -8,25 +8,29 @@ import type { Caller, Name, ReplaceOptions } from '../interface.js';
 import type { Contents } from './contents.js';
 import { copyRecords } from './copying.js';
 import type { Draft, Drafting } from './drafting.js';
-import { crossVolume, exists, expect, undecided } from './expectation.js';
+import { changed, crossVolume, exists, expect, undecided } from './expectation.js';
 import { inside, named } from './latches.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
+import { replacing, type Removals } from './removals.js';
+import { mustNotContain } from './subtree.js';
 import { dismissal, overwrittenMost, storeOver } from './version-records.js';
+
+/** What is in the way. */
+interface Replaced {
+  readonly target: Bound | undefined;
+  /** Makes the removal of a directory or link. */
+  readonly tree: (draft: Draft) => readonly Mutation[];
+}
 
 export class VersionMoves {
   readonly #drafting: Drafting;
   readonly #contents: Contents;
-  /** Removes what is in the way. */
-  readonly #remove: (caller: Caller, where: Name) => Promise<void>;
+  readonly #removals: Removals;
 
-  constructor(
-    drafting: Drafting,
-    contents: Contents,
-    remove: (caller: Caller, where: Name) => Promise<void>,
-  ) {
+  constructor(drafting: Drafting, contents: Contents, removals: Removals) {
     this.#drafting = drafting;
     this.#contents = contents;
-    this.#remove = remove;
+    this.#removals = removals;
   }
 
   async move(
@@ -37,22 +41,27 @@ export class VersionMoves {
   ): Promise<{ readonly replaced: boolean }> {
     const { names } = this.#drafting;
     const before = await names.find(to);
-    // A whole tree is not replaced in the same step: no program moves one version of a file over a folder.
-    if (before !== undefined && !isVersion(before) && before.view.kind !== 'file') {
+    const cleared = before === undefined || before.view.kind === 'file' ? undefined : before;
+    const latches = [inside(from.parent), inside(to.parent), named(from), named(to)];
+    let tree: (draft: Draft) => readonly Mutation[] = () => [];
+    if (cleared !== undefined) {
       if (!options.replace) throw exists(to);
       expect(options.expect, before);
-      await this.#remove(caller, to);
+      mustNotContain(this.#drafting.world.cache, cleared.view.fid, from.parent);
+      tree = await this.#removals.tree(caller, to, cleared);
+      latches.push(...replacing(cleared));
     }
-    const latches = [inside(from.parent), inside(to.parent), named(from), named(to)];
     return this.#drafting.change(latches, async () => {
       const source = await names.existing(from);
-      const target = await names.find(to);
+      const found = await names.find(to);
+      if (cleared !== undefined && found?.view.fid !== cleared.view.fid) throw changed(cleared.view.fid);
+      const target = cleared === undefined ? found : undefined;
       if (target !== undefined && isSame(source, target)) return { replaced: false };
       if (target !== undefined && !options.replace) throw exists(to);
-      expect(options.expect, target);
+      expect(options.expect, found);
       mustBeOneVersion(source, target);
       if (volumeOf(from.parent) !== volumeOf(to.parent)) throw crossVolume(source.view.fid);
-      await this.#submit(caller, from, source, to, target);
+      await this.#submit(caller, from, source, to, { target, tree });
       return { replaced: before !== undefined };
     });
   }
@@ -62,7 +71,7 @@ export class VersionMoves {
     from: Name,
     source: Bound,
     to: Name,
-    target: Bound | undefined,
+    { target, tree }: Replaced,
   ): Promise<void> {
     const { fid } = source.object.status;
     const moved = asFile(source);
@@ -77,9 +86,9 @@ export class VersionMoves {
           return intoRecords(source, data, from, target, draft, besideMost);
         const replaced =
           target?.version === null ? [removal(to, target, draft)] : replacedVersion(target, draft);
-        if (source.version === null) return [...replaced, renaming(source, from, to, draft)];
+        if (source.version === null) return [...tree(draft), ...replaced, renaming(source, from, to, draft)];
         const created = copyRecords(moved, { ...to, fid: made, existing: undefined }, draft);
-        return [...replaced, ...created, ...leaving(source, from, draft, target)];
+        return [...tree(draft), ...replaced, ...created, ...leaving(source, from, draft, target)];
       });
     } finally {
       release();

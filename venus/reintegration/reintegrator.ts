@@ -284,6 +284,8 @@ export class Reintegrator {
     const { modifyLog } = this.#world;
     const culprit = entryAt(batch, index);
     for (const record of culprit.records) for (const touched of fidsOf(record)) volume.doubt(touched);
+    // What is not there any more has left its directory: until that is listed anew its name leads there again.
+    if (kind === 'not-found' && fid !== null) volume.doubt(this.#world.cache.status(fid)?.parent ?? fid);
     const entry = modifyLog.get(culprit.sequence);
     if (entry === undefined) return;
     // Answered by the log while it was under way: the servers judged a change whose author could look again. He cannot

@@ -34,6 +34,20 @@ export const failureKinds = [
 
 export type FailureKind = (typeof failureKinds)[number];
 
+/**
+ * Refusals of a change that say: its author did not see the newest. He may look, and come again at once; his contents
+ * wait for him (SG-3).
+ */
+export const outdatedKinds = [
+  'conflict',
+  'stale',
+  'exists',
+  'not-found',
+  'not-empty',
+  'not-directory',
+  'loop',
+] as const satisfies readonly FailureKind[];
+
 export interface FailureDetails {
   readonly fid?: Fid | undefined;
   readonly cause?: unknown;

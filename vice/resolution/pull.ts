@@ -254,13 +254,18 @@ export class Pull {
         try {
           await this.#world.fetch({ digest, length, sources, signal: this.#world.signal });
         } catch (error) {
-          if (!isFailure(error, 'not-found', 'damaged', 'unreachable', 'timeout')) throw error;
+          if (!isFailure(error, 'not-found', 'damaged', 'unreachable', 'timeout')) {
+            waiting.length = 0;
+            throw error;
+          }
           this.#world.log.warn('contents not fetched', { fid, digest, reason: error.message });
           if (needed.has(version)) missing.add(fid);
         }
       }
     };
-    await Promise.all(Array.from({ length: fetchedAtOnce }, fetchNext));
+    // All of them end before anything is released: what came later nobody would collect.
+    for (const outcome of await Promise.allSettled(Array.from({ length: fetchedAtOnce }, fetchNext)))
+      if (outcome.status === 'rejected') throw outcome.reason;
     return { missing, packed };
   }
 }

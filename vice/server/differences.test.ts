@@ -45,6 +45,7 @@ t.test('steps on an older version become the new one, also in two uploads of two
   t.equal(await realm.disk('s1').containers.has(digestOf(text)), true);
 
   const two = { ...offered, transfer: 'two' };
+  await client.call('offer', { volume, contents: [two] });
   const again = `difference/two/${fid}/${base}`;
   t.equal(await send(client, again, 0, copy(0, 4), data('new').subarray(0, -1)), 'invalid', 'it ends early');
   t.same((await client.call('offer', { volume, contents: [two] })).contents, [{ held: false, received: 6 }]);
@@ -93,8 +94,9 @@ t.test('an older version that is damaged ends an upload; what was made of it sta
   const fid = await ann.file(root, 'file', text);
   realm.disk('s1').containers.damage(digestOf(text));
   const path = `difference/one/${fid}/${digestOf(text)}`;
-  t.equal(await send(client, path, 0, data('new'), copy(0, 10)), 'damaged');
   const offered = { digest: digestOf('new and more'), length: 12, transfer: 'one' };
+  await client.call('offer', { volume, contents: [offered] });
+  t.equal(await send(client, path, 0, data('new'), copy(0, 10)), 'damaged');
   t.same((await client.call('offer', { volume, contents: [offered] })).contents, [
     { held: false, received: 3 },
   ]);

@@ -5,8 +5,11 @@
  *
  * SG-1  At most `transfersMax` transfers of one peer are here; a peer reaches only its own.
  * SG-2  What has arrived whole is a container (flushed) and held from every sweep until claimed or expired.
+ * SG-3  What was announced (`offer`) is kept when its upload breaks or its batch is refused: it will be gone on with.
+ *       What was not is the body of somebody who writes now. Where he was told to look again his contents wait for
+ *       him for a moment; else nobody can ever come back to them, and they go at once.
  */
-import { Failure, isFailure } from '../interface/index.js';
+import { Failure, isFailure, outdatedKinds, type FailureKind } from '../interface/index.js';
 import type { Clock, Timer } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import { Transfer, type Arrived } from './transfer.js';
@@ -21,6 +24,8 @@ export interface StagingWorld {
 const transfersMax = 256;
 /** Milliseconds that a broken or unclaimed transfer is kept. */
 const keptMs = 10 * 60 * 1000;
+/** Milliseconds that one is kept whose author looks again: a few calls and listings on a slow line. */
+const lookingMs = 30_000;
 /** Milliseconds that a mutation waits for the tail of a transfer that it names, and while no upload brings it. */
 const arrivalMs = { most: 60_000, silent: 2000 } as const;
 
@@ -70,6 +75,7 @@ export class Staging {
     } catch (error) {
       // Waiting helps nobody, and the bytes take the room that others need.
       if (isFailure(error, 'no-space')) this.#forget(peer, id, error);
+      else if (isGivenUp(staged)) await this.#giveUp(peer, id, staged);
       throw error;
     } finally {
       this.#keep(peer, id, staged);
@@ -129,9 +135,12 @@ export class Staging {
     return transfer.length;
   }
 
-  /** The mutation that named the contents was refused. */
-  refused(peer: string, id: string): void {
-    if (this.#peers.get(peer)?.get(id)?.isOffered === false) this.claimed(peer, id);
+  /** The mutation that named the contents was refused, for this reason. */
+  refused(peer: string, id: string, kind: FailureKind): void {
+    const staged = this.#peers.get(peer)?.get(id);
+    if (staged === undefined || staged.isOffered) return;
+    if (outdatedKinds.some((each) => each === kind)) this.#keep(peer, id, staged, lookingMs);
+    else this.claimed(peer, id);
   }
 
   /** A mutation has claimed the contents. */
@@ -164,17 +173,24 @@ export class Staging {
     return staged;
   }
 
+  /** A mutation that waits for the rest is not answered: its gateway learns from the upload that it broke (SG-3). */
+  async #giveUp(peer: string, id: string, staged: Staged): Promise<void> {
+    if (staged.transfer.awaited) return staged.transfer.discard();
+    if (this.#peers.get(peer)?.get(id) !== staged) return;
+    this.#forget(peer, id, new Failure('cancelled', 'vice.upload', 'the upload broke'));
+  }
+
   #hasRoom(peer: string): boolean {
     return (this.#peers.get(peer)?.size ?? 0) < transfersMax;
   }
 
-  #keep(peer: string, id: string, staged: Staged): void {
+  #keep(peer: string, id: string, staged: Staged, ms = keptMs): void {
     staged.expiry.cancel();
-    if (this.#peers.get(peer)?.get(id) === staged) staged.expiry = this.#expiry(peer, id);
+    if (this.#peers.get(peer)?.get(id) === staged) staged.expiry = this.#expiry(peer, id, ms);
   }
 
-  #expiry(peer: string, id: string): Timer {
-    return this.#world.clock.after(keptMs, () => {
+  #expiry(peer: string, id: string, ms = keptMs): Timer {
+    return this.#world.clock.after(ms, () => {
       this.#forget(peer, id, new Failure('timeout', 'vice.upload', 'the transfer was not finished in time'));
     });
   }
@@ -192,4 +208,9 @@ export class Staging {
       if (!isFailure(error)) throw error;
     });
   }
+}
+
+/** Whether an upload that nobody goes on with has left only a part. */
+function isGivenUp({ transfer, isOffered }: Staged): boolean {
+  return !isOffered && transfer.arrived === undefined && !transfer.receiving;
 }

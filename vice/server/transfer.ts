@@ -37,6 +37,11 @@ export class Transfer {
     return this.#upload !== undefined;
   }
 
+  /** Whether somebody waits for the rest. */
+  get awaited(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   get arrived(): Arrived | undefined {
     return this.#arrived;
   }
@@ -65,6 +70,13 @@ export class Transfer {
   async interrupt(reason: Failure): Promise<void> {
     this.#giveWay(reason);
     await this.#running;
+  }
+
+  /** Forgets what has come, unless it has become a container; for when no upload runs. Who waits goes on waiting. */
+  async discard(): Promise<void> {
+    const spool = this.#spool;
+    this.#spool = undefined;
+    await spool?.abort();
   }
 
   /** Forgets the bytes, unless they have become a container. Idempotent. */

@@ -7,6 +7,7 @@ import {
   volumeOf,
   type Argument,
   type Mutation,
+  type Result,
   type VolumeId,
 } from '../interface/index.js';
 import { checkRecord } from '../protection/session-rights.js';
@@ -35,7 +36,7 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
         replica.mutate({ records, watermark, packed }, { session: session.id, groups }),
         takeCop2(context, replica, cop2),
       ]);
-      release(context, session, argument, mutated.outcome);
+      release(context, session, argument, mutated);
       if (mutated.outcome === 'applied') logStores(context, replica, records);
       return mutated;
     } finally {
@@ -49,19 +50,18 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
   },
 };
 
-/** Nothing is kept for a mutation that was applied; one that was refused may come again, without its culprit. */
+/** Nothing is kept for a mutation that was applied; one that was refused may come again, changed. */
 function release(
   { staging, held }: ServerContext,
   { peer }: Session,
   { records, transfers }: Argument<'mutate'>,
-  outcome: 'applied' | 'refused',
+  mutated: Result<'mutate'>,
 ): void {
-  const isOver = outcome === 'applied';
   for (const id of Object.values(transfers)) {
-    if (isOver) staging.claimed(peer.name, id);
-    else staging.refused(peer.name, id);
+    if (mutated.outcome === 'applied') staging.claimed(peer.name, id);
+    else staging.refused(peer.name, id, mutated.failure.kind);
   }
-  if (!isOver) return;
+  if (mutated.outcome === 'refused') return;
   for (const record of records) if (record.op === 'store') held.release(peer.name, record.digest);
 }
 

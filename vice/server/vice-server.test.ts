@@ -182,6 +182,9 @@ t.test('staging is bounded and forgets what nobody claims', async (t) => {
     yield Buffer.from('half of ');
     throw new Error('the client broke off');
   };
+  await t.rejects(realm.run(client.link.upload('staging/given-up', 0, broken())));
+  t.equal(realm.disk('s1').containers.openSpools, 0, 'what nobody has announced nobody comes back to');
+  await client.call('offer', { volume, contents: [offer('half of the contents', 'broken')] });
   await t.rejects(realm.run(client.link.upload('staging/broken', 0, broken())));
   await realm.clock.advance(10_000);
   t.equal(await client.upload('staging/broken', 8, 'the contents'), 'answered', 'goes on where it broke');

@@ -75,6 +75,8 @@ export interface Attempt {
   read?: string;
   /** How many servers the gateway reached at the beginning. */
   reaches?: number;
+  /** When its gateway had found that its disk is an old copy: no server lets it join until it has an empty one. */
+  shutOut?: boolean;
   /** When the gateway said that it was connected and nothing waited, at the beginning. */
   connected?: boolean;
   /** Contents that nobody may expect any more if this has happened. */
@@ -187,9 +189,9 @@ export class Ledger {
     }
   }
 
-  /** Whether nothing was wrong anywhere from `begin` to `end`. */
+  /** Whether nothing was wrong anywhere from `begin` to `end`, nor began at that very moment. */
   wasCalm(begin: number, end: number): boolean {
-    return this.troubles.every((trouble) => trouble.end <= begin || trouble.begin >= end);
+    return this.troubles.every((trouble) => trouble.end <= begin || trouble.begin > end);
   }
 }
 

@@ -25,6 +25,7 @@ export class Session {
     const [volume] = this.#world.venus.state().volumes;
     attempt.connected = volume !== undefined && volume.avsg.length > 0 && volume.state === 'hoarding';
     attempt.reaches = volume?.avsg.length ?? 0;
+    attempt.shutOut = volume?.lastError?.includes('is an old copy') === true;
     try {
       attempt.outcome = (await this.#act(attempt.deed, attempt)) ? 'ok' : 'nothing';
     } catch (error) {

@@ -1,0 +1,120 @@
+/** What goes: a file, one version of it, a whole tree; by itself, or in the same entry as what takes its place. */
+import { isFailure, type Fid, type Mutation } from '../../vice/interface/index.js';
+import type { Caller, Expectation, Name } from '../interface.js';
+import type { Draft, Drafting } from './drafting.js';
+import { attempts, changed, expect, isOutdated } from './expectation.js';
+import { inside, named, whole, type LatchRequest } from './latches.js';
+import { isSame, isVersion, type Bound } from './names.js';
+import { subtreeRecords } from './subtree.js';
+import { dismissal } from './version-records.js';
+
+/** A tree up to this many objects is replaced in one entry of the log, so in one transaction. */
+const atomicObjects = 90;
+const removalsAtOnce = 64;
+
+interface Removal {
+  readonly expect?: Expectation | undefined;
+  /** Of a file in conflict all versions. */
+  readonly whole?: boolean;
+}
+
+export class Removals {
+  readonly #drafting: Drafting;
+
+  constructor(drafting: Drafting) {
+    this.#drafting = drafting;
+  }
+
+  /** @see Venus.remove */
+  remove(caller: Caller, where: Name, expectation?: Expectation): Promise<void> {
+    return this.#remove(caller, where, { expect: expectation });
+  }
+
+  /**
+   * Makes the removal of what goes or is replaced: all of it in one entry where it is small enough, else its members
+   * are removed first. So whoever asks must know by then that the rest can be done.
+   */
+  async tree(caller: Caller, { parent: top }: Name, target: Bound): Promise<(draft: Draft) => Mutation[]> {
+    const { world } = this.#drafting;
+    const where = { parent: top, name: target.name };
+    const found = await subtreeRecords(world, where, target.object, atomicObjects);
+    if (found !== undefined) {
+      return ({ make, seen }) =>
+        found.map(({ parent, name, status }) => ({
+          op: status.kind === 'directory' ? ('rmdir' as const) : ('remove' as const),
+          ...make(seen(parent, status.fid)),
+          parent,
+          name,
+          fid: status.fid,
+        }));
+    }
+    await this.#removeMembers(caller, target.view.fid);
+    return this.tree(caller, where, target);
+  }
+
+  async #remove(caller: Caller, where: Name, removal: Removal): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const found = await this.#drafting.names.existing(where);
+      expect(removal.expect, found);
+      if (found.view.kind !== 'directory') return this.#removeObject(caller, where, found, removal);
+      try {
+        return await this.#removeTree(caller, where, found);
+      } catch (error) {
+        // Somebody put something into it meanwhile, or took something out.
+        if (attempt >= attempts || !isOutdated(error)) throw error;
+      }
+    }
+  }
+
+  async #removeMembers(caller: Caller, directory: Fid): Promise<void> {
+    const { fetcher, cache } = this.#drafting.world;
+    await fetcher.directory(directory);
+    const names = [...(cache.names(directory)?.keys() ?? [])];
+    for (let start = 0; start < names.length; start += removalsAtOnce) {
+      await Promise.all(
+        names.slice(start, start + removalsAtOnce).map((name) =>
+          this.#remove(caller, { parent: directory, name }, { whole: true }).catch((error: unknown) => {
+            // Gone is what we wanted.
+            if (!isFailure(error, 'not-found')) throw error;
+          }),
+        ),
+      );
+    }
+  }
+
+  /** Removes one file or link that bears `where`; of a file in conflict the version that is seen there. */
+  #removeObject(caller: Caller, where: Name, seen: Bound, removal: Removal): Promise<void> {
+    return this.#drafting.change([inside(where.parent), named(where)], async () => {
+      const found = await this.#drafting.names.existing(where);
+      expect(removal.expect, found);
+      if (!isSame(found, seen)) throw changed(found.view.fid);
+      const { object, version, name } = found;
+      const { fid, data } = object.status;
+      const isWhole = removal.whole === true || this.#drafting.hidesVersions(fid);
+      const given = isVersion(found) && !isWhole ? (version ?? data) : null;
+      // Another version than the one that was seen is not given up with it.
+      if (given !== null && given.storeId !== seen.view.version) throw changed(found.view.fid);
+      await this.#drafting.submit(where.parent, caller, ({ make, seen: known }) =>
+        given !== null
+          ? [dismissal(object.status, given, make(known(fid)))]
+          : [{ op: 'remove', ...make(known(where.parent, fid)), parent: where.parent, name, fid }],
+      );
+    });
+  }
+
+  /** Removes a directory with all that is below it: in one entry, so whole or not at all, if it is small enough. */
+  async #removeTree(caller: Caller, where: Name, seen: Bound): Promise<void> {
+    const { fid } = seen.view;
+    const removals = await this.tree(caller, where, seen);
+    await this.#drafting.holding([inside(where.parent), named(where), whole(fid)], async () => {
+      const found = await this.#drafting.names.existing(where);
+      if (found.view.fid !== fid) throw changed(found.view.fid);
+      await this.#drafting.submit(where.parent, caller, removals);
+    });
+  }
+}
+
+/** To replace what bears a name: a directory must stay as it is meanwhile. */
+export function replacing(target: Bound): readonly LatchRequest[] {
+  return target.view.kind === 'directory' ? [whole(target.view.fid)] : [];
+}
