@@ -91,7 +91,7 @@ export class Changes {
         records,
         new Map([[digest, transfers]]),
       );
-      return { created: existing === undefined, status: asWritten(this.#view(fid), stored), committed };
+      return { created: existing === undefined, status: this.#written(fid, stored), committed };
     });
   }
 
@@ -225,7 +225,7 @@ export class Changes {
       } finally {
         release();
       }
-      return { created: target === undefined, status: asWritten(this.#view(fid), stored) };
+      return { created: target === undefined, status: this.#written(fid, stored) };
     });
   }
 
@@ -299,6 +299,12 @@ export class Changes {
     return this.#drafting.hidesVersions(directory) ? overwrittenMost : Infinity;
   }
 
+  /** Also of a file that somebody has removed since, or given another name: it was written all the same. */
+  #written(fid: Fid, stored: StoreRecord | undefined): ObjectStatus {
+    if (stored === undefined) return this.#view(fid);
+    return asWritten(this.#drafting.world.cache.get(fid)?.view ?? asMade(stored), stored);
+  }
+
   #view(fid: Fid): ObjectStatus {
     const object = this.#drafting.world.cache.get(fid);
     if (object !== undefined) return object.view;
@@ -309,6 +315,21 @@ export class Changes {
 /** The file that what is written under its name becomes the contents of; undefined: that becomes a new file. */
 function writtenOver(found: Bound | undefined): VnodeStatus | undefined {
   return found === undefined || found.version !== null ? undefined : found.object.status;
+}
+
+/** A new file with these contents. */
+function asMade({ fid, storeId: version, length, modified, author }: StoreRecord): ObjectStatus {
+  const file = {
+    fid,
+    version,
+    length,
+    modified,
+    author,
+    kind: 'file',
+    created: modified,
+    mode: 0o644,
+  } as const;
+  return Object.freeze({ ...file, owner: author, properties: {}, target: null, conflict: null });
 }
 
 /**

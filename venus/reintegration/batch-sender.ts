@@ -2,6 +2,7 @@
 import {
   isFailure,
   limits,
+  mustBeFailure,
   type Argument,
   type Fid,
   type Mutation,
@@ -158,10 +159,6 @@ export class BatchSender {
     const transfers = await this.#contentsSender.bring(volume.id, member.server, wanted, owners);
     return { inline, transfers: { ...transfers, ...named }, tails, brought: wanted.size };
   }
-}
-
-function mustBeFailure(error: unknown): void {
-  if (!isFailure(error)) throw error;
 }
 
 function bytesIn({ records, inline }: Argument<'mutate'>): number {

@@ -8,6 +8,7 @@ import {
   isFailure,
   isWithin,
   mergeStatus,
+  mustBeFailure,
   type Fid,
   type Result,
   type VnodeStatus,
@@ -16,6 +17,7 @@ import type { Log } from '../../vice/seam/log.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { isLocal, type ModifyLog } from '../log/modify-log.js';
+import { isBound } from './binding.js';
 import { digestAfter, hasOtherNames, overlaid, overlayOf } from './overlay.js';
 import type { Fetching } from './fetching.js';
 import { collateStatus, type CollatedStatus, type StatusReply } from './collate.js';
@@ -144,6 +146,17 @@ export class Fetcher {
       waiting.push(call);
     }
     await Promise.all(waiting);
+    await this.#askDirectories(volume, fids);
+  }
+
+  /** What no server knows although its directory has it may have been removed: a directory in doubt is asked, too. */
+  async #askDirectories(volume: Volume, fids: readonly Fid[]): Promise<void> {
+    for (const fid of fids) {
+      const parent = this.isFresh(fid) ? null : (this.#world.cache.get(fid)?.status.parent ?? null);
+      if (parent === null || volume.avsg.length === 0 || this.isFresh(parent)) continue;
+      // Without an answer the cache is as good as before.
+      await this.directory(parent).catch(mustBeFailure);
+    }
   }
 
   /** B32: version vectors from every AVSG member; B33, B34: the dominant one is used and preferred. */
@@ -208,7 +221,7 @@ export class Fetcher {
     const { cache } = this.#world;
     const cached = cache.get(fid);
     if (status === null || accessible === null) {
-      if (cached === undefined || !this.#isBound(cached)) cache.drop(fid);
+      if (cached === undefined || !isBound(cache, cached)) cache.drop(fid);
       return;
     }
     if (cached?.complete !== true) {
@@ -234,16 +247,6 @@ export class Fetcher {
 
   #hasOtherNames(cached: CachedObject, accessible: VnodeStatus): boolean {
     return hasOtherNames(cached.status, accessible, this.#world.modifyLog.touching(cached.status.fid));
-  }
-
-  /**
-   * Whether the cached directory of `object` still has it. Servers that missed its creation answer that they do not
-   * know it; only one that knows its removal has taken the name out of the directory.
-   */
-  #isBound({ status }: CachedObject): boolean {
-    const names = status.parent === null ? undefined : this.#world.cache.names(status.parent);
-    for (const entry of names?.values() ?? []) if (entry.fid === status.fid) return true;
-    return false;
   }
 
   /** One call to every AVSG member, whatever the number of names: the preferred one sends them all. */
@@ -357,11 +360,8 @@ export class Fetcher {
           (reply) => ({ member, reply }),
           (error: unknown) => {
             if (!isFailure(error)) throw error;
-            this.#world.log.warn('call failed', {
-              server: member.server.name,
-              kind: error.kind,
-              message: error.message,
-            });
+            const { kind, message } = error;
+            this.#world.log.warn('call failed', { server: member.server.name, kind, message });
             return undefined;
           },
         ),

@@ -73,3 +73,8 @@ export class Failure extends Error {
 export function isFailure(error: unknown, ...kinds: readonly FailureKind[]): error is Failure {
   return error instanceof Failure && (kinds.length === 0 || kinds.includes(error.kind));
 }
+
+/** Where a failure changes nothing: what is none goes on. */
+export function mustBeFailure(error: unknown): void {
+  if (!isFailure(error)) throw error;
+}

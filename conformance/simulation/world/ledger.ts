@@ -81,6 +81,8 @@ export interface Attempt {
   connected?: boolean;
   /** Contents that nobody may expect any more if this has happened. */
   readonly givesUp: Set<string>;
+  /** Versions whose contents nobody had told of then. */
+  readonly givesUpVersions: Set<StoreId>;
   /** Objects that are at another name if this has happened. */
   readonly takes: Set<Fid>;
   /** Objects that are removed if this has happened. */
@@ -159,7 +161,10 @@ export class Ledger {
       if (attempt.outcome === 'ok' && attempt.text !== undefined && attempt.text !== '')
         standing.set(attempt.text, attempt);
     }
-    return this.#without(standing, ({ givesUp }) => givesUp);
+    return this.#without(standing, ({ givesUp, givesUpVersions }) => {
+      const later = [...givesUpVersions].flatMap((version) => this.texts.get(version) ?? []);
+      return later.length === 0 ? givesUp : new Set([...givesUp, ...later]);
+    });
   }
 
   /** Objects that somebody was told are made, or changed, and that nobody has removed: they must be there. */

@@ -132,6 +132,7 @@ export class Player {
       outcome: 'pending',
       message: '',
       givesUp: new Set(),
+      givesUpVersions: new Set(),
       takes: new Set(),
       removes: new Set(),
     };
