@@ -1,4 +1,5 @@
 /** What operators, disks, processes and the network do in a scenario. */
+import type { PendingChange } from '../../../venus/interface.js';
 import { isFailure } from '../../../vice/interface/index.js';
 import type { Disk } from '../simulated-realm.js';
 import { wordsOf, type Fault } from './scenario.js';
@@ -7,9 +8,15 @@ import type { Stage } from './stage.js';
 /** What a fault may still have to do with after it is over. */
 export const aftermathMs = 20_000;
 
+/** A gateway's disk, and what waited in its log. */
+interface Backup {
+  readonly disk: Disk;
+  readonly pending: readonly PendingChange[];
+}
+
 export class Faults {
   readonly #stage: Stage;
-  readonly #backups = new Map<string, Disk>();
+  readonly #backups = new Map<string, Backup>();
   /** What is wrong at the moment. */
   readonly #wrong = new Set<string>();
 
@@ -101,14 +108,13 @@ export class Faults {
         this.#stage.wiped.add(fault.at);
         return this.#stage.realm.wipe(fault.at);
       case 'backup':
-        if (!this.#stage.realm.isUp(fault.at))
-          this.#backups.set(fault.at, this.#stage.realm.copyDisk(fault.at));
+        if (!this.#stage.realm.isUp(fault.at)) this.#backups.set(fault.at, this.#copy(fault.at));
         return;
       case 'restore':
         return this.#replace(fault.at, this.#backups.get(fault.at));
       case 'clone':
         this.#stage.restored.add(fault.from);
-        return this.#replace(fault.at, this.#stage.realm.copyDisk(fault.from));
+        return this.#replace(fault.at, this.#copy(fault.from));
     }
   }
 
@@ -128,14 +134,24 @@ export class Faults {
     containers.damage(digest, 0);
   }
 
-  #replace(gateway: string, disk: Disk | undefined): void {
-    if (disk === undefined || this.#stage.realm.isUp(gateway)) return;
+  #copy(gateway: string): Backup {
+    return {
+      disk: this.#stage.realm.copyDisk(gateway),
+      pending: this.#stage.atDeath.get(gateway) ?? [],
+    };
+  }
+
+  #replace(gateway: string, backup: Backup | undefined): void {
+    if (backup === undefined || this.#stage.realm.isUp(gateway)) return;
+    const { disk, pending } = backup;
     this.#stage.realm.replaceDisk(gateway, {
       store: disk.store.reopen(),
       containers: disk.containers.reopen(),
       hoard: disk.hoard.reopen(),
     });
     this.#stage.ledger.forgive(this.#stage.atDeath.get(gateway) ?? []);
+    // What became of these since, in the log that is lost, is lost with it: made and removed again they were no more.
+    this.#stage.ledger.forgive(pending);
     this.#stage.restored.add(gateway);
     this.#stage.renew(gateway);
   }
