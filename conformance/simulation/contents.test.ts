@@ -1,17 +1,11 @@
 /** Contents of replayed changes: sent once, resumed where they broke, and not sent at all where they are already. */
 import t from 'tap';
 import { get, put, remove } from './share.js';
-import { SimulatedRealm } from './simulated-realm.js';
+import type { SimulatedRealm } from './simulated-realm.js';
+import { startedRealm } from './started-realm.js';
 import type { CountingNetwork } from './counting-network.js';
 
 const megabytes = (count: number, letter: string): string => letter.repeat(count * 1_000_000);
-
-async function started(seed: number): Promise<SimulatedRealm> {
-  const realm = new SimulatedRealm({ seed });
-  for (const name of realm.serverNames) await realm.startServer(name);
-  await realm.startGateway('g1');
-  return realm;
-}
 
 function traffic(realm: SimulatedRealm): CountingNetwork {
   const network = realm.traffic.get('g1');
@@ -53,7 +47,7 @@ async function contentsOf(
 }
 
 t.test('what a server has already is not sent to it again', async (t) => {
-  const realm = await started(1);
+  const realm = await startedRealm({ seed: 1 }, ['g1']);
   const g1 = realm.gateway('g1');
   await realm.finish(put(g1, 'a', megabytes(2, 'a')));
   await alone(realm);
@@ -70,7 +64,7 @@ t.test('what a server has already is not sent to it again', async (t) => {
 });
 
 t.test('small contents travel in the call, and nothing is offered for them', async (t) => {
-  const realm = await started(2);
+  const realm = await startedRealm({ seed: 2 }, ['g1']);
   await alone(realm);
   for (const name of ['x', 'y', 'z']) await realm.finish(put(realm.gateway('g1'), name, name.repeat(60_000)));
   traffic(realm).take();
@@ -80,7 +74,7 @@ t.test('small contents travel in the call, and nothing is offered for them', asy
 });
 
 t.test('an upload goes on at the byte where its connection broke', async (t) => {
-  const realm = await started(3);
+  const realm = await startedRealm({ seed: 3 }, ['g1']);
   const text = megabytes(8, 'c');
   await alone(realm);
   await realm.finish(put(realm.gateway('g1'), 'large', text));
@@ -97,7 +91,7 @@ t.test('an upload goes on at the byte where its connection broke', async (t) => 
 });
 
 t.test('also when it was the gateway that died', async (t) => {
-  const realm = await started(4);
+  const realm = await startedRealm({ seed: 4 }, ['g1']);
   const text = megabytes(8, 'd');
   await alone(realm);
   await realm.finish(put(realm.gateway('g1'), 'large', text));
@@ -114,7 +108,7 @@ t.test('also when it was the gateway that died', async (t) => {
 });
 
 t.test('a server that died has lost what was staged, and gets it from the beginning', async (t) => {
-  const realm = await started(5);
+  const realm = await startedRealm({ seed: 5 }, ['g1']);
   const text = megabytes(8, 'e');
   await alone(realm);
   await realm.finish(put(realm.gateway('g1'), 'large', text));
@@ -133,7 +127,7 @@ t.test('a server that died has lost what was staged, and gets it from the beginn
 });
 
 t.test('many large contents in one batch, some of them the same', async (t) => {
-  const realm = await started(6);
+  const realm = await startedRealm({ seed: 6 }, ['g1']);
   const g1 = realm.gateway('g1');
   await alone(realm);
   for (let index = 0; index < 60; index += 1) {
@@ -150,7 +144,7 @@ t.test('many large contents in one batch, some of them the same', async (t) => {
 });
 
 t.test('what a server said it has, and has not, is sent when it is missed', async (t) => {
-  const realm = await started(8);
+  const realm = await startedRealm({ seed: 8 }, ['g1']);
   await alone(realm);
   await realm.finish(put(realm.gateway('g1'), 'large', megabytes(1, 'g')));
   const network = traffic(realm);
@@ -167,7 +161,7 @@ t.test('what a server said it has, and has not, is sent when it is missed', asyn
 });
 
 t.test('a server that never tells the truth is not asked without end', async (t) => {
-  const realm = await started(9);
+  const realm = await startedRealm({ seed: 9 }, ['g1']);
   await alone(realm);
   await realm.finish(put(realm.gateway('g1'), 'large', megabytes(1, 'h')));
   const network = traffic(realm);
@@ -183,7 +177,7 @@ t.test('a server that never tells the truth is not asked without end', async (t)
 });
 
 t.test('what the server has goes away under the offer', async (t) => {
-  const realm = await started(7);
+  const realm = await startedRealm({ seed: 7 }, ['g1']);
   const g1 = realm.gateway('g1');
   await realm.startGateway('g2');
   await realm.finish(put(g1, 'old', megabytes(1, 'f')));

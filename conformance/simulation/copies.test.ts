@@ -2,17 +2,10 @@
 import t from 'tap';
 import { isFailure, type Venus } from '../../venus/interface.js';
 import { get, list, makeDirectory, put } from './share.js';
-import { SimulatedRealm } from './simulated-realm.js';
+import type { SimulatedRealm } from './simulated-realm.js';
+import { startedRealm } from './started-realm.js';
 
 t.setTimeout(5 * 60_000);
-
-async function started(seed: number): Promise<SimulatedRealm> {
-  const realm = new SimulatedRealm({ seed });
-  for (const name of realm.serverNames) await realm.startServer(name);
-  await realm.startGateway('g1');
-  await realm.startGateway('g2');
-  return realm;
-}
 
 function faultOf(venus: Venus): string {
   return venus.state().volumes[0]?.lastError ?? '';
@@ -30,7 +23,7 @@ async function saved(realm: SimulatedRealm, gateway: string, path: string, text:
 }
 
 t.test('what was done since the backup is at a server that is gone: others tell of it', async (t) => {
-  const realm = await started(1);
+  const realm = await startedRealm({ seed: 1 });
   await realm.finish(put(realm.gateway('g1'), 'a', 'one'));
   realm.kill('g1');
   const backup = realm.copyDisk('g1');
@@ -50,7 +43,7 @@ t.test('what was done since the backup is at a server that is gone: others tell 
 });
 
 t.test('two gateways on copies of one data folder: nothing acknowledged is lost', async (t) => {
-  const realm = await started(2);
+  const realm = await startedRealm({ seed: 2 });
   const g1 = realm.gateway('g1');
   await realm.finish(makeDirectory(g1, 'd'));
   await realm.finish(makeDirectory(g1, 'e'));
@@ -76,7 +69,7 @@ t.test('two gateways on copies of one data folder: nothing acknowledged is lost'
 });
 
 t.test('who reads what its copy has written changes it no more', async (t) => {
-  const realm = await started(3);
+  const realm = await startedRealm({ seed: 3 });
   const g1 = realm.gateway('g1');
   await realm.finish(put(g1, 'a', 'before'));
   await realm.clock.advance(1000);

@@ -3,19 +3,16 @@ import t from 'tap';
 import { allRights, Failure, right } from '../../vice/interface/index.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { get, makeDirectory, put, rename } from './share.js';
-import { SimulatedRealm, type SimulatedRealmOptions } from './simulated-realm.js';
+import type { SimulatedRealm, SimulatedRealmOptions } from './simulated-realm.js';
+import { startedRealm } from './started-realm.js';
 import type { CountingNetwork } from './counting-network.js';
 
 const fileBytes = 6_000_000;
 /** What one insertion of 100,000 bytes moves at most: two chunks more. */
 const littleBytes = 100_000 + 2 * 256 * 1024;
 
-async function started(seed: number, options: Partial<SimulatedRealmOptions> = {}): Promise<SimulatedRealm> {
-  const realm = new SimulatedRealm({ seed, differences: 'always', ...options });
-  for (const name of realm.serverNames) await realm.startServer(name);
-  await realm.startGateway('g1');
-  await realm.startGateway('g2');
-  return realm;
+function started(seed: number, options: Partial<SimulatedRealmOptions> = {}): Promise<SimulatedRealm> {
+  return startedRealm({ seed, differences: 'always', ...options });
 }
 
 function noise(bytes: number, seed: number): string {

@@ -4,17 +4,10 @@ import { isFailure, type Venus, type VolumeState } from '../../venus/interface.j
 import { rivalRun } from './rival-run.js';
 import { get, list, makeDirectory, put, remove, rename } from './share.js';
 import { scaled } from '../test-scale.js';
-import { rootVolume, SimulatedRealm } from './simulated-realm.js';
+import { rootVolume, type SimulatedRealm } from './simulated-realm.js';
+import { startedRealm } from './started-realm.js';
 
 t.setTimeout(5 * 60_000);
-
-async function started(seed: number): Promise<SimulatedRealm> {
-  const realm = new SimulatedRealm({ seed });
-  for (const name of realm.serverNames) await realm.startServer(name);
-  await realm.startGateway('g1');
-  await realm.startGateway('g2');
-  return realm;
-}
 
 async function cut(realm: SimulatedRealm, gateway: string): Promise<void> {
   for (const name of realm.serverNames) realm.network.cut(gateway, name);
@@ -45,7 +38,7 @@ async function tree(realm: SimulatedRealm, server: string): Promise<readonly str
 }
 
 t.test('with all servers gone work goes on; what was done is there when they return', async (t) => {
-  const realm = await started(1);
+  const realm = await startedRealm({ seed: 1 });
   let g1 = realm.gateway('g1');
   await realm.finish(makeDirectory(g1, 'd'));
   await realm.finish(put(g1, 'd/a', 'before'));
@@ -87,7 +80,7 @@ t.test('with all servers gone work goes on; what was done is there when they ret
 t.test(
   'alone, too, no directory is put below itself: nobody is answered for what servers would undo',
   async (t) => {
-    const realm = await started(9);
+    const realm = await startedRealm({ seed: 9 });
     const g1 = realm.gateway('g1');
     for (const path of ['a', 'b', 'a/in']) await realm.finish(makeDirectory(g1, path));
     await cut(realm, 'g1');
@@ -109,7 +102,7 @@ t.test(
 );
 
 t.test('what others did meanwhile appears, in the same directories', async (t) => {
-  const realm = await started(2);
+  const realm = await startedRealm({ seed: 2 });
   const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
   await realm.finish(makeDirectory(g1, 'd'));
   await realm.finish(put(g1, 'd/a', 'one'));
@@ -134,7 +127,7 @@ t.test('what others did meanwhile appears, in the same directories', async (t) =
 t.test(
   'a move of what others have removed, and servers have let go of, is made anew from the copy here',
   async (t) => {
-    const realm = await started(10);
+    const realm = await startedRealm({ seed: 10 });
     const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
     await realm.finish(put(g1, 'f', 'text'));
     await realm.finish(get(g2, 'f'));
@@ -160,7 +153,7 @@ t.test(
 );
 
 t.test('what collided becomes versions in the share; what does not depend on it goes on', async (t) => {
-  const realm = await started(3);
+  const realm = await startedRealm({ seed: 3 });
   const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
   await realm.finish(makeDirectory(g1, 'd'));
   for (const name of ['a', 'b', 'c']) await realm.finish(put(g1, `d/${name}`, 'one'));
@@ -201,7 +194,7 @@ t.test('what collided becomes versions in the share; what does not depend on it 
 t.test(
   'a removal that did not know of a change is taken back here too, although nothing else changed',
   async (t) => {
-    const realm = await started(9);
+    const realm = await startedRealm({ seed: 9 });
     const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
     await realm.finish(makeDirectory(g1, 'd'));
     await realm.finish(put(g1, 'd/b', 'one'));
@@ -218,7 +211,7 @@ t.test(
 );
 
 t.test('servers that lack what we have seen are no reason to stop', async (t) => {
-  const realm = await started(4);
+  const realm = await startedRealm({ seed: 4 });
   const g1 = realm.gateway('g1');
   await realm.finish(put(g1, 'a', 'everywhere'));
   await realm.clock.advance(5000);
@@ -243,7 +236,7 @@ t.test('servers that lack what we have seen are no reason to stop', async (t) =>
 });
 
 t.test('planned disconnection: no call is made, and reconnection replays', async (t) => {
-  const realm = await started(5);
+  const realm = await startedRealm({ seed: 5 });
   const g1 = realm.gateway('g1');
   await realm.finish(put(g1, 'a', 'one'));
   await realm.finish(g1.disconnect([]));
@@ -262,7 +255,7 @@ t.test('planned disconnection: no call is made, and reconnection replays', async
 });
 
 t.test('write-disconnected: a file saved ten times within the window is sent once', async (t) => {
-  const realm = await started(6);
+  const realm = await startedRealm({ seed: 6 });
   const g1 = realm.gateway('g1');
   await realm.finish(put(g1, 'a', 'zero'));
   await realm.finish(g1.setVolumeMode(null, 'write-disconnected'));
@@ -286,7 +279,7 @@ t.test('write-disconnected: a file saved ten times within the window is sent onc
 });
 
 t.test('a gateway whose data folder is an old copy says so and changes nothing', async (t) => {
-  const realm = await started(7);
+  const realm = await startedRealm({ seed: 7 });
   await realm.finish(put(realm.gateway('g1'), 'a', 'one'));
   realm.kill('g1');
   const copy = realm.copyDisk('g1');
@@ -313,7 +306,7 @@ t.test('a gateway whose data folder is an old copy says so and changes nothing',
 });
 
 t.test('at the bound of the log new contents are refused early; removing goes on', async (t) => {
-  const realm = await started(8);
+  const realm = await startedRealm({ seed: 8 });
   const g1 = realm.gateway('g1');
   await realm.finish(put(g1, 'a', 'one'));
   await cut(realm, 'g1');

@@ -5,14 +5,7 @@ import { get, list, makeDirectory, put, remove } from './share.js';
 import { seededRun } from './seeded-run.js';
 import { scaled } from '../test-scale.js';
 import { SimulatedRealm } from './simulated-realm.js';
-
-async function started(seed: number): Promise<SimulatedRealm> {
-  const realm = new SimulatedRealm({ seed });
-  for (const name of realm.serverNames) await realm.startServer(name);
-  await realm.startGateway('g1');
-  await realm.startGateway('g2');
-  return realm;
-}
+import { startedRealm } from './started-realm.js';
 
 /** The kind of failure that `promise` rejects with. */
 async function failureOf(promise: Promise<unknown>): Promise<string | undefined> {
@@ -23,7 +16,7 @@ async function failureOf(promise: Promise<unknown>): Promise<string | undefined>
 }
 
 t.test('what one gateway closes, the other one opens', async (t) => {
-  const realm = await started(1);
+  const realm = await startedRealm({ seed: 1 });
   const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
   await realm.finish(makeDirectory(g1, 'd'));
   await realm.finish(put(g1, 'd/a', 'one'));
@@ -39,7 +32,7 @@ t.test('what one gateway closes, the other one opens', async (t) => {
 t.test(
   'a server that restarts under a body gets it again; the close does not wait for what was lost',
   async (t) => {
-    const realm = await started(5);
+    const realm = await startedRealm({ seed: 5 });
     const g1 = realm.gateway('g1');
     const root = await realm.finish(g1.lookup({ user: 'ann' }, []));
     if (root.object === null) throw new Error('no root');
@@ -70,7 +63,7 @@ t.test(
 t.test(
   'work goes on while a server, then two, are gone; whoever returns is brought up to date',
   async (t) => {
-    const realm = await started(2);
+    const realm = await startedRealm({ seed: 2 });
     const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
     await realm.finish(put(g1, 'a', 'three servers'));
     realm.kill('s1');
@@ -93,7 +86,7 @@ t.test(
 );
 
 t.test('with no server at all, what is cached stays readable', async (t) => {
-  const realm = await started(3);
+  const realm = await startedRealm({ seed: 3 });
   const g1 = realm.gateway('g1');
   await realm.finish(put(g1, 'a', 'cached'));
   await realm.finish(put(realm.gateway('g2'), 'b', 'not cached at g1'));
@@ -106,7 +99,7 @@ t.test('with no server at all, what is cached stays readable', async (t) => {
 });
 
 t.test('a silent server holds nobody up for longer than its silence', async (t) => {
-  const realm = await started(4);
+  const realm = await startedRealm({ seed: 4 });
   const g1 = realm.gateway('g1');
   await realm.finish(put(g1, 'a', 'before'));
   realm.network.cut('g1', 's2');

@@ -1,5 +1,12 @@
 /** All that a person has to decide about, apart from the tree (venus/interface.ts, Conflicts). */
-import { isFailure, volumeOf, type ConflictKind, type Fid, type Result } from '../../vice/interface/index.js';
+import {
+  ifFailed,
+  isFailure,
+  volumeOf,
+  type ConflictKind,
+  type Fid,
+  type Result,
+} from '../../vice/interface/index.js';
 import type { AccessGuard } from '../access/access-guard.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { decidable } from '../cache/cached-object.js';
@@ -153,11 +160,4 @@ export class KnownConflicts implements Conflicts {
 
 function lastOf({ conflicts }: Page): Fid | undefined {
   return conflicts.at(-1)?.status.fid;
-}
-
-function ifFailed<T>(value: T): (error: unknown) => T {
-  return (error) => {
-    if (!isFailure(error)) throw error;
-    return value;
-  };
 }

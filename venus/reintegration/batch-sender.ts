@@ -1,8 +1,8 @@
 /** One batch to one server: its records, and the contents that they name. */
 import {
+  ifFailed,
   isFailure,
   limits,
-  mustBeFailure,
   type Argument,
   type Fid,
   type Mutation,
@@ -85,7 +85,7 @@ export class BatchSender {
       volume.addCop2(member, cop2);
       const { kind, message } = error;
       this.#world.log.warn('update failed', { server: member.server.name, kind, message });
-      if (kind === 'damaged') await volume.checkIdentity(member).catch(mustBeFailure);
+      if (kind === 'damaged') await volume.checkIdentity(member).catch(ifFailed(undefined));
       return { member, failure: error };
     }
   }

@@ -4,11 +4,11 @@
  */
 import {
   Failure,
+  ifFailed,
   isCreation,
   isFailure,
   isWithin,
   mergeStatus,
-  mustBeFailure,
   type Fid,
   type Result,
   type VnodeStatus,
@@ -155,7 +155,7 @@ export class Fetcher {
       const parent = this.isFresh(fid) ? null : (this.#world.cache.get(fid)?.status.parent ?? null);
       if (parent === null || volume.avsg.length === 0 || this.isFresh(parent)) continue;
       // Without an answer the cache is as good as before.
-      await this.directory(parent).catch(mustBeFailure);
+      await this.directory(parent).catch(ifFailed(undefined));
     }
   }
 

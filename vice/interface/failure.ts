@@ -74,7 +74,10 @@ export function isFailure(error: unknown, ...kinds: readonly FailureKind[]): err
   return error instanceof Failure && (kinds.length === 0 || kinds.includes(error.kind));
 }
 
-/** Where a failure changes nothing: what is none goes on. */
-export function mustBeFailure(error: unknown): void {
-  if (!isFailure(error)) throw error;
+/** To catch with: `value` in the place of a failure. What is none goes on. */
+export function ifFailed<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (!isFailure(error)) throw error;
+    return value;
+  };
 }

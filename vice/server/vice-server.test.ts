@@ -59,7 +59,8 @@ t.test('a watcher hears of a change before its maker is answered; the maker does
   t.equal(other.changed, null, 'of another history nothing can be said');
 });
 
-t.test('a stamp is told only when what it counts is on the disk', async (t) => {
+/** A server whose flushes take their time, a gateway and another server that ask it, and a Fid to be. */
+async function slowToFlush() {
   const slow = new BareRealm();
   const store = new MemoryStore({ clock: slow.clock, flushMs: 50 });
   slow.disks.set('s1', { store, containers: new MemoryContainers({}) });
@@ -68,6 +69,11 @@ t.test('a stamp is told only when what it counts is on the disk', async (t) => {
   const client = await gateway.client('s1');
   const peer = await slow.dial('s1', 's2', 'server');
   const fid = makeFid(volume, 9, gateway.venus);
+  return { slow, store, gateway, client, peer, fid };
+}
+
+t.test('a stamp is told only when what it counts is on the disk', async (t) => {
+  const { slow, gateway, client, peer, fid } = await slowToFlush();
   const record = gateway.record({ op: 'create', parent: root, name: 'x', fid, mode: 0o644 }, 's1');
   const order: string[] = [];
   const made = client.link.call('mutate', mutation(record, {})).then(() => order.push('made'));
@@ -83,14 +89,7 @@ t.test('a stamp is told only when what it counts is on the disk', async (t) => {
 });
 
 t.test('an object is told as it is on the disk, not as a flush that fails has left it', async (t) => {
-  const slow = new BareRealm();
-  const store = new MemoryStore({ clock: slow.clock, flushMs: 50 });
-  slow.disks.set('s1', { store, containers: new MemoryContainers({}) });
-  await slow.start('s1');
-  const gateway = new BareGateway(slow, 'a');
-  const client = await gateway.client('s1');
-  const peer = await slow.dial('s1', 's2', 'server');
-  const fid = makeFid(volume, 9, gateway.venus);
+  const { slow, store, gateway, client, peer, fid } = await slowToFlush();
   const record = gateway.record({ op: 'create', parent: root, name: 'lost', fid, mode: 0o644 }, 's1');
   store.failNext('no-space');
   const made = kindOf(client.link.call('mutate', mutation(record, {})));
