@@ -11,6 +11,7 @@ export * from './fid.js';
 export * from './identity.js';
 export * from './intention.js';
 export * from './merge.js';
+export * from './mounts.js';
 export * from './mutation.js';
 export * from './names-digest.js';
 export * from './needed-rights.js';

@@ -46,6 +46,8 @@ export interface VolumeEntry {
   readonly retired?: readonly string[] | undefined;
   /** Absent: `keep`. */
   readonly conflicts?: ConflictPolicy | undefined;
+  /** The directory of another volume that this one's root covers (mounts.ts). Absent: it is in no tree. */
+  readonly mount?: Fid | undefined;
 }
 
 export interface RealmDocument {

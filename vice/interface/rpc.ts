@@ -29,7 +29,7 @@ import {
 import { limits } from './vnode.js';
 
 /** Raised when a peer of the old version could not make sense of the new one. */
-export const protocolVersion = 5;
+export const protocolVersion = 6;
 
 const updateSet: z.ZodType<UpdateSet> = z.strictObject({
   storeId,
@@ -68,6 +68,7 @@ const realmDocument = z.strictObject({
       ),
       retired: z.array(replicaId).max(10_000).optional(),
       conflicts: z.enum(conflictPolicies).optional(),
+      mount: fid.optional(),
     }),
   ),
   rootVolume: volume,
