@@ -69,9 +69,12 @@ const realmDocument = z.strictObject({
       retired: z.array(replicaId).max(10_000).optional(),
       conflicts: z.enum(conflictPolicies).optional(),
       mount: fid.optional(),
+      quotaBytes: count.optional(),
+      locked: z.literal(true).optional(),
     }),
   ),
   rootVolume: volume,
+  retiredVolumes: z.array(volume).max(10_000).optional(),
   groups: z.record(user, z.array(user).max(10_000)).optional(),
 });
 export const realmDocumentSchema = realmDocument;
