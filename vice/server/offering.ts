@@ -7,7 +7,7 @@
  * roles, and whatever is to be believed less must show the bytes.
  */
 import { isFailure, type Argument } from '../interface/index.js';
-import { mustBeUnlocked, quotaExceeded } from '../volume/bounds.js';
+import { mustBeUnlocked } from '../volume/bounds.js';
 import type { Replica } from '../volume/replica.js';
 import type { Handlers, ServerContext } from './context.js';
 
@@ -22,19 +22,13 @@ export const offering: Handlers<'offer'> = {
         context.staging.claimed(name, offered.transfer);
         return { held: true, received: 0 };
       }
-      mustBeWorthSending(replica, offered);
+      // Many bytes need not travel to be refused.
+      mustBeUnlocked(replica.bounds);
       return { held: false, received: await context.staging.offered(name, offered.transfer, offered) };
     });
     return { contents: await Promise.all(answers) };
   },
 };
-
-/** Many bytes need not travel to be refused. @throws Failure refused, quota */
-function mustBeWorthSending({ bounds, usedBytes }: Replica, { length }: Offered): void {
-  mustBeUnlocked(bounds);
-  // Whatever they take the place of: they do not fit alone.
-  if (length > (bounds.quotaBytes ?? Infinity)) throw quotaExceeded(bounds, usedBytes, length);
-}
 
 /**
  * Whether a file of this very volume has these contents. Other volumes of this server do not count: who may write to

@@ -55,7 +55,7 @@ export interface AppliedBatch {
   readonly ahead: Fid[];
 }
 
-/** @throws BatchRefused; Failure not-found (no fid) when contents are not here, refused (the volume is locked), invalid */
+/** @throws BatchRefused; Failure not-found (no fid: contents are not here), refused (the volume is locked), invalid */
 export function applyBatch(
   transaction: VolumeTransaction,
   { records, watermark }: MutateArgument,

@@ -24,14 +24,10 @@ export function spaceWithin({ quotaBytes }: Bounds, used: number, disk: number):
 /** `before` and `after`: bytes of all contents, without the change and with it. @throws Failure quota */
 export function mustFitQuota({ quotaBytes }: Bounds, fid: Fid, before: number, after: number): void {
   if (quotaBytes === undefined || after <= quotaBytes || after <= before) return;
-  throw quotaExceeded({ quotaBytes }, before, after - before, fid);
-}
-
-export function quotaExceeded({ quotaBytes = 0 }: Bounds, used: number, more: number, fid?: Fid): Failure {
   const message =
-    `${more} bytes more do not fit: ${used} of the ${quotaBytes} bytes of the volume's quota are used; ` +
+    `${after - before} bytes more do not fit: ${before} of the ${quotaBytes} bytes of the volume's quota are used; ` +
     'remove something, or let an administrator raise the quota';
-  return new Failure('quota', 'vice.mutate', message, { fid });
+  throw new Failure('quota', 'vice.mutate', message, { fid });
 }
 
 /**
