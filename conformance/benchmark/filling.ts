@@ -4,6 +4,7 @@
  */
 import {
   counterOf,
+  limits,
   makeFid,
   makeStoreId,
   rootFid,
@@ -47,6 +48,23 @@ export class VolumeFiller {
   /** Until there are at least so many files and folders. */
   async fillTo(objects: number): Promise<void> {
     for (; this.objects < objects; this.#folders += 1) await this.#folder(this.#folders);
+    await this.#finish();
+  }
+
+  /** One folder in the root with so many files. */
+  async fillFolder(name: string, files: number): Promise<void> {
+    const folder = this.#newFid();
+    const made = this.#record(this.#root, this.#lastInRoot, folder, name, 'mkdir');
+    this.#lastInRoot = counterOf(made.storeId);
+    let records = [made];
+    for (let file = 0; file < files; file += 1) {
+      if (records.length === limits.batchRecords) {
+        await this.#send(records, counterOf(records[0]?.storeId ?? made.storeId));
+        records = [];
+      }
+      records.push(this.#record(folder, this.#counter, this.#newFid(), fileName(file), 'create'));
+    }
+    await this.#send(records, counterOf(records[0]?.storeId ?? made.storeId));
     await this.#finish();
   }
 
