@@ -4,6 +4,7 @@
  */
 import {
   counterOf,
+  isFailure,
   limits,
   makeFid,
   makeStoreId,
@@ -93,9 +94,19 @@ export class VolumeFiller {
     const volume = this.#servers.document.rootVolume;
     await this.#everywhere(async (server) => {
       const argument = { volume, records: [...records], inline: {}, transfers: {}, watermark, cop2 };
-      const reply = await this.#servers.call(server, 'gateway', 'mutate', argument);
+      const reply = await this.#again(() => this.#servers.call(server, 'gateway', 'mutate', argument));
       if (reply.outcome !== 'applied') throw new Error(`${server} refused: ${JSON.stringify(reply)}`);
     });
+  }
+
+  /** A server that was silent on a busy machine is asked once more: what it has applied it skips. */
+  async #again<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isFailure(error, 'unreachable', 'timeout')) throw error;
+      return ask();
+    }
   }
 
   async #everywhere(act: (server: string) => Promise<unknown>): Promise<void> {
