@@ -45,6 +45,9 @@ export async function largeFolders({ servers, sizes }: LargeFoldersScale): Promi
       return { what, unit, figures: Object.fromEntries(figures) };
     });
     return [{ title: `Folders of many names, ${servers} servers, two gateways`, columns, rows }];
+  } catch (error) {
+    say(await realm.realm.logs());
+    throw error;
   } finally {
     await realm.stop();
     await turns.stop();
@@ -124,7 +127,10 @@ async function listed(url: string, folder: string, user: string, password: strin
   const asked = request(target, { method: 'PROPFIND', auth: `${user}:${password}`, headers: { depth: '1' } });
   asked.end();
   const [answer] = (await once(asked, 'response')) as [import('node:http').IncomingMessage];
-  if (answer.statusCode !== 207) throw new Error(`PROPFIND answered ${answer.statusCode ?? 0}`);
+  if (answer.statusCode !== 207) {
+    const text = (await answer.setEncoding('utf8').toArray()).join('');
+    throw new Error(`PROPFIND answered ${answer.statusCode ?? 0}: ${text}`);
+  }
   const end = '</D:response>';
   let found = 0;
   let rest = '';
