@@ -15,6 +15,8 @@ import { RecentMap } from './recent-map.js';
 const hotNames = 1_000_000;
 /** Names that are read or written in one turn of the event loop: about 2 ms. */
 const turnNames = 200;
+/** Names that may be ahead of the disk: what it has to take in one turn is bounded by them. */
+const writtenNames = 10 * turnNames;
 /** Names that are only compared in one turn. */
 const turnCompared = 10_000;
 export type Names = Map<string, DirectoryEntry>;
@@ -122,6 +124,7 @@ export class DirectoryNames {
       if (changes.length > turnNames) onMany();
       for (let from = 0; from < changes.length; from += turnNames) {
         if (from > 0) await pause();
+        if (from > 0 && from % writtenNames === 0) await this.#buffer.flush().catch(() => undefined);
         if (meanwhile.isDropped) return false;
         for (const { name, entry } of changes.slice(from, from + turnNames)) {
           if (!meanwhile.changes.has(name)) this.#change(directory, name, entry, meanwhile);

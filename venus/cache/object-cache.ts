@@ -190,6 +190,16 @@ export class ObjectCache implements Tree {
     this.#names.unbind(directory, name);
   }
 
+  /** Resolves when the disk has what is cached, or could not take it. */
+  written(): Promise<void> {
+    return this.#buffer.flush().catch(() => undefined);
+  }
+
+  /** Whether it is in memory: looking at many that are not takes its time. */
+  isHot(fid: Fid): boolean {
+    return this.#objects.get(fid) !== undefined;
+  }
+
   /** Objects cached in memory; for the status only. */
   get hotCount(): number {
     return this.#objects.size;

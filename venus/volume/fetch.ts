@@ -328,7 +328,8 @@ export class Fetcher {
   ): Promise<void> {
     const install = (child: VnodeStatus): void =>
       this.#install(volume, child.fid, child, wasBroken(child.fid));
-    return installList({ ...this.#world, install }, volume, accessible, lists, wasBroken);
+    const written = (): Promise<void> => this.#world.cache.written();
+    return installList({ ...this.#world, install, written }, volume, accessible, lists, wasBroken);
   }
 
   /** The replies of those AVSG members that answered. */

@@ -17,6 +17,8 @@ import type { Volume } from './volume.js';
 
 /** Objects cached in one turn of the event loop: some milliseconds. */
 const turnObjects = 100;
+/** Objects that may be ahead of the disk: what it has to take in one turn is bounded by them. */
+const writtenObjects = 1000;
 
 export interface ListWorld {
   readonly cache: ObjectCache;
@@ -24,6 +26,8 @@ export interface ListWorld {
   readonly volume: (fid: Fid) => Volume;
   /** Gives other requests a turn. */
   readonly pause: () => Promise<void>;
+  /** Resolves when the disk has what was cached, or could not take it: a slow one must not be far behind. */
+  readonly written: () => Promise<void>;
   /** Caches the status of a child. */
   readonly install: (child: VnodeStatus) => void;
 }
@@ -73,7 +77,7 @@ export async function installList(
 
 /** The children are cached; the names that they have together. */
 async function installed(
-  { install, pause }: ListWorld,
+  { install, pause, written }: ListWorld,
   volume: Volume,
   [first, ...others]: readonly [List, ...List[]],
 ): Promise<{ readonly names: ReadonlyMap<string, DirectoryEntry>; readonly digest: string }> {
@@ -82,6 +86,7 @@ async function installed(
     volume.met(child.known);
     install(child);
     if ((turn += 1) % turnObjects === 0) await pause();
+    if (turn % writtenObjects === 0) await written();
   };
   if (others.length > 0) {
     const merged = mergedList([first, ...others]);
