@@ -1,11 +1,5 @@
 /** Venus assembled: the caching client behind the door of interface.ts. */
-import {
-  right,
-  volumeOf,
-  type ConflictKind,
-  type Fid,
-  type VolumeId,
-} from '../vice/interface/index.js';
+import { right, volumeOf, type ConflictKind, type Fid, type VolumeId } from '../vice/interface/index.js';
 import { sleep } from '../vice/seam/clock.js';
 import { AccessGuard } from './access/access-guard.js';
 import { restoreTargetOf } from './archive/restore-venus.js';
@@ -116,7 +110,19 @@ class CachingClient implements Venus {
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const mounts = this.#mounts;
-    const shared = { cache, modifyLog, containers, identity, buffer, gate, clock, random, log, volume, mounts };
+    const shared = {
+      cache,
+      modifyLog,
+      containers,
+      identity,
+      buffer,
+      gate,
+      clock,
+      random,
+      log,
+      volume,
+      mounts,
+    };
     const fetcher = new Fetcher({ ...shared, pause: () => sleep(clock, 0) });
     this.#fetcher = fetcher;
     const differences = this.#differences.uploads;

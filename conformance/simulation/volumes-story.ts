@@ -1,5 +1,6 @@
 /** A realm of two volumes on different servers: `root` on s1 and s2, `drawings` on s3 and s4, seen at /drawings. */
-import { Rehearsal, type Reply } from '../../gateway/webdav/rehearsal.js';
+import { Rehearsal, type RehearsedRequest, type Reply } from '../../gateway/webdav/rehearsal.js';
+import { failureAnswer } from '../../gateway/webdav/status.js';
 import { copy } from '../../gateway/webdav/copy.js';
 import { move } from '../../gateway/webdav/move.js';
 import { remove } from '../../gateway/webdav/delete.js';
@@ -13,6 +14,8 @@ export const drawings = '7f000002' as VolumeId;
 export const drawingServers = ['s3', 's4'];
 
 const methods = { MOVE: move, COPY: copy, DELETE: remove };
+
+type Answered = Pick<Reply, 'status' | 'text'>;
 
 export class VolumesStory {
   readonly realm: SimulatedRealm;
@@ -59,22 +62,52 @@ export class VolumesStory {
     return found;
   }
 
-  /** A request at the door of a gateway. */
-  ask(method: keyof typeof methods, path: string, to = '', gateway = 'g1'): Promise<Reply> {
-    const destination = to === '' ? {} : { destination: `http://h/s${encodeURI(to)}` };
+  /** A request at the door of a gateway, and its answer. */
+  async ask(method: keyof typeof methods, path: string, to = '', gateway = 'g1'): Promise<Answered> {
+    try {
+      return await this.finish(this.#door(gateway).send(methods[method], method, path, headersFor(to)));
+    } catch (error) {
+      const { status, body } = failureAnswer(error, method, { kind: 'other', userAgent: '' });
+      return { status, text: String(body) };
+    }
+  }
+
+  /** As `ask`, but time is moved by whoever tells the story. */
+  begun(method: keyof typeof methods, path: string, to: string): Promise<Reply> {
+    return this.#door('g1').send(methods[method], method, path, headersFor(to));
+  }
+
+  #door(gateway: string): Rehearsal {
     const door = new Rehearsal(this.venus(gateway));
     door.share = { ...door.share, random: this.realm.random };
-    return door.send(methods[method], method, path, { headers: destination });
+    return door;
   }
 
+  /** Resolves when the gateway has noticed. */
   cut(servers: readonly string[], gateway = 'g1'): Promise<void> {
     for (const server of servers) this.realm.network.cut(gateway, server);
-    return this.realm.clock.advance(30_000);
+    return this.#until(
+      gateway,
+      ({ vsg, avsg }) => avsg.length === 0 || !vsg.every((each) => servers.includes(each)),
+    );
   }
 
+  /** Resolves when its logs are empty. */
   heal(servers: readonly string[], gateway = 'g1'): Promise<void> {
     for (const server of servers) this.realm.network.heal(gateway, server);
-    return this.realm.clock.advance(60_000);
+    return this.#until(
+      gateway,
+      ({ vsg, avsg, pendingRecords, state }) =>
+        avsg.length === vsg.length && pendingRecords === 0 && state === 'hoarding',
+    );
+  }
+
+  async #until(gateway: string, holds: (volume: VolumeState) => boolean): Promise<void> {
+    const { clock } = this.realm;
+    for (let waited = 0; !this.venus(gateway).state().volumes.every(holds); waited += 250) {
+      if (waited > 5 * 60_000) throw new Error(`${gateway}: what was waited for does not come`);
+      await clock.advance(250);
+    }
   }
 
   /** What is at `path`; undefined: nothing. */
@@ -82,4 +115,8 @@ export class VolumesStory {
     const found = await this.finish(this.venus(gateway).lookup({ user: 'ann' }, pathOf(path)));
     return found.object?.fid;
   }
+}
+
+function headersFor(to: string): RehearsedRequest {
+  return to === '' ? {} : { headers: { destination: `http://h/s${encodeURI(to)}` } };
 }

@@ -27,7 +27,8 @@ export async function copy(exchange: Exchange): Promise<Answer> {
     { place: target, path: targetPath, kind: transfer.replaces ? 'tree' : 'membership' },
   ]);
   const copied = isTree ? await copyTree(exchange, transfer) : await copyOne(exchange, transfer);
-  if (copied.failures.length > 0) return partialAnswer(exchange, copied.failures, 'Not all of it could be copied');
+  if (copied.failures.length > 0)
+    return partialAnswer(exchange, copied.failures, 'Not all of it could be copied');
   const former = transfer.replaces ? target.object : null;
   if (former !== null && former.fid !== copied.fid) await share.locks.dropAll([former.fid]);
   const modified = modificationTimeOf(exchange.headers);
@@ -64,7 +65,12 @@ async function copyTree(exchange: Exchange, transfer: Transfer): Promise<Copied>
     await share.venus.remove(caller, beside.parent, beside.name);
     return { fid: root.fid, failures };
   }
-  await share.venus.rename(caller, beside, to, { replace: true });
+  try {
+    await share.venus.rename(caller, beside, to, { replace: true });
+  } catch (error) {
+    await share.venus.remove(caller, beside.parent, beside.name).catch(() => undefined);
+    throw error;
+  }
   return root;
 }
 

@@ -12,11 +12,7 @@ export interface MemberFailure {
 }
 
 /** @throws `error` where it is no failure that a client can be told */
-export function memberFailure(
-  error: unknown,
-  path: readonly string[],
-  isDirectory: boolean,
-): MemberFailure {
+export function memberFailure(error: unknown, path: readonly string[], isDirectory: boolean): MemberFailure {
   const status = statusOf(error);
   if (status === undefined) throw error;
   return { path, isDirectory, status, error };

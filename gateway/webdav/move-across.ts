@@ -65,7 +65,9 @@ async function place(
   const beside = isTree ? { parent: to.parent, name: ownName(share, 'moving') } : to;
   try {
     const { status, created } = await copy.run(top, beside, { replace: replace && !isTree });
-    const placed = isTree ? await share.venus.rename(caller, beside, to, { replace }) : { replaced: !created };
+    const placed = isTree
+      ? await share.venus.rename(caller, beside, to, { replace })
+      : { replaced: !created };
     return { fid: status.fid, ...placed };
   } catch (error) {
     if (isTree) await remove(share, caller, beside);
@@ -118,11 +120,7 @@ async function putAside({ share, caller }: Exchange, { parent, name }: Original)
   }
 }
 
-async function putBack(
-  { share, caller }: Exchange,
-  { parent, name }: Original,
-  aside: Name,
-): Promise<void> {
+async function putBack({ share, caller }: Exchange, { parent, name }: Original, aside: Name): Promise<void> {
   try {
     await share.venus.rename(caller, aside, { parent, name }, { replace: false });
   } catch (error) {

@@ -104,7 +104,8 @@ export class TreeCopy {
     const { rights, lists } = await share.venus.access(caller, status.fid);
     if (!rights.includes('d')) throw new DavError(403, `You may remove nothing from ${name}`);
     const own = lists.filter(({ directory }) => directory === status.fid);
-    if (own.length > 1) throw new DavError(409, `Several people set the access list of ${name}: decide first`);
+    if (own.length > 1)
+      throw new DavError(409, `Several people set the access list of ${name}: decide first`);
     return own[0]?.list ?? null;
   }
 
@@ -115,7 +116,10 @@ export class TreeCopy {
       await share.venus.setAccess(caller, fid, list);
     } catch (error) {
       if (!isFailure(error, 'access-denied')) throw error;
-      throw new DavError(403, `${name} has an access list of its own, which you may not set at its new place`);
+      throw new DavError(
+        403,
+        `${name} has an access list of its own, which you may not set at its new place`,
+      );
     }
   }
 }

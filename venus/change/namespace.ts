@@ -27,11 +27,7 @@ export interface WalkWorld extends SiblingsWorld {
 }
 
 /** @see Venus.lookup */
-export async function walk(
-  world: WalkWorld,
-  caller: Caller,
-  path: readonly string[],
-): Promise<Place> {
+export async function walk(world: WalkWorld, caller: Caller, path: readonly string[]): Promise<Place> {
   const { cache, fetcher, guard, mounts } = world;
   const last = path.at(-1);
   if (last === undefined) {
