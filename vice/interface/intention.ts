@@ -8,6 +8,9 @@ import { conflictPolicies } from './realm.js';
 
 const volume = z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined);
 const server = z.string().max(64);
+const member = z.string().min(1).max(128);
+const members = z.array(member).max(1000);
+const group = member.regex(/^[^\p{C}/\\]+$/u, 'without slashes and control characters');
 
 export const intentionSchema = z.discriminatedUnion('change', [
   z.strictObject({
@@ -23,6 +26,10 @@ export const intentionSchema = z.discriminatedUnion('change', [
   /** `lost`: the server never comes back, so nobody can ask it what it has. */
   z.strictObject({ change: z.literal('remove-replica'), volume, server, lost: z.boolean() }),
   z.strictObject({ change: z.literal('set-policy'), volume, conflicts: z.enum(conflictPolicies) }),
+  /** Users and groups; the group is made where there is none. */
+  z.strictObject({ change: z.literal('add-members'), group, members }),
+  z.strictObject({ change: z.literal('remove-members'), group, members }),
+  z.strictObject({ change: z.literal('remove-group'), group }),
 ]);
 
 export type Intention = z.infer<typeof intentionSchema>;

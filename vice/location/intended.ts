@@ -20,6 +20,7 @@ import {
   type VolumeEntry,
   type VolumeId,
 } from '../interface/index.js';
+import { regrouped } from './groups.js';
 
 const operation = 'vice.publish';
 /** As many as one COP2 message names. */
@@ -48,6 +49,12 @@ export function intended(
       const volume = required(document, intention.volume);
       if ((volume.conflicts ?? 'keep') === intention.conflicts) return document;
       return withVolume(document, { ...volume, conflicts: intention.conflicts });
+    }
+    case 'add-members':
+    case 'remove-members':
+    case 'remove-group': {
+      const groups = regrouped(document, intention);
+      return groups === undefined ? document : next(document, { groups });
     }
   }
 }
