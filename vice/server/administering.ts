@@ -8,6 +8,7 @@ import {
   type RealmDocument,
   type Result,
 } from '../interface/index.js';
+import { checkMembers } from '../location/groups.js';
 import { intended } from '../location/intended.js';
 import { lackingContents } from '../resolution/lacking-contents.js';
 import { randomHex } from '../seam/random.js';
@@ -20,7 +21,7 @@ const operation = 'vice.publish';
 
 export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
   async publish(context, session, argument) {
-    mustAdminister(context.location.current, session, argument);
+    mustAdminister(context, session, argument);
     const { intention, basedOn } = argument;
     const { location, world } = context;
     let before: RealmDocument | undefined;
@@ -31,6 +32,7 @@ export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
         const message = `the realm has changed meanwhile: version ${current.version}, not ${basedOn}`;
         throw new Failure('changed', operation, message);
       }
+      checkGroups(context, current, intention);
       return intended(current, intention, (server) => `${server}-${randomHex(world.random, 4)}`);
     });
     const changed = document !== before;
@@ -69,13 +71,34 @@ export async function fenced(
 }
 
 /** Whoever has the realm key, or a user of System:Administrators for whom a gateway speaks. */
-function mustAdminister({ groups }: RealmDocument, { peer }: Session, { user }: Argument<'publish'>): void {
-  if (peer.role === 'operator') return;
-  if (user !== null && identityOf(user, groups).groups.has(administrators)) return;
+function mustAdminister(
+  { location, logins }: ServerContext,
+  session: Session,
+  { user }: Argument<'publish'>,
+): void {
+  if (session.peer.role === 'operator') return;
+  const { groups, people } = location.current;
+  const isThere = people === undefined || (user !== null && logins.isLoggedIn(session, user));
+  if (isThere && user !== null && identityOf(user, groups).groups.has(administrators)) return;
   throw new Failure('access-denied', operation, `only ${administrators} may change the realm`);
 }
 
-function mustPublish(name: string, current: RealmDocument): void {
+function checkGroups(
+  { people }: ServerContext,
+  current: RealmDocument,
+  intention: Argument<'publish'>['intention'],
+): void {
+  const isOfGroups =
+    intention.change === 'add-members' ||
+    intention.change === 'remove-members' ||
+    intention.change === 'remove-group';
+  if (isOfGroups && current.people !== undefined) {
+    checkMembers(current, intention, (name) => people.get(name) !== undefined);
+  }
+}
+
+/** @throws Failure stale: another server does */
+export function mustPublish(name: string, current: RealmDocument): void {
   const publisher = publisherOf(current);
   if (publisher === name) return;
   throw new Failure('stale', operation, `changes of the realm are published by ${publisher}, not by ${name}`);
