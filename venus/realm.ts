@@ -9,6 +9,7 @@ import {
   volumeOf,
   type Fid,
   type Groups,
+  type PeopleEntry,
   type Push,
   type RealmDocument,
   type VolumeId,
@@ -30,6 +31,8 @@ export interface RealmConfig {
 export interface RealmWorld extends ServersWorld {
   readonly cache: ObjectCache;
   readonly identity: Identity;
+  /** A link has come up: before anything is sent on it. */
+  readonly onLink: (link: ServerLink) => void;
   /** A volume is there for the first time. */
   readonly onOpen: (volume: Volume) => void;
   /** The AVSG of a volume has changed. */
@@ -72,6 +75,11 @@ export class Realm {
 
   get groups(): Groups | undefined {
     return this.#document.current.groups;
+  }
+
+  /** Where the servers keep the people. */
+  get people(): PeopleEntry | undefined {
+    return this.#document.current.people;
   }
 
   get(id: VolumeId): Volume | undefined {
@@ -130,6 +138,7 @@ export class Realm {
   }
 
   #up(link: ServerLink): void {
+    this.#world.onLink(link);
     this.#forMembers(link, (volume, member) => this.#join(volume, member));
     void this.#relocate(link);
   }

@@ -7,6 +7,7 @@ import type { Volume } from './volume/volume.js';
 export interface ReplayReport {
   readonly progress: VolumeState['replay'];
   readonly lastError: string | null;
+  awaited(): readonly string[];
 }
 
 export function volumeReport(
@@ -30,6 +31,7 @@ export function volumeReport(
     limitBytes: limits.bytes,
     oldestPending: oldest?.records[0]?.time ?? null,
     keptRecords: modifyLog.keptCount(volume.id),
+    awaitedLogins: replay.awaited(),
     mode: volume.mode,
     conflicts: volume.hidesVersions ? 'last-writer-wins' : 'keep',
     weak: volume.weak,

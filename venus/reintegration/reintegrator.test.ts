@@ -76,6 +76,7 @@ class Gateway {
       clock,
       random: seededRandom(2),
       log,
+      authors: { isKept: false, isLoggedIn: () => true, doubt() {}, present() {} },
     });
     const link = { name: 's1', weak: false, call: gateway.#call.bind(gateway) } as unknown as ServerLink;
     const entry = { id, name: 'root', replicas: [{ id: 'r1', server: 's1' }] };

@@ -76,6 +76,7 @@ export class MemoryServers {
           conflicts,
           weak: false,
           replay: null,
+          awaitedLogins: [],
           lastError: null,
         },
       ],
