@@ -25,7 +25,7 @@ import { resolverProcesses } from './realm/resolver-process.js';
 import { ResolverSwitch } from './resolver/resolver-switch.js';
 import { Resolvers } from './resolver/resolvers.js';
 import { venusMetrics } from './venus-metrics.js';
-import { startWebdav } from './webdav/host.js';
+import { startWebdav, type RunningWebdav, type WebdavOptions } from './webdav/host.js';
 import { createLocks } from './webdav/lock-table.js';
 
 /** A login may wait for a server; hashes are made one at a time all the same. */
@@ -90,21 +90,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     };
     const { listen, tls } = config;
     const registry = venusMetrics(venus, clock);
-    const starting = startWebdav({
-      listen,
-      share,
-      users,
-      loginsAtOnce,
-      log,
-      clock,
-      registry,
-      ...(tls && { tls }),
-    });
+    const logins = { users, loginsAtOnce };
     const webdav = open.add(
-      await starting.catch((error: unknown) => {
-        const code = systemCode(error);
-        throw code === undefined ? error : addressRefused(listen, code);
-      }),
+      await opened({ listen, share, ...logins, log, clock, registry, ...(tls && { tls }) }),
     );
     const { resolvers: rules } = config;
     const run = resolverProcesses(clock);
@@ -135,6 +123,14 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     await open.close();
     throw error;
   }
+}
+
+/** @throws OperatorError refused: the address cannot be used */
+async function opened(options: WebdavOptions): Promise<RunningWebdav> {
+  return startWebdav(options).catch((error: unknown) => {
+    const code = systemCode(error);
+    throw code === undefined ? error : addressRefused(options.listen, code);
+  });
 }
 
 /** @throws OperatorError usage: this gateway knows nobody; Failure damaged */

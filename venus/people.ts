@@ -5,8 +5,8 @@ export interface People {
   /** Counts changes of the people, as far as this gateway has heard of them. */
   readonly version: number;
   /**
-   * Asks a server whether this is the user's password. Then his changes are taken from here until the login is over, also
-   * those that wait from an earlier one; it is kept over restarts.
+   * Asks a server whether this is the user's password. Then his changes are taken from here until the login is over,
+   * also those that wait from an earlier one; it is kept over restarts.
    * @throws Failure not-authenticated, busy (too many attempts), unreachable (no server can be asked who knows)
    */
   login(user: string, password: string): Promise<void>;

@@ -120,18 +120,12 @@ class CachingClient implements Venus {
     const differences = this.#differences.uploads;
     this.people = this.#logins();
     const authors = this.people;
-    this.#reintegrator = new Reintegrator({ ...shared, bounds: this.#bounds, differences, authors });
+    const reintegrator = new Reintegrator({ ...shared, bounds: this.#bounds, differences, authors });
+    this.#reintegrator = reintegrator;
     const guard = new AccessGuard({ cache, fetcher, groups: () => this.#realm.groups });
     this.#guard = guard;
     const host = config.name.slice(0, hostMost);
-    const drafting = new Drafting({
-      ...shared,
-      guard,
-      fetcher,
-      reintegrator: this.#reintegrator,
-      host,
-      authors,
-    });
+    const drafting = new Drafting({ ...shared, guard, fetcher, reintegrator, host, authors });
     const contents = new Contents(containers, fetches, gate, log, this.#differences.fetches);
     this.#contents = contents;
     this.#changes = new Changes(drafting, contents);

@@ -66,13 +66,17 @@ async function tree(t: Test, realm: SimulatedRealm): Promise<readonly string[]> 
 }
 
 /** As an administrator's command does it. */
-async function change(realm: SimulatedRealm, wanted: PeopleChange): Promise<void> {
+async function change(realm: SimulatedRealm, wanted: PeopleChange, server = 's1'): Promise<void> {
+  await order(realm, server, 'changePeople', { change: wanted });
+}
+
+async function order(realm: SimulatedRealm, server: string, call: string, argument: object): Promise<void> {
   const { clock, network, document } = realm;
   const peer = { role: 'operator', name: 'op' } as const;
   const credential = signCredential(realmKey, document.realm, peer, clock.wall() + minute);
-  const dialled = network.host('op').dial('ws://s1:1', { credential, server: 's1', onPush() {} });
+  const dialled = network.host('op').dial(`ws://${server}:1`, { credential, server, onPush() {} });
   const link = await realm.finish(dialled);
-  await realm.finish(link.call('changePeople', { change: wanted }));
+  await realm.finish(link.call(call, argument));
   link.close();
   await realm.clock.advance(1000);
 }
@@ -191,6 +195,27 @@ t.test('a new password ends what the old one began, at every server', async (t) 
   await realm.clock.advance(5000);
   const paths = (await realm.dump('s3')).map(({ path }) => path);
   t.ok(paths.includes('/anna/a'), 'and takes the token that another server gave');
+});
+
+t.test('the publisher is lost: another one goes on, also from what it had not heard of', async (t) => {
+  const realm = await stageOf(6);
+  const g1 = realm.gateway('g1');
+  for (const other of ['s2', 's3', 'g1', 'g2']) realm.network.cut('s1', other);
+  await realm.clock.advance(5000);
+  await change(realm, { change: 'add-user', name: 'carol', verifier: await passwords.hash('carol') });
+  realm.kill('s1');
+  const takeOver = { intention: { change: 'take-over', name: 's2' }, basedOn: null, user: null };
+  await order(realm, 's2', 'publish', takeOver);
+  await change(realm, { change: 'add-user', name: 'dave', verifier: await passwords.hash('dave') }, 's2');
+  t.equal(await kindOf(realm, g1.people.login('dave', 'dave')), 'done');
+  for (const other of ['s2', 's3', 'g1', 'g2']) realm.network.heal('s1', other);
+  await realm.startServer('s1');
+  await realm.clock.advance(10_000);
+  for (const server of ['s2', 's3']) realm.kill(server);
+  await realm.clock.advance(5000);
+  t.equal(await kindOf(realm, g1.people.login('dave', 'dave')), 'done', 's1 follows');
+  t.equal(await kindOf(realm, g1.people.login('carol', 'carol')), 'not-authenticated');
+  t.equal(await kindOf(realm, put(g1, 'anna/a', 'x', anna)), 'done', 'who was logged in stays so');
 });
 
 t.test('guessing through a gateway that lets everybody guess is slowed down by the servers', async (t) => {

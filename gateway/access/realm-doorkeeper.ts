@@ -1,6 +1,6 @@
 /**
- * Users whom the realm's servers keep. Each is asked for at a server; what it accepted is remembered here as a verifier of
- * this gateway's own, so that he gets in while no server can be asked.
+ * Users whom the realm's servers keep. Each is asked for at a server; what it accepted is remembered here as a verifier
+ * of this gateway's own, so that he gets in while no server can be asked.
  *
  *   password here   login at the servers      then
  *   right           holds                     in

@@ -100,7 +100,8 @@ function inFile(file: string, realm: EmbeddedRealm | undefined): UserPlace {
       await (await open()).remove(name);
     },
     setDisabled(name) {
-      const message = `Only where servers keep the people (--realm) a user is disabled. Remove ${name}, or set a password.`;
+      const where = 'Only where servers keep the people (--realm) a user is disabled';
+      const message = `${where}. Remove ${name}, or set another password.`;
       return Promise.reject(new OperatorError('refused', message));
     },
   };

@@ -137,6 +137,12 @@ export function readViceConfig(file: string): ViceConfig {
         : '"realmTls" is given, so "listen" must be wss://HOST:PORT.';
     throw new OperatorError('usage', `${file}: ${message}`);
   }
+  if (realm.people !== undefined && shared.realmTls === undefined) {
+    const message =
+      'the realm document has "people", so "realmTls" must name a certificate: without it a gateway could ask for ' +
+      'the people as if it were a server.';
+    throw new OperatorError('usage', `${file}: ${message}`);
+  }
   const { name, listen, scrub, logLevel } = config;
   const people = config.people === undefined ? undefined : readPeople(resolve(dirname(file), config.people));
   return { ...shared, name, people, listen, scrub, logLevel };
@@ -160,8 +166,13 @@ export function readGatewayConfig(file: string): GatewayConfig {
     key: readNamed(from(config.tls.key)).toString('utf8'),
     cert: readNamed(from(config.tls.cert)).toString('utf8'),
   };
+  const shared = loadShared(file, config, 'gateway');
+  if (config.users === undefined && shared.realm.people === undefined) {
+    const why = 'the realm document has no "people", so the gateway keeps its users itself';
+    throw new OperatorError('usage', `${file}: "users" is missing: ${why}.`);
+  }
   return {
-    ...loadShared(file, config, 'gateway'),
+    ...shared,
     name: config.name,
     listen: config.listen,
     users: config.users === undefined ? undefined : from(config.users),

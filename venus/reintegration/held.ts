@@ -55,8 +55,8 @@ export class Held {
   }
 
   /**
-   * Those of `entries` (a volume's, in order) that wait here at `now` or for their author (`awaits`), or may not overtake
-   * one that does.
+   * Those of `entries` (a volume's, in order) that wait here at `now` or for their author (`awaits`), or may not
+   * overtake one that does.
    */
   waiting(
     entries: Iterable<LogEntry>,

@@ -1,7 +1,8 @@
 /**
- * Entries that count as sent, and of which it is certain all the same that no server has them: they were only about to be
- * sent, or everyone who was asked refused the call in which they went out first, as its author was not logged in. They wait as if they had not been sent: a person
- * may give them up (ML-4 forbids that of what may have reached a server).
+ * Entries that count as sent, and of which it is certain all the same that no server has them: they were only about to
+ * be sent, or everyone who was asked refused the call in which they went out first, as an author was not logged in.
+ * They wait as if they had not been sent: a person may give them up (ML-4 forbids that of what may have reached a
+ * server).
  */
 import { isFailure } from '../../vice/interface/index.js';
 import type { LogEntry, ModifyLog } from '../log/modify-log.js';
@@ -18,7 +19,7 @@ export class Untaken {
     this.#modifyLog = modifyLog;
   }
 
-  /** Those of `batch` that no server has ever been asked to take; to be called before it is offered, or answered for. */
+  /** Those of `batch` that no server was ever asked to take; to be called before it is offered, or answered for. */
   fresh(batch: readonly LogEntry[]): readonly LogEntry[] {
     // What is not acknowledged counts as offered from the beginning (modify-log.ts), and is of this life.
     return batch.filter(

@@ -21,6 +21,8 @@ export const intentionSchema = z.discriminatedUnion('change', [
   z.strictObject({ change: z.literal('remove-server'), name: server }),
   /** From now on this server makes new versions of the document. */
   z.strictObject({ change: z.literal('set-publisher'), name: server }),
+  /** The same, said to that server itself: the one that publishes never comes back. */
+  z.strictObject({ change: z.literal('take-over'), name: server }),
   /** `replaces`: the server whose replica leaves once this one is a member. */
   z.strictObject({ change: z.literal('add-replica'), volume, server, replaces: server.nullable() }),
   /** `lost`: the server never comes back, so nobody can ask it what it has. */

@@ -1,4 +1,4 @@
-/** What becomes of the groups of access lists (vice/interface/access.ts) when an administrator wants something. Pure. */
+/** What becomes of the groups of access lists (interface/access.ts) when an administrator wants something. Pure. */
 import { anyUser, Failure, type Groups, type Intention, type RealmDocument } from '../interface/index.js';
 
 export type GroupIntention = Extract<

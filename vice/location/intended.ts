@@ -25,6 +25,11 @@ import { regrouped } from './groups.js';
 const operation = 'vice.publish';
 /** As many as one COP2 message names. */
 const replicasMost = 64;
+/**
+ * Versions that a take-over leaves out: the lost publisher may have made some that nobody has heard of, and should it
+ * come back after all, its document must not count as the newer one.
+ */
+const takeOverLeap = 1000;
 
 /** `newId` makes the id of a new replica from its server's name. @throws Failure refused, exists, not-found */
 export function intended(
@@ -41,6 +46,10 @@ export function intended(
       requireServer(document, intention.name);
       if (publisherOf(document) === intention.name) return document;
       return next(document, { publisher: intention.name });
+    case 'take-over':
+      requireServer(document, intention.name);
+      if (publisherOf(document) === intention.name) return document;
+      return { ...next(document, { publisher: intention.name }), version: document.version + takeOverLeap };
     case 'add-replica':
       return withReplica(document, intention, newId);
     case 'remove-replica':

@@ -39,3 +39,15 @@ function next(document: PeopleDocument, users: PeopleDocument['users']): PeopleD
   const sorted = [...users].sort((a, b) => (a.name < b.name ? -1 : 1));
   return { ...document, version: document.version + 1, users: sorted };
 }
+
+/**
+ * `made`, under a version that nobody else gives: above that of the realm document, which leaps when another server
+ * takes over from a publisher that is lost (intended.ts) and may have made versions that nobody has heard of.
+ */
+export function aboveRealm(
+  made: PeopleDocument,
+  before: PeopleDocument,
+  realmVersion: number,
+): PeopleDocument {
+  return made === before ? made : { ...made, version: Math.max(made.version, realmVersion + 1) };
+}

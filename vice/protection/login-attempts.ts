@@ -1,7 +1,7 @@
 /**
- * Slows down guessing through a gateway that does not (gateway/access/login-limit.ts does): so many failures of one user
- * there, or of all together, then no more attempts from there for a while. Other gateways are another matter, so nobody
- * is locked out of the realm by guesses at one.
+ * Slows down guessing through a gateway that does not (gateway/access/login-limit.ts does): so many failures of one
+ * user there, or of all together, then no more attempts from there for a while. Other gateways are another matter, so
+ * nobody is locked out of the realm by guesses at one.
  */
 import type { Clock } from '../seam/clock.js';
 

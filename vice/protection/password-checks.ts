@@ -1,4 +1,4 @@
-/** Passwords checked one at a time, as each takes memory and a processor for a while, whether the user exists or not. */
+/** Passwords are checked one at a time, as each takes memory and a processor for a while, whoever it is. */
 import PQueue from 'p-queue';
 import type { Passwords } from '../seam/passwords.js';
 

@@ -56,8 +56,8 @@ export class People {
   }
 
   /**
-   * Makes the next version by `decide`, which gives back the very document when there is nothing to change; whether there
-   * was. @throws what `decide` throws; Failure stale: there is none here to change
+   * Makes the next version by `decide`, which gives back the very document when there is nothing to change; whether
+   * there was. @throws what `decide` throws; Failure stale: there is none here to change
    */
   change(decide: (current: PeopleDocument) => PeopleDocument): Promise<boolean> {
     return this.#inTurn(async () => {

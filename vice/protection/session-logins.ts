@@ -37,7 +37,7 @@ export class SessionLogins {
     return token;
   }
 
-  /** Whether changes of `user` are taken from this session; asked for each, as a token ends in the middle of a session. */
+  /** Whether changes of `user` are taken from this session; asked for each, as a token ends in the middle of one. */
   isLoggedIn(session: Session, user: string): boolean {
     const token = this.#sessions.get(session.id)?.get(user);
     return token !== undefined && this.#faultOf(session, token) === undefined;

@@ -14,6 +14,7 @@ import { lackingContents } from '../resolution/lacking-contents.js';
 import { randomHex } from '../seam/random.js';
 import type { Session } from '../seam/network.js';
 import type { Handlers, ServerContext } from './context.js';
+import { takePeopleOver } from './following-people.js';
 import { mutableCopy } from './operating.js';
 import { flushed } from './reading.js';
 
@@ -27,7 +28,8 @@ export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
     let before: RealmDocument | undefined;
     const document = await location.publish((current) => {
       before = current;
-      mustPublish(context.name, current);
+      if (intention.change === 'take-over') mustBeTaker(context.name, intention.name);
+      else mustPublish(context.name, current);
       if (basedOn !== null && basedOn !== current.version) {
         const message = `the realm has changed meanwhile: version ${current.version}, not ${basedOn}`;
         throw new Failure('changed', operation, message);
@@ -35,6 +37,7 @@ export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
       checkGroups(context, current, intention);
       return intended(current, intention, (server) => `${server}-${randomHex(world.random, 4)}`);
     });
+    if (intention.change === 'take-over') await takePeopleOver({ ...context, log: world.log });
     const changed = document !== before;
     if (changed) {
       const { name, role } = session.peer;
@@ -42,7 +45,7 @@ export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
       world.log.info('published', fields);
       context.steward.look();
     }
-    return { changed, document: mutableCopy(document) };
+    return { changed, document: mutableCopy(location.current) };
   },
 
   covers: (context, _session, argument) => covers(context, argument),
@@ -81,6 +84,11 @@ function mustAdminister(
   const isThere = people === undefined || (user !== null && logins.isLoggedIn(session, user));
   if (isThere && user !== null && identityOf(user, groups).groups.has(administrators)) return;
   throw new Failure('access-denied', operation, `only ${administrators} may change the realm`);
+}
+
+function mustBeTaker(name: string, taker: string): void {
+  if (taker === name) return;
+  throw new Failure('refused', operation, `${taker} takes over, so it must be told, not ${name}`);
 }
 
 function checkGroups(

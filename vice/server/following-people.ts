@@ -4,6 +4,7 @@
  */
 import { isFailure } from '../interface/index.js';
 import type { Location } from '../location/location.js';
+import { announced } from '../location/people-version.js';
 import type { People } from '../protection/people.js';
 import { ask } from '../resolution/ask.js';
 import type { ServerLinks } from '../resolution/links.js';
@@ -64,4 +65,20 @@ export class FollowingPeople {
       await sleep(clock, againMs, this.#stop.signal);
     }
   }
+}
+
+/**
+ * This server publishes from now on, as the one that did is lost. People that it has announced and nobody else has are
+ * lost with it: those that are here count as the newest then.
+ */
+export async function takePeopleOver({
+  location,
+  people,
+  log,
+}: Pick<FollowingWorld, 'location' | 'people' | 'log'>): Promise<void> {
+  const lost = location.current.people?.version ?? 0;
+  if (people.current === undefined || people.version >= lost) return;
+  log.warn('people of the lost publisher are lost', { here: people.version, lost });
+  await people.change((current) => ({ ...current, version: location.current.version + 1 }));
+  await location.publish((current) => announced(current, people.version));
 }

@@ -9,7 +9,7 @@ import {
   type UserEntry,
 } from '../interface/index.js';
 import { announced } from '../location/people-version.js';
-import { changedPeople } from '../protection/changed-people.js';
+import { aboveRealm, changedPeople } from '../protection/changed-people.js';
 import type { Session } from '../seam/network.js';
 import { mustPublish } from './administering.js';
 import type { Handlers, ServerContext } from './context.js';
@@ -95,7 +95,8 @@ async function changePeople(
         `there is a group ${change.name}; a user needs another name`,
       );
     }
-    return changedPeople(current, change, world.clock.wall());
+    const made = changedPeople(current, change, world.clock.wall());
+    return aboveRealm(made, current, location.current.version);
   });
   // Durable here, then told: also what a crash between the two has left untold.
   await location.publish((current) => announced(current, people.version));

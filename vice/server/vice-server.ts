@@ -107,18 +107,14 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     replica: (volume) => volumes.get(volume),
     replicas: () => volumes.all(),
   });
-  const foreground = { calls: 0 };
-  const parts = { world, location, volumes, links, resolver, foreground };
+  const parts = { world, location, volumes, links, resolver, foreground: { calls: 0 } };
   const scrubber = scrubberOf(parts, config.scrub ?? defaultScrub);
   const steward = stewardOf(name, location, world, () => context);
   const context: ServerContext = {
     name,
     world,
     location,
-    people,
-    logins: new SessionLogins({ clock: world.clock, location, people }),
-    passwords: new PasswordChecks(world.passwords),
-    attempts: new LoginAttempts(world.clock),
+    ...protecting(people, location, world),
     following,
     volumes,
     promises,
@@ -130,7 +126,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     metrics,
     steward,
     scrubber,
-    foreground,
+    foreground: parts.foreground,
     sessions,
     packed,
   };
@@ -144,6 +140,15 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   steward.look();
   world.log.info('serving', { address: listener.address, volumes: volumes.all().length });
   return running(context, listener);
+}
+
+function protecting(
+  people: People,
+  location: Location,
+  { clock, passwords }: ServerWorld,
+): Pick<ServerContext, 'people' | 'logins' | 'passwords' | 'attempts'> {
+  const logins = new SessionLogins({ clock, location, people });
+  return { people, logins, passwords: new PasswordChecks(passwords), attempts: new LoginAttempts(clock) };
 }
 
 function running(
