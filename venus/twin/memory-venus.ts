@@ -41,6 +41,7 @@ import { MemoryConflicts, withVersion, type ApartVersion } from './memory-confli
 import { MemoryHoard } from './memory-hoard.js';
 import { MemoryLeases } from './memory-leases.js';
 import { MemoryLog } from './memory-log.js';
+import { MemoryPeople } from './memory-people.js';
 import { entriesSeen, findSeen, seenByFid, viewOf, type Seen } from './memory-names.js';
 import { MemoryServers } from './memory-servers.js';
 import { MemoryTree, type Change } from './memory-tree.js';
@@ -61,6 +62,7 @@ export class MemoryVenus implements Venus {
   readonly log: MemoryLog;
   readonly conflicts: MemoryConflicts;
   readonly hoard: MemoryHoard;
+  readonly people: MemoryPeople = new MemoryPeople();
   /** Writers and open files that are not closed yet: a test expects none at its end. */
   openWriters = 0;
   openFiles = 0;
