@@ -201,18 +201,21 @@ class CachingClient implements Venus {
     const data = version ?? object.status.data;
     const file = await this.#contents.open(this.#realm.volumeOf(fid), fid, view, data);
     this.hoard.opened(caller.user, object.status.fid);
+    const { parent } = object.status;
+    this.#differences.lately.used(caller.user, { fid: object.status.fid, parent, length: view.length });
     return file;
   }
 
   async write(caller: Caller, announced?: number, expected: ExpectedTarget = {}): Promise<Writer> {
     const { containers } = this.#parts;
     const { random, log } = this.#world;
-    const { into = this.#mounts.root, replaces } = expected;
+    const { into = this.#mounts.root } = expected;
     const volume = this.#realm.volumeOf(into);
-    const [cache, guard, { uploads: differences }] = [this.#cache, this.#guard, this.#differences];
-    const replaced = await replacedFile({ cache, guard }, caller, replaces);
+    const [cache, guard] = [this.#cache, this.#guard];
+    const { uploads: differences, lately } = this.#differences;
+    const replaced = await replacedFile({ cache, guard, lately }, caller, expected, announced);
     const [changes, bounds] = [this.#changes, this.#bounds];
-    const world = { containers, changes, random, log, volume, bounds, differences };
+    const world = { containers, changes, random, log, volume, bounds, differences, lately };
     return FileWriter.open(world, caller, { length: announced, replaced });
   }
 
