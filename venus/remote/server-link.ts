@@ -99,18 +99,19 @@ export class ServerLink {
     return this.#link?.silence() ?? null;
   }
 
-  /** As measured, also over earlier links: a new dial makes no other network. */
+  /** How fast it brings what is fetched; as measured, also over earlier links: a new dial makes no other network. */
   get quality(): LinkQuality {
-    return this.#meter.quality;
+    return this.#meter.down;
   }
 
+  /** How fast it takes what is sent. */
+  get sendingQuality(): LinkQuality {
+    return this.#meter.up;
+  }
+
+  /** In one of its directions at least. */
   get weak(): boolean {
-    return this.#meter.quality.weak;
-  }
-
-  /** Enough has passed over the link to say how fast it is. */
-  get measured(): boolean {
-    return bandwidth(this.quality) !== undefined;
+    return this.quality.weak || this.sendingQuality.weak;
   }
 
   /** @throws Failure unreachable, timeout, incompatible (a malformed reply), or what the server answered */
@@ -172,8 +173,9 @@ export class ServerLink {
   }
 
   #qualityTurned(): void {
-    const bytesPerSecond = Math.round(bandwidth(this.quality) ?? 0);
-    this.#world.log.info('link quality', { server: this.name, weak: this.weak, bytesPerSecond });
+    const [down, up] = [this.quality, this.sendingQuality].map((way) => Math.round(bandwidth(way) ?? 0));
+    // Bytes per second; 0: not known.
+    this.#world.log.info('link quality', { server: this.name, weak: this.weak, down, up });
     this.#options.onQuality(this);
   }
 

@@ -67,15 +67,21 @@ export class Fetcher {
     return cached !== undefined && this.#isUsable(this.#world.volume(fid), cached);
   }
 
-  /** As `fresh`, for many objects of one volume in few calls; those that still exist are cached and valid then. */
+  /** As `fresh`, for many objects in few calls; those that still exist, and can be asked for, are valid then. */
   async freshen(fids: readonly Fid[]): Promise<void> {
-    const [first] = fids;
-    if (first === undefined) return;
-    const volume = this.#world.volume(first);
-    const doubtful = fids.filter((fid) => {
+    const doubtful = new Map<Volume, Fid[]>();
+    for (const fid of fids) {
+      const volume = this.#world.volume(fid);
       const cached = this.#world.cache.get(fid);
-      return cached === undefined || !this.#isUsable(volume, cached);
-    });
+      if (cached !== undefined && this.#isUsable(volume, cached)) continue;
+      const others = doubtful.get(volume);
+      if (others === undefined) doubtful.set(volume, [fid]);
+      else others.push(fid);
+    }
+    for (const [volume, some] of doubtful) await this.#freshenIn(volume, some);
+  }
+
+  async #freshenIn(volume: Volume, doubtful: readonly Fid[]): Promise<void> {
     for (let start = 0; start < doubtful.length; start += callObjects) {
       if (volume.avsg.length === 0) return;
       await this.#validate(volume, doubtful.slice(start, start + callObjects));

@@ -22,6 +22,7 @@ import { RowCache } from '../store/row-cache.js';
 import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store/volume-store.js';
 import { VolumeTransaction, type Finished } from '../store/volume-transaction.js';
 import { applyBatch, BatchRefused, type AppliedBatch } from './apply-batch.js';
+import { spaceWithin, type Bounds } from './bounds.js';
 import { applyCop2, PendingUpdates } from './cop2.js';
 import { afterRestart, openMeta } from './first-records.js';
 import { DirectoryListing } from './directory-listing.js';
@@ -73,6 +74,7 @@ class StoredReplica implements Replica {
   group: readonly string[];
   keepsRemoved = false;
   standing: Standing = 'member';
+  bounds: Bounds = {};
   readonly #store: Store;
   readonly #containers: Containers;
   readonly #clock: Clock;
@@ -143,7 +145,7 @@ class StoredReplica implements Replica {
       const context = { volume: this.volume, replica: this.id, lengths, groups: speaker.groups };
       const { result, stamp } = await this.#change(speaker, (transaction, store) => {
         mustTakeChanges(this);
-        const applied = applyBatch(transaction, argument, context);
+        const applied = applyBatch(transaction, argument, { ...context, bounds: this.bounds });
         for (const [digest, bytes] of packed ?? []) packContents(store, digest, bytes);
         for (const storeId of this.#expired(applied)) transaction.updates.forgetCop2(storeId);
         return applied;
@@ -281,7 +283,7 @@ class StoredReplica implements Replica {
   }
 
   async space(): Promise<Result<'space'>> {
-    return { used: this.#meta().used, available: await this.#containers.space() };
+    return spaceWithin(this.bounds, this.#meta().used, await this.#containers.space());
   }
 
   get objects(): number {

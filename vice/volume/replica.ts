@@ -9,6 +9,7 @@
  *   VR-4  What an object is said to know (`known`) it has incorporated.
  */
 import type { Argument, Fid, Groups, Result, UpdateSet, VnodeStatus, VolumeId } from '../interface/index.js';
+import type { Bounds } from './bounds.js';
 
 export interface Replica {
   readonly volume: VolumeId;
@@ -22,6 +23,8 @@ export interface Replica {
   group: readonly string[];
   /** Set by the server, as the realm document says. Only a member takes changes of gateways. */
   standing: Standing;
+  /** The same: what gateways may bring. */
+  bounds: Bounds;
 
   /** Undefined when this replica does not have the object, or no longer. @throws Failure damaged */
   status(fid: Fid): VnodeStatus | undefined;
