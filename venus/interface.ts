@@ -9,7 +9,14 @@ import type { Hoarding } from './hoarding.js';
 import type { PendingLog } from './pending-log.js';
 export type * from './hoarding.js';
 export type { PendingChange, PendingLog, PendingRecord, Restored } from './pending-log.js';
-export { administrators, Failure, isFailure, parseRights, rightsText } from '../vice/interface/index.js';
+export {
+  administrators,
+  Failure,
+  isFailure,
+  parseRights,
+  rightsText,
+  volumeOf,
+} from '../vice/interface/index.js';
 export type { AccessList, FailureKind, Fid, StoreId } from '../vice/interface/index.js';
 
 export interface Caller {
@@ -156,6 +163,12 @@ export interface Access {
 export interface Expectation {
   /** The file must exist with exactly this version (null: the name must be free). */
   readonly version?: StoreId | null;
+  /**
+   * The name must bear this object, as it is here: contents, time, mode, properties. A directory's time does not count:
+   * there must be nothing in it, and nothing mounted on it (else the change fails with `not-empty`, `refused`). For
+   * `remove` only.
+   */
+  readonly unchanged?: ObjectStatus;
 }
 
 export interface OpenFile {
@@ -179,6 +192,14 @@ export interface Writer {
   close(target: WriteTarget): Promise<WriteOutcome>;
   /** Forgets everything. Idempotent, also after close. */
   abort(): Promise<void>;
+}
+
+/** What will probably be written to. */
+export interface ExpectedTarget {
+  /** To the servers of this directory's volume the bytes go as they come. Default: the realm's root. */
+  readonly into?: Fid | undefined;
+  /** The file whose contents are replaced: what is new against them is all that need be moved. */
+  readonly replaces?: Fid | undefined;
 }
 
 export interface WriteTarget {
@@ -247,6 +268,10 @@ export interface Replay {
 export interface VolumeState {
   readonly id: string;
   readonly name: string;
+  /** Where its root is seen, in names from the realm's root; null: it is mounted nowhere, or that cannot be told now. */
+  readonly path: readonly string[] | null;
+  /** Names are in the directory that its root covers, as far as is known: nobody sees them until it is unmounted. */
+  readonly hidesNames: boolean;
   /** Coda's states; see venus/volume. */
   readonly state: 'hoarding' | 'write-disconnected' | 'emulating' | 'reintegrating' | 'resolving';
   /** Names of the servers that hold a replica, and of those now accessible. */
@@ -282,7 +307,9 @@ export interface VenusState {
 
 export interface Venus {
   /**
-   * Walks names down from the realm's root. A name is found byte for byte, else under the other Unicode normal form.
+   * Walks names down from the realm's root, and on at the root of a volume where one is mounted: that is seen in the
+   * place of the directory, with its Fid and attributes. A name is found byte for byte, else under the other Unicode
+   * normal form.
    * @throws Failure not-found (a directory on the way), not-directory, unreachable, access-denied, invalid
    */
   lookup(caller: Caller, path: readonly string[]): Promise<Place>;
@@ -296,10 +323,10 @@ export interface Venus {
   /** Opens the newest accessible version for reading. @throws Failure not-found, is-directory, unreachable, damaged */
   open(caller: Caller, fid: Fid): Promise<OpenFile>;
   /**
-   * Starts a write of `announced` bytes, if known. `replaces`: the file that it will probably take the place of; what
-   * is new against that is all that need be moved. It decides nothing. @throws Failure no-space
+   * Starts a write of `announced` bytes, if known. What `expected` says decides nothing: where it was wrong, bytes have
+   * gone to servers for nothing. @throws Failure no-space
    */
-  write(caller: Caller, announced?: number, replaces?: Fid): Promise<Writer>;
+  write(caller: Caller, announced?: number, expected?: ExpectedTarget): Promise<Writer>;
   /** @throws Failure exists, not-found, not-directory, no-space, quota, access-denied, unreachable, invalid */
   makeDirectory(caller: Caller, parent: Fid, name: string): Promise<ObjectStatus>;
   /** @throws as makeDirectory */
@@ -307,14 +334,16 @@ export interface Venus {
   /**
    * Removes a name and its object; of a directory all that is below it, bottom up. Of a file in conflict only the
    * version that is seen under this name: another one then takes the name.
-   * @throws Failure not-found, changed, access-denied, unreachable
+   * @throws Failure not-found, changed, access-denied, unreachable, refused (a volume is mounted on it or in it)
    */
   remove(caller: Caller, parent: Fid, name: string, expect?: Expectation): Promise<void>;
   /**
    * Moves a name, in one step; what bore the target name is removed in the same step (`replaced`). Another version of a
    * file in conflict, moved over the file's name, takes the place of the version seen there; moved elsewhere it
-   * becomes a file of its own.
-   * @throws Failure not-found, exists (without `replace`), loop, cross-volume, changed, access-denied, unreachable
+   * becomes a file of its own. A volume that is mounted on it, or in it, goes along; `cross-volume` comes before anything
+   * is changed.
+   * @throws Failure not-found, exists (without `replace`), loop, cross-volume, changed, access-denied, unreachable,
+   *   refused (a volume is mounted on what would be replaced, or in it)
    */
   rename(
     caller: Caller,
@@ -323,8 +352,8 @@ export interface Venus {
     options: ReplaceOptions,
   ): Promise<{ readonly replaced: boolean }>;
   /**
-   * Copies a file with its properties under a new Fid without moving its bytes, or a directory (itself only:
-   * members are the gateway's walk). @throws as rename
+   * Copies a file with its properties under a new Fid, or a directory (itself only: members are the gateway's walk).
+   * Bytes move only where another volume's servers do not have them. @throws as rename
    */
   copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome>;
   setModified(caller: Caller, fid: Fid, modified: number): Promise<ObjectStatus>;
@@ -338,7 +367,8 @@ export interface Venus {
    * @throws Failure not-found, not-directory, invalid, too-large, access-denied, unreachable
    */
   setAccess(caller: Caller, directory: Fid, list: AccessList | null): Promise<void>;
-  space(caller: Caller): Promise<Space>;
+  /** Of the volume that a directory is in. @throws Failure not-found, unreachable */
+  space(caller: Caller, directory: Fid): Promise<Space>;
   readonly leases: Leases;
   readonly log: PendingLog;
   readonly conflicts: Conflicts;

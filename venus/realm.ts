@@ -5,7 +5,6 @@
 import {
   Failure,
   isFailure,
-  realmRoot,
   volumeOf,
   type Fid,
   type Groups,
@@ -18,6 +17,7 @@ import { RealmCache } from './remote/realm-cache.js';
 import type { ServerLink } from './remote/server-link.js';
 import { Servers, type ServersWorld } from './remote/servers.js';
 import type { Identity } from './store/identity.js';
+import type { Mounts } from './volume/mounts.js';
 import { Volume, type Member } from './volume/volume.js';
 
 export interface RealmConfig {
@@ -30,6 +30,8 @@ export interface RealmConfig {
 export interface RealmWorld extends ServersWorld {
   readonly cache: ObjectCache;
   readonly identity: Identity;
+  /** Kept as the newest document says. */
+  readonly mounts: Mounts;
   /** A volume is there for the first time. */
   readonly onOpen: (volume: Volume) => void;
   /** The AVSG of a volume has changed. */
@@ -40,7 +42,6 @@ export interface RealmWorld extends ServersWorld {
 const rejoinMs = 1000;
 
 export class Realm {
-  readonly root: Fid;
   readonly servers: Servers;
   readonly #world: RealmWorld;
   readonly #document: RealmCache;
@@ -52,7 +53,7 @@ export class Realm {
   constructor({ name, realm, realmKey }: RealmConfig, world: RealmWorld) {
     this.#world = world;
     this.#document = new RealmCache(realm, world.buffer);
-    this.root = realmRoot(this.#document.current);
+    world.mounts.follow(this.#document.current);
     const options = {
       realm: realm.realm,
       realmKey,
@@ -148,6 +149,7 @@ export class Realm {
       return;
     }
     log.info('realm changed', { version: this.#document.current.version });
+    this.#world.mounts.follow(this.#document.current);
     this.servers.follow(this.#document.current.servers);
     this.#openVolumes();
     for (const server of this.servers.all) {

@@ -1,12 +1,5 @@
 /** Venus assembled: the caching client behind the door of interface.ts. */
-import {
-  Failure,
-  right,
-  volumeOf,
-  type ConflictKind,
-  type Fid,
-  type VolumeId,
-} from '../vice/interface/index.js';
+import { right, volumeOf, type ConflictKind, type Fid, type VolumeId } from '../vice/interface/index.js';
 import { sleep } from '../vice/seam/clock.js';
 import { AccessGuard } from './access/access-guard.js';
 import { restoreTargetOf } from './archive/restore-venus.js';
@@ -16,13 +9,14 @@ import { Changes } from './change/changes.js';
 import { Contents } from './change/contents.js';
 import { Drafting } from './change/drafting.js';
 import { FileWriter } from './change/file-writer.js';
+import { listing, type ListingWorld } from './change/listing.js';
 import { walk } from './change/namespace.js';
 import { Repairs } from './change/repairs.js';
 import { Announcer } from './conflict/announcer.js';
 import { KnownConflicts } from './conflict/conflicts.js';
 import { cachedPath } from './conflict/paths.js';
 import { fileOf, siblingView } from './conflict/sibling.js';
-import { objectOrSibling, siblingsBeside } from './conflict/siblings.js';
+import { objectOrSibling } from './conflict/siblings.js';
 import { Differences, replacedFile } from './difference/differences.js';
 import type { Hoard } from './hoard/hoard.js';
 import { hoardOf } from './hoard/hoard-parts.js';
@@ -31,6 +25,7 @@ import type {
   Caller,
   Conflicts,
   Entry,
+  ExpectedTarget,
   ObjectStatus,
   OpenFile,
   PendingLog,
@@ -49,14 +44,13 @@ import { openParts, type Parts, type VenusConfig, type VenusWorld } from './part
 import { Realm } from './realm.js';
 import { LeaseTable } from './store/lease-table.js';
 import { Fetcher } from './volume/fetch.js';
+import { Mounts } from './volume/mounts.js';
 import { VolumeSpace } from './volume/volume-space.js';
 import { volumeReport } from './volume-report.js';
 import type { Volume } from './volume/volume.js';
 
 /** How long the start waits for servers before it serves what it has. */
 const startMs = 3000;
-/** Names in one batch of a listing. */
-const listBatch = 500;
 /** Changes that may wait in one volume's log. */
 const logRecords = 100_000;
 /** Characters of this gateway's name in records. */
@@ -91,6 +85,8 @@ class CachingClient implements Venus {
   readonly #bounds: LogBounds;
   readonly #differences: Differences;
   readonly #space: VolumeSpace;
+  readonly #mounts: Mounts;
+  readonly #listingWorld: ListingWorld;
 
   constructor(config: VenusConfig, world: VenusWorld, parts: Parts) {
     this.#world = world;
@@ -98,6 +94,7 @@ class CachingClient implements Venus {
     const { buffer, identity, modifyLog, containers, gate, fetches } = parts;
     const { clock, random, log } = world;
     this.#space = new VolumeSpace(clock);
+    this.#mounts = new Mounts(config.realm);
     this.#bounds = new LogBounds(boundsOf(containers.limit), modifyLog);
     this.leases = new LeaseTable(buffer);
     const announcer = this.#announcer();
@@ -112,13 +109,27 @@ class CachingClient implements Venus {
     );
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
-    const shared = { cache, modifyLog, containers, identity, buffer, gate, clock, random, log, volume };
+    const mounts = this.#mounts;
+    const shared = {
+      cache,
+      modifyLog,
+      containers,
+      identity,
+      buffer,
+      gate,
+      clock,
+      random,
+      log,
+      volume,
+      mounts,
+    };
     const fetcher = new Fetcher({ ...shared, pause: () => sleep(clock, 0) });
     this.#fetcher = fetcher;
     const differences = this.#differences.uploads;
     this.#reintegrator = new Reintegrator({ ...shared, bounds: this.#bounds, differences });
     const guard = new AccessGuard({ cache, fetcher, groups: () => this.#realm.groups });
     this.#guard = guard;
+    this.#listingWorld = { ...shared, fetcher, guard, hidesVersions, pause: () => sleep(clock, 0) };
     const host = config.name.slice(0, hostMost);
     const drafting = new Drafting({ ...shared, guard, fetcher, reintegrator: this.#reintegrator, host });
     const contents = new Contents(containers, fetches, gate, log, this.#differences.fetches);
@@ -129,7 +140,7 @@ class CachingClient implements Venus {
       guard: this.#guard,
       fetcher: this.#fetcher,
       repairs: new Repairs(drafting, this.#contents),
-      root: () => this.#realm.root,
+      mounts,
       volumes: () => this.#realm.volumes,
       volume,
     });
@@ -138,7 +149,6 @@ class CachingClient implements Venus {
       contents,
       guard,
       documents: world.hoard,
-      root: () => this.#realm.root,
       limitBytes: config.cacheBytes,
       onLimit: (bytes) => (this.#bounds.limits = boundsOf(bytes)),
     });
@@ -148,6 +158,7 @@ class CachingClient implements Venus {
       cache,
       buffer,
       identity,
+      mounts,
       onOpen: (opened) => this.#reintegrator.restore(opened),
       onChange: (changed) => this.#reintegrator.changed(changed),
     });
@@ -162,9 +173,7 @@ class CachingClient implements Venus {
   }
 
   async lookup(caller: Caller, path: readonly string[]): Promise<Place> {
-    const [cache, fetcher, guard] = [this.#cache, this.#fetcher, this.#guard];
-    const world = { cache, fetcher, guard, hidesVersions: (fid: Fid) => this.#hidesVersions(fid) };
-    return walk(world, caller, this.#realm.root, path);
+    return walk(this.#listingWorld, caller, path);
   }
 
   async status(caller: Caller, fid: Fid): Promise<ObjectStatus> {
@@ -176,26 +185,7 @@ class CachingClient implements Venus {
   async *list(caller: Caller, directory: Fid): AsyncGenerator<readonly Entry[]> {
     await this.#fetcher.directory(directory);
     await this.#guard.require(caller, directory, right.lookup);
-    const entries = [...(this.#cache.names(directory)?.values() ?? [])];
-    for (let start = 0; start < entries.length; start += listBatch) {
-      const batch = entries.slice(start, start + listBatch);
-      await this.#fetcher.freshen(batch.map(({ fid }) => fid));
-      yield batch.flatMap(({ name, fid }) => {
-        const object = this.#cache.get(fid);
-        if (object !== undefined) {
-          const siblings = this.#hidesVersions(fid) ? [] : siblingsBeside(this.#cache, object, name);
-          const shown = siblings.map((each) => ({
-            name: each.name,
-            status: siblingView(object, each.version),
-          }));
-          return [{ name, status: object.view }, ...shown];
-        }
-        // Gone meanwhile, if servers can be asked; else a listing is whole or none.
-        if (this.#realm.volumeOf(fid).avsg.length > 0) return [];
-        throw new Failure('unreachable', 'venus.list', 'not all of this directory is in the cache', { fid });
-      });
-      await sleep(this.#world.clock, 0);
-    }
+    yield* listing(this.#listingWorld, directory);
   }
 
   async open(caller: Caller, fid: Fid): Promise<OpenFile> {
@@ -208,10 +198,11 @@ class CachingClient implements Venus {
     return file;
   }
 
-  async write(caller: Caller, announced?: number, replaces?: Fid): Promise<Writer> {
+  async write(caller: Caller, announced?: number, expected: ExpectedTarget = {}): Promise<Writer> {
     const { containers } = this.#parts;
     const { random, log } = this.#world;
-    const volume = this.#realm.volumeOf(this.#realm.root);
+    const { into = this.#mounts.root, replaces } = expected;
+    const volume = this.#realm.volumeOf(into);
     const [cache, guard, { uploads: differences }] = [this.#cache, this.#guard, this.#differences];
     const replaced = await replacedFile({ cache, guard }, caller, replaces);
     const [changes, bounds] = [this.#changes, this.#bounds];
@@ -235,17 +226,19 @@ class CachingClient implements Venus {
     return this.#guard.access(caller, status);
   }
 
-  space(): Promise<Space> {
-    return this.#space.ask(this.#realm.volumeOf(this.#realm.root));
+  async space(_: Caller, directory: Fid): Promise<Space> {
+    return this.#space.ask(this.#realm.volumeOf(directory));
   }
 
   state(): VenusState {
     const { identity, containers, modifyLog } = this.#parts;
+    const [cache, mounts, { limits }] = [this.#cache, this.#mounts, this.#bounds];
+    const world = { modifyLog, cache, mounts, limits };
     return {
       venus: identity.venus,
       servers: this.#realm.servers.states(),
       volumes: this.#realm.volumes.map((volume) =>
-        volumeReport(volume, modifyLog, this.#bounds.limits, this.#reintegrator.replay(volume)),
+        volumeReport(volume, world, this.#reintegrator.replay(volume)),
       ),
       cache: { objects: this.#cache.hotCount, containers: containers.count, bytes: containers.bytes },
     };
@@ -287,7 +280,7 @@ class CachingClient implements Venus {
     return new Announcer({
       log: this.#world.log,
       kindsOf: (fid) => decidable(this.#cache.conflicts.get(fid)?.kinds ?? [], this.#hidesVersions(fid)),
-      pathOf: (fid) => cachedPath(this.#cache, this.#realm.root, fid),
+      pathOf: (fid) => cachedPath(this.#cache, this.#mounts, fid),
     });
   }
 
@@ -297,7 +290,7 @@ class CachingClient implements Venus {
     return new HandledLog({
       modifyLog,
       cache: this.#cache,
-      root: () => this.#realm.root,
+      mounts: this.#mounts,
       volumeName: (id) => this.#realm.get(id)?.name ?? id,
       discard: (id, entries) => this.#discard(id, entries),
       target: restoreTargetOf(this, {

@@ -1,7 +1,11 @@
 /** What a person can see of a volume: its state, and what waits in the log for it. */
+import { noNames, rootFid } from '../vice/interface/index.js';
+import type { ObjectCache } from './cache/object-cache.js';
+import { cachedPath } from './conflict/paths.js';
 import type { VolumeState } from './interface.js';
 import type { ModifyLog } from './log/modify-log.js';
 import type { Bounds } from './reintegration/log-bounds.js';
+import type { Mounts } from './volume/mounts.js';
 import type { Volume } from './volume/volume.js';
 
 export interface ReplayReport {
@@ -9,17 +13,24 @@ export interface ReplayReport {
   readonly lastError: string | null;
 }
 
-export function volumeReport(
-  volume: Volume,
-  modifyLog: ModifyLog,
-  limits: Bounds,
-  replay: ReplayReport,
-): VolumeState {
+export interface ReportWorld {
+  readonly modifyLog: ModifyLog;
+  readonly cache: ObjectCache;
+  readonly mounts: Mounts;
+  readonly limits: Bounds;
+}
+
+export function volumeReport(volume: Volume, world: ReportWorld, replay: ReplayReport): VolumeState {
+  const { modifyLog, cache, mounts, limits } = world;
+  const root = rootFid(volume.id);
+  const covered = mounts.under(root);
   const pending = modifyLog.pending(volume.id);
   const [oldest] = modifyLog.of(volume.id);
   return {
     id: volume.id,
     name: volume.name,
+    path: cachedPath(cache, mounts, root),
+    hidesNames: covered !== root && (cache.status(covered)?.names ?? noNames) !== noNames,
     state: volume.state,
     vsg: volume.members.map(({ server }) => server.name),
     avsg: volume.avsg.map(({ server }) => server.name),

@@ -22,7 +22,7 @@ async function objectOf(venus: Venus, path: string, by: Caller): Promise<ObjectS
 export async function put(venus: Venus, path: string, contents: string, by = caller): Promise<ObjectStatus> {
   const { parent, name, object } = await placeOf(venus, path, by);
   if (parent === null) throw new Error('the root is no file');
-  const writer = await venus.write(by, undefined, object?.fid);
+  const writer = await venus.write(by, undefined, { into: parent, replaces: object?.fid });
   try {
     const bytes = Buffer.from(contents, 'latin1');
     for (let start = 0; start < bytes.length; start += 65_536)

@@ -47,6 +47,8 @@ export interface SimulatedRealmOptions {
   readonly log?: Log;
   /** Of the root volume. */
   readonly conflicts?: ConflictPolicy;
+  /** What else is in the realm document, as further volumes. */
+  readonly change?: (document: RealmDocument) => RealmDocument;
   /** Of the gateways: whether new versions move as what is new in them. */
   readonly differences?: DifferenceMode;
   /** The log of the process on a host; `log` where it is not given. */
@@ -94,7 +96,8 @@ export class SimulatedRealm {
       latency: [0, 3],
     });
     const names = Array.from({ length: options.servers ?? 3 }, (_, index) => `s${index + 1}`);
-    this.document = {
+    const { change = (document: RealmDocument) => document } = options;
+    this.document = change({
       format: 1,
       version: 1,
       realm: 'simulated',
@@ -110,7 +113,7 @@ export class SimulatedRealm {
       ],
       rootVolume,
       groups: { [administrators]: ['ann'] },
-    };
+    });
   }
 
   get serverNames(): readonly string[] {

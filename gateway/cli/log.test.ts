@@ -184,6 +184,8 @@ t.test('every command has help with examples', async (t) => {
 const volume: VolumeStatus = {
   id: '7f000001',
   name: 'root',
+  path: [],
+  hidesNames: false,
   state: 'reintegrating',
   vsg: ['s1'],
   avsg: ['s1'],

@@ -38,7 +38,7 @@ JSON: {"servers": [{"name", "pid", "url", "state",
        "gateways": [{"name", "pid", "url", "state",
                      "volumes": [{"id", "name", "state", "vsg", "avsg", "preferred",
                                   "pendingRecords", "pendingBytes", "limitRecords", "limitBytes",
-                                  "oldestPending", "keptRecords", "mode", "weak",
+                                  "oldestPending", "keptRecords", "mode", "weak", "path", "hidesNames",
                                   "replay": {"since", "doneRecords", "doneBytes",
                                              "recordsPerSecond", "bytesPerSecond"}, "lastError"}],
                      "servers": [{"name", "address", "reachable", "silence", "planned"}],
@@ -46,7 +46,8 @@ JSON: {"servers": [{"name", "pid", "url", "state",
 "state" of a process is stopped, starting, running, waiting (to be started again) or stopping; "pid" is null
 while none runs. "state" of a volume is hoarding (connected), write-disconnected, emulating (no server is
 reached), reintegrating (what waits is being sent) or resolving. "oldestPending" and "since" are milliseconds
-since 1970, or null; "replay" and "lastError" may be null.
+since 1970, or null; "replay" and "lastError" may be null. "path" is where its root is seen, null if nowhere or
+not known; "hidesNames" says that it covers a directory with something in it.
 
 Examples:
   coda status

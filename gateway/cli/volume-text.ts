@@ -60,6 +60,11 @@ function volumeLines(gateway: GatewayStatus, volume: VolumeStatus, now: number, 
       volume.keptRecords === 1 ? 'was refused by the servers and is' : 'were refused by the servers and are';
     lines.push(`${countText(volume.keptRecords, 'change')} ${are} kept here; see: ${command} log ${own}`);
   }
+  if (volume.hidesNames) {
+    const where = volume.path === null ? 'the directory that it is mounted on' : `/${volume.path.join('/')}`;
+    const unmount = `${command} volume unmount ${volume.name}`;
+    lines.push(`it covers what was put into ${where} itself; to see that again: ${unmount}`);
+  }
   if (volume.lastError !== null) lines.push(`the last error: ${volume.lastError}`);
   return lines.map((line) => `${gateway.name}, volume ${volume.name}: ${line}`);
 }

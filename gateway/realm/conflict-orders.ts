@@ -88,7 +88,7 @@ export async function merge(venus: Venus, query: URLSearchParams, body: Body): P
   const caller = { user: order.data.user };
   const { parent, name, object } = await venus.lookup(caller, namesOf(order.data.path));
   if (parent === null || object === null) throw nothingThere(order.data.path);
-  const writer = await venus.write(caller);
+  const writer = await venus.write(caller, undefined, { into: parent });
   try {
     for await (const chunk of body) await writer.write(chunk);
     const expect = { version: order.data.shown as StoreId };

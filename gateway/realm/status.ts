@@ -58,6 +58,8 @@ const volumeStatus = z.object({
   oldestPending: z.number().nullable(),
   /** Changes that the servers refused for good; they are kept until a person decides. */
   keptRecords: z.number(),
+  path: z.array(z.string()).readonly().nullable().default(null),
+  hidesNames: z.boolean().default(false),
   mode: z.enum(['write-through', 'write-disconnected']),
   /** What is seen of versions of a file that were made apart. */
   conflicts: z.enum(conflictPolicies).default('keep'),

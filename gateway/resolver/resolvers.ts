@@ -156,7 +156,7 @@ export class Resolvers {
     const { venus } = this.#world;
     const { parent, name } = await venus.lookup(caller, path ?? []);
     if (parent === null) return;
-    const writer = await venus.write(caller, contents.length);
+    const writer = await venus.write(caller, contents.length, { into: parent });
     try {
       await writer.write(contents);
       await writer.close({ parent, name, expect: { version: shown.storeId } });

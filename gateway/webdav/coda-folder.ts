@@ -9,6 +9,7 @@ import type {
   Conflicts,
   Entry,
   Expectation,
+  ExpectedTarget,
   Fid,
   Hoarding,
   Leases,
@@ -83,8 +84,8 @@ export class CodaFolder implements Venus {
     return this.#venus.copy(caller, source, to, options);
   }
 
-  write(caller: Caller, announced?: number, replaces?: Fid): Promise<Writer> {
-    return this.#venus.write(caller, announced, replaces);
+  write(caller: Caller, announced?: number, expected?: ExpectedTarget): Promise<Writer> {
+    return this.#venus.write(caller, announced, expected);
   }
 
   makeDirectory(caller: Caller, parent: Fid, name: string): Promise<ObjectStatus> {
@@ -115,8 +116,9 @@ export class CodaFolder implements Venus {
     return this.#venus.setAccess(caller, directory, list);
   }
 
-  space(caller: Caller): Promise<Space> {
-    return this.#venus.space(caller);
+  async space(caller: Caller, directory: Fid): Promise<Space> {
+    const within = isVirtual(directory) ? (await this.#venus.lookup(caller, [])).object?.fid : directory;
+    return this.#venus.space(caller, within ?? directory);
   }
 
   disconnect(servers: readonly string[]): Promise<void> {

@@ -161,7 +161,7 @@ export class ConflictFolder {
       return { created: true, status: made };
     }
     const file = await this.open(caller, source);
-    const writer = await this.#venus.write(caller, status.length);
+    const writer = await this.#venus.write(caller, status.length, { into: to.parent });
     try {
       for await (const chunk of file.read()) await writer.write(chunk);
       return await writer.close({ ...to, ...(!replace && { expect: { version: null } }) });

@@ -6,12 +6,11 @@
  * under its own name.)
  */
 import { isFailure, type Fid, type Name, type ObjectStatus } from '../../venus/interface.js';
-import { DavError, type Answer, type Exchange } from './exchange.js';
+import type { Answer, Exchange } from './exchange.js';
 import { modificationTimeOf } from './modification-time.js';
-import { multistatusAnswer, type MemberFailure } from './member-failures.js';
-import { failureAnswer, statusOf } from './status.js';
+import { memberFailure, partialAnswer, type MemberFailure } from './member-failures.js';
 import { depthOf } from './target.js';
-import { occupied, transferOf, type Transfer } from './transfer.js';
+import { occupied, ownName, transferOf, type Transfer } from './transfer.js';
 
 /** Members of one directory that are copied at the same time. */
 const atOnce = 8;
@@ -28,7 +27,8 @@ export async function copy(exchange: Exchange): Promise<Answer> {
     { place: target, path: targetPath, kind: transfer.replaces ? 'tree' : 'membership' },
   ]);
   const copied = isTree ? await copyTree(exchange, transfer) : await copyOne(exchange, transfer);
-  if (copied.failures.length > 0) return partialAnswer(exchange, copied.failures);
+  if (copied.failures.length > 0)
+    return partialAnswer(exchange, copied.failures, 'Not all of it could be copied');
   const former = transfer.replaces ? target.object : null;
   if (former !== null && former.fid !== copied.fid) await share.locks.dropAll([former.fid]);
   const modified = modificationTimeOf(exchange.headers);
@@ -57,7 +57,7 @@ async function copyOne({ share, caller }: Exchange, { source, to, overwrite }: T
 async function copyTree(exchange: Exchange, transfer: Transfer): Promise<Copied> {
   const { share, caller } = exchange;
   const { source, to, targetPath, replaces } = transfer;
-  const beside = replaces ? { parent: to.parent, name: unfinishedName(exchange) } : to;
+  const beside = replaces ? { parent: to.parent, name: ownName(share, 'copying') } : to;
   const root = await copyOne(exchange, { ...transfer, to: beside, overwrite: false });
   const failures = await copyMembers(exchange, { from: source.object.fid, into: root.fid, path: targetPath });
   if (!replaces) return { fid: root.fid, failures };
@@ -65,12 +65,13 @@ async function copyTree(exchange: Exchange, transfer: Transfer): Promise<Copied>
     await share.venus.remove(caller, beside.parent, beside.name);
     return { fid: root.fid, failures };
   }
-  await share.venus.rename(caller, beside, to, { replace: true });
+  try {
+    await share.venus.rename(caller, beside, to, { replace: true });
+  } catch (error) {
+    await share.venus.remove(caller, beside.parent, beside.name).catch(() => undefined);
+    throw error;
+  }
   return root;
-}
-
-function unfinishedName({ share }: Exchange): string {
-  return `.copying-${Buffer.from(share.random.bytes(8)).toString('hex')}`;
 }
 
 /** One directory whose members are still to be copied; `path` is that of the copy. */
@@ -119,22 +120,4 @@ async function attempt(
     if (!isFailure(error, 'not-found')) failures.push(memberFailure(error, path, false));
     return undefined;
   }
-}
-
-function memberFailure(error: unknown, path: readonly string[], isDirectory: boolean): MemberFailure {
-  const status = statusOf(error);
-  if (status === undefined) throw error;
-  return { path, isDirectory, status, error };
-}
-
-/**
- * 207, but webdavfs reads the members of a 207 as one more collection: to it, the first failure stands for
- * all.
- */
-function partialAnswer(exchange: Exchange, failures: readonly MemberFailure[]): Answer {
-  const [first] = failures;
-  if (first === undefined) throw new Error('nothing has failed');
-  if (exchange.client.kind !== 'macos') return multistatusAnswer(exchange.share.prefix, failures);
-  const error = first.status < 500 ? first.error : new DavError(423, 'Not all of it could be copied');
-  return failureAnswer(error, exchange.method, exchange.client);
 }

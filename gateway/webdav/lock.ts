@@ -80,9 +80,10 @@ async function create(exchange: Exchange, request: LockRequest): Promise<Answer>
  * next. Returns whether it did: someone else may have taken the name meanwhile, then theirs is locked.
  */
 async function createEmpty({ share, caller }: Exchange, place: Place): Promise<boolean> {
-  const writer = await share.venus.write(caller, 0);
+  const target = nameOf(place);
+  const writer = await share.venus.write(caller, 0, { into: target.parent });
   try {
-    const { created } = await writer.close({ ...nameOf(place), expect: { version: null } });
+    const { created } = await writer.close({ ...target, expect: { version: null } });
     return created;
   } catch (error) {
     if (isFailure(error, 'changed', 'exists', 'is-directory')) return false;

@@ -1,9 +1,11 @@
-/** MOVE: one rename, also over what bears the name at the destination (RFC 4918 section 9.9). */
-import { isFailure } from '../../venus/interface.js';
+/** MOVE: one rename, also over what bears the name at the destination (RFC 4918 section 9.9); see move-across.ts. */
+import { isFailure, type Fid } from '../../venus/interface.js';
 import type { Answer, Exchange } from './exchange.js';
 import { DavError } from './exchange.js';
 import type { Intent } from './exchange.js';
+import { partialAnswer } from './member-failures.js';
 import { modificationTimeOf } from './modification-time.js';
+import { moveAcross } from './move-across.js';
 import { depthOf } from './target.js';
 import { occupied, transferOf, type Transfer } from './transfer.js';
 
@@ -20,14 +22,26 @@ export async function move(exchange: Exchange): Promise<Answer> {
   await share.locks.guard(exchange, intents);
   const from = { parent: source.parent, name: source.name };
   const replaced = await rename(exchange, from, to, overwrite);
+  const former = transfer.replaces && target.object !== null ? [target.object.fid] : [];
+  if (replaced === 'cross-volume') return across(exchange, transfer, former);
   // RFC 4918 section 7.7: a lock does not move with its object.
-  const gone = [
-    source.object.fid,
-    ...(transfer.replaces && target.object !== null ? [target.object.fid] : []),
-  ];
-  await share.locks.dropAll(gone);
+  await share.locks.dropAll([source.object.fid, ...former]);
   const modified = modificationTimeOf(exchange.headers);
   if (modified !== undefined) await setModified(exchange, transfer, modified);
+  return moved(replaced, modified);
+}
+
+async function across(exchange: Exchange, transfer: Transfer, former: readonly Fid[]): Promise<Answer> {
+  const { share, caller } = exchange;
+  const { fid, replaced, gone, failures } = await moveAcross(exchange, transfer);
+  await share.locks.dropAll([...gone, ...former]);
+  if (failures.length > 0) return partialAnswer(exchange, failures, 'Not all of it could be moved');
+  const modified = modificationTimeOf(exchange.headers);
+  if (modified !== undefined) await share.venus.setModified(caller, fid, modified);
+  return moved(replaced, modified);
+}
+
+function moved(replaced: boolean, modified: number | undefined): Answer {
   return {
     status: replaced ? 204 : 201,
     ...(modified === undefined ? {} : { headers: { 'X-OC-Mtime': 'accepted' } }),
@@ -50,10 +64,11 @@ async function rename(
   from: Parameters<typeof share.venus.rename>[1],
   to: Parameters<typeof share.venus.rename>[2],
   replace: boolean,
-): Promise<boolean> {
+): Promise<boolean | 'cross-volume'> {
   try {
     return (await share.venus.rename(caller, from, to, { replace })).replaced;
   } catch (error) {
+    if (isFailure(error, 'cross-volume')) return 'cross-volume';
     if (isFailure(error, 'exists')) throw occupied();
     if (isFailure(error, 'changed')) throw new DavError(409, 'Another change came in between; try again');
     throw error;

@@ -3,7 +3,7 @@
  * whole.
  */
 import { sleep } from '../../vice/seam/clock.js';
-import type { ObjectStatus, Place, Space } from '../../venus/interface.js';
+import { isFailure, volumeOf, type ObjectStatus, type Place, type Space } from '../../venus/interface.js';
 import { DavError, type Answer, type Exchange, type Method } from './exchange.js';
 import { acceptsGzip, gzipped } from './gzip.js';
 import { encodeName, hrefOf } from './href.js';
@@ -31,20 +31,26 @@ interface Listing {
   readonly request: PropertyRequest;
   /** Whether properties that do not exist are left out (Brief, and Prefer of RFC 8144). */
   readonly minimal: boolean;
-  /** Only when the quota was asked for. */
+  /** By volume; only when the quota was asked for. */
+  readonly spaces: Map<string, Promise<Space | undefined>> | undefined;
+}
+
+/** What is known of one resource beside its status; undefined: it was not asked for, or nobody can tell now. */
+interface Told {
+  readonly rights: string | undefined;
   readonly space: Space | undefined;
 }
 
 export const propfind: Method = async (exchange) => {
-  const { share, caller, headers, client } = exchange;
+  const { headers, client } = exchange;
   const depth = depthOf(headers['depth']);
   const body = await readXml(exchange.body);
   const request = cache.intern(propertyRequest(body, client.kind === 'windows'));
   const place = await existingTarget(exchange);
   const wantsSpace =
     request.kind !== 'names' && request.computed.some((name) => name.startsWith('{DAV:}quota-'));
-  const space = wantsSpace ? await share.venus.space(caller) : undefined;
-  const listing = { exchange, request, minimal: isMinimal(exchange), space };
+  const spaces = wantsSpace ? new Map<string, Promise<Space | undefined>>() : undefined;
+  const listing = { exchange, request, minimal: isMinimal(exchange), spaces };
   return answer(exchange, responses(listing, place, place.object, depth));
 };
 
@@ -105,7 +111,7 @@ async function* responses(
   const { share, caller, path } = exchange;
   let text = multistatusStart;
   const selfHref = hrefOf(share.prefix, path, self.kind === 'directory');
-  text += response(listing, selfHref, place, self, path, await rightsOn(listing, self));
+  text += response(listing, selfHref, place, self, path, await toldOf(listing, self));
   if (depth === 0 || self.kind !== 'directory') return text + multistatusEnd;
   const ancestors = [...place.ancestors, self.fid];
   let names = 0;
@@ -118,7 +124,8 @@ async function* responses(
       }
       const href = selfHref + encodeName(name) + (status.kind === 'directory' ? '/' : '');
       const member = { parent: self.fid, name, object: status, ancestors };
-      text += response(listing, href, member, status, path, await rightsOn(listing, status));
+      const told = toldOf(listing, status);
+      text += response(listing, href, member, status, path, told instanceof Promise ? await told : told);
       names += 1;
       if (names % namesPerTurn === 0) await sleep(share.clock, 0);
       if (text.length < chunkSize) continue;
@@ -130,10 +137,41 @@ async function* responses(
   return text + multistatusEnd;
 }
 
-/** Letters of rlidwka, where they were asked for. */
-function rightsOn({ exchange, request }: Listing, { fid }: ObjectStatus): Promise<string> | string {
-  if (request.kind === 'names' || !request.computed.includes(privilegesName)) return '';
-  return exchange.share.venus.access(exchange.caller, fid).then(({ rights }) => rights);
+const nothing: Told = { rights: undefined, space: undefined };
+
+/** A volume that cannot be reached, mounted in a folder, takes nothing from the folder's listing. */
+function toldOf(listing: Listing, status: ObjectStatus): Promise<Told> | Told {
+  const { exchange, request, spaces } = listing;
+  const wantsRights = request.kind !== 'names' && request.computed.includes(privilegesName);
+  const wantsSpace = spaces !== undefined && status.kind === 'directory';
+  if (!wantsRights && !wantsSpace) return nothing;
+  const { venus } = exchange.share;
+  const tell = async (): Promise<Told> => {
+    const access = wantsRights ? venus.access(exchange.caller, status.fid) : undefined;
+    const rights = access?.then((found) => found.rights).catch(unlessUnreachable);
+    const space = wantsSpace ? spaceOn(listing, spaces, status) : undefined;
+    const [mayDo, room] = await Promise.all([rights, space]);
+    return { rights: mayDo, space: room };
+  };
+  return tell();
+}
+
+function spaceOn(
+  { exchange }: Listing,
+  spaces: NonNullable<Listing['spaces']>,
+  { fid }: ObjectStatus,
+): Promise<Space | undefined> {
+  const volume = volumeOf(fid);
+  let space = spaces.get(volume);
+  if (space === undefined) {
+    space = exchange.share.venus.space(exchange.caller, fid).catch(unlessUnreachable);
+    spaces.set(volume, space);
+  }
+  return space;
+}
+
+function unlessUnreachable(error: unknown): undefined {
+  if (!isFailure(error, 'unreachable', 'timeout')) throw error;
 }
 
 function response(
@@ -142,15 +180,15 @@ function response(
   place: Place,
   status: ObjectStatus,
   listed: readonly string[],
-  rights: string,
+  told: Told,
 ): string {
   const { request, minimal } = listing;
   let { found, missing } = cache.render(request, status, place.name);
   for (const name of request.computed) {
     const xml =
       name === privilegesName
-        ? privilegeSet(status.kind === 'directory', rights)
-        : computed(listing, name, place, status, listed);
+        ? privilegesOf(status, request, told)
+        : computed(listing, name, place, status, listed, told.space);
     if (xml !== undefined) found += request.kind === 'names' ? emptyOf(name) : xml;
     else if (request.kind === 'some') missing += emptyOf(name);
   }
@@ -161,16 +199,26 @@ function response(
   return `<D:response><D:href>${escapeXml(href)}</D:href>${first}${second}</D:response>`;
 }
 
+function privilegesOf(
+  { kind }: ObjectStatus,
+  request: PropertyRequest,
+  { rights }: Told,
+): string | undefined {
+  if (rights === undefined && request.kind !== 'names') return undefined;
+  return privilegeSet(kind === 'directory', rights ?? '');
+}
+
 /**
  * The properties that change without the object. Quota is RFC 4331's: of folders, and only when asked by
  * name.
  */
 function computed(
-  { exchange, request, space }: Listing,
+  { exchange, request }: Listing,
   name: string,
   place: Place,
   status: ObjectStatus,
   listed: readonly string[],
+  space: Space | undefined,
 ): string | undefined {
   if (name === lockDiscoveryName) {
     const isSelf = place.ancestors.length === listed.length;

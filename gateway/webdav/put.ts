@@ -10,6 +10,7 @@
 import {
   isFailure,
   type Expectation,
+  type ExpectedTarget,
   type Place,
   type WriteOutcome,
   type Writer,
@@ -44,7 +45,7 @@ export async function put(exchange: Exchange): Promise<Answer> {
 
   const announced = announcedLength(headers);
   const length = announced === 0 ? undefined : announced;
-  const writer = await share.venus.write(caller, length, place.object?.fid);
+  const writer = await share.venus.write(caller, length, expectedTarget(place));
   let outcome: WriteOutcome;
   try {
     await spool(exchange, writer, check);
@@ -99,6 +100,10 @@ function expectationOf(exchange: Exchange, place: Place): Expectation | undefine
   return requireConditions(exchange, object);
 }
 
+function expectedTarget({ parent, object }: Place): ExpectedTarget {
+  return { into: parent ?? undefined, replaces: object?.fid };
+}
+
 /** Before the body is sent. What he may do with a file that he has just made only the close knows. */
 async function requireRight({ share, caller }: Exchange, { parent, object }: Place): Promise<void> {
   if (parent === null) return;
@@ -112,10 +117,11 @@ async function requireRight({ share, caller }: Exchange, { parent, object }: Pla
 
 /** @throws DavError 507 before a body that would not fit is sent */
 async function requireRoom(exchange: Exchange, place: Place): Promise<void> {
+  const { parent } = nameOf(place);
   const announced = announcedLength(exchange.headers);
   if (announced < worthAsking && exchange.headers.expect === undefined) return;
   try {
-    const { availableBytes } = await exchange.share.venus.space(exchange.caller);
+    const { availableBytes } = await exchange.share.venus.space(exchange.caller, parent);
     // The old contents are let go only after the new ones are there, but they are within the same quota.
     if (announced <= availableBytes + (place.object?.length ?? 0)) return;
   } catch (error) {

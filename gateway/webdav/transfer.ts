@@ -3,7 +3,7 @@
  */
 import type { Fid, Place } from '../../venus/interface.js';
 import { destinationOf } from './destination.js';
-import { DavError, type Exchange } from './exchange.js';
+import { DavError, type Exchange, type Share } from './exchange.js';
 import { existingTarget, refuseBody, requireConditions, writableTarget, type FoundPlace } from './target.js';
 
 export interface Transfer {
@@ -43,6 +43,11 @@ export async function transferOf(exchange: Exchange): Promise<Transfer> {
   if (replaces && !overwrite) throw occupied();
   const name = replaces ? target.name : asked;
   return { source, target, targetPath, to: { parent: target.parent, name }, replaces, overwrite };
+}
+
+/** Of what is under way: no one else's, and told as such. */
+export function ownName({ random }: Share, what: 'copying' | 'moving' | 'moved'): string {
+  return `.${what}-${Buffer.from(random.bytes(8)).toString('hex')}`;
 }
 
 export function occupied(): DavError {

@@ -97,7 +97,7 @@ export class RestoreFiles {
       this.#settle(file, place, decision.name, decision.fid);
       return { fid: decision.fid, wrote: false };
     }
-    const writer = await this.#target.write(caller, file.length);
+    const writer = await this.#target.write(caller, file.length, { into: place.parent });
     try {
       await copy(read(), writer);
       // Much may have happened while it came.

@@ -5,6 +5,7 @@
  */
 import {
   Failure,
+  volumeOf,
   type Fid,
   type Mutation,
   type StoreRecord,
@@ -29,7 +30,7 @@ import { acknowledgedBy } from '../volume/volume-state.js';
 import type { Contents } from './contents.js';
 import { copyRecords } from './copying.js';
 import type { Common, Draft, Drafting } from './drafting.js';
-import { changed, exists, expect, isDirectory, retrying, undecided } from './expectation.js';
+import { changed, crossVolume, exists, expect, isDirectory, retrying, undecided } from './expectation.js';
 import { inside, named } from './latches.js';
 import { checkName } from './namespace.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
@@ -132,6 +133,7 @@ export class Changes {
     checkName(to.name);
     const { names } = this.#drafting;
     const source = await names.existing(from);
+    if (volumeOf(source.object.status.fid) !== volumeOf(to.parent)) throw crossVolume(source.view.fid);
     const target = await names.find(to);
     await this.#drafting.world.guard.prepare(from.parent);
     const isReplaced = target !== undefined && !isSame(target, source);
@@ -212,7 +214,7 @@ export class Changes {
       const fid = over?.object.status.fid ?? this.#drafting.newFid(to.parent);
       const name = found?.name ?? to.name;
       const most = this.#besideMost(to.parent);
-      const release = await this.#hold(from);
+      const release = await this.#hold(from, to.parent);
       let stored: StoreRecord | undefined;
       try {
         await this.#drafting.submit(to.parent, caller, (draft) => {
@@ -280,12 +282,14 @@ export class Changes {
 
   /**
    * Keeps the contents of a version beside a file here, whatever becomes of it at the servers; of any file when the log
-   * is going to answer: by the time that it is replayed, servers may have let go of contents that were replaced.
+   * is going to answer (by the time that it is replayed, servers may have let go of contents that were replaced), and
+   * for another volume, whose servers are others.
    */
-  async #hold({ object, version }: Pick<Bound, 'object' | 'version'>): Promise<() => void> {
+  async #hold({ object, version }: Pick<Bound, 'object' | 'version'>, target: Fid): Promise<() => void> {
     const { fid, data } = object.status;
     const volume = this.#drafting.world.volume(fid);
-    const wanted = version ?? (acknowledgedBy(volume.state) === 'log' ? data : null);
+    const isNeeded = acknowledgedBy(volume.state) === 'log' || volume.id !== volumeOf(target);
+    const wanted = version ?? (isNeeded ? data : null);
     return wanted === null ? () => undefined : this.#contents.hold(volume, fid, wanted);
   }
 

@@ -1,4 +1,4 @@
-/** The records of a copy: a new Fid for the same contents, which the servers have already. Pure. */
+/** The records of a copy: a new Fid for the same contents, which the volume's servers have, or this gateway. Pure. */
 import type { Fid, Mutation, VnodeStatus } from '../../vice/interface/index.js';
 import type { Draft } from './drafting.js';
 import type { Bound } from './names.js';
@@ -22,8 +22,11 @@ export function copyRecords(
   const records: Mutation[] = [];
   if (existing === undefined) {
     const made = { ...make(seen(parent)), parent, name, fid };
-    if (source.kind === 'symlink') return [{ op: 'symlink', ...made, target: source.target ?? '' }];
-    records.push({ op: source.kind === 'directory' ? 'mkdir' : 'create', ...made, mode: source.mode });
+    records.push(
+      source.kind === 'symlink'
+        ? { op: 'symlink', ...made, target: source.target ?? '' }
+        : { op: source.kind === 'directory' ? 'mkdir' : 'create', ...made, mode: source.mode },
+    );
   }
   const base = { [fid]: existing?.object.status.known ?? {} };
   if (source.data !== null) {

@@ -19,9 +19,11 @@ import type { Reintegrator } from '../reintegration/reintegrator.js';
 import type { Committed } from '../reintegration/waiters.js';
 import type { Identity } from '../store/identity.js';
 import type { Fetcher } from '../volume/fetch.js';
+import type { Mounts } from '../volume/mounts.js';
 import type { Volume } from '../volume/volume.js';
 import { overtaken, retrying } from './expectation.js';
 import { Latches, type LatchRequest } from './latches.js';
+import { mustRemoveNoMount } from './mount-guard.js';
 import { Names } from './names.js';
 
 /** What all records have. */
@@ -49,6 +51,7 @@ export interface ChangesWorld {
   /** Name of this gateway. */
   readonly host: string;
   readonly volume: (fid: Fid) => Volume;
+  readonly mounts: Mounts;
 }
 
 export class Drafting {
@@ -95,7 +98,7 @@ export class Drafting {
     records: (draft: Draft) => readonly Mutation[],
     transfers?: Transfers,
   ): Promise<Committed> {
-    const { reintegrator, volume, guard, cache } = this.world;
+    const { reintegrator, volume, guard, cache, mounts } = this.world;
     const submitted = async (): Promise<Committed> => {
       let before: Promise<unknown> | undefined;
       const fids: Fid[] = [];
@@ -103,6 +106,7 @@ export class Drafting {
         records: (newStoreId) => {
           const made = records(this.#draft(caller, newStoreId));
           guard.check(made);
+          mustRemoveNoMount(mounts, made);
           fids.push(...made.flatMap((record) => (replacesContents(record) ? [record.fid] : [])));
           before = fids.map((each) => this.#underWay.get(each)).find((each) => each !== undefined);
           if (before !== undefined) throw overtaken(fids[0]);

@@ -25,9 +25,24 @@ export function expect(
   expectation: Expectation | undefined,
   found: { readonly view: ObjectStatus } | undefined,
 ): void {
+  const { unchanged } = expectation ?? {};
+  if (unchanged !== undefined && !(found !== undefined && isAsSeen(found.view, unchanged))) {
+    throw changed(found?.view.fid);
+  }
   if (expectation?.version === undefined) return;
   const version = found === undefined ? null : (found.view.version ?? undefined);
   if (version !== expectation.version) throw changed(found?.view.fid);
+}
+
+function isAsSeen(now: ObjectStatus, seen: ObjectStatus): boolean {
+  const isSame = now.fid === seen.fid && now.version === seen.version && now.mode === seen.mode;
+  const isOfThatTime = now.kind === 'directory' || now.modified === seen.modified;
+  return isSame && isOfThatTime && hasSameProperties(now, seen);
+}
+
+function hasSameProperties({ properties: a }: ObjectStatus, { properties: b }: ObjectStatus): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
 export function changed(fid: Fid | undefined): Failure {
@@ -43,6 +58,10 @@ export function overtaken(fid: Fid | undefined): Failure {
 
 export function exists({ parent, name }: Name): Failure {
   return new Failure('exists', 'venus.change', `${name} exists`, { fid: parent });
+}
+
+export function notEmpty({ parent, name }: Name): Failure {
+  return new Failure('not-empty', 'venus.change', `there is something in ${name}`, { fid: parent });
 }
 
 export function isDirectory(fid: Fid): Failure {

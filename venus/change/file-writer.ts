@@ -2,7 +2,7 @@
  * A PUT on its way: its bytes go to a spool on the gateway's disk and, once they are too many to travel inside the
  * closing call, to every AVSG member at the same time. Until `close` nothing in the volume knows of it.
  */
-import { Failure, limits } from '../../vice/interface/index.js';
+import { Failure, limits, volumeOf } from '../../vice/interface/index.js';
 import type { Spool } from '../../vice/seam/containers.js';
 import type { Log } from '../../vice/seam/log.js';
 import { randomHex, type Random } from '../../vice/seam/random.js';
@@ -23,7 +23,7 @@ export interface FileWriterWorld {
   readonly changes: Changes;
   readonly random: Random;
   readonly log: Log;
-  /** Where new files go: the AVSG that bodies are staged at. */
+  /** Where it will probably be: the AVSG that bodies are staged at. */
   readonly volume: Volume;
   readonly bounds: LogBounds;
   readonly differences: UploadDifferences;
@@ -91,6 +91,7 @@ export class FileWriter implements Writer {
     this.#state = 'closing';
     const { containers, changes, log } = this.#world;
     try {
+      if (volumeOf(target.parent) !== this.#world.volume.id) await this.#recall();
       await this.#stream?.end();
       for (const transfer of this.#transfers) transfer.end();
       const { digest, length } = await this.#spool.commit();
@@ -128,10 +129,17 @@ export class FileWriter implements Writer {
   async abort(): Promise<void> {
     if (this.#state === 'done') return;
     this.#state = 'done';
+    await this.#recall();
+    await this.#spool.abort();
+  }
+
+  /** What is under way to servers is not wanted there. */
+  async #recall(): Promise<void> {
     const reason = new Failure('cancelled', 'venus.write', 'the write was given up');
     for (const transfer of this.#transfers) transfer.abort(reason);
+    this.#transfers = [];
     await this.#stream?.close();
-    await this.#spool.abort();
+    this.#stream = undefined;
   }
 
   /** The body is too long for the closing call: from here on it goes to the AVSG as it comes. */

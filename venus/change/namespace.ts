@@ -1,11 +1,19 @@
-/** Walking names from the realm's root. */
-import { Failure, nameFault, right, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
+/** Walking names from the realm's root, and on where other volumes are mounted. */
+import {
+  Failure,
+  ifFailed,
+  nameFault,
+  right,
+  type DirectoryEntry,
+  type Fid,
+} from '../../vice/interface/index.js';
 import type { AccessGuard } from '../access/access-guard.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import { siblingView } from '../conflict/sibling.js';
 import { entryShowing, siblingNamed, type SiblingsWorld } from '../conflict/siblings.js';
-import type { Caller, Place } from '../interface.js';
+import type { Caller, ObjectStatus, Place } from '../interface.js';
 import { findEntry } from '../cache/find-entry.js';
+import type { Mounts } from '../volume/mounts.js';
 
 /** @throws Failure invalid */
 export function checkName(name: string): void {
@@ -15,23 +23,19 @@ export function checkName(name: string): void {
 
 export interface WalkWorld extends SiblingsWorld {
   readonly guard: AccessGuard;
+  readonly mounts: Mounts;
 }
 
 /** @see Venus.lookup */
-export async function walk(
-  world: WalkWorld,
-  caller: Caller,
-  root: Fid,
-  path: readonly string[],
-): Promise<Place> {
-  const { cache, fetcher, guard } = world;
+export async function walk(world: WalkWorld, caller: Caller, path: readonly string[]): Promise<Place> {
+  const { cache, fetcher, guard, mounts } = world;
   const last = path.at(-1);
   if (last === undefined) {
-    const { view } = await fetcher.fresh(root);
+    const { view } = await fetcher.fresh(mounts.root);
     return { parent: null, name: '', object: view, ancestors: [] };
   }
   const ancestors: Fid[] = [];
-  let directory = root;
+  let directory = mounts.root;
   for (const [depth, name] of path.entries()) {
     checkName(name);
     await fetcher.directory(directory);
@@ -50,13 +54,13 @@ export async function walk(
     if (entry.kind !== 'directory') {
       throw new Failure('not-directory', 'venus.lookup', `${name} is no directory`, { fid: entry.fid });
     }
-    directory = entry.fid;
+    directory = mounts.over(entry.fid);
   }
   throw new Error('venus: the walk has no end');
 }
 
 async function lastPlace(
-  world: SiblingsWorld,
+  world: WalkWorld,
   parent: Fid,
   name: string,
   entry: DirectoryEntry | undefined,
@@ -81,5 +85,25 @@ async function lastPlace(
   if (cached === undefined || cache.get(entry.fid) === undefined) {
     return { parent, name, object: null, ancestors };
   }
-  return { parent, name: entry.name, object: cached.view, ancestors };
+  const object = (await coveringView(world, cached)) ?? cached.view;
+  return { parent, name: entry.name, object, ancestors };
+}
+
+/**
+ * What is seen of the volume that is mounted on `covered`; undefined: none is. While nothing is known of its root, that
+ * has the attributes of the directory: so the name is there, and what is in it is out of reach.
+ */
+export async function coveringView(
+  { cache, fetcher, mounts }: Pick<WalkWorld, 'cache' | 'fetcher' | 'mounts'>,
+  covered: CachedObject,
+): Promise<ObjectStatus | undefined> {
+  const { fid, kind } = covered.status;
+  const root = mounts.over(fid);
+  if (root === fid || kind !== 'directory') return undefined;
+  await fetcher.freshen([root]).catch(ifFailed(undefined));
+  return cache.get(root)?.view ?? placeholder(covered.view, root);
+}
+
+function placeholder(view: ObjectStatus, fid: Fid): ObjectStatus {
+  return Object.freeze({ ...view, fid, properties: {}, conflict: null });
 }

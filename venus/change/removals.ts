@@ -2,8 +2,9 @@
 import { isFailure, type Fid, type Mutation } from '../../vice/interface/index.js';
 import type { Caller, Expectation, Name } from '../interface.js';
 import type { Draft, Drafting } from './drafting.js';
-import { attempts, changed, expect, isOutdated } from './expectation.js';
+import { attempts, changed, expect, isOutdated, notEmpty } from './expectation.js';
 import { inside, named, whole, type LatchRequest } from './latches.js';
+import { mustHoldNoMount } from './mount-guard.js';
 import { isSame, isVersion, type Bound } from './names.js';
 import { subtreeRecords } from './subtree.js';
 import { dismissal } from './version-records.js';
@@ -33,9 +34,11 @@ export class Removals {
   /**
    * Makes the removal of what goes or is replaced: all of it in one entry where it is small enough, else its members
    * are removed first. So whoever asks must know by then that the rest can be done.
+   * @throws Failure refused (a volume is mounted in it), before anything is removed
    */
   async tree(caller: Caller, { parent: top }: Name, target: Bound): Promise<(draft: Draft) => Mutation[]> {
     const { world } = this.#drafting;
+    if (target.view.kind === 'directory') await mustHoldNoMount(world, target.view.fid);
     const where = { parent: top, name: target.name };
     const found = await subtreeRecords(world, where, target.object, atomicObjects);
     if (found !== undefined) {
@@ -57,6 +60,7 @@ export class Removals {
       const found = await this.#drafting.names.existing(where);
       expect(removal.expect, found);
       if (found.view.kind !== 'directory') return this.#removeObject(caller, where, found, removal);
+      if (removal.expect?.unchanged !== undefined) return this.#removeEmpty(caller, where, removal);
       try {
         return await this.#removeTree(caller, where, found);
       } catch (error) {
@@ -99,6 +103,21 @@ export class Removals {
           ? [dismissal(object.status, given, make(known(fid)))]
           : [{ op: 'remove', ...make(known(where.parent, fid)), parent: where.parent, name, fid }],
       );
+    });
+  }
+
+  async #removeEmpty(caller: Caller, where: Name, removal: Removal): Promise<void> {
+    const { names, world } = this.#drafting;
+    const { fid } = (await names.existing(where)).view;
+    return this.#drafting.change([inside(where.parent), named(where), whole(fid)], async () => {
+      const found = await names.existing(where);
+      expect(removal.expect, found);
+      await world.fetcher.directory(fid);
+      if ((world.cache.names(fid)?.size ?? 0) > 0) throw notEmpty(where);
+      await this.#drafting.submit(where.parent, caller, ({ make, seen }) => {
+        const common = make(seen(where.parent, fid));
+        return [{ op: 'rmdir', ...common, parent: where.parent, name: found.name, fid }];
+      });
     });
   }
 

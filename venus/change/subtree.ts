@@ -1,10 +1,9 @@
 /** The objects of a small tree, bottom up, as a replacing rename removes them. */
-import { Failure, limits, volumeOf, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
+import { Failure, limits, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Name } from '../interface.js';
 import type { Fetcher } from '../volume/fetch.js';
-import { crossVolume } from './expectation.js';
 
 export interface TreeName {
   readonly parent: Fid;
@@ -43,16 +42,15 @@ export function mustNotContain(cache: ObjectCache, replaced: Fid, inside: Fid | 
 }
 
 /**
- * Nothing moves to another volume, and no directory below itself. Servers refuse a circle in their transaction, but a
+ * No directory moves below itself. Servers refuse a circle in their transaction, but a
  * log takes it, and so does a server when the author has been answered: then the directory is put into the root.
- * @throws Failure cross-volume, loop
+ * @throws Failure loop
  */
 export async function mustBeMovable(
   { cache, fetcher }: { readonly cache: ObjectCache; readonly fetcher: Fetcher },
   moved: Fid,
   target: Fid,
 ): Promise<void> {
-  if (volumeOf(moved) !== volumeOf(target)) throw crossVolume(moved);
   const above = pathUp(cache, target);
   if (!above.includes(moved)) return;
   // The names on the way to the target were looked up, not where they have gone since.

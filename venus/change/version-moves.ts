@@ -1,14 +1,15 @@
 /**
  * Moves that have to do with one of several versions of a file: from under a sibling's name, or over a name under which
  * a version is seen. Over the file's own name what moves brings its contents, as one update of the file; over a
- * sibling's name, or elsewhere, it is a file of its own. The versions that it has nothing to do with stay.
+ * sibling's name, or elsewhere, it is a file of its own. The versions that it has nothing to do with stay. All is in one
+ * volume.
  */
-import { siblingsOf, volumeOf, type Fid, type FileData, type Mutation } from '../../vice/interface/index.js';
+import { siblingsOf, type Fid, type FileData, type Mutation } from '../../vice/interface/index.js';
 import type { Caller, Name, ReplaceOptions } from '../interface.js';
 import type { Contents } from './contents.js';
 import { copyRecords } from './copying.js';
 import type { Draft, Drafting } from './drafting.js';
-import { changed, crossVolume, exists, expect, undecided } from './expectation.js';
+import { changed, exists, expect, undecided } from './expectation.js';
 import { inside, named } from './latches.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
 import { replacing, type Removals } from './removals.js';
@@ -60,7 +61,6 @@ export class VersionMoves {
       if (target !== undefined && !options.replace) throw exists(to);
       expect(options.expect, found);
       mustBeOneVersion(source, target);
-      if (volumeOf(from.parent) !== volumeOf(to.parent)) throw crossVolume(source.view.fid);
       await this.#submit(caller, from, source, to, { target, tree });
       return { replaced: before !== undefined };
     });

@@ -13,6 +13,7 @@ import { decidable } from '../cache/cached-object.js';
 import type { Repairs, Undecided } from '../change/repairs.js';
 import type { Caller, ConflictReport, Conflicts, Decision } from '../interface.js';
 import type { Fetcher } from '../volume/fetch.js';
+import type { Mounts } from '../volume/mounts.js';
 import type { Volume } from '../volume/volume.js';
 import { askedPath } from './paths.js';
 import { reportOf } from './report.js';
@@ -26,7 +27,7 @@ export interface ConflictsWorld {
   readonly fetcher: Fetcher;
   readonly guard: AccessGuard;
   readonly repairs: Repairs;
-  readonly root: () => Fid;
+  readonly mounts: Mounts;
   readonly volumes: () => readonly Volume[];
   readonly volume: (fid: Fid) => Volume;
 }
@@ -134,20 +135,21 @@ export class KnownConflicts implements Conflicts {
 
   async #report({ object, name, kinds }: Undecided): Promise<readonly ConflictReport[]> {
     if (kinds.length === 0) return [];
-    const { cache, root, volume } = this.#world;
+    const { cache, mounts, volume } = this.#world;
     const { status } = object;
     const { fid, places, parent } = status;
     const [place] = places;
     const directories = new Map<Fid, readonly string[] | null>();
     for (const directory of new Set([parent, ...places.map((each) => each.parent)])) {
-      if (directory !== null) directories.set(directory, await askedPath(this.#world, root(), directory));
+      if (directory !== null) directories.set(directory, await askedPath(this.#world, directory));
     }
-    const above = parent === null ? null : (directories.get(parent) ?? null);
+    const directory = mounts.above(parent);
+    const above = directory === null ? null : (directories.get(directory) ?? null);
     const keeper = place === undefined ? undefined : cache.names(place.parent)?.get(place.name)?.fid;
     const reported = {
       volume: volume(fid).name,
       status,
-      path: fid === root() ? [] : above && [...above, name ?? ''],
+      path: parent === null ? await askedPath(this.#world, fid) : above && [...above, name ?? ''],
       name: name ?? '',
       siblings: siblingsBeside(cache, object, name ?? ''),
       keeper: keeper === undefined || keeper === fid ? undefined : cache.status(keeper),

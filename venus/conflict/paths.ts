@@ -3,35 +3,42 @@ import { isFailure, type Fid } from '../../vice/interface/index.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Fetcher } from '../volume/fetch.js';
+import type { Mounts } from '../volume/mounts.js';
 import { nameBorne } from './siblings.js';
 
 /** Directories above an object that are followed at most; a circle cannot be, but a damaged cache can. */
 const depthMost = 1000;
 
-/** As far as it is cached; null: it cannot be told. */
-export function cachedPath(cache: ObjectCache, root: Fid, fid: Fid): readonly string[] | null {
+export interface PathWorld {
+  readonly cache: ObjectCache;
+  readonly fetcher: Fetcher;
+  readonly mounts: Mounts;
+}
+
+/** As far as it is cached; null: it cannot be told, or it is not in the tree (its volume is mounted nowhere, say). */
+export function cachedPath(cache: ObjectCache, mounts: Mounts, fid: Fid): readonly string[] | null {
   const path: string[] = [];
-  for (let at: Fid | null = fid; at !== root;) {
-    const object: CachedObject | undefined = at === null ? undefined : cache.get(at);
+  for (let at: Fid | null = fid; at !== mounts.root;) {
+    const object: CachedObject | undefined = at === null ? undefined : cache.get(mounts.under(at));
     if (object === undefined || path.length > depthMost) return null;
     path.unshift(nameBorne(cache, object));
-    at = object.status.parent;
+    at = mounts.above(object.status.parent);
   }
   return path;
 }
 
-/** As `cachedPath`, of a directory; what is not cached is asked for. */
+/** As `cachedPath`; what is not cached is asked for. */
 export async function askedPath(
-  { cache, fetcher }: { readonly cache: ObjectCache; readonly fetcher: Fetcher },
-  root: Fid,
-  directory: Fid | null,
+  { cache, fetcher, mounts }: PathWorld,
+  fid: Fid | null,
 ): Promise<readonly string[] | null> {
   const path: string[] = [];
-  for (let at = directory; at !== root;) {
-    const object = at === null || path.length > depthMost ? undefined : await asked(fetcher, at);
+  for (let at = fid; at !== mounts.root;) {
+    const object =
+      at === null || path.length > depthMost ? undefined : await asked(fetcher, mounts.under(at));
     if (object === undefined) return null;
     path.unshift(nameBorne(cache, object));
-    at = object.status.parent;
+    at = mounts.above(object.status.parent);
   }
   return path;
 }

@@ -7,12 +7,13 @@ import { cachedPath } from '../conflict/paths.js';
 import { seenVersions } from '../conflict/sibling.js';
 import type { CacheControl, CachedContents, CacheState } from '../hoarding.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
+import type { Mounts } from '../volume/mounts.js';
 
 export interface CacheReportWorld {
   readonly containers: ContainerCache;
   readonly cache: ObjectCache;
   readonly buffer: WriteBuffer;
-  readonly root: () => Fid;
+  readonly mounts: Mounts;
   /** As it is configured. */
   readonly limitBytes: number;
   /** The limit is another one now. */
@@ -49,7 +50,7 @@ export class CacheReport implements CacheControl {
   }
 
   async *contents(): AsyncGenerator<readonly CachedContents[]> {
-    const { containers, cache, root, pause } = this.#world;
+    const { containers, cache, mounts, pause } = this.#world;
     const owners = await this.#owners();
     const all = [...containers.all()].sort((a, b) => {
       return Number(a.stay !== null) - Number(b.stay !== null) || a.priority - b.priority;
@@ -57,7 +58,7 @@ export class CacheReport implements CacheControl {
     for (let start = 0; start < all.length; start += turnObjects) {
       yield all.slice(start, start + turnObjects).map((container) => {
         const fid = owners.get(container.digest);
-        return { ...container, path: fid === undefined ? null : cachedPath(cache, root(), fid) };
+        return { ...container, path: fid === undefined ? null : cachedPath(cache, mounts, fid) };
       });
       await pause();
     }

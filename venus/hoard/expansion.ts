@@ -19,7 +19,8 @@ export async function changesOf(
   commands: readonly HoardCommand[],
 ): Promise<{ readonly changes: EntryChanges; readonly change: HoardChange }> {
   const changes: EntryChanges = new Map();
-  const volume = volumeOf(world.root());
+  // Paths are those of the realm: what counts is the volume that they begin in, whatever mounts they cross.
+  const volume = volumeOf(world.mounts.root);
   for (const command of commands) {
     if (command.command === 'clear') {
       changes.clear();
@@ -69,14 +70,15 @@ async function below(
   directory: Fid,
   attributes: HoardAttributes,
 ): Promise<readonly StoredEntry[]> {
-  const { cache, fetcher, guard } = world;
+  const { cache, fetcher, guard, mounts } = world;
   const found: StoredEntry[] = [];
   const left = [{ path, fid: directory }];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     if ((await fetcher.fresh(next.fid)).status.kind !== 'directory') break;
     await fetcher.directory(next.fid);
     await guard.require({ user: entry.user }, next.fid, right.lookup);
-    for (const { name, fid, kind } of cache.names(next.fid)?.values() ?? []) {
+    for (const { name, fid: bears, kind } of cache.names(next.fid)?.values() ?? []) {
+      const fid = mounts.over(bears);
       const child = next.path === '' ? name : `${next.path}/${name}`;
       found.push({ ...entry, path: child, fid });
       if (attributes === 'd' && kind === 'directory') left.push({ path: child, fid });

@@ -11,6 +11,7 @@ import type { ModifyLog } from '../log/modify-log.js';
 import type { TrickleGate } from '../reintegration/trickle-gate.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import { Fetcher } from '../volume/fetch.js';
+import type { Mounts } from '../volume/mounts.js';
 import type { Volume } from '../volume/volume.js';
 import { CacheReport } from './cache-report.js';
 import { Hoard } from './hoard.js';
@@ -27,7 +28,7 @@ export interface HoardParts {
   readonly gate: TrickleGate;
   readonly clock: Clock;
   readonly log: Log;
-  readonly root: () => Fid;
+  readonly mounts: Mounts;
   readonly volume: (fid: Fid) => Volume;
   /** Of the cache, as it is configured. */
   readonly limitBytes: number;

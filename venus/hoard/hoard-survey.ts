@@ -8,12 +8,14 @@ import type { ObjectCache } from '../cache/object-cache.js';
 import { seenVersions } from '../conflict/sibling.js';
 import type { MissingReason } from '../hoarding.js';
 import type { StoredEntry } from './hoard-database.js';
+import type { Mounts } from '../volume/mounts.js';
 import { planning, type Extent, type Known, type Plan, type Wanted } from './hoard-plan.js';
 import type { Bound } from './name-context.js';
 
 export interface SurveyWorld {
   readonly cache: ObjectCache;
   readonly guard: AccessGuard;
+  readonly mounts: Mounts;
   /** Whether the names of a cached directory count without asking anybody. */
   readonly areNamesValid: (directory: Fid) => boolean;
   readonly pause: () => Promise<void>;
@@ -59,7 +61,7 @@ export async function survey(
     const isKnown = object.complete && (world.areNamesValid(fid) || isTrusting(fid));
     return {
       isDenied: !may(user, fid, right.lookup),
-      children: isKnown ? childrenOf(world.cache, fid) : null,
+      children: isKnown ? childrenOf(world, fid) : null,
     };
   };
   const steps = planning(bound.flatMap(wantedOf), look);
@@ -70,8 +72,8 @@ export async function survey(
   }
 }
 
-function* childrenOf(cache: ObjectCache, directory: Fid): Generator<Fid> {
-  for (const { fid } of cache.names(directory)?.values() ?? []) yield fid;
+function* childrenOf({ cache, mounts }: SurveyWorld, directory: Fid): Generator<Fid> {
+  for (const { fid } of cache.names(directory)?.values() ?? []) yield mounts.over(fid);
 }
 
 /** The object of an entry, with what is below it as far as is meant, and what is on the way to it. */

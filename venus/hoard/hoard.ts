@@ -137,7 +137,7 @@ export class Hoard implements Hoarding {
   /** Somebody has opened a file. */
   opened(user: string, fid: Fid): void {
     if (this.#listeners.size === 0) return;
-    const path = cachedPath(this.#world.cache, this.#world.root(), fid);
+    const path = cachedPath(this.#world.cache, this.#world.mounts, fid);
     for (const listener of this.#listeners) listener({ user, path });
   }
 
@@ -241,8 +241,8 @@ export class Hoard implements Hoarding {
   }
 
   #pathOf(fid: Fid): readonly string[] {
-    const { cache, root } = this.#world;
-    const path = cachedPath(cache, root(), fid);
+    const { cache, mounts } = this.#world;
+    const path = cachedPath(cache, mounts, fid);
     if (path !== null) return path;
     const object = cache.get(fid);
     return [object === undefined ? fid : nameBorne(cache, object)];

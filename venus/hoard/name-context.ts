@@ -9,13 +9,14 @@ import type { ObjectCache } from '../cache/object-cache.js';
 import { askedPath } from '../conflict/paths.js';
 import type { MissingReason } from '../hoarding.js';
 import type { Fetcher } from '../volume/fetch.js';
+import type { Mounts } from '../volume/mounts.js';
 import { namesIn, type StoredEntry } from './hoard-database.js';
 
 export interface NamingWorld {
   readonly cache: ObjectCache;
   readonly fetcher: Fetcher;
   readonly guard: AccessGuard;
-  readonly root: () => Fid;
+  readonly mounts: Mounts;
 }
 
 /** What an entry means now. */
@@ -54,20 +55,20 @@ export function reasonOf(failure: Failure): MissingReason {
 
 /** The object at the end of `names`, links followed, in the name of the entry's user. @throws Failure */
 async function named(
-  { cache, fetcher, guard, root }: NamingWorld,
+  { cache, fetcher, guard, mounts }: NamingWorld,
   entry: StoredEntry,
   names: readonly string[],
 ): Promise<Bound> {
   const left = [...names];
   const way: Fid[] = [];
   let links = 0;
-  let at = root();
+  let at = mounts.root;
   for (let name = left.shift(); name !== undefined; name = left.shift()) {
     if (name === '.') continue;
-    const directory = await fetcher.directory(at);
+    await fetcher.directory(at);
     await guard.require({ user: entry.user }, at, right.lookup);
     if (name === '..') {
-      at = directory.status.parent ?? at;
+      at = (await fetcher.fresh(mounts.under(at))).status.parent ?? at;
       continue;
     }
     way.push(at);
@@ -75,14 +76,16 @@ async function named(
     if (found === undefined) throw new Failure('not-found', 'venus.hoard', `there is no ${name}`);
     const { status } = await fetcher.fresh(found.fid);
     if (status.kind !== 'symlink') {
-      at = found.fid;
+      const shown = mounts.over(found.fid);
+      if (shown !== found.fid) way.push(found.fid);
+      at = shown;
       continue;
     }
     way.push(found.fid);
     if ((links += 1) > linksMost)
       throw new Failure('not-found', 'venus.hoard', 'the links go round in a circle');
     const target = status.target ?? '';
-    if (target.startsWith('/')) at = root();
+    if (target.startsWith('/')) at = mounts.root;
     left.unshift(...namesIn(target));
   }
   return { entry: entry.fid === at ? entry : { ...entry, fid: at }, fid: at, way, fault: null };
@@ -94,7 +97,7 @@ async function followed(world: NamingWorld, entry: StoredEntry): Promise<Bound> 
   if (entry.fid === null) return gone;
   try {
     await world.fetcher.fresh(entry.fid);
-    const path = await askedPath(world, world.root(), entry.fid);
+    const path = await askedPath(world, entry.fid);
     if (path === null) return gone;
     const bound = await named(world, { ...entry, path: path.join('/') }, path);
     return bound.fid === entry.fid ? bound : gone;

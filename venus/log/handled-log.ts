@@ -5,13 +5,14 @@ import { checkpointArchive } from '../archive/checkpoint.js';
 import { restoreArchive } from '../archive/restore.js';
 import type { RestoreTarget } from '../archive/restore-target.js';
 import type { ObjectCache } from '../cache/object-cache.js';
+import type { Mounts } from '../volume/mounts.js';
 import type { PendingChange, PendingLog, PendingRecord, Restored } from '../interface.js';
 import { isLocal, type KeptEntry, type LogEntry, type ModifyLog } from './modify-log.js';
 
 export interface HandledLogWorld {
   readonly modifyLog: ModifyLog;
   readonly cache: ObjectCache;
-  readonly root: () => Fid;
+  readonly mounts: Mounts;
   readonly realm: string;
   readonly gateway: string;
   readonly clock: Clock;
@@ -120,8 +121,7 @@ export class HandledLog implements PendingLog {
 
   /** A function from Fids to paths as the cache has them; what it found it remembers, so use it in one turn. */
   #paths(): (fid: Fid) => string | null {
-    const { cache } = this.#world;
-    const root = this.#world.root();
+    const { cache, mounts } = this.#world;
     const names = new Map<Fid, ReadonlyMap<Fid, string>>();
     const nameIn = (directory: Fid, fid: Fid): string | undefined => {
       let known = names.get(directory);
@@ -135,9 +135,10 @@ export class HandledLog implements PendingLog {
     };
     return (fid) => {
       const path: string[] = [];
-      for (let at = fid; at !== root;) {
-        const parent = cache.status(at)?.parent ?? null;
-        const name = parent === null ? undefined : nameIn(parent, at);
+      for (let at = fid; at !== mounts.root;) {
+        const bears = mounts.under(at);
+        const parent = mounts.above(cache.status(bears)?.parent ?? null);
+        const name = parent === null ? undefined : nameIn(parent, bears);
         if (parent === null || name === undefined || path.length > depthMost) return null;
         path.unshift(name);
         at = parent;

@@ -61,6 +61,8 @@ export class MemoryServers {
         {
           id: volume,
           name: volumeName,
+          path: [],
+          hidesNames: false,
           state: this.#isCutOff ? 'emulating' : this.isLogging ? 'write-disconnected' : 'hoarding',
           vsg: this.#names,
           avsg: reached,

@@ -123,10 +123,18 @@ export interface Mark {
   readonly stamp: number;
 }
 
+export interface ListedEntry {
+  readonly name: string;
+  readonly status: VnodeStatus;
+}
+
+/** `status` and `digest` are of the moment at which the names were, once the first entry was given. */
 export interface Listing {
   readonly status: VnodeStatus;
   readonly digest: string;
-  readonly entries: Iterable<{ readonly name: string; readonly status: VnodeStatus }>;
+  readonly entries: Iterable<ListedEntry>;
+  /** The same, with an undefined wherever others may have a turn of the event loop. */
+  readonly steps: Iterable<ListedEntry | undefined>;
 }
 
 /** One transaction of resolution: objects as a peer holds them, removed ones too, in any order. */

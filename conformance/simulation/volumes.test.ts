@@ -1,0 +1,169 @@
+/** Several volumes in one tree: walked, cut off one by one, mounted elsewhere while everybody works, moved between. */
+import t from 'tap';
+import { isFailure, type Entry, type Fid, type Venus } from '../../venus/interface.js';
+import { caller, get, list, makeDirectory, put, remove, rename } from './share.js';
+import { drawings, drawingServers, VolumesStory } from './volumes-story.js';
+
+t.setTimeout(5 * 60_000);
+
+const rootOfDrawings = `${drawings}.1.1` as Fid;
+
+async function entriesOf(venus: Venus, directory: Fid): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
+  for await (const batch of venus.list(caller, directory)) entries.push(...batch);
+  return entries;
+}
+
+async function kindOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'done',
+    (error: unknown) => (isFailure(error) ? error.kind : String(error)),
+  );
+}
+
+t.test('a volume is seen where it is mounted', async (t) => {
+  const story = await VolumesStory.begin({ seed: 1 }, ['g1', 'g2']);
+  const [g1, g2] = [story.venus('g1'), story.venus('g2')];
+  await story.finish(put(g1, '/drawings/house', 'a house'));
+  await story.finish(makeDirectory(g1, '/drawings/cars'));
+  t.equal(await story.fidOf('/drawings'), rootOfDrawings);
+  t.equal(
+    (await story.fidOf('/drawings/house'))?.slice(0, 8),
+    drawings,
+    'what is made there is in that volume',
+  );
+  const place = await story.finish(g1.lookup(caller, ['drawings', 'cars', 'red']));
+  t.equal(place.ancestors[1], rootOfDrawings);
+  t.same(await story.finish(list(g2, '/drawings')), ['cars', 'house']);
+  t.equal(await story.finish(get(g2, '/drawings/house')), 'a house');
+  const listed = await story.finish(entriesOf(g2, place.ancestors[0] as Fid));
+  t.match(listed, [{ name: 'drawings', status: { fid: rootOfDrawings } }]);
+  t.same(story.volume('drawings').path, ['drawings']);
+  t.same(story.volume('root').path, []);
+  const space = await story.finish(g1.space(caller, rootOfDrawings));
+  t.equal(space.usedBytes, 7, 'the room is that of the volume');
+  t.not((await story.finish(g1.space(caller, place.ancestors[0] as Fid))).usedBytes, 7);
+});
+
+t.test('one volume may be disconnected while another is not', async (t) => {
+  const story = await VolumesStory.begin({ seed: 2 });
+  const venus = story.venus();
+  await story.finish(put(venus, '/drawings/house', 'a house'));
+  await story.cut(drawingServers);
+  t.equal(story.volume('drawings').state, 'emulating');
+  t.equal(story.volume('root').state, 'hoarding');
+  await story.finish(put(venus, '/letter', 'dear'));
+  await story.finish(put(venus, '/drawings/house', 'a new house'));
+  t.equal(story.volume('drawings').pendingRecords, 1);
+  t.equal(story.volume('root').pendingRecords, 0);
+  t.same(
+    venus.log.changes().map(({ records }) => records[0]?.path),
+    ['/drawings/house'],
+  );
+  await story.heal(drawingServers);
+  await story.cut(['s1', 's2']);
+  t.match(story.volume('drawings'), { state: 'hoarding', pendingRecords: 0 });
+  t.equal(story.volume('root').state, 'emulating');
+  await story.finish(put(venus, '/letter', 'dear all'));
+  await story.finish(put(venus, '/drawings/house', 'another house'));
+  await story.heal(['s1', 's2']);
+  for (const name of ['root', 'drawings']) {
+    t.match(story.volume(name), { state: 'hoarding', pendingRecords: 0, keptRecords: 0 });
+  }
+  const other = await story.realm.startGateway('g2');
+  t.equal(await story.finish(get(other, '/letter')), 'dear all');
+  t.equal(await story.finish(get(other, '/drawings/house')), 'another house');
+});
+
+t.test(
+  'a mounted volume of which nothing is known takes nothing from the folder that it is in',
+  async (t) => {
+    const story = await VolumesStory.begin({ seed: 3 });
+    await story.finish(put(story.venus(), '/letter', 'dear'));
+    for (const server of drawingServers) story.realm.kill(server);
+    const g2 = await story.realm.startGateway('g2');
+    t.same(await story.finish(list(g2, '/')), ['drawings', 'letter']);
+    t.equal(await story.fidOf('/drawings', 'g2'), rootOfDrawings);
+    t.equal(await story.finish(kindOf(list(g2, '/drawings'))), 'unreachable');
+    t.equal(await story.finish(kindOf(get(g2, '/drawings/house'))), 'unreachable');
+    t.equal(await story.finish(get(g2, '/letter')), 'dear');
+  },
+);
+
+t.test('a mount that comes, moves and goes is seen at once', async (t) => {
+  const story = await VolumesStory.begin({ seed: 4 });
+  const venus = story.venus();
+  await story.finish(put(venus, '/drawings/house', 'a house'));
+  await story.finish(makeDirectory(venus, '/office'));
+  const { fid } = await story.finish(makeDirectory(venus, '/office/plans'));
+  await story.mount(fid);
+  t.same(await story.finish(list(venus, '/drawings')), [], 'the folder itself');
+  t.equal(await story.finish(get(venus, '/office/plans/house')), 'a house');
+  t.same(story.volume('drawings').path, ['office', 'plans']);
+  await story.finish(rename(venus, '/office', '/bureau'));
+  t.equal(await story.finish(get(venus, '/bureau/plans/house')), 'a house', 'the mount goes with its folder');
+  await story.finish(rename(venus, '/bureau/plans', '/bureau/sketches'));
+  t.equal(await story.finish(get(venus, '/bureau/sketches/house')), 'a house');
+  await story.mount(undefined);
+  t.same(await story.finish(list(venus, '/bureau/sketches')), []);
+  t.equal(story.volume('drawings').path, null);
+});
+
+t.test('what was put into the covered folder itself is told of', async (t) => {
+  const story = await VolumesStory.begin({ seed: 5 });
+  const venus = story.venus();
+  const { fid } = await story.finish(makeDirectory(venus, '/office'));
+  await story.finish(put(venus, '/office/letter', 'dear'));
+  t.equal(story.volume('drawings').hidesNames, false);
+  await story.mount(fid);
+  t.same(await story.finish(list(venus, '/office')), []);
+  t.equal(story.volume('drawings').hidesNames, true);
+  await story.mount(undefined);
+  t.equal(await story.finish(get(venus, '/office/letter')), 'dear');
+});
+
+t.test('what a volume that is mounted nowhere has in the log drains', async (t) => {
+  const story = await VolumesStory.begin({ seed: 6 });
+  const venus = story.venus();
+  await story.finish(list(venus, '/drawings'));
+  await story.cut(drawingServers);
+  await story.finish(put(venus, '/drawings/house', 'a house'));
+  const fid = await story.fidOf('/drawings/house');
+  await story.mount(undefined);
+  t.match(venus.log.changes(), [{ records: [{ path: null }, { path: null }] }]);
+  await story.heal(drawingServers);
+  t.match(story.volume('drawings'), { pendingRecords: 0, keptRecords: 0, state: 'hoarding' });
+  t.equal((await story.finish(venus.status(caller, fid as Fid))).length, 7);
+});
+
+t.test('nothing removes a folder that a volume is mounted on', async (t) => {
+  const story = await VolumesStory.begin({ seed: 7 });
+  const venus = story.venus();
+  await story.finish(makeDirectory(venus, '/office'));
+  for (let index = 0; index < 100; index += 1) await story.finish(put(venus, `/office/a${index}`, 'a'));
+  await story.finish(rename(venus, '/drawings', '/office/plans'));
+  await story.finish(put(venus, '/office/plans/house', 'a house'));
+  await story.finish(makeDirectory(venus, '/other'));
+  for (const path of ['/office', '/office/plans']) {
+    const refused = await story.finish(remove(venus, path).catch((error: unknown) => error));
+    t.match(refused, { kind: 'refused', message: /coda volume unmount drawings/ });
+    for (const [method, from, to] of [
+      ['DELETE', path, ''],
+      ['MOVE', '/other', path],
+      ['COPY', '/other', path],
+    ] as const) {
+      t.match(
+        await story.ask(method, from, to),
+        { status: 409, text: /unmount drawings/ },
+        `${method} ${path}`,
+      );
+    }
+  }
+  t.equal(
+    (await story.finish(list(venus, '/office'))).length,
+    101,
+    'and nothing has gone before that was found',
+  );
+  await story.mount(undefined);
+  await story.finish(remove(venus, '/office'));
+});
