@@ -9,14 +9,8 @@ import type { Hoarding } from './hoarding.js';
 import type { PendingLog } from './pending-log.js';
 export type * from './hoarding.js';
 export type { PendingChange, PendingLog, PendingRecord, Restored } from './pending-log.js';
-export {
-  administrators,
-  Failure,
-  isFailure,
-  parseRights,
-  rightsText,
-  volumeOf,
-} from '../vice/interface/index.js';
+export { administrators, Failure, isFailure, parseRights, rightsText } from '../vice/interface/index.js';
+export { volumeOf } from '../vice/interface/index.js';
 export type { AccessList, FailureKind, Fid, StoreId } from '../vice/interface/index.js';
 
 export interface Caller {
@@ -340,10 +334,9 @@ export interface Venus {
   /**
    * Moves a name, in one step; what bore the target name is removed in the same step (`replaced`). Another version of a
    * file in conflict, moved over the file's name, takes the place of the version seen there; moved elsewhere it
-   * becomes a file of its own. A volume that is mounted on it, or in it, goes along; `cross-volume` comes before anything
-   * is changed.
-   * @throws Failure not-found, exists (without `replace`), loop, cross-volume, changed, access-denied, unreachable,
-   *   refused (a volume is mounted on what would be replaced, or in it)
+   * becomes a file of its own. A volume that is mounted on it, or in it, goes along. Before anything is changed it fails
+   * with `cross-volume`, or `refused`: a volume is mounted on what would be replaced, or in it.
+   * @throws Failure not-found, exists (without `replace`), loop, changed, access-denied, unreachable
    */
   rename(
     caller: Caller,
