@@ -81,6 +81,28 @@ export class Administration {
     }
   }
 
+  /**
+   * `name` publishes from now on; the server that did is lost. Resolves with whether that is new.
+   * @throws Failure refused (that one answers after all), not-found, unreachable, changed (`name` lacks the newest
+   * document)
+   */
+  async takeOver(name: string): Promise<boolean> {
+    const known = await this.document();
+    const taker = known.servers.find((server) => server.name === name);
+    if (taker === undefined) throw new Failure('not-found', 'administration', `there is no server ${name}`);
+    const publisher = this.#publisher(known);
+    if (publisher.name === name) return false;
+    if (await this.#locate([publisher])) {
+      const message = `${publisher.name}, which publishes, is there: it can hand over itself`;
+      throw new Failure('refused', 'administration.publish', message);
+    }
+    const intention = { change: 'take-over', name } as const;
+    const argument = { intention, basedOn: known.version, user: this.#user };
+    const { changed, document } = await this.#call(taker, 'publish', argument);
+    this.#learn(document);
+    return changed;
+  }
+
   /** What a server tells an operator; undefined: it does not answer. */
   report(name: string): Promise<Result<'report'> | undefined> {
     return this.#asked(name, 'report', {});

@@ -44,14 +44,21 @@ export function addServerCommand(program: Command): void {
     server,
     'publisher <name>',
     'let this server publish the changes of the realm from now on',
-    'coda server publisher s2',
-  ).action(async (name: string, _options: unknown, command: Command) => {
-    const options = command.optsWithGlobals<RealmOptions>();
-    await withRealm(options, async (administration) => {
-      const changed = await administration.publish({ change: 'set-publisher', name });
-      await show(options, administration, changed);
+    'coda server publisher s2\n  coda server publisher s2 --lost',
+    'The server that publishes now hands over. With --lost nobody asks it: say so only when it never comes back. A\n' +
+      'change that it published in its last moment, and nobody has heard of, is then void.',
+  )
+    .option('--lost', 'the server that publishes now never comes back')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<RealmOptions & { readonly lost?: boolean }>();
+      await withRealm(options, async (administration) => {
+        const changed =
+          options.lost === true
+            ? await administration.takeOver(name)
+            : await administration.publish({ change: 'set-publisher', name });
+        await show(options, administration, changed);
+      });
     });
-  });
 }
 
 function order(parent: Command, name: string, description: string, examples: string, help = ''): Command {

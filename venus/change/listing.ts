@@ -12,15 +12,16 @@ export interface ListingWorld extends WalkWorld {
   readonly pause: () => Promise<void>;
 }
 
-/** Names in one batch of a listing. */
-const listBatch = 500;
+/** Names in one batch of a listing, by whether its objects are in memory. */
+const listBatch = { hot: 500, cold: 100 } as const;
 
 /** Of `directory`, whose names are cached and valid. @see Venus.list */
 export async function* listing(world: ListingWorld, directory: Fid): AsyncGenerator<readonly Entry[]> {
   const { cache, fetcher, pause } = world;
   const entries = [...(cache.names(directory)?.values() ?? [])];
-  for (let start = 0; start < entries.length; start += listBatch) {
-    const batch = entries.slice(start, start + listBatch);
+  for (let start = 0, most = 0; start < entries.length; start += most) {
+    most = cache.isHot(entries[start]?.fid ?? directory) ? listBatch.hot : listBatch.cold;
+    const batch = entries.slice(start, start + most);
     await fetcher.freshen(batch.map(({ fid }) => fid));
     const shown: Entry[] = [];
     for (const { name, fid } of batch) {

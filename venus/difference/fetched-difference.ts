@@ -50,7 +50,7 @@ export class FetchDifferences {
   isWorthWaiting(fid: Fid, data: Held, [first]: readonly Source[]): boolean {
     const held = this.#world.stale.of(fid);
     if (held === undefined || held.digest === data.digest || first === undefined) return false;
-    return this.#world.bases.isWorthWaiting(first, held, data.length);
+    return this.#world.bases.isWorthWaiting(first.quality, held, data.length);
   }
 
   /** The newest contents of `fid` are here. */
@@ -76,7 +76,7 @@ export class FetchedDifference {
   async from(server: Source, start: number): Promise<AsyncGenerator<Uint8Array> | undefined> {
     const { bases, containers, log } = this.#world;
     if (this.#isGivenUp || !containers.has(this.#held.digest)) return undefined;
-    if (!bases.isWorth(server, this.#held, this.#data.length)) return undefined;
+    if (!bases.isWorth(server.quality, this.#held, this.#data.length)) return undefined;
     try {
       this.#steps ??= await this.#compare(server);
       const moved = dataBytes(this.#steps);

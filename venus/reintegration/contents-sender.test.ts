@@ -44,7 +44,7 @@ class Server {
     return {
       name,
       weak: this.weak,
-      quality: unknownQuality,
+      sendingQuality: unknownQuality,
       call: async (call, argument) => {
         if (call !== 'offer') throw new Error(`${call} is not a contents sender's call`);
         const { contents } = argument as Argument<'offer'>;

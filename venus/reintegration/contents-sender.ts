@@ -22,7 +22,7 @@ import type { Clock, Timer } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { Plan, UploadDifferences } from '../difference/upload-differences.js';
-import { pieceBytes } from '../remote/link-meter.js';
+import { pieceBytes } from '../remote/direction-meter.js';
 import type { ServerLink } from '../remote/server-link.js';
 import type { TrickleGate } from './trickle-gate.js';
 
@@ -34,7 +34,7 @@ const attemptsMost = 3;
 const misfits = ['invalid', 'not-found', 'damaged', 'incompatible', 'stale', 'access-denied'] as const;
 
 /** What is used of the way to a server. */
-export type Destination = Pick<ServerLink, 'name' | 'weak' | 'quality' | 'call' | 'upload'>;
+export type Destination = Pick<ServerLink, 'name' | 'weak' | 'sendingQuality' | 'call' | 'upload'>;
 
 type Offered = Argument<'offer'>['contents'][number];
 

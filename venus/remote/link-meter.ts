@@ -1,225 +1,62 @@
 /**
- * Watches what passes over one link and keeps its quality (link-quality.ts). All transfers of the link share it, so
- * they are measured together: bytes, and the time in which at least one of them waited for the network.
+ * What is known of the speed of one link. Each direction is measured for itself: office lines carry more to the office
+ * than from it, and one estimate for both would call a link strong again whenever somebody reads while the log goes
+ * out.
  */
-import type { Clock, Timer } from '../../vice/seam/clock.js';
-import { bandwidth, observed, strongAbove, unknownQuality, type LinkQuality } from './link-quality.js';
+import type { Clock } from '../../vice/seam/clock.js';
+import { DirectionMeter } from './direction-meter.js';
+import { strongAbove, type LinkQuality } from './link-quality.js';
 
-/** A long transfer becomes a sample whenever the link was busy for so long. */
-const sampleMs = 2000;
-/** An upload goes out in pieces of so many bytes: of a larger one nothing is known for long on a weak link. */
-export const pieceBytes = 32 * 1024;
-/** So long no piece has moved: at most those under way pass in it. TCP may starve one of several links on a cable. */
-const standingMs = 5000;
 /** A call with so many bytes says how slow a link is. */
 const callBytes = 256 * 1024;
 /** So does one with half of it that took longer than a server works at that: a batch of small files, say. */
 const longCall = { bytes: 128 * 1024, ms: 5000 } as const;
 
 export class LinkMeter {
-  readonly #clock: Clock;
-  readonly #turned: () => void;
-  #quality = unknownQuality;
-  /** Transfers that wait for the network now. */
-  #waiting = 0;
-  #waitingSince = 0;
-  /** Transfers under way, waiting or not. */
-  #open = 0;
-  /** Since the last sample. */
-  #bytes = 0;
-  #milliseconds = 0;
-  /** Uploads with a piece that has not moved yet. */
-  #pieces = 0;
-  #standing: Timer | undefined;
-  /** What was known before the link stood still: if it has broken, standing said nothing of its speed. */
-  #beforeStanding: LinkQuality | undefined;
+  /** From the server. */
+  readonly #down: DirectionMeter;
+  /** To the server. */
+  readonly #up: DirectionMeter;
 
-  /** `turned` is called after every change from weak to strong and back, and when the speed becomes known. */
+  /** `turned` is called after every change from weak to strong and back, and when a speed becomes known. */
   constructor(clock: Clock, turned: () => void) {
-    this.#clock = clock;
-    this.#turned = turned;
+    this.#down = new DirectionMeter(clock, turned);
+    this.#up = new DirectionMeter(clock, turned);
   }
 
-  get quality(): LinkQuality {
-    return this.#quality;
+  get down(): LinkQuality {
+    return this.#down.quality;
   }
 
-  /** What is downloaded, as it is read. The time that its reader takes does not count. */
-  async *download(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    const transfer = this.#begin();
-    try {
-      for await (const chunk of source) {
-        transfer.moved(chunk.length);
-        yield chunk;
-        transfer.wait();
-      }
-      transfer.whole();
-    } finally {
-      transfer.end();
-    }
+  get up(): LinkQuality {
+    return this.#up.quality;
   }
 
-  /**
-   * Runs an upload with the source that it shall send. The time that the source takes does not count; the wait for
-   * the outcome does: until then bytes may lie in a buffer. A piece has moved when the next one is asked for: by then
-   * it has left this process, and all but what a buffer of the system holds has arrived.
-   */
-  async upload(
+  /** @see DirectionMeter.download */
+  download(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#down.download(source);
+  }
+
+  /** @see DirectionMeter.upload */
+  upload(
     source: AsyncIterable<Uint8Array>,
     send: (source: AsyncIterable<Uint8Array>) => Promise<void>,
   ): Promise<void> {
-    const transfer = this.#begin();
-    const watched = async function* (this: LinkMeter): AsyncGenerator<Uint8Array, void, undefined> {
-      transfer.pause();
-      for await (const chunk of source) {
-        for (let at = 0; at < chunk.length; at += pieceBytes) {
-          const piece = chunk.subarray(at, at + pieceBytes);
-          transfer.wait();
-          this.#pieces += 1;
-          this.#watchStanding();
-          try {
-            yield piece;
-          } finally {
-            this.#pieces -= 1;
-          }
-          transfer.moved(piece.length);
-        }
-      }
-      transfer.wait();
-    };
-    try {
-      await send(watched.call(this));
-      transfer.whole();
-    } finally {
-      transfer.end();
-    }
+    return this.#up.upload(source, send);
   }
 
-  /** A call that was answered, with the bytes that are known to have travelled in it. */
+  /** A call that was answered, with the bytes of contents that are known to have gone to the server in it. */
   answered(bytes: number, milliseconds: number): void {
     // Beside a transfer its time says nothing about the rest of the link.
-    if (this.#open > 0) return;
+    if (this.#up.isBusy || this.#down.isBusy) return;
+    if (bytes === 0) {
+      this.#down.observe(bytes, milliseconds);
+      this.#up.observe(bytes, milliseconds);
+      return;
+    }
     // The server's own work is in it: only many bytes make that small.
     const isSlow = bytes * 1000 < strongAbove * milliseconds;
     const tells = bytes >= callBytes || (bytes >= longCall.bytes && milliseconds >= longCall.ms);
-    if (bytes === 0 || tells || !isSlow) this.#observe(bytes, milliseconds);
-  }
-
-  #begin(): TransferWatch {
-    this.#open += 1;
-    const watch = new TransferWatch((change) => this.#changed(change));
-    watch.wait();
-    return watch;
-  }
-
-  #changed(change: WatchChange): void {
-    const now = this.#clock.monotonic();
-    if (this.#waiting > 0) this.#milliseconds += now - this.#waitingSince;
-    this.#waitingSince = now;
-    this.#bytes += change.bytes;
-    this.#waiting += change.waiting;
-    if (change.ended) this.#open -= 1;
-    if (change.bytes > 0) this.#passed();
-    if (change.broken) this.#broke();
-    else if (this.#open === 0) this.#sample();
-    else if (this.#milliseconds >= sampleMs && (change.bytes > 0 || change.ended)) this.#sample();
-  }
-
-  /** Looks again and again while pieces wait and none moves. */
-  #watchStanding(): void {
-    this.#standing ??= this.#clock.after(standingMs, () => {
-      this.#standing = undefined;
-      if (this.#pieces === 0) return;
-      this.#beforeStanding ??= this.#quality;
-      this.#restart();
-      this.#observe(this.#pieces * pieceBytes, standingMs);
-      this.#watchStanding();
-    });
-  }
-
-  #passed(): void {
-    this.#standing?.cancel();
-    this.#standing = undefined;
-    this.#beforeStanding = undefined;
-    if (this.#pieces > 0) this.#watchStanding();
-  }
-
-  /** A transfer that broke has waited for nothing: that time is no sample. */
-  #broke(): void {
-    this.#restart();
-    if (this.#beforeStanding !== undefined) this.#become(this.#beforeStanding);
-    this.#beforeStanding = undefined;
-  }
-
-  #sample(): void {
-    const [bytes, milliseconds] = [this.#bytes, this.#milliseconds];
-    this.#restart();
-    if (bytes > 0) this.#observe(bytes, milliseconds);
-  }
-
-  #restart(): void {
-    this.#bytes = 0;
-    this.#milliseconds = 0;
-  }
-
-  #observe(bytes: number, milliseconds: number): void {
-    this.#become(observed(this.#quality, { bytes, milliseconds }));
-  }
-
-  #become(quality: LinkQuality): void {
-    const before = this.#quality;
-    this.#quality = quality;
-    const isNews =
-      quality.weak !== before.weak ||
-      (bandwidth(quality) === undefined) !== (bandwidth(before) === undefined);
-    if (isNews) this.#turned();
-  }
-}
-
-interface WatchChange {
-  readonly bytes: number;
-  readonly waiting: -1 | 0 | 1;
-  readonly ended: boolean;
-  readonly broken: boolean;
-}
-
-/** One transfer's part in the meter. */
-class TransferWatch {
-  readonly #tell: (change: WatchChange) => void;
-  #waits = false;
-  #whole = false;
-  #ended = false;
-
-  constructor(tell: (change: WatchChange) => void) {
-    this.#tell = tell;
-  }
-
-  wait(): void {
-    if (this.#waits || this.#ended) return;
-    this.#waits = true;
-    this.#tell({ bytes: 0, waiting: 1, ended: false, broken: false });
-  }
-
-  pause(): void {
-    if (!this.#waits || this.#ended) return;
-    this.#waits = false;
-    this.#tell({ bytes: 0, waiting: -1, ended: false, broken: false });
-  }
-
-  moved(bytes: number): void {
-    if (this.#ended) return;
-    const waiting = this.#waits ? -1 : 0;
-    this.#waits = false;
-    this.#tell({ bytes, waiting, ended: false, broken: false });
-  }
-
-  whole(): void {
-    this.#whole = true;
-  }
-
-  end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#tell({ bytes: 0, waiting: this.#waits ? -1 : 0, ended: true, broken: !this.#whole });
+    if (tells || !isSlow) this.#up.observe(bytes, milliseconds);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * How fast a link is, estimated from what is transferred over it anyway (Coda: GetBandwidth, "weakly connected" below
- * 50 kB/s). A value and functions of it; no clock.
+ * How fast a link is in one direction, estimated from what is transferred over it anyway (Coda: GetBandwidth, "weakly
+ * connected" below 50 kB/s). A value and functions of it; no clock.
  *
  * LQ-1  A small transfer is mostly latency: that it was slow says nothing, that it was fast is proof.
  * LQ-2  The estimate is the median of the last few rates, so that neither one burst (bytes that a buffer took at
@@ -54,6 +54,15 @@ export function observed(quality: LinkQuality, { bytes, milliseconds }: Sample):
 /** Bytes per second, or undefined when nothing is known. */
 export function bandwidth({ rates }: LinkQuality): number | undefined {
   return rates.length < verdictSamples ? undefined : median(rates);
+}
+
+/**
+ * LQ-4  Several links to the same volume are weak when some were measured to be, and none to be strong: of links that
+ *       share a slow cable TCP may starve one, and on that one nothing passes that could be measured.
+ */
+export function areWeak(links: readonly LinkQuality[]): boolean {
+  const isWeak = ({ weak }: LinkQuality): boolean => weak;
+  return links.some(isWeak) && links.every((link) => link.weak || bandwidth(link) === undefined);
 }
 
 function isWeak(rates: readonly number[], was: boolean): boolean {

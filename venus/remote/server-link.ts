@@ -99,26 +99,37 @@ export class ServerLink {
     return this.#link?.silence() ?? null;
   }
 
-  /** As measured, also over earlier links: a new dial makes no other network. */
+  /** How fast it brings what is fetched; as measured, also over earlier links: a new dial makes no other network. */
   get quality(): LinkQuality {
-    return this.#meter.quality;
+    return this.#meter.down;
   }
 
+  /** How fast it takes what is sent. */
+  get sendingQuality(): LinkQuality {
+    return this.#meter.up;
+  }
+
+  /** In one of its directions at least. */
   get weak(): boolean {
-    return this.#meter.quality.weak;
-  }
-
-  /** Enough has passed over the link to say how fast it is. */
-  get measured(): boolean {
-    return bandwidth(this.quality) !== undefined;
+    return this.quality.weak || this.sendingQuality.weak;
   }
 
   /** @throws Failure unreachable, timeout, incompatible (a malformed reply), or what the server answered */
   async call<C extends CallName>(name: C, argument: Argument<C>, options?: CallOptions): Promise<Result<C>> {
     const { clock } = this.#world;
     const asked = clock.monotonic();
-    const reply = await this.#required(name).call(name, argument, options);
+    let isChecked = false;
+    // A directory of a hundred thousand names is checked as it comes, not in one turn of the event loop.
+    const takePart = (part: unknown): unknown => {
+      isChecked = true;
+      return this.#checked(name, part);
+    };
+    const reply = await this.#required(name).call(name, argument, { ...options, takePart });
     this.#meter.answered(bytesIn(name, argument), clock.monotonic() - asked);
+    return isChecked ? (reply as Result<C>) : this.#checked(name, reply);
+  }
+
+  #checked<C extends CallName>(name: C, reply: unknown): Result<C> {
     const parsed = (calls[name].result as unknown as z.ZodType<Result<C>>).safeParse(reply);
     if (parsed.success) return parsed.data;
     this.#world.log.error('malformed reply', { server: this.name, call: name, fault: parsed.error.message });
@@ -162,8 +173,9 @@ export class ServerLink {
   }
 
   #qualityTurned(): void {
-    const bytesPerSecond = Math.round(bandwidth(this.quality) ?? 0);
-    this.#world.log.info('link quality', { server: this.name, weak: this.weak, bytesPerSecond });
+    const [down, up] = [this.quality, this.sendingQuality].map((way) => Math.round(bandwidth(way) ?? 0));
+    // Bytes per second; 0: not known.
+    this.#world.log.info('link quality', { server: this.name, weak: this.weak, down, up });
     this.#options.onQuality(this);
   }
 

@@ -28,6 +28,7 @@ import {
 import type { Log } from '../../vice/seam/log.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
+import { areWeak } from '../remote/link-quality.js';
 import type { ServerLink } from '../remote/server-link.js';
 import type { Identity } from '../store/identity.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
@@ -182,13 +183,13 @@ export class Volume {
     return this.#mode;
   }
 
-  /**
-   * Links to the AVSG were measured to be slow, and none to be fast. Of several links that share a slow cable TCP may
-   * starve one: on that one nothing passes that could be measured.
-   */
+  /** The links to the AVSG were measured to be slow, in one direction at least. */
   get weak(): boolean {
     const links = this.avsg.map(({ server }) => server);
-    return links.some(({ weak }) => weak) && links.every(({ weak, measured }) => weak || !measured);
+    return (
+      areWeak(links.map(({ sendingQuality }) => sendingQuality)) ||
+      areWeak(links.map(({ quality }) => quality))
+    );
   }
 
   setMode(mode: VolumeMode): void {

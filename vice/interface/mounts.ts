@@ -2,9 +2,9 @@
  * Where volumes are in the tree. A volume is mounted on a directory of another volume: its root then covers the
  * directory, as a Unix mount does. Pure; the realm document says which one, so the publisher decides alone.
  *
- * (Coda's mount points are symbolic links of a special form that any client can write, so loops are found while walking,
- * if at all. Here the directory is an ordinary one: it is made, renamed, and merged like all others, and the mount goes
- * with its Fid, whatever it is called.)
+ * (Coda's mount points are symbolic links of a special form that any client can write, so loops are found while
+ * walking, if at all. Here the directory is an ordinary one: it is made, renamed, and merged like all others, and the
+ * mount goes with its Fid, whatever it is called.)
  *
  * MT-1  A volume is mounted at most once, and a directory is covered by at most one volume.
  * MT-2  From every mounted volume the mounts lead up to the root volume, or end at one that is not mounted; never in a

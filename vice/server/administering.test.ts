@@ -45,6 +45,26 @@ t.test('the realm is changed at one server, by those who may', async (t) => {
   for (const name of names) t.equal(realm.server(name).location.current.servers.length, 4, name);
 });
 
+t.test('when the server that publishes is lost, another one takes over, once told so', async (t) => {
+  const { realm } = await started();
+  const takeOver = { intention: { change: 'take-over', name: 's2' }, basedOn: 1, user: null } as const;
+  const third = await realm.dial('s3', 'op', 'operator');
+  t.equal(await third.refusal('publish', takeOver), 'refused', 's3 does not take over for s2');
+  realm.kill('s1');
+  const second = await realm.dial('s2', 'op', 'operator');
+  const { document: taken } = await second.call('publish', takeOver);
+  t.match(taken, { publisher: 's2', version: 1001 });
+  t.match(await second.call('publish', { ...takeOver, basedOn: null }), { changed: false });
+  // The lost one comes back after all, with a change that nobody has heard of.
+  await realm.start('s1');
+  const intention = { change: 'add-server', name: 's4', address: 'ws://s4:1' } as const;
+  await realm.clock.advance(3000);
+  for (const name of names) t.equal(realm.server(name).location.current.version, 1001, name);
+  const back = await realm.dial('s1', 'op', 'operator');
+  t.equal(await back.refusal('publish', { intention, basedOn: null, user: null }), 'stale');
+  t.match(await second.call('publish', { intention, basedOn: null, user: null }), { changed: true });
+});
+
 t.test('a replica that leaves takes no changes; one that left neither speaks nor is spoken to', async (t) => {
   const { realm, ann } = await started();
   const fid = await ann.make('create', root, 'file');

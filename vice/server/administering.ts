@@ -26,7 +26,8 @@ export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
     let before: RealmDocument | undefined;
     const document = await location.publish((current) => {
       before = current;
-      mustPublish(context.name, current);
+      if (intention.change === 'take-over') mustBeTaker(context.name, intention.name);
+      else mustPublish(context.name, current);
       if (basedOn !== null && basedOn !== current.version) {
         const message = `the realm has changed meanwhile: version ${current.version}, not ${basedOn}`;
         throw new Failure('changed', operation, message);
@@ -73,6 +74,11 @@ function mustAdminister({ groups }: RealmDocument, { peer }: Session, { user }: 
   if (peer.role === 'operator') return;
   if (user !== null && identityOf(user, groups).groups.has(administrators)) return;
   throw new Failure('access-denied', operation, `only ${administrators} may change the realm`);
+}
+
+function mustBeTaker(name: string, taker: string): void {
+  if (taker === name) return;
+  throw new Failure('refused', operation, `${taker} takes over, so it must be told, not ${name}`);
 }
 
 function mustPublish(name: string, current: RealmDocument): void {

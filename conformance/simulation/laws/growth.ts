@@ -21,6 +21,7 @@ export const growth: Law = ({ sizes, settledMs, looks }) => {
 
 function compare(size: Size, look: Look, same: (what: string, is: number, should: number) => void): void {
   const dump = look.dumps.get(size.host);
+  if (dump === undefined) same('objects of a replica that is no more', size.objects, 0);
   if (dump === undefined || dump instanceof Error) return;
   const conflicts = dump.filter((object) => object.conflicts.length > 0);
   if (dump.length > 1) same('rows of last changes', size.stamps, size.objects);

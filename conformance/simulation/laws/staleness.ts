@@ -17,7 +17,13 @@ export const staleness: Law = (run) => {
   const answered = ledger.attempts.filter(({ outcome }) => outcome === 'ok' || outcome === 'nothing');
   const broken: string[] = [];
   for (const { by, begin, reaches, deed, generation, shutOut } of ledger.attempts) {
-    if (reaches === scenario.servers || begin < startMs || deed.do === 'repair') continue;
+    if (
+      reaches === scenario.servers ||
+      scenario.holding !== undefined ||
+      begin < startMs ||
+      deed.do === 'repair'
+    )
+      continue;
     // The old copy of a disk: refused on purpose, or what it has forgotten to have done would be done again.
     if (generation > 0 && shutOut === true) continue;
     if (!ledger.wasCalm(begin - boundMs, begin)) continue;

@@ -17,6 +17,7 @@ export interface DraftOptions {
   readonly gateways: readonly number[];
   /** How many files and directories nearly all is done to; fewer: more contention. */
   readonly hot: number;
+  readonly holding?: readonly number[];
   /** Milliseconds between deeds, one of these. */
   readonly pauses: readonly number[];
 }
@@ -24,6 +25,9 @@ export interface DraftOptions {
 export class Draft {
   readonly servers: readonly string[];
   readonly gateways: readonly string[];
+  /** Servers that have a replica if all orders are carried out; undefined: all have one, for ever. */
+  readonly group: Set<string> | undefined;
+  readonly holding: number | undefined;
   readonly sessions: readonly string[];
   readonly steps: Step[] = [];
   readonly #random;
@@ -40,6 +44,8 @@ export class Draft {
     const range = (letter: string, count: number): string[] =>
       Array.from({ length: count }, (_, index) => `${letter}${index + 1}`);
     this.servers = range('s', this.pick(options.servers));
+    this.holding = options.holding === undefined ? undefined : this.pick(options.holding);
+    this.group = this.holding === undefined ? undefined : new Set(this.servers.slice(0, this.holding));
     this.gateways = range('g', this.pick(options.gateways));
     this.sessions = this.gateways.flatMap((gateway) => {
       const own = users.filter(() => this.chance(0.6));

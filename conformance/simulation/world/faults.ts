@@ -2,6 +2,7 @@
 import type { PendingChange } from '../../../venus/interface.js';
 import { isFailure } from '../../../vice/interface/index.js';
 import type { Disk } from '../simulated-realm.js';
+import type { GroupOrder } from './group-orders.js';
 import { wordsOf, type Fault } from './scenario.js';
 import type { Stage } from './stage.js';
 
@@ -52,6 +53,10 @@ export class Faults {
         return network.loseReplies(fault.from, fault.to, 1);
       case 'wall':
         return network.setWallOffset(fault.at, fault.ahead);
+      case 'grow':
+      case 'shrink':
+      case 'move':
+        return this.#order(fault);
       case 'mode':
       case 'disconnect':
       case 'reconnect':
@@ -63,6 +68,8 @@ export class Faults {
 
   /** Keeps in mind from when to when something may be wrong. */
   #trouble(fault: Fault): void {
+    // That a group changes is no excuse for anything.
+    if (isOrder(fault)) return;
     const { what, isOver } = conditionOf(fault);
     const isHeard = !('at' in fault) || fault.do === 'start' || this.#stage.realm.isUp(fault.at);
     if (isOver && isHeard) this.#wrong.delete(what);
@@ -90,7 +97,18 @@ export class Faults {
     });
   }
 
-  #spoil(fault: Extract<Fault, { at: string }>): void {
+  #order(order: GroupOrder): void {
+    const { group, situations } = this.#stage;
+    group?.give(order).then(
+      (outcome) => {
+        this.#stage.note(`${wordsOf(order)}: ${outcome}`);
+        situations.count(`${order.do} ${outcome.split(':')[0]}`);
+      },
+      (error: unknown) => this.#stage.accident(error),
+    );
+  }
+
+  #spoil(fault: Exclude<Extract<Fault, { at: string }>, GroupOrder>): void {
     const { store, containers } = this.#stage.realm.disk(fault.at);
     switch (fault.do) {
       case 'flush-fails':
@@ -155,6 +173,10 @@ export class Faults {
     this.#stage.restored.add(gateway);
     this.#stage.renew(gateway);
   }
+}
+
+function isOrder(fault: Fault): fault is GroupOrder {
+  return fault.do === 'grow' || fault.do === 'shrink' || fault.do === 'move';
 }
 
 /** What is wrong from this fault on, or not any more; '': nothing that lasts. */

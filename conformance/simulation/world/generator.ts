@@ -21,8 +21,14 @@ export function generate(seed: number): Scenario {
     if (draft.chance(0.25)) draft.mend();
     if (draft.chance(0.3)) chatter(draft);
   }
-  const { servers, gateways, steps } = draft;
-  return { seed, servers: servers.length, gateways: gateways.length, steps };
+  const { servers, gateways, holding, steps } = draft;
+  return {
+    seed,
+    servers: servers.length,
+    gateways: gateways.length,
+    ...(holding === undefined ? {} : { holding }),
+    steps,
+  };
 }
 
 export function profileOf(seed: number): Profile {

@@ -44,14 +44,21 @@ class HealingContainers extends MemoryContainers {
   }
 }
 
+export interface LookedAt {
+  readonly gateways: readonly string[];
+  /** Servers that have a replica. */
+  readonly members: readonly string[];
+  readonly flipped: ReadonlySet<string>;
+}
+
 export async function lookAt(
   realm: SimulatedRealm,
   when: Look['when'],
-  { gateways, flipped }: { readonly gateways: readonly string[]; readonly flipped: ReadonlySet<string> },
+  { gateways, members, flipped }: LookedAt,
 ): Promise<Look & { readonly isConverged: boolean }> {
   const dumps = new Map<string, ReplicaDump | Error>();
   const digests = new Set<string>();
-  for (const name of realm.serverNames) {
+  for (const name of members) {
     try {
       const dump = await realm.dump(name, new HealingContainers(realm, name, flipped));
       dumps.set(name, dump);

@@ -103,6 +103,7 @@ export class Player {
     if (isDeed(step)) this.#submit(step);
     else await this.#fault(step);
     if (step.ms > 0) await this.#realm.clock.advance(step.ms);
+    if (this.#stage.group !== undefined) this.#stage.watchReplicas();
   }
 
   /** A session does one thing after the other; sessions do not wait for each other. */
@@ -157,6 +158,7 @@ export class Player {
 
   async #heal(): Promise<void> {
     this.#stage.note('heal everything');
+    this.#stage.isHealed = true;
     const { network } = this.#realm;
     const names = [...this.#stage.servers, ...this.#stage.gateways];
     for (const name of names) {
@@ -217,13 +219,18 @@ export class Player {
     for (let pause = 1000; this.#stage.now() - begin < settleMost; pause = Math.min(pause * 1.5, 10_000)) {
       await this.#realm.clock.advance(pause);
       if (this.#stage.gateways.some((name) => this.#stage.logOf(name).length > 0)) continue;
-      if (await this.#isEqual()) return this.#stage.now() - begin;
+      if ((await this.#isGroupSettled()) && (await this.#isEqual())) return this.#stage.now() - begin;
     }
     return undefined;
   }
 
+  async #isGroupSettled(): Promise<boolean> {
+    const { group } = this.#stage;
+    return group === undefined || this.#realm.finish(group.isSettled());
+  }
+
   async #isEqual(): Promise<boolean> {
-    const digests = this.#stage.servers.map((name) => {
+    const digests = this.#stage.members.map((name) => {
       const replica = this.#realm.server(name).replica(rootVolume);
       return JSON.stringify([...(replica?.digests('') ?? [])]);
     });
@@ -247,7 +254,8 @@ export class Player {
   }
 
   #look(when: Look['when'], gateways: readonly string[]): ReturnType<typeof lookAt> {
-    return lookAt(this.#realm, when, { gateways, flipped: this.#stage.flipped });
+    const { members, flipped } = this.#stage;
+    return lookAt(this.#realm, when, { gateways, members, flipped });
   }
 
   /** Every conflict that is left is decided through the first gateway, in one of the ways that people have. */

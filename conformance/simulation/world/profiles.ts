@@ -5,6 +5,7 @@
 import { chatter, look, race, saves, watch } from './deeds.js';
 import { full, loss, restored, rot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
+import { resize } from './resizing.js';
 import {
   absence,
   alone,
@@ -31,6 +32,8 @@ export interface Profile {
   readonly pauses: readonly number[];
   /** How many scenes, at most. */
   readonly scenes: number;
+  /** How many of the servers hold a replica at first; absent: all, for ever. */
+  readonly holding?: readonly number[];
   /** Scene and how often; a seed leaves some out. */
   readonly mixture: readonly (readonly [Scene, number])[];
 }
@@ -214,6 +217,22 @@ export const profiles: readonly Profile[] = [
       [away, 4],
       [some, 1],
       [island, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'resized group',
+    servers: [4, 5],
+    holding: [1, 2, 3],
+    scenes: 8,
+    mixture: [
+      [resize, 5],
+      [race, 2],
+      [outage, 1],
+      [gatewayCrash, 1],
+      [island, 1],
+      [split, 0.5],
+      [noise, 0.5],
     ],
   },
   {

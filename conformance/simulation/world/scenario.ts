@@ -61,7 +61,10 @@ export type Fault =
   /** A copy of a dead gateway's disk is kept; later it is put back in the place of the newer one. */
   | { readonly do: 'backup' | 'restore'; readonly at: string }
   /** A dead gateway gets a copy of the disk of another one. */
-  | { readonly do: 'clone'; readonly at: string; readonly from: string };
+  | { readonly do: 'clone'; readonly at: string; readonly from: string }
+  /** An administrator wants a replica at this server, or none any more, or at another one in its place. */
+  | { readonly do: 'grow' | 'shrink'; readonly at: string }
+  | { readonly do: 'move'; readonly from: string; readonly to: string };
 
 /** `ms`: time that passes before the next step. */
 export type Step = (Deed | Fault) & { readonly ms: number };
@@ -69,6 +72,8 @@ export type Step = (Deed | Fault) & { readonly ms: number };
 export interface Topology {
   readonly servers: number;
   readonly gateways: number;
+  /** How many of the servers hold a replica at first; absent: all, and the group never changes. */
+  readonly holding?: number | undefined;
 }
 
 export interface Scenario extends Topology {

@@ -4,6 +4,8 @@ import type { PendingChange } from '../../../venus/interface.js';
 import type { CountingNetwork } from '../counting-network.js';
 import { VolumeKeys, VolumeReader } from '../../../vice/store/volume-store.js';
 import { rootVolume, SimulatedRealm, type Death } from '../simulated-realm.js';
+import type { Replica } from '../../../vice/volume/replica.js';
+import { GroupOrders } from './group-orders.js';
 import { Ledger } from './ledger.js';
 import type { Regression } from './outcome.js';
 import type { Scenario } from './scenario.js';
@@ -21,6 +23,10 @@ export class Stage {
   /** Errors that no caller was told of. */
   readonly accidents: string[] = [];
   readonly regressions: Regression[] = [];
+  /** Of a volume whose group changes. */
+  readonly group: GroupOrders | undefined;
+  isHealed = false;
+  readonly #watched = new WeakSet<Replica>();
   readonly servers: readonly string[];
   readonly gateways: readonly string[];
   /** How often the disk of a gateway was replaced. */
@@ -35,7 +41,7 @@ export class Stage {
   readonly spoilt = new Set<string>();
   /** Servers whose disk was lost: what the others counted at them is not there any more. */
   readonly wiped = new Set<string>();
-  /** By server: every object as it was when the server last told of it. */
+  /** By replica: every object as it was when its server last told of it. */
   readonly told = new Map<string, Map<Fid, VnodeStatus>>();
   /** Digests of containers of which one copy was damaged. */
   readonly flipped = new Set<string>();
@@ -44,12 +50,20 @@ export class Stage {
     this.realm = new SimulatedRealm({
       seed: scenario.seed + 77_000,
       servers: scenario.servers,
+      ...(scenario.holding === undefined ? {} : { holding: scenario.holding }),
       flushMs: slowFlushMs,
       logOf: () => this.situations.log(),
       onTraffic: (_gateway, traffic) => this.#watchTraffic(traffic),
     });
     this.servers = this.realm.serverNames;
+    this.group =
+      scenario.holding === undefined ? undefined : new GroupOrders(this.realm, () => this.isHealed);
     this.gateways = Array.from({ length: scenario.gateways }, (_, index) => `g${index + 1}`);
+  }
+
+  /** Servers with a replica that must be as the others. */
+  get members(): readonly string[] {
+    return this.group?.members ?? this.servers;
   }
 
   now(): number {
@@ -89,7 +103,7 @@ export class Stage {
     try {
       if (this.servers.includes(name)) {
         await this.realm.startServer(name);
-        this.#watchReplica(name);
+        this.watchReplicas();
       } else {
         await this.realm.startGateway(name);
       }
@@ -115,15 +129,21 @@ export class Stage {
     this.situations.count(`mutate ${outcome}${failure === undefined ? '' : ` ${failure.kind}`}`);
   }
 
+  /** Those that are open now; one may have come with a new document. */
+  watchReplicas(): void {
+    for (const server of this.servers) this.#watchReplica(server);
+  }
+
   /**
    * What a replica has flushed and told never goes back, also over a crash: no count, no known update. And no replica
    * counts more updates at another one than that one has.
    */
   #watchReplica(server: string): void {
-    const replica = this.realm.server(server).replica(rootVolume);
-    if (replica === undefined) return;
-    let told = this.told.get(server);
-    if (told === undefined) this.told.set(server, (told = new Map()));
+    const replica = this.realm.isUp(server) ? this.realm.server(server).replica(rootVolume) : undefined;
+    if (replica === undefined || this.#watched.has(replica)) return;
+    this.#watched.add(replica);
+    let told = this.told.get(replica.id);
+    if (told === undefined) this.told.set(replica.id, (told = new Map()));
     const before = told;
     const compare = (fid: Fid): void => {
       // Not what can be read: that has changes in it which nobody was told of, and which a failed flush takes back.
@@ -151,11 +171,14 @@ export class Stage {
   }
 
   #compareCounts(server: string, { fid, vv }: VnodeStatus): void {
-    for (const [other, count] of Object.entries(vv)) {
+    for (const [id, count] of Object.entries(vv)) {
+      const other = this.group === undefined ? id : this.group.replicas.get(id);
+      // Of one that has left nobody can tell any more.
+      if (other === undefined) continue;
       if (other === server || this.wiped.has(other) || !this.realm.isUp(other)) continue;
       const own = this.#durable(other, fid);
-      if (own === undefined || (own.vv[other] ?? 0) >= count) continue;
-      const what = `counts ${count} updates at ${other}, which has ${own.vv[other] ?? 0}`;
+      if (own === undefined || (own.vv[id] ?? 0) >= count) continue;
+      const what = `counts ${count} updates at ${other}, which has ${own.vv[id] ?? 0}`;
       this.regressions.push({ server, fid, what });
     }
   }
