@@ -262,7 +262,7 @@ export interface Replay {
 export interface VolumeState {
   readonly id: string;
   readonly name: string;
-  /** Where its root is seen, in names from the realm's root; null: it is mounted nowhere, or that cannot be told now. */
+  /** Where its root is seen, in names from the realm's root; null: nowhere, or that cannot be told now. */
   readonly path: readonly string[] | null;
   /** Names are in the directory that its root covers, as far as is known: nobody sees them until it is unmounted. */
   readonly hidesNames: boolean;
@@ -334,8 +334,8 @@ export interface Venus {
   /**
    * Moves a name, in one step; what bore the target name is removed in the same step (`replaced`). Another version of a
    * file in conflict, moved over the file's name, takes the place of the version seen there; moved elsewhere it
-   * becomes a file of its own. A volume that is mounted on it, or in it, goes along. Before anything is changed it fails
-   * with `cross-volume`, or `refused`: a volume is mounted on what would be replaced, or in it.
+   * becomes a file of its own. A volume that is mounted on it, or in it, goes along. Before anything is changed it
+   * fails with `cross-volume`, or `refused`: a volume is mounted on what would be replaced, or in it.
    * @throws Failure not-found, exists (without `replace`), loop, changed, access-denied, unreachable
    */
   rename(

@@ -10,8 +10,8 @@
  *       name, and the answer says so.
  *
  * A tree leaves its name in one step, too, before it is taken apart: who tries again after a crash must not move what
- * is left of the source over what has been moved. A crash leaves `.moving-...` (an unfinished copy) or `.moved-...` (what
- * has been copied), never half a tree under a name that people gave.
+ * is left of the source over what has been moved. A crash leaves `.moving-...` (an unfinished copy) or `.moved-...`
+ * (what has been copied), never half a tree under a name that people gave.
  */
 import { isFailure, volumeOf, type Fid, type Name } from '../../venus/interface.js';
 import { DavError, type Exchange } from './exchange.js';

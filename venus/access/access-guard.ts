@@ -1,8 +1,9 @@
 /**
  * What callers may do, decided from cached directories (vice/interface/access.ts).
  *
- * Lists are inherited as far as a volume goes, as in AFS and Coda: servers know theirs alone, and a volume can be mounted
- * elsewhere without anybody's rights in it changing. Who comes to it by names needs `l` on the way, as everywhere.
+ * Lists are inherited as far as a volume goes, as in AFS and Coda: servers know theirs alone, and a volume can be
+ * mounted elsewhere without anybody's rights in it changing. Who comes to it by names needs `l` on the way, as
+ * everywhere.
  */
 import {
   decidingIn,
