@@ -112,19 +112,7 @@ class CachingClient implements Venus {
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const mounts = this.#mounts;
-    const shared = {
-      cache,
-      modifyLog,
-      containers,
-      identity,
-      buffer,
-      gate,
-      clock,
-      random,
-      log,
-      volume,
-      mounts,
-    };
+    const shared = { ...parts, cache, clock, random, log, volume, mounts };
     const fetcher = new Fetcher({ ...shared, pause: () => sleep(clock, 0) });
     this.#fetcher = fetcher;
     const differences = this.#differences.uploads;
@@ -140,15 +128,9 @@ class CachingClient implements Venus {
     const contents = new Contents(containers, fetches, gate, log, this.#differences.fetches);
     this.#contents = contents;
     this.#changes = new Changes(drafting, contents);
-    this.conflicts = new KnownConflicts({
-      cache,
-      guard: this.#guard,
-      fetcher: this.#fetcher,
-      repairs: new Repairs(drafting, this.#contents),
-      mounts,
-      volumes: () => this.#realm.volumes,
-      volume,
-    });
+    const repairs = new Repairs(drafting, contents);
+    const volumes = (): readonly Volume[] => this.#realm.volumes;
+    this.conflicts = new KnownConflicts({ ...shared, guard, fetcher, repairs, volumes });
     this.hoard = hoardOf({
       ...shared,
       contents,

@@ -65,7 +65,7 @@ export class VolumesStory {
   /** A request at the door of a gateway, and its answer. */
   async ask(method: keyof typeof methods, path: string, to = '', gateway = 'g1'): Promise<Answered> {
     try {
-      return await this.finish(this.#door(gateway).send(methods[method], method, path, headersFor(to)));
+      return await this.finish(this.door(gateway).send(methods[method], method, path, headersFor(to)));
     } catch (error) {
       const { status, body } = failureAnswer(error, method, { kind: 'other', userAgent: '' });
       return { status, text: String(body) };
@@ -74,10 +74,10 @@ export class VolumesStory {
 
   /** As `ask`, but time is moved by whoever tells the story. */
   begun(method: keyof typeof methods, path: string, to: string): Promise<Reply> {
-    return this.#door('g1').send(methods[method], method, path, headersFor(to));
+    return this.door('g1').send(methods[method], method, path, headersFor(to));
   }
 
-  #door(gateway: string): Rehearsal {
+  door(gateway = 'g1'): Rehearsal {
     const door = new Rehearsal(this.venus(gateway));
     door.share = { ...door.share, random: this.realm.random };
     return door;

@@ -1,6 +1,7 @@
 /** Several volumes in one tree: walked, cut off one by one, mounted elsewhere while everybody works, moved between. */
 import t from 'tap';
 import { isFailure, type Entry, type Fid, type Venus } from '../../venus/interface.js';
+import { hoard } from '../suites/hoard.js';
 import { caller, get, list, makeDirectory, put, remove, rename } from './share.js';
 import { drawings, drawingServers, VolumesStory } from './volumes-story.js';
 
@@ -166,4 +167,100 @@ t.test('nothing removes a folder that a volume is mounted on', async (t) => {
   );
   await story.mount(undefined);
   await story.finish(remove(venus, '/office'));
+});
+
+t.test('a large file goes to the servers of its volume, wherever it was thought to go', async (t) => {
+  const story = await VolumesStory.begin({ seed: 8 }, ['g1', 'g2']);
+  const [g1, g2] = [story.venus('g1'), story.venus('g2')];
+  const large = 'large'.repeat(50_000);
+  const { parent } = await story.finish(g1.lookup(caller, ['drawings', 'x']));
+  const root = await story.fidOf('/');
+  for (const [name, into] of [
+    ['told', parent],
+    ['mistold', root],
+    ['untold', undefined],
+  ] as const) {
+    const contents = name + large;
+    const write = async (): Promise<void> => {
+      const writer = await g1.write(caller, contents.length, { into: into ?? undefined });
+      for (let at = 0; at < contents.length; at += 65_536) {
+        await writer.write(Buffer.from(contents.slice(at, at + 65_536)));
+      }
+      await writer.close({ parent: parent as Fid, name });
+    };
+    const traffic = story.realm.traffic.get('g1');
+    traffic?.take();
+    await story.finish(write());
+    const reached = new Set(traffic?.uploads.map(({ address }) => address.slice(5, 7)));
+    const expected = name === 'told' ? drawingServers : [...drawingServers, 's1', 's2'];
+    t.same([...reached].sort(), [...expected].sort(), name);
+    t.equal(await story.finish(get(g2, `/drawings/${name}`)), contents);
+  }
+});
+
+t.test('what is hoarded below a folder is so in the volumes that are mounted there, too', async (t) => {
+  const story = await VolumesStory.begin({ seed: 9 }, ['g1', 'g2']);
+  const [g1, g2] = [story.venus('g1'), story.venus('g2')];
+  await story.finish(makeDirectory(g2, '/office'));
+  await story.finish(rename(g2, '/drawings', '/office/plans'));
+  await story.finish(put(g2, '/office/letter', 'a letter'));
+  await story.finish(makeDirectory(g2, '/office/plans/cars'));
+  await story.finish(put(g2, '/office/plans/cars/red', 'a red car'));
+  await story.finish(put(g2, '/other', 'other'));
+  await story.finish(hoard(g1, '/office', 100, 'd+'));
+  await story.finish(hoard(g1, '/office/plans/cars', 50, 'c'));
+  t.match(await story.finish(g1.hoard.walk()), { fetchedObjects: 2, missing: 0 });
+  await story.cut(['s1', 's2', ...drawingServers]);
+  t.equal(await story.finish(get(g1, '/office/letter')), 'a letter');
+  t.equal(await story.finish(get(g1, '/office/plans/cars/red')), 'a red car');
+  t.match(await story.finish(kindOf(get(g1, '/other'))), 'unreachable');
+  t.same(
+    g1.hoard.entries('ann').map(({ path }) => path.join('/')),
+    ['office', 'office/plans/cars', 'office/plans/cars/red'],
+  );
+});
+
+t.test('conflicts and waiting changes have the names under which they are seen', async (t) => {
+  const story = await VolumesStory.begin({ seed: 10 }, ['g1', 'g2']);
+  const [g1, g2] = [story.venus('g1'), story.venus('g2')];
+  await story.finish(put(g1, '/drawings/house', 'a house'));
+  t.equal(await story.finish(get(g2, '/drawings/house')), 'a house');
+  await story.cut(drawingServers, 'g1');
+  await story.finish(put(g1, '/drawings/house', 'a house by ann'));
+  await story.finish(put(g2, '/drawings/house', 'a house by ben', { user: 'ben' }));
+  let archive = '';
+  const checkpoint = async (): Promise<void> => {
+    for await (const chunk of g1.log.checkpoint()) archive += Buffer.from(chunk).toString('latin1');
+  };
+  await story.finish(checkpoint());
+  t.match(archive, /drawings\/house/);
+  await story.heal(drawingServers, 'g1');
+  const conflicts = async (venus: Venus): Promise<unknown[]> => {
+    const found: unknown[] = [];
+    for await (const batch of venus.conflicts.list(caller)) found.push(...batch);
+    return found;
+  };
+  for (const venus of [g1, g2]) {
+    const found = await story.finish(conflicts(venus));
+    t.match(found, [{ volume: 'drawings', kind: 'versions', path: ['drawings', 'house'] }]);
+  }
+  await story.mount(undefined);
+  t.match(await story.finish(conflicts(g2)), [{ volume: 'drawings', path: null }]);
+});
+
+t.test('the quota of a folder is that of its volume', async (t) => {
+  const story = await VolumesStory.begin({ seed: 11 });
+  await story.finish(put(story.venus(), '/drawings/house', 'a house'));
+  await story.finish(put(story.venus(), '/letter', 'dear'));
+  const body =
+    '<propfind xmlns="DAV:"><prop><quota-used-bytes/><current-user-privilege-set/></prop></propfind>';
+  const used = (answer: string): readonly string[] =>
+    [...answer.matchAll(/<D:quota-used-bytes>(\d+)</g)].map(([, bytes]) => bytes ?? '');
+  const asked = await story.finish(story.door().propfind('/', { depth: '1', body }));
+  t.same(used(asked), ['4', '7']);
+  for (const server of drawingServers) story.realm.kill(server);
+  await story.realm.startGateway('g2');
+  const again = await story.finish(story.door('g2').propfind('/', { depth: '1', body }));
+  t.same(used(again), ['4'], 'that of the other nobody knows');
+  t.match(again, '<D:href>/s/drawings/</D:href>');
 });

@@ -25,6 +25,7 @@ export function networkContract(t: Test, name: string, makeNetwork: MakeNetwork)
     opening(suite, makeNetwork);
     calling(suite, makeNetwork);
     longReplies(suite, makeNetwork);
+    takenParts(suite, makeNetwork);
     ending(suite, makeNetwork);
     silence(suite, makeNetwork);
     bounds(suite, makeNetwork);
@@ -180,6 +181,38 @@ function calling(suite: Test, make: MakeNetwork): void {
     const aborted = link.call('echo', 1, { signal: AbortSignal.abort(reason) });
     await failsWith(t, aborted, 'changed', 'with its reason');
     t.equal(await call('echo', 1), 1, 'the link stands');
+  });
+}
+
+function takenParts(suite: Test, make: MakeNetwork): void {
+  suite.test('each part of a reply is given to the caller as it arrives, who may refuse it', async (t) => {
+    const { net, service, link } = await linked(t, make);
+    service.handlers['list'] = async function* () {
+      try {
+        for (let part = 0; part < 1000; part += 1) yield { entries: [part] };
+      } finally {
+        service.ended += 1;
+      }
+    };
+    const doubled = (part: unknown): unknown => {
+      const { entries } = part as { readonly entries: readonly number[] };
+      return { entries: entries.map((entry) => entry * 2) };
+    };
+    const whole = await net.settle(link.call('list', null, { takePart: doubled }));
+    t.same(whole, { entries: Array.from({ length: 1000 }, (_, entry) => entry * 2) });
+    let taken = 0;
+    const refusing = (part: unknown): unknown => {
+      if ((taken += 1) === 3) throw new Failure('incompatible', 'test', 'not what was agreed');
+      return part;
+    };
+    await failsWith(
+      t,
+      net.settle(link.call('list', null, { takePart: refusing })),
+      'incompatible',
+      'the call',
+    );
+    await eventually(net, 'both sources have ended', () => service.ended === 2);
+    t.equal(taken, 3, 'nothing more is given');
   });
 }
 

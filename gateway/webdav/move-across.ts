@@ -9,9 +9,9 @@
  * MX-3  Only what was copied goes, if it still is as it was copied. What changed or came meanwhile stays, under its own
  *       name, and the answer says so.
  *
- * A tree leaves its name in one step, too, before it is taken apart: who tries again after a crash must not move what is
- * left of the source over what has been moved. A crash leaves `.moving-...` (an unfinished copy) or `.moved-...` (what
- * has been copied), never half a tree under a name that people gave.
+ * A tree leaves its name in one step, too, before it is taken apart: who tries again after a crash must not move what
+ * is left of the source over what has been moved. A crash leaves `.moving-...` (an unfinished copy) or `.moved-...`
+ * (what has been copied), never half a tree under a name that people gave.
  */
 import { isFailure, volumeOf, type Fid, type Name } from '../../venus/interface.js';
 import { DavError, type Exchange } from './exchange.js';

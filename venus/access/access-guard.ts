@@ -1,4 +1,10 @@
-/** What callers may do, decided from cached directories (vice/interface/access.ts). */
+/**
+ * What callers may do, decided from cached directories (vice/interface/access.ts).
+ *
+ * Lists are inherited as far as a volume goes, as in AFS and Coda: servers know theirs alone, and a volume can be
+ * mounted elsewhere without anybody's rights in it changing. Who comes to it by names needs `l` on the way, as
+ * everywhere.
+ */
 import {
   decidingIn,
   denied,
@@ -55,7 +61,7 @@ export class AccessGuard {
 
   /** Whether `caller` may see that `object` is there, and what it is: what its directory's list says. */
   mayLookAt(caller: Caller, object: Pick<VnodeStatus, 'fid' | 'parent'>): Promise<void> {
-    // The root of the share everybody sees who may log in; what is in it he may not.
+    // The root of the share, or of a volume, everybody sees who may log in; what is in it he may not.
     return object.parent === null ? Promise.resolve() : this.require(caller, object.parent, right.lookup);
   }
 

@@ -37,8 +37,8 @@ export function mounted({ directory, volume }: Mount, removed: Fid): Failure {
 }
 
 /**
- * Whether `fid` is `directory`, or below it, as far as can be told now. Where nobody can be asked, what is not known here
- * cannot be removed from here either, but one by one (removals.ts), and each passes `mustRemoveNoMount`.
+ * Whether `fid` is `directory`, or below it, as far as can be told now. Where nobody can be asked, what is not known
+ * here cannot be removed from here either, but one by one (removals.ts), and each passes `mustRemoveNoMount`.
  */
 async function isIn({ cache, fetcher }: MountGuardWorld, fid: Fid, directory: Fid): Promise<boolean> {
   let at: Fid | null = fid;

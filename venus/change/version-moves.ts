@@ -1,8 +1,8 @@
 /**
  * Moves that have to do with one of several versions of a file: from under a sibling's name, or over a name under which
  * a version is seen. Over the file's own name what moves brings its contents, as one update of the file; over a
- * sibling's name, or elsewhere, it is a file of its own. The versions that it has nothing to do with stay. All is in one
- * volume.
+ * sibling's name, or elsewhere, it is a file of its own. The versions that it has nothing to do with stay. All is in
+ * one volume.
  */
 import { siblingsOf, type Fid, type FileData, type Mutation } from '../../vice/interface/index.js';
 import type { Caller, Name, ReplaceOptions } from '../interface.js';

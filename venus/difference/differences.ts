@@ -42,8 +42,8 @@ export interface ReplacedWorld {
 }
 
 /**
- * What is to be known of the file that `caller` replaces, or probably makes a new version of, so that only what is new is
- * moved. Of a file that he may not read nothing: how long his writing takes would tell him what is in it.
+ * What is to be known of the file that `caller` replaces, or probably makes a new version of, so that only what is new
+ * is moved. Of a file that he may not read nothing: how long his writing takes would tell him what is in it.
  */
 export async function replacedFile(
   { cache, guard, lately }: ReplacedWorld,

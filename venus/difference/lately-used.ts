@@ -1,7 +1,7 @@
 /**
- * Which large files people have read or written lately, by directory. Many programs save by writing a new file beside the
- * old one, which they then remove (Word: `~WRD0000.tmp` and three renamings): by its name nobody can tell what the new
- * one is a version of, but most of what is in it its author has just read there.
+ * Which large files people have read or written lately, by directory. Many programs save by writing a new file beside
+ * the old one, which they then remove (Word: `~WRD0000.tmp` and three renamings): by its name nobody can tell what the
+ * new one is a version of, but most of what is in it its author has just read there.
  *
  * A guess decides nothing but what a body is compared with: a wrong one costs work, no correctness.
  */

@@ -38,6 +38,7 @@ import { digestOf } from '../../vice/seam/block-digests.js';
 import { MemoryAccess } from './memory-access.js';
 import { copied, moved, removals, written } from './memory-changes.js';
 import { MemoryConflicts, withVersion, type ApartVersion } from './memory-conflicts.js';
+import { mustBeExpected } from './memory-expectation.js';
 import { MemoryHoard } from './memory-hoard.js';
 import { MemoryLeases } from './memory-leases.js';
 import { MemoryLog } from './memory-log.js';
@@ -357,9 +358,7 @@ export class MemoryVenus implements Venus {
   }
 
   #expect(expectation: Expectation | undefined, found: Seen | undefined, operation: string): void {
-    if (expectation?.version === undefined) return;
-    const version = found === undefined ? null : (found.sibling ?? found.status.data)?.storeId;
-    if (version !== expectation.version) throw failure('changed', operation, 'it is another version by now');
+    mustBeExpected(this.#tree, expectation, found, operation);
   }
 
   #mustBeWhole(fid: Fid, operation: string): void {
