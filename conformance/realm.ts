@@ -36,6 +36,8 @@ export interface RealmOptions {
   readonly gateways?: number;
   /** Further ones of `coda up`. */
   readonly options?: readonly string[];
+  /** Of `coda up` and its children, beside this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const readyWithinMs = 60_000;
@@ -62,7 +64,7 @@ export class Realm {
 
   /** @throws Error with the log when the realm is not ready within a minute */
   static async start(options: RealmOptions = {}): Promise<Realm> {
-    const { servers = 3, gateways = 1, options: further = [] } = options;
+    const { servers = 3, gateways = 1, options: further = [], environment = {} } = options;
     const data = options.data ?? (await mkdtemp(join(tmpdir(), 'coda-realm-')));
     const readyFile = join(data, '..', `${data.split('/').at(-1) ?? ''}.ready.json`);
     await rm(readyFile, { force: true });
@@ -80,7 +82,8 @@ export class Realm {
       ...further,
     ];
     // tap gives every child its module hooks by NODE_OPTIONS: 40 MB and a slow start that no user has.
-    const plain = ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', codaCommand];
+    const set = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+    const plain = ['-u', 'NODE_OPTIONS', ...set, process.execPath, '--enable-source-maps', codaCommand];
     const up = spawn('env', [...plain, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     const log = keepLog(up);
     // Its children end with it (they hold a channel to it), also when the test is killed.

@@ -56,8 +56,8 @@ import type { Volume } from './volume/volume.js';
 
 /** How long the start waits for servers before it serves what it has. */
 const startMs = 3000;
-/** Names in one batch of a listing. */
-const listBatch = 500;
+/** Names in one batch of a listing, by whether its objects are in memory. */
+const listBatch = { hot: 500, cold: 100 } as const;
 /** Changes that may wait in one volume's log. */
 const logRecords = 100_000;
 /** Characters of this gateway's name in records. */
@@ -183,8 +183,9 @@ class CachingClient implements Venus {
     await this.#fetcher.directory(directory);
     await this.#guard.require(caller, directory, right.lookup);
     const entries = [...(this.#cache.names(directory)?.values() ?? [])];
-    for (let start = 0; start < entries.length; start += listBatch) {
-      const batch = entries.slice(start, start + listBatch);
+    for (let start = 0, most = 0; start < entries.length; start += most) {
+      most = this.#cache.isHot(entries[start]?.fid ?? directory) ? listBatch.hot : listBatch.cold;
+      const batch = entries.slice(start, start + most);
       await this.#fetcher.freshen(batch.map(({ fid }) => fid));
       yield batch.flatMap(({ name, fid }) => {
         const object = this.#cache.get(fid);

@@ -3,11 +3,13 @@ import {
   fidsOf,
   makeFid,
   makeStoreId,
+  volumeOf,
   type Argument,
   type Fid,
   type Mutation,
   type StoreIdVector,
   type VenusId,
+  type VolumeId,
 } from '../../vice/interface/index.js';
 import { BareRealm, digestOf, names, volume, type Client } from './realm.js';
 
@@ -20,6 +22,7 @@ export class BareGateway {
   readonly venus: VenusId;
   readonly host: string;
   readonly #realm: BareRealm;
+  readonly #volume: VolumeId;
   readonly #clients = new Map<string, Client>();
   #counter = 0;
   #vnode = 1;
@@ -27,8 +30,9 @@ export class BareGateway {
   reach: readonly string[] = names;
   sendsCop2 = true;
 
-  constructor(realm: BareRealm, digit: string) {
+  constructor(realm: BareRealm, digit: string, of = volume) {
     this.#realm = realm;
+    this.#volume = of;
     this.host = `g${digit}`;
     this.venus = digit.repeat(16) as VenusId;
   }
@@ -71,14 +75,14 @@ export class BareGateway {
         else throw new Error(`${record.op} refused by ${server}: ${reply.failure.message}`);
       }
       if (!this.sendsCop2) continue;
-      const cop2 = [{ storeId: record.storeId, replicas: applied }];
-      for (const server of this.reach) await (await this.client(server)).call('cop2', { volume, cop2 });
+      const second = { volume: this.#volume, cop2: [{ storeId: record.storeId, replicas: applied }] };
+      for (const server of this.reach) await (await this.client(server)).call('cop2', second);
     }
   }
 
   async make(op: 'create' | 'mkdir', parent: Fid, name: string): Promise<Fid> {
     this.#vnode += 1;
-    const fid = makeFid(volume, this.#vnode, this.venus);
+    const fid = makeFid(this.#volume, this.#vnode, this.venus);
     await this.apply([{ op, parent, name, fid, mode: 0o644 }]);
     return fid;
   }
@@ -108,6 +112,7 @@ export class BareGateway {
 
 /** One record and the contents that come with it. */
 export function mutation(record: Mutation, inline: Readonly<Record<string, Uint8Array>>): Argument<'mutate'> {
+  const volume = volumeOf(record.fid);
   return { volume, records: [record], inline: { ...inline }, transfers: {}, watermark: 0, cop2: [] };
 }
 

@@ -11,6 +11,7 @@ import {
   rootFid,
   signCredential,
   versionsOf,
+  volumeOf,
   type Argument,
   type CallName,
   type ConflictKind,
@@ -160,7 +161,7 @@ export class BareRealm {
   }
 
   status(name: string, fid: Fid): VnodeStatus | undefined {
-    return this.server(name).replica(volume)?.status(fid);
+    return this.server(name).replica(volumeOf(fid))?.status(fid);
   }
 
   downloads(name: string): Watched['downloads'] {
@@ -205,8 +206,8 @@ export class BareRealm {
     return new Map([...heldBy(replica)].filter(([, status]) => isRemoved(status)).sort());
   }
 
-  async isSame(t: Tap, what: string, compared: readonly string[] = names): Promise<void> {
-    const [first, ...others] = await Promise.all(compared.map((name) => this.dump(name)));
+  async isSame(t: Tap, what: string, compared: readonly string[] = names, of = volume): Promise<void> {
+    const [first, ...others] = await Promise.all(compared.map((name) => this.dump(name, of)));
     for (const [index, other] of others.entries()) t.same(other, first, `${what}: ${compared[index + 1]}`);
   }
 }

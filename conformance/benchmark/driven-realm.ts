@@ -3,7 +3,7 @@ import { callControlDoor } from '../../gateway/realm/control-door.js';
 import { realmPaths } from '../../gateway/realm/realm-folder.js';
 import { statusSchema, type GatewayStatus, type VolumeStatus } from '../../gateway/realm/status.js';
 import { until } from '../program.js';
-import { Realm } from '../realm.js';
+import { Realm, type RealmOptions } from '../realm.js';
 import { isDrained } from '../volume-status.js';
 import { drive, type Target } from './generator.js';
 import { processorSecondsOf } from './processor-time.js';
@@ -25,8 +25,12 @@ export class DrivenRealm {
     this.realm = realm;
   }
 
-  static async start(servers: number, gateways = 1): Promise<DrivenRealm> {
-    const driven = new DrivenRealm(await Realm.start({ servers, gateways }));
+  static async start(
+    servers: number,
+    gateways = 1,
+    options: Pick<RealmOptions, 'environment' | 'data'> = {},
+  ): Promise<DrivenRealm> {
+    const driven = new DrivenRealm(await Realm.start({ servers, gateways, ...options }));
     // What has never been read cannot be changed while no server is reached.
     for (const { url } of driven.realm.ready.gateways) {
       await drive({ ...driven.target, url }, { method: 'PROPFIND', paths: ['/'], connections: 1 });

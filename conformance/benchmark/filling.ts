@@ -4,6 +4,8 @@
  */
 import {
   counterOf,
+  isFailure,
+  limits,
   makeFid,
   makeStoreId,
   rootFid,
@@ -50,6 +52,23 @@ export class VolumeFiller {
     await this.#finish();
   }
 
+  /** One folder in the root with so many files. */
+  async fillFolder(name: string, files: number): Promise<void> {
+    const folder = this.#newFid();
+    const made = this.#record(this.#root, this.#lastInRoot, folder, name, 'mkdir');
+    this.#lastInRoot = counterOf(made.storeId);
+    let records = [made];
+    for (let file = 0; file < files; file += 1) {
+      if (records.length === limits.batchRecords) {
+        await this.#send(records, counterOf(records[0]?.storeId ?? made.storeId));
+        records = [];
+      }
+      records.push(this.#record(folder, this.#counter, this.#newFid(), fileName(file), 'create'));
+    }
+    await this.#send(records, counterOf(records[0]?.storeId ?? made.storeId));
+    await this.#finish();
+  }
+
   async #folder(index: number): Promise<void> {
     const folder = this.#newFid();
     const made = this.#record(this.#root, this.#lastInRoot, folder, folderName(index), 'mkdir');
@@ -75,9 +94,19 @@ export class VolumeFiller {
     const volume = this.#servers.document.rootVolume;
     await this.#everywhere(async (server) => {
       const argument = { volume, records: [...records], inline: {}, transfers: {}, watermark, cop2 };
-      const reply = await this.#servers.call(server, 'gateway', 'mutate', argument);
+      const reply = await this.#again(() => this.#servers.call(server, 'gateway', 'mutate', argument));
       if (reply.outcome !== 'applied') throw new Error(`${server} refused: ${JSON.stringify(reply)}`);
     });
+  }
+
+  /** A server that was silent on a busy machine is asked once more: what it has applied it skips. */
+  async #again<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isFailure(error, 'unreachable', 'timeout')) throw error;
+      return ask();
+    }
   }
 
   async #everywhere(act: (server: string) => Promise<unknown>): Promise<void> {

@@ -14,6 +14,8 @@ import { coldReads } from './cold-reads.js';
 import { differences } from './differences.js';
 import { disconnection } from './disconnection.js';
 import { healing } from './healing.js';
+import { million } from './million.js';
+import { largeFolders } from './large-folders.js';
 import { apache, bareNode, lacks, nginx, rclone, type Peer, type Running } from './peers.js';
 import { asText, median, say, shown, type Report, type Row, type Table } from './report.js';
 import { full, quick, replicated, titleAt, workloads, type Scale, type Workload } from './workloads.js';
@@ -23,6 +25,8 @@ const disconnectionName = 'disconnected';
 const healingName = 'resolution';
 const coldName = 'cold files';
 const differencesName = 'differences';
+const largeFoldersName = 'scale: large folders';
+const millionName = 'scale: many files';
 
 interface Column {
   readonly name: string;
@@ -144,6 +148,8 @@ function parts(only: string, scale: Scale, notes: string[]): readonly Part[] {
     { names: [healingName], measure: () => healing(scale.healing) },
     { names: [coldName], measure: () => coldReads(scale.cold) },
     { names: [differencesName], measure: () => differences(scale.differences) },
+    { names: [millionName], measure: () => million(scale.million) },
+    { names: [largeFoldersName], measure: () => largeFolders(scale.largeFolders) },
   ];
 }
 

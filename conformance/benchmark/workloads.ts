@@ -3,6 +3,8 @@ import type { ColdScale } from './cold-reads.js';
 import type { DifferencesScale } from './differences.js';
 import type { DisconnectionScale } from './disconnection.js';
 import type { HealingScale } from './healing.js';
+import type { LargeFoldersScale } from './large-folders.js';
+import type { MillionScale } from './million.js';
 import { drive, fill, makeFolder, names, perSecond } from './generator.js';
 import type { Running } from './peers.js';
 
@@ -19,6 +21,8 @@ export interface Scale {
   readonly healing: HealingScale;
   readonly cold: ColdScale;
   readonly differences: DifferencesScale;
+  readonly largeFolders: LargeFoldersScale;
+  readonly million: MillionScale;
 }
 
 export const full: Scale = {
@@ -33,6 +37,8 @@ export const full: Scale = {
   healing: { officeFolders: 40, volumeObjects: [10_000, 100_000] },
   cold: { sizes: [64, 128, 256] },
   differences: { fileBytes: [256e6, 512e6, 1024e6] },
+  largeFolders: { servers: 3, sizes: [25_000, 50_000, 100_000] },
+  million: { folders: [250, 500, 1000] },
 };
 
 export const quick: Scale = {
@@ -47,6 +53,8 @@ export const quick: Scale = {
   healing: { officeFolders: 8, volumeObjects: [1_000, 4_000] },
   cold: { sizes: [8, 16, 32] },
   differences: { fileBytes: [20e6, 40e6] },
+  largeFolders: { servers: 1, sizes: [5_000, 20_000] },
+  million: { folders: [10, 20] },
 };
 
 export interface Workload {

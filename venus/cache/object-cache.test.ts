@@ -53,6 +53,13 @@ function file(vnode: number, name: string, changes: Partial<VnodeStatus> = {}): 
 const names = (...entries: readonly [string, Fid][]): Map<string, DirectoryEntry> =>
   new Map(entries.map(([name, of]) => [name, { name, fid: of, kind: 'file' }]));
 
+const setNames = (cache: ObjectCache, entries: ReadonlyMap<string, DirectoryEntry>): Promise<boolean> =>
+  cache.setNames(directory, entries, {
+    pause: () => Promise.resolve(),
+    isDue: () => true,
+    onDone: () => undefined,
+  });
+
 t.test('versions beside a file are known as long as they are there', async (t) => {
   const told: [Fid, readonly ConflictKind[]][] = [];
   const store = new MemoryStore({});
@@ -82,7 +89,7 @@ t.test('a name that an object was not given is found where its directory is list
   const buffer = new WriteBuffer(store);
   const cache = new ObjectCache(buffer);
   for (const vnode of [2, 3]) cache.putStatus(file(vnode, 'a'), 1, false);
-  cache.setNames(directory, names(['a', fid(2)], ['a (conflict)', fid(3)]));
+  await setNames(cache, names(['a', fid(2)], ['a (conflict)', fid(3)]));
   t.equal(cache.get(fid(2))?.view.conflict, null);
   const view = cache.get(fid(3))?.view;
   t.match(view?.conflict, { kind: 'name', wanted: 'a', author: 'ann' });
@@ -106,7 +113,7 @@ t.test('a name that an object was not given is found where its directory is list
   const taken = file(3, 'a', { places: [{ ...accepted, isBroken: false }], known: { x: 9 } });
   t.equal(after.putStatus(taken, 2, false).view.conflict, null, 'accepted under the name that it bears');
 
-  cache.setNames(directory, names(['a', fid(3)]));
+  await setNames(cache, names(['a', fid(3)]));
   t.equal(cache.get(fid(3))?.view.conflict, null, 'the other one is gone: it has its name back');
   t.same(cache.conflicts.count(), {});
 });
@@ -115,7 +122,7 @@ t.test('what is removed or renamed is no conflict any more', async (t) => {
   const cache = new ObjectCache(new WriteBuffer(new MemoryStore({})));
   cache.putStatus(file(2, 'a', { siblings: [contents(1)] }), 1, false);
   cache.putStatus(file(3, 'a'), 1, false);
-  cache.setNames(directory, names(['a', fid(2)], ['a (conflict)', fid(3)]));
+  await setNames(cache, names(['a', fid(2)], ['a (conflict)', fid(3)]));
   t.same(cache.conflicts.count(), { versions: 1, name: 1 });
   cache.drop(fid(2));
   t.same(cache.conflicts.count(), { name: 1 });

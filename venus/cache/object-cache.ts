@@ -2,7 +2,7 @@
  * Cached objects and directory names: in memory what is hot, in the store all of it. A `Tree`, so that records are
  * checked and applied here exactly as the servers do.
  *
- * Rows: `v/<fid>` an object; `e/<fid>/<name>` one name of a directory.
+ * Rows: `v/<fid>` an object; those of names are in `directory-names.ts`.
  * OC-1  A directory is `complete` only while every one of its names has its row; `status.names` is then their digest.
  * OC-2  What is cached of an object in conflict is in `conflicts`.
  */
@@ -16,23 +16,14 @@ import {
   type VenusId,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
-import { z } from 'zod';
-import { parseFid } from '../../vice/interface/index.js';
 import type { ObjectStatus } from '../interface.js';
 import { isSameConflict, objectFromRow, objectRow, viewOf, type CachedObject } from './cached-object.js';
 import { ConflictIndex, type ConflictListener } from './conflict-index.js';
+import { DirectoryNames, type Replacement } from './directory-names.js';
 import { RecentMap } from './recent-map.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
 const hotObjects = 300_000;
-const hotNames = 1_000_000;
-const nameRow = z.tuple([
-  z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined),
-  z.enum(['file', 'directory', 'symlink']),
-]);
-
-type Names = Map<string, DirectoryEntry>;
-
 export class ObjectCache implements Tree {
   /** Told of what is known anew of an object, and whether it is in doubt. */
   onStatus: (status: VnodeStatus, suspect: boolean) => void = () => undefined;
@@ -41,7 +32,7 @@ export class ObjectCache implements Tree {
   readonly #hidesVersions: (fid: Fid) => boolean;
   readonly #onReplaced: ((before: VnodeStatus, status: VnodeStatus) => void) | undefined;
   readonly #objects = new RecentMap<Fid, CachedObject>(hotObjects, () => 1);
-  readonly #names = new RecentMap<Fid, Names>(hotNames, (names) => names.size + 1);
+  readonly #names: DirectoryNames;
 
   /**
    * `hidesVersions`: whether the volume of an object shows one version of a file alone. `onReplaced` is told when
@@ -57,6 +48,10 @@ export class ObjectCache implements Tree {
     this.#onReplaced = onReplaced;
     this.#hidesVersions = hidesVersions;
     this.conflicts = new ConflictIndex(buffer, onConflict);
+    this.#names = new DirectoryNames(buffer, {
+      come: (directory, entry) => this.#takeName(directory, entry),
+      gone: (directory, entry) => this.#loseName(directory, entry),
+    });
   }
 
   get(fid: Fid): CachedObject | undefined {
@@ -148,52 +143,61 @@ export class ObjectCache implements Tree {
   drop(fid: Fid): void {
     const object = this.get(fid);
     if (object === undefined) return;
-    if (object.status.kind === 'directory') {
-      for (const { key } of [...this.#buffer.scan(`e/${fid}/`)]) this.#buffer.remove(key);
-      this.#names.delete(fid);
-    }
+    if (object.status.kind === 'directory') this.#names.drop(fid);
     this.#objects.delete(fid);
     this.#buffer.remove(`v/${fid}`);
     this.conflicts.remove(fid);
   }
 
-  /** The names of a complete directory. Do not keep over an await: later changes show in it. */
+  /** The names of a complete directory, all in memory. Do not keep over an await: later changes show in it. */
   names(directory: Fid): ReadonlyMap<string, DirectoryEntry> | undefined {
-    return this.get(directory)?.complete === true ? this.#load(directory) : undefined;
+    return this.get(directory)?.complete === true ? this.#names.all(directory) : undefined;
   }
 
-  /** Makes `entries` the names of `directory`. The caller marks the object complete in the same turn. */
-  setNames(directory: Fid, entries: ReadonlyMap<string, DirectoryEntry>): void {
-    const before = this.#load(directory);
-    for (const entry of before.values()) {
-      if (entries.has(entry.name)) continue;
-      this.#buffer.remove(`e/${directory}/${entry.name}`);
-      this.#loseName(directory, entry);
-    }
-    this.#names.set(directory, new Map(entries));
-    for (const entry of entries.values()) {
-      if (before.get(entry.name)?.fid === entry.fid) continue;
-      this.#putName(directory, entry);
-      this.#takeName(directory, entry);
-    }
+  /** Whether `names` need not read them all from the disk. */
+  hasNames(directory: Fid): boolean {
+    return this.#names.isLoaded(directory);
+  }
+
+  /** Brings the names into memory, some at a time. */
+  loadNames(directory: Fid, pause: () => Promise<void>): Promise<void> {
+    return this.#names.load(directory, pause);
+  }
+
+  /**
+   * Makes `entries` the names of `directory`, some at a time. The caller marks the object complete in `onDone`.
+   * @see DirectoryNames.replace
+   */
+  setNames(
+    directory: Fid,
+    entries: ReadonlyMap<string, DirectoryEntry>,
+    replacement: Omit<Replacement, 'onMany'>,
+  ): Promise<boolean> {
+    // Between two transactions the names are neither those before nor those after.
+    const onMany = (): void => this.unlist(directory);
+    return this.#names.replace(directory, entries, { ...replacement, onMany });
   }
 
   bind(directory: Fid, entry: DirectoryEntry): void {
-    const names = this.#load(directory);
-    names.set(entry.name, entry);
-    this.#names.set(directory, names);
-    this.#putName(directory, entry);
+    this.#names.bind(directory, entry);
     // A change of ours gives an object the name that it asks for.
     if (this.conflicts.get(entry.fid) !== undefined) this.#takeName(directory, entry);
   }
 
   unbind(directory: Fid, name: string): void {
-    const names = this.#load(directory);
-    const entry = names.get(name);
+    const entry = this.#names.entry(directory, name);
     if (entry !== undefined) this.#loseName(directory, entry);
-    names.delete(name);
-    this.#names.set(directory, names);
-    this.#buffer.remove(`e/${directory}/${name}`);
+    this.#names.unbind(directory, name);
+  }
+
+  /** Resolves when the disk has what is cached, or could not take it. */
+  written(): Promise<void> {
+    return this.#buffer.flush().catch(() => undefined);
+  }
+
+  /** Whether it is in memory: looking at many that are not takes its time. */
+  isHot(fid: Fid): boolean {
+    return this.#objects.get(fid) !== undefined;
   }
 
   /** Objects cached in memory; for the status only. */
@@ -208,11 +212,11 @@ export class ObjectCache implements Tree {
   }
 
   entry(directory: Fid, name: string): DirectoryEntry | undefined {
-    return this.#load(directory).get(name);
+    return this.#names.entry(directory, name);
   }
 
   isEmpty(directory: Fid): boolean {
-    return this.#load(directory).size === 0;
+    return this.#names.isEmpty(directory);
   }
 
   /** The view of `status`, which knows the same updates as `before`: the same value unless its conflict has changed. */
@@ -253,24 +257,6 @@ export class ObjectCache implements Tree {
     this.#noteConflicts(status, name);
     const view = viewOf(status, name, this.#hidesVersions(status.fid));
     if (!isSameConflict(object.view, view)) this.#objects.set(status.fid, { ...object, view });
-  }
-
-  #putName(directory: Fid, entry: DirectoryEntry): void {
-    this.#buffer.put(`e/${directory}/${entry.name}`, seal([entry.fid, entry.kind]));
-  }
-
-  #load(directory: Fid): Names {
-    const hot = this.#names.get(directory);
-    if (hot !== undefined) return hot;
-    const names: Names = new Map();
-    const prefix = `e/${directory}/`;
-    for (const { key, value } of this.#buffer.scan(prefix)) {
-      const [fid, kind] = nameRow.parse(unseal(value));
-      const name = key.slice(prefix.length);
-      names.set(name, { name, fid, kind });
-    }
-    this.#names.set(directory, names);
-    return names;
   }
 }
 

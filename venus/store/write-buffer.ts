@@ -8,7 +8,13 @@
 import { compareKeys } from '../../vice/seam/ordered-map.js';
 import { endOf, type RangeOptions, type Store } from '../../vice/seam/store.js';
 
+/** null: to be removed. */
 type Batch = Map<string, Uint8Array | null>;
+
+interface Unwritten {
+  readonly value: Uint8Array | null;
+  readonly batch: Batch;
+}
 
 interface Row {
   readonly key: string;
@@ -16,13 +22,13 @@ interface Row {
 }
 
 /** Rows that a walk reads at once. */
-const pageRows = 32;
+const pageRows = 64;
 
 export class WriteBuffer {
   readonly #store: Store;
-  /** Oldest first: batches in a running transaction, then the open one. */
-  readonly #running: Batch[] = [];
   #open: Batch = new Map();
+  /** What is not on the disk yet, with the last batch that writes it: a slow disk may have hundreds under way. */
+  readonly #latest = new Map<string, Unwritten>();
   #last: Promise<void> = Promise.resolve();
   #scheduled: Promise<void> | undefined;
 
@@ -45,12 +51,8 @@ export class WriteBuffer {
   }
 
   get(key: string): Uint8Array | undefined {
-    const open = this.#open.get(key);
-    if (open !== undefined) return open ?? undefined;
-    for (let index = this.#running.length - 1; index >= 0; index -= 1) {
-      const value = this.#running[index]?.get(key);
-      if (value !== undefined) return value ?? undefined;
-    }
+    const unwritten = this.#latest.get(key);
+    if (unwritten !== undefined) return unwritten.value ?? undefined;
     return this.#store.get(key);
   }
 
@@ -82,10 +84,8 @@ export class WriteBuffer {
 
   *#range({ start, end, limit = Infinity }: RangeOptions): Generator<Row> {
     const buffered = new Map<string, Uint8Array | null>();
-    for (const batch of [...this.#running, this.#open]) {
-      for (const [key, value] of batch) {
-        if (compareKeys(start, key) <= 0 && compareKeys(key, end) < 0) buffered.set(key, value);
-      }
+    for (const [key, { value }] of this.#latest) {
+      if (compareKeys(start, key) <= 0 && compareKeys(key, end) < 0) buffered.set(key, value);
     }
     // Each buffered removal may take one of them away.
     const stored = this.#store.range({ start, end, limit: limit + buffered.size });
@@ -109,6 +109,7 @@ export class WriteBuffer {
 
   #write(key: string, value: Uint8Array | null): void {
     this.#open.set(key, value);
+    this.#latest.set(key, { value, batch: this.#open });
     if (this.#scheduled !== undefined) return;
     this.#scheduled = Promise.resolve().then(() => this.#commit());
     // Whoever needs to know waits on flush(); a cache row that could not be written is no event of its own.
@@ -119,7 +120,6 @@ export class WriteBuffer {
     const batch = this.#open;
     this.#open = new Map();
     this.#scheduled = undefined;
-    this.#running.push(batch);
     const done = this.#store
       .transact((transaction) => {
         for (const [key, value] of batch) {
@@ -128,23 +128,22 @@ export class WriteBuffer {
         }
       })
       .then(
-        () => this.#finished(batch),
+        () => {
+          for (const key of batch.keys())
+            if (this.#latest.get(key)?.batch === batch) this.#latest.delete(key);
+        },
         (failure: unknown) => {
-          this.#finished(batch);
-          for (const [key, value] of batch) if (!this.#isNewer(key)) this.#open.set(key, value);
+          // What is newer is written by a later batch.
+          for (const [key, value] of batch) {
+            if (this.#latest.get(key)?.batch !== batch) continue;
+            this.#open.set(key, value);
+            this.#latest.set(key, { value, batch: this.#open });
+          }
           throw failure;
         },
       );
     this.#last = done;
     done.catch(() => undefined);
     return done;
-  }
-
-  #isNewer(key: string): boolean {
-    return this.#open.has(key) || this.#running.some((batch) => batch.has(key));
-  }
-
-  #finished(batch: Batch): void {
-    this.#running.splice(this.#running.indexOf(batch), 1);
   }
 }

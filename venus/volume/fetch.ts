@@ -8,7 +8,6 @@ import {
   isCreation,
   isFailure,
   isWithin,
-  mergeStatus,
   type Fid,
   type Result,
   type VnodeStatus,
@@ -18,17 +17,16 @@ import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { isLocal, type ModifyLog } from '../log/modify-log.js';
 import { isBound } from './binding.js';
-import { digestAfter, hasOtherNames, overlaid, overlayOf } from './overlay.js';
+import { hasOtherNames } from './overlay.js';
 import type { Fetching } from './fetching.js';
 import { collateStatus, type CollatedStatus, type StatusReply } from './collate.js';
-import { mergedList, type List } from './merged-list.js';
+import { installList } from './list-install.js';
+import type { List } from './merged-list.js';
 import { resolveAt } from './resolve-call.js';
 import type { Member, Volume } from './volume.js';
 
 /** Objects in one status call. */
 const callObjects = 100;
-/** Objects cached in one turn of the event loop. */
-const turnObjects = 250;
 
 type ListReply = Result<'list'>;
 
@@ -88,6 +86,8 @@ export class Fetcher {
   async directory(fid: Fid): Promise<CachedObject> {
     const volume = this.#world.volume(fid);
     for (let attempt = 0; attempt < 3; attempt += 1) {
+      const loading = this.#loadNames(fid);
+      if (loading !== undefined) await loading;
       const cached = this.#world.cache.get(fid);
       if (cached !== undefined && cached.status.kind !== 'directory') throw notDirectory(fid);
       if (cached?.complete === true && this.#hasNames(volume, cached)) return cached;
@@ -119,6 +119,13 @@ export class Fetcher {
       .some(
         (entry) => isLocal(entry) && entry.records.some((record) => record.fid === fid && isCreation(record)),
       );
+  }
+
+  /** Whoever has waited for a directory finds its names in memory. */
+  #loadNames(fid: Fid): Promise<void> | undefined {
+    const { cache, pause } = this.#world;
+    const isRead = cache.get(fid)?.complete !== true || cache.hasNames(fid);
+    return isRead ? undefined : cache.loadNames(fid, pause);
   }
 
   #hasNames(volume: Volume, directory: CachedObject): boolean {
@@ -313,39 +320,16 @@ export class Fetcher {
     return member.server.call('list', { volume: volume.id, replica: member.replica, fid, full, cop2 });
   }
 
-  async #installList(
+  #installList(
     volume: Volume,
     accessible: VnodeStatus,
-    [first, ...others]: readonly List[],
+    lists: readonly List[],
     wasBroken: (fid: Fid) => boolean,
   ): Promise<void> {
-    const { cache, modifyLog } = this.#world;
-    const { fid } = accessible;
-    // Removed between two calls: asked again.
-    if (first === undefined) return;
-    const { names, children, digest } = mergedList([first, ...others]);
-    let turn = 0;
-    for (const child of children.values()) {
-      volume.met(child.known);
+    const install = (child: VnodeStatus): void =>
       this.#install(volume, child.fid, child, wasBroken(child.fid));
-      if ((turn += 1) % turnObjects === 0) await this.#world.pause();
-    }
-    const cached = cache.get(fid);
-    const { records, known } = overlayOf(accessible, modifyLog.touching(fid));
-    if (cached !== undefined && !isWithin(cached.status.known, known)) {
-      // An update of ours has been applied here while the list was on its way: ask again.
-      return;
-    }
-    const isOver = cached !== undefined && !isWithin(cached.status.known, accessible.known);
-    const status = { ...(isOver ? mergeStatus(accessible, cached.status) : accessible), known };
-    const before = cache.names(fid);
-    const after = overlaid(fid, names, records, (each) => cache.status(each));
-    cache.setNames(fid, after);
-    const listed = records.length === 0 ? digest : digestAfter(digest, names, after);
-    const object = cache.putStatus({ ...status, names: listed }, volume.epoch, true);
-    if (wasBroken(fid)) cache.put({ ...object, suspect: true });
-    for (const [name, entry] of before ?? [])
-      if (!after.has(name)) this.#world.volume(entry.fid).doubt(entry.fid);
+    const written = (): Promise<void> => this.#world.cache.written();
+    return installList({ ...this.#world, install, written }, volume, accessible, lists, wasBroken);
   }
 
   /** The replies of those AVSG members that answered. */

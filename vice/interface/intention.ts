@@ -3,14 +3,23 @@
  * same time do not undo each other, and saying the same again changes nothing.
  */
 import { z } from 'zod';
-import { volumeId, type VolumeId } from './fid.js';
+import { parseFid, volumeId, type Fid, type VolumeId } from './fid.js';
 import { conflictPolicies } from './realm.js';
 
 const volume = z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined);
+const directory = z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined);
 const server = z.string().max(64);
 const member = z.string().min(1).max(128);
 const members = z.array(member).max(1000);
 const group = member.regex(/^[^\p{C}/\\]+$/u, 'without slashes and control characters');
+/** Commands take names and ids alike, so that no name may look like an id. */
+export const volumeNameSchema = z
+  .string()
+  .regex(
+    /^[\p{L}\p{N}][\p{L}\p{N}._ -]{0,63}$/u,
+    'up to 64 letters, digits, spaces or ._- after a letter or digit',
+  )
+  .regex(/^(?![0-9a-f]{8}$)/, 'not eight hexadecimal digits, as an id');
 
 export const intentionSchema = z.discriminatedUnion('change', [
   z.strictObject({
@@ -32,6 +41,23 @@ export const intentionSchema = z.discriminatedUnion('change', [
   z.strictObject({ change: z.literal('add-members'), group, members }),
   z.strictObject({ change: z.literal('remove-members'), group, members }),
   z.strictObject({ change: z.literal('remove-group'), group }),
+  /** `id`: made by whoever says it, once. It is empty, and in no tree. */
+  z.strictObject({
+    change: z.literal('create-volume'),
+    id: volume,
+    name: volumeNameSchema,
+    servers: z.array(server).min(1).max(64),
+    conflicts: z.enum(conflictPolicies).optional(),
+  }),
+  z.strictObject({ change: z.literal('rename-volume'), volume, name: volumeNameSchema }),
+  /** With all that is in it. */
+  z.strictObject({ change: z.literal('delete-volume'), volume }),
+  z.strictObject({ change: z.literal('mount-volume'), volume, directory }),
+  z.strictObject({ change: z.literal('unmount-volume'), volume }),
+  /** Null: as much as the disks take. */
+  z.strictObject({ change: z.literal('set-quota'), volume, bytes: z.int().min(1).nullable() }),
+  z.strictObject({ change: z.literal('lock-volume'), volume }),
+  z.strictObject({ change: z.literal('unlock-volume'), volume }),
 ]);
 
 export type Intention = z.infer<typeof intentionSchema>;

@@ -49,6 +49,10 @@ export interface VolumeEntry {
   readonly conflicts?: ConflictPolicy | undefined;
   /** The directory of another volume that this one's root covers (mounts.ts). Absent: it is in no tree. */
   readonly mount?: Fid | undefined;
+  /** What the contents of all its files may take together. Absent: as much as the disks take. */
+  readonly quotaBytes?: number | undefined;
+  /** It takes no changes of gateways; reading and resolution go on. Absent: it does. */
+  readonly locked?: true | undefined;
 }
 
 export interface RealmDocument {
@@ -64,6 +68,8 @@ export interface RealmDocument {
   readonly volumes: readonly VolumeEntry[];
   /** The volume whose root directory is the realm's root. */
   readonly rootVolume: VolumeId;
+  /** Ids of volumes that were: never given again, and servers drop what they still have of them. */
+  readonly retiredVolumes?: readonly VolumeId[] | undefined;
   /** Groups of access lists: name -> users and groups. Absent: there are none. */
   readonly groups?: Groups | undefined;
   /** The servers keep the people. Absent: each gateway has users of its own, and servers believe whom it names. */

@@ -71,9 +71,12 @@ const realmDocument = z.strictObject({
       retired: z.array(replicaId).max(10_000).optional(),
       conflicts: z.enum(conflictPolicies).optional(),
       mount: fid.optional(),
+      quotaBytes: count.optional(),
+      locked: z.literal(true).optional(),
     }),
   ),
   rootVolume: volume,
+  retiredVolumes: z.array(volume).max(10_000).optional(),
   groups: z.record(user, z.array(user).max(10_000)).optional(),
   people: peopleEntrySchema.optional(),
 });
@@ -111,7 +114,8 @@ export const realmDocumentSchema = realmDocument;
  *   replicas find the objects in which they differ.
  * - `conflicts` of the volume at this replica: the objects that a person has to decide about, with the names that
  *   they bear, after `after` in the order of their Fids.
- * - `space` of the volume at this server, in bytes.
+ * - `space` of the volume at this server, in bytes: what its files take, how much more can come (the disk and the
+ *   quota say), and the quota, null for none.
  * - `publish` changes the realm document, at the server that publishes it; a gateway says for whom. `basedOn`: only if
  *   that is still the version. Answered when it is durable there, with the version that holds now.
  * - `covers` brings the replica here up to date with `replica` of another server, and says what it lacks then.
@@ -242,7 +246,7 @@ export const calls = {
   space: {
     roles: ['gateway', 'operator'],
     argument: z.strictObject({ volume }),
-    result: z.strictObject({ used: count, available: count }),
+    result: z.strictObject({ used: count, available: count, quota: count.nullable() }),
   },
   publish: {
     roles: ['operator', 'gateway'],

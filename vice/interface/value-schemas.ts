@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { allRights } from './access.js';
 import { parseFid, volumeId, type Fid, type VolumeId } from './fid.js';
 import type { Mutation } from './mutation.js';
+import { alternativesMost, isStatus } from './status-check.js';
 import { parseStoreId, type StoreId } from './store-id.js';
 import { limits, type VnodeStatus } from './vnode.js';
 
@@ -23,8 +24,6 @@ export const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array
 const text = z.string().max(limits.propertyBytes);
 
 const host = z.string().max(64);
-/** More than any one replica takes from a store: replicas that merge come to more. */
-const alternativesMost = 100 * limits.alternatives;
 const storeIds = z.array(storeId).max(alternativesMost);
 
 const accessEntries = z.record(user, count.max(allRights));
@@ -119,8 +118,8 @@ const place = z.strictObject({
   isBroken: z.boolean(),
 });
 
-/** @see VnodeStatus */
-export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
+/** What a VnodeStatus is; `statusSchema` says the same faster. */
+export const statusForm: z.ZodType<VnodeStatus> = z.strictObject({
   fid,
   kind: z.enum(['file', 'directory', 'symlink']),
   parent: fid.nullable(),
@@ -145,6 +144,9 @@ export const statusSchema: z.ZodType<VnodeStatus> = z.strictObject({
   properties: z.record(z.string(), z.string()),
   setters: z.record(z.string(), setter),
 });
+
+/** @see VnodeStatus */
+export const statusSchema = z.custom<VnodeStatus>(isStatus, 'not the status of an object');
 
 export const replicaId = z.string().max(64);
 /** The replica that the caller means; another one at that server, and one that is none any more, refuses. */

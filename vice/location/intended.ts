@@ -21,10 +21,18 @@ import {
   type VolumeId,
 } from '../interface/index.js';
 import { regrouped } from './groups.js';
+import { exists, next, refused, replicasMost, required, requireServer, withVolume } from './document-step.js';
+import {
+  mounted,
+  renamed,
+  unmounted,
+  withLock,
+  withNewVolume,
+  withoutVolume,
+  withQuota,
+} from './intended-volumes.js';
 
 const operation = 'vice.publish';
-/** As many as one COP2 message names. */
-const replicasMost = 64;
 /**
  * Versions that a take-over leaves out: the lost publisher may have made some that nobody has heard of, and should it
  * come back after all, its document must not count as the newer one.
@@ -65,6 +73,22 @@ export function intended(
       const groups = regrouped(document, intention);
       return groups === undefined ? document : next(document, { groups });
     }
+    case 'create-volume':
+      return withNewVolume(document, intention, newId);
+    case 'rename-volume':
+      return renamed(document, intention.volume, intention.name);
+    case 'delete-volume':
+      return withoutVolume(document, intention.volume);
+    case 'mount-volume':
+      return mounted(document, intention.volume, intention.directory);
+    case 'unmount-volume':
+      return unmounted(document, intention.volume);
+    case 'set-quota':
+      return withQuota(document, intention.volume, intention.bytes);
+    case 'lock-volume':
+      return withLock(document, intention.volume, true);
+    case 'unlock-volume':
+      return withLock(document, intention.volume, false);
   }
 }
 
@@ -100,11 +124,11 @@ function withServer(document: RealmDocument, name: string, address: string): Rea
   if (known?.address === address) return document;
   if (known !== undefined) {
     const message = `there is a server ${name} already, at ${known.address}; remove it first, or give another name`;
-    throw new Failure('exists', operation, message);
+    throw exists(message);
   }
   const other = document.servers.find((server) => server.address === address);
   if (other !== undefined) {
-    throw new Failure('exists', operation, `${address} is the address of ${other.name}`);
+    throw exists(`${address} is the address of ${other.name}`);
   }
   return next(document, { servers: [...document.servers, { name, address }] });
 }
@@ -201,28 +225,4 @@ function withState({ state: _before, ...rest }: ReplicaEntry, state: ReplicaEntr
 
 function replacing({ replaces: _before, ...rest }: ReplicaEntry, replaces: string | undefined): ReplicaEntry {
   return replaces === undefined ? rest : { ...rest, replaces };
-}
-
-function withVolume(document: RealmDocument, entry: VolumeEntry): RealmDocument {
-  return next(document, { volumes: document.volumes.map((each) => (each.id === entry.id ? entry : each)) });
-}
-
-function next(document: RealmDocument, change: Partial<RealmDocument>): RealmDocument {
-  return { ...document, ...change, version: document.version + 1 };
-}
-
-function required(document: RealmDocument, id: VolumeId): VolumeEntry {
-  const entry = volumeEntry(document, id);
-  if (entry === undefined) throw new Failure('not-found', operation, `the realm has no volume ${id}`);
-  return entry;
-}
-
-function requireServer({ servers }: RealmDocument, name: string): void {
-  if (servers.some((server) => server.name === name)) return;
-  const names = servers.map((server) => server.name).join(', ');
-  throw new Failure('not-found', operation, `the realm has no server ${name}; it has: ${names}`);
-}
-
-function refused(message: string): Failure {
-  return new Failure('refused', operation, message);
 }

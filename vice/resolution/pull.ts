@@ -192,10 +192,16 @@ export class Pull {
   }
 
   async #childrenOf(directory: Fid): Promise<readonly Fid[]> {
-    const { replica } = this.#world;
+    const { replica, clock, signal } = this.#world;
     for (let isMended = false; ; isMended = true) {
       try {
-        return [...(replica.list(directory)?.entries ?? [])].map(({ status }) => status.fid);
+        const fids: Fid[] = [];
+        let turn = 0;
+        for (const step of replica.list(directory)?.steps ?? []) {
+          if (step !== undefined) fids.push(step.status.fid);
+          if (step === undefined || (turn += 1) % stepObjects === 0) await sleep(clock, 0, signal);
+        }
+        return fids;
       } catch (error) {
         // An object that cannot be read here is brought anew with the directory.
         if (!isFailure(error, 'damaged')) throw error;

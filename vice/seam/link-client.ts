@@ -17,6 +17,7 @@ interface PendingCall {
   readonly parts: unknown[];
   partBytes: number;
   timer: Timer;
+  readonly takePart: (part: unknown) => unknown;
   readonly settle: (outcome: { readonly result: unknown } | Failure) => void;
 }
 
@@ -64,7 +65,7 @@ export class ClientEnd implements WireEnd {
 
   call(name: string, argument: unknown, options: CallOptions = {}): Promise<unknown> {
     const operation = `call.${name}`;
-    const { signal, timeoutMs = defaultTimeoutMs } = options;
+    const { signal, timeoutMs = defaultTimeoutMs, takePart = (part) => part } = options;
     return new Promise((resolve, reject) => {
       this.#mustTakeCalls(operation, signal);
       const id = this.#lastId + 1;
@@ -79,6 +80,7 @@ export class ClientEnd implements WireEnd {
         timeoutMs,
         parts: [],
         partBytes: 0,
+        takePart,
         timer: this.#timeout(id, operation, timeoutMs),
         settle: (outcome) => {
           signal?.removeEventListener('abort', abort);
@@ -174,7 +176,12 @@ export class ClientEnd implements WireEnd {
       const message = `the reply exceeds ${clientBounds.replyBytes} bytes`;
       return this.#abandon(id, new Failure('too-large', call.operation, message));
     }
-    call.parts.push(part);
+    try {
+      call.parts.push(call.takePart(part));
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return this.#abandon(id, error);
+    }
     // A long reply takes its time; only a stop in it is a timeout.
     call.timer.cancel();
     call.timer = this.#timeout(id, call.operation, call.timeoutMs);

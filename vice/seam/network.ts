@@ -62,6 +62,11 @@ export interface CallOptions {
   /** Default 10,000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /**
+   * Given each part of a reply in parts as it arrives, which so needs not be looked at as a whole. Gives what shall
+   * stand in its place; what it throws ends the call.
+   */
+  readonly takePart?: (part: unknown) => unknown;
 }
 
 /** What a server does with what arrives. */

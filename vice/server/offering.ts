@@ -7,6 +7,7 @@
  * roles, and whatever is to be believed less must show the bytes.
  */
 import { isFailure, type Argument } from '../interface/index.js';
+import { mustBeUnlocked } from '../volume/bounds.js';
 import type { Replica } from '../volume/replica.js';
 import type { Handlers, ServerContext } from './context.js';
 
@@ -21,6 +22,8 @@ export const offering: Handlers<'offer'> = {
         context.staging.claimed(name, offered.transfer);
         return { held: true, received: 0 };
       }
+      // Many bytes need not travel to be refused.
+      mustBeUnlocked(replica.bounds);
       return { held: false, received: await context.staging.offered(name, offered.transfer, offered) };
     });
     return { contents: await Promise.all(answers) };

@@ -32,7 +32,7 @@ function serverWith(count: number, read: (number: number) => VnodeStatus) {
     for (let number = 1; number <= count; number += 1) yield { name: `f${number}`, status: read(number) };
   };
   const status = statusOf(1, 'directory');
-  const listing = { status, digest: 'd', entries: { [Symbol.iterator]: entries } };
+  const listing = { status, digest: 'd', steps: { [Symbol.iterator]: entries } };
   const replica = { list: () => listing, isFlushed: () => true };
   const context = {
     volumes: { required: () => replica },
@@ -53,7 +53,7 @@ t.test('a large directory comes in parts, each of them bounded', async (t) => {
   const small = statusOf(2, 'file');
   const large = { ...small, properties: { '{x}y': 'z'.repeat(60_000) } };
   for (const [status, most] of [
-    [small, 500],
+    [small, 150],
     [large, 40],
   ] as const) {
     const { list } = serverWith(1001, () => status);

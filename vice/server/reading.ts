@@ -15,8 +15,8 @@ import type { Listing, Replica } from '../volume/replica.js';
 import { sizeOf } from '../volume/status-size.js';
 import type { Handlers, ServerContext } from './context.js';
 
-/** Entries in one part of a listing; making a part takes some milliseconds of the event loop. */
-const partEntries = 500;
+/** Entries in one part of a listing; making one, and reading it, takes some milliseconds of the event loop. */
+const partEntries = 150;
 const changesMax = 1_000;
 const conflictsMax = 200;
 
@@ -189,9 +189,9 @@ async function* parts(
   context: ServerContext,
   replica: Replica,
   fid: Fid,
-  { status, digest, entries: all }: Listing,
+  listing: Listing,
 ): AsyncIterable<Result<'list'>> {
-  const rest = all[Symbol.iterator]();
+  const rest = listing.steps[Symbol.iterator]();
   for (let isLast = false; !isLast;) {
     const entries: Result<'list'>['entries'] = [];
     let bytes = 0;
@@ -199,11 +199,16 @@ async function* parts(
       const next = healing(context, replica, fid, () => rest.next());
       isLast = next.done === true;
       if (next.done === true) break;
+      if (next.value === undefined) {
+        await sleep(context.world.clock, 0);
+        continue;
+      }
       entries.push(next.value);
       bytes += sizeOf(next.value.status);
     }
-    if (!entries.every((entry) => replica.isFlushed(entry.status.fid))) await flushed(context);
-    yield { status, digest, entries };
+    const isFlushed = (each: Fid): boolean => replica.isFlushed(each);
+    if (!isFlushed(fid) || !entries.every(({ status }) => isFlushed(status.fid))) await flushed(context);
+    yield { status: listing.status, digest: listing.digest, entries };
     if (!isLast) await sleep(context.world.clock, 0);
   }
 }

@@ -12,7 +12,8 @@ import type { Log } from '../seam/log.js';
 import type { Random } from '../seam/random.js';
 import type { Store } from '../seam/store.js';
 import { ContainerReferences } from '../store/container-references.js';
-import { claimRows, dropRows, ownerOfRows } from '../store/dropped-volume.js';
+import { claimRows, dropRows, hasRows, ownerOfRows } from '../store/dropped-volume.js';
+import { boundsOf } from '../volume/bounds.js';
 import { openReplica } from '../volume/open-replica.js';
 import type { Change, Replica } from '../volume/replica.js';
 
@@ -70,6 +71,7 @@ export class Volumes {
    */
   async follow(realm: RealmDocument): Promise<void> {
     const assigned = new Set<VolumeId>();
+    for (const deleted of realm.retiredVolumes ?? []) this.#dropDeleted(deleted);
     for (const entry of realm.volumes) {
       const own = entry.replicas.find((replica) => replica.server === this.#server);
       const open = this.#open.get(entry.id);
@@ -80,6 +82,7 @@ export class Volumes {
       const replica = this.#open.get(entry.id) ?? (await this.#openReplica(entry.id, own.id));
       replica.group = entry.replicas.map(({ id }) => id);
       replica.standing = own.state ?? 'member';
+      replica.bounds = boundsOf(entry);
       this.#open.set(entry.id, replica);
     }
     for (const [volume, replica] of this.#open) if (!assigned.has(volume)) this.#letGo(replica);
@@ -95,6 +98,18 @@ export class Volumes {
   #dropRetired({ id: volume, retired = [] }: VolumeEntry): void {
     const owner = ownerOfRows(this.#world.store, volume);
     if (owner === undefined || !retired.includes(owner) || this.#drops.has(volume)) return;
+    this.#beginDrop(volume, owner);
+  }
+
+  /** Whosever its rows are, if only their owner's record is damaged. */
+  #dropDeleted(volume: VolumeId): void {
+    const open = this.#open.get(volume);
+    if (open !== undefined) this.#letGo(open);
+    if (!hasRows(this.#world.store, volume) || this.#drops.has(volume)) return;
+    this.#beginDrop(volume, open?.id ?? ownerOfRows(this.#world.store, volume) ?? 'unknown');
+  }
+
+  #beginDrop(volume: VolumeId, owner: string): void {
     const key = `${volume}/${owner}`;
     const idle = this.#idle.get(key);
     if (idle !== undefined) idle.standing = 'dropped';

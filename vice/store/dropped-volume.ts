@@ -21,6 +21,12 @@ export function ownerOfRows(store: Store, volume: VolumeId): string | undefined 
   return readableMeta(store, new VolumeKeys(volume))?.replica;
 }
 
+/** Whether the store has anything of `volume`. */
+export function hasRows(store: Store, volume: VolumeId): boolean {
+  const start = `${volume}/`;
+  return [...store.range({ start, end: endOf(start), limit: 1 })].length > 0;
+}
+
 /** Rows of a replica that never said so are `replica`'s from now on. */
 export async function claimRows(store: Store, volume: VolumeId, replica: string): Promise<void> {
   const keys = new VolumeKeys(volume);

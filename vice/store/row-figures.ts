@@ -1,7 +1,7 @@
 /** What one row amounts to beside itself. Pure. */
-import { emptyDigest, versionsOf } from '../interface/index.js';
-import { noChildren } from './children-digest.js';
-import { stateDigest } from './state-digest.js';
+import { emptyDigest, versionsOf, type Fid, type VnodeStatus } from '../interface/index.js';
+import { noChildren, toggled } from './children-digest.js';
+import { childDigest, stateDigest } from './state-digest.js';
 import type { Binding, ObjectRow } from './volume-store.js';
 
 export function sameBinding(a: Binding | null | undefined, b: Binding | null | undefined): boolean {
@@ -10,6 +10,11 @@ export function sameBinding(a: Binding | null | undefined, b: Binding | null | u
 
 export function digestOfRow(row: ObjectRow | undefined): bigint {
   return row === undefined || row.removed ? noChildren : stateDigest(row.status);
+}
+
+/** A child that came or went changes the digest of its directory. */
+export function toggleChild(digests: Map<Fid, bigint>, directory: Fid, child: VnodeStatus): void {
+  digests.set(directory, toggled(digests.get(directory) ?? noChildren, childDigest(child)));
 }
 
 /** Bytes that an object counts for in its volume's use of space. */

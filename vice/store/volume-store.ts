@@ -33,6 +33,7 @@ import {
   type VolumeId,
 } from '../interface/index.js';
 import { endOf, type StoreReader } from '../seam/store.js';
+import { pagesOf } from './row-pages.js';
 import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
 import { bucketDigits, childDigest } from './state-digest.js';
 
@@ -212,7 +213,7 @@ export class VolumeReader {
    */
   *entries(directory: Fid): Generator<{ readonly name: string; readonly entry: DirectoryEntry | undefined }> {
     const range = this.#entryRange(directory);
-    for (const { key, value } of this.#reader.range(range)) {
+    for (const { key, value } of pagesOf(this.#reader, range)) {
       const name = key.slice(range.start.length);
       const row = readable<EntryRow>(value);
       yield { name, entry: row === undefined ? undefined : { name, fid: row.fid, kind: row.kind } };
@@ -222,7 +223,7 @@ export class VolumeReader {
   /** All objects whose rows can be read, removed ones too. */
   *objects(): Generator<ObjectRow> {
     const start = this.keys.object('' as Fid);
-    for (const { value } of this.#reader.range({ start, end: endOf(start) })) {
+    for (const { value } of pagesOf(this.#reader, { start, end: endOf(start) })) {
       const row = readable<ObjectRow>(value);
       if (row !== undefined) yield row;
     }
@@ -231,7 +232,7 @@ export class VolumeReader {
   /** Objects in `directory` that bear another name than they want: `name`, or any. */
   *besides(directory: Fid, name?: string): Generator<Fid> {
     const start = this.keys.besidePrefix(directory);
-    for (const { key } of this.#reader.range({ start, end: endOf(start) })) {
+    for (const { key } of pagesOf(this.#reader, { start, end: endOf(start) })) {
       const slash = key.indexOf('/', start.length);
       if (name === undefined || key.slice(slash + 1) === name) yield key.slice(start.length, slash) as Fid;
     }
@@ -241,7 +242,7 @@ export class VolumeReader {
   *conflicts(after: Fid | null): Generator<Fid> {
     const prefix = this.keys.conflictPrefix;
     const start = after === null ? prefix : `${prefix}${after}\u0000`;
-    for (const { key } of this.#reader.range({ start, end: endOf(prefix) }))
+    for (const { key } of pagesOf(this.#reader, { start, end: endOf(prefix) }))
       yield key.slice(prefix.length) as Fid;
   }
 
@@ -253,7 +254,7 @@ export class VolumeReader {
     const digests = new Map<string, bigint>();
     const isBucket = prefix.length === bucketDigits;
     const start = isBucket ? `${this.keys.member(prefix, '' as Fid)}` : this.keys.bucket(prefix);
-    for (const { key, value } of this.#reader.range({ start, end: endOf(start) })) {
+    for (const { key, value } of pagesOf(this.#reader, { start, end: endOf(start) })) {
       const below = key.slice(start.length);
       const part = isBucket ? below : `${prefix}${below.slice(0, 1)}`;
       const digest = readable<string>(value);
@@ -279,20 +280,20 @@ export class VolumeReader {
   *removedUpTo(stamp: number): Generator<Fid> {
     const prefix = `${this.keys.volume}/grave/`;
     const range = { start: prefix, end: this.keys.grave(stamp + 1, '' as Fid) };
-    for (const { key } of this.#reader.range(range)) yield key.slice(key.lastIndexOf('/') + 1) as Fid;
+    for (const { key } of pagesOf(this.#reader, range)) yield key.slice(key.lastIndexOf('/') + 1) as Fid;
   }
 
   /** Updates whose COP2 has not come. */
   *awaitingCop2(): Generator<StoreId> {
     const start = this.keys.cop2Prefix;
-    for (const { key } of this.#reader.range({ start, end: endOf(start) })) {
+    for (const { key } of pagesOf(this.#reader, { start, end: endOf(start) })) {
       yield key.slice(start.length) as StoreId;
     }
   }
 
   /** Objects changed after `since`, oldest change first. */
   *changedAfter(since: number): Generator<{ readonly stamp: number; readonly fid: Fid }> {
-    for (const { key } of this.#reader.range(this.keys.stampsAfter(since))) {
+    for (const { key } of pagesOf(this.#reader, this.keys.stampsAfter(since))) {
       const [, , stamp, fid] = key.split('/');
       yield { stamp: Number(stamp), fid: fid as Fid };
     }

@@ -18,9 +18,9 @@ import {
 import type { StoreTransaction } from '../seam/store.js';
 import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
 import { countReferences, isNamed } from './container-references.js';
-import { bytesOf, count, digestOfRow, livingOf, sameBinding } from './row-figures.js';
+import { bytesOf, count, digestOfRow, livingOf, sameBinding, toggleChild } from './row-figures.js';
 import type { RowCache } from './row-cache.js';
-import { bucketOf, childDigest } from './state-digest.js';
+import { bucketOf } from './state-digest.js';
 import { UpdateRows } from './update-rows.js';
 import { VolumeReader, type Binding, type MetaRow, type ObjectRow, type VolumeKeys } from './volume-store.js';
 
@@ -53,6 +53,7 @@ export class VolumeTransaction implements Tree {
   readonly #recount = new Set<Fid>();
   readonly #keepsRemoved: boolean;
   readonly #meta: MetaRow;
+  #used: number;
   /** Which updates are here, and which wait for their second phase. */
   readonly updates: UpdateRows;
   #stamp: number;
@@ -68,12 +69,18 @@ export class VolumeTransaction implements Tree {
     const meta = this.#reader.meta();
     if (meta === undefined) throw new Error(`volume ${keys.volume} has no meta record`);
     this.#meta = meta;
+    this.#used = meta.used;
     this.#stamp = meta.stamp;
   }
 
   /** Of the last change so far. */
   get stamp(): number {
     return this.#stamp;
+  }
+
+  /** Bytes of the contents of all objects, as they are so far. */
+  get usedBytes(): number {
+    return this.#used;
   }
 
   /** Begins the next change: objects put from now on take its stamp. */
@@ -254,24 +261,22 @@ export class VolumeTransaction implements Tree {
     this.#renameDigests();
     const rows = new Map<Fid, ObjectRow>();
     const digests = new Map<Fid, bigint>();
-    const { volume } = this.#keys;
     const references = new Map<string, number>();
     const buckets = new Map<string, bigint>();
-    let { used, objects = 0 } = this.#meta;
+    let { objects = 0 } = this.#meta;
     for (const [fid, { before, after }] of this.#working) {
       if (after === undefined || after === before) continue;
       rows.set(fid, after);
       this.#transaction.put(this.#keys.object(fid), seal(after));
       this.#moveStamp(fid, before, after);
       for (const row of [before, after]) {
-        if (row !== undefined && row.bound !== null) toggle(digests, row.bound, row.status);
+        if (row !== undefined && row.bound !== null) toggleChild(digests, row.bound.directory, row.status);
       }
       const { kind } = after.status;
       if (after.removed && kind === 'directory') this.#transaction.remove(this.#keys.children(fid));
       this.#markConflict(fid, after);
       const [bucket, change] = this.#recordDigest(fid, after);
       buckets.set(bucket, toggled(buckets.get(bucket) ?? noChildren, change));
-      used += bytesOf(after) - bytesOf(before);
       objects += livingOf(after) - livingOf(before);
       count(references, before, -1);
       count(references, after, 1);
@@ -281,13 +286,13 @@ export class VolumeTransaction implements Tree {
       const digest = digestText(toggled(this.#reader.bucketDigest(bucket), change));
       this.#transaction.put(this.#keys.bucket(bucket), seal(digest));
     }
-    const unnamed = [...references]
-      .filter(
-        ([digest, change]) => change !== 0 && countReferences(this.#transaction, volume, digest, change),
-      )
+    const changed = [...references].filter(([, change]) => change !== 0);
+    const unnamed = changed
+      .filter((each) => countReferences(this.#transaction, this.#keys.volume, ...each))
       .map(([digest]) => digest);
-    if (this.#stamp !== this.#meta.stamp || used !== this.#meta.used) {
-      this.#transaction.put(this.#keys.meta, seal({ ...this.#meta, stamp: this.#stamp, used, objects }));
+    const [stamp, used] = [this.#stamp, this.#used];
+    if (stamp !== this.#meta.stamp || used !== this.#meta.used) {
+      this.#transaction.put(this.#keys.meta, seal({ ...this.#meta, stamp, used, objects }));
     }
     return { stamp: this.#stamp, changed: [...this.#changed], rows, unnamed };
   }
@@ -345,6 +350,7 @@ export class VolumeTransaction implements Tree {
     const working = this.#working.get(fid);
     // Reading first is what lets finish() take the old state back out of digests and counts.
     if (working === undefined) throw new Error(`${fid} is written before it is read`);
+    this.#used += bytesOf(row) - bytesOf(working.after);
     working.after = row;
   }
 
@@ -360,7 +366,8 @@ export class VolumeTransaction implements Tree {
   /** After the objects: a recount reads them. */
   #writeDigests(changes: ReadonlyMap<Fid, bigint>): void {
     for (const [directory, change] of changes) {
-      if (change === noChildren || this.#recount.has(directory) || this.#isGone(directory)) continue;
+      const isGone = this.#working.get(directory)?.after?.removed === true;
+      if (change === noChildren || this.#recount.has(directory) || isGone) continue;
       const digest = this.#childrenBefore(directory);
       if (digest === undefined) this.#recount.add(directory);
       else this.#transaction.put(this.#keys.children(directory), seal(digestText(toggled(digest, change))));
@@ -379,10 +386,6 @@ export class VolumeTransaction implements Tree {
     }
   }
 
-  #isGone(directory: Fid): boolean {
-    return this.#working.get(directory)?.after?.removed === true;
-  }
-
   /** Where an object whose row was lost has its name; null for one that is new here. */
   #nameFoundAgain(status: VnodeStatus): Binding | null {
     if (!this.#working.has(status.fid)) throw new Error(`${status.fid} is written before it is read`);
@@ -393,8 +396,4 @@ export class VolumeTransaction implements Tree {
     }
     return null;
   }
-}
-
-function toggle(digests: Map<Fid, bigint>, { directory }: Binding, status: VnodeStatus): void {
-  digests.set(directory, toggled(digests.get(directory) ?? noChildren, childDigest(status)));
 }

@@ -22,6 +22,7 @@ import {
   type VolumeId,
 } from '../interface/index.js';
 import type { VolumeTransaction } from '../store/volume-transaction.js';
+import { mustBeUnlocked, mustFitQuota, VolumeLocked, type Bounds } from './bounds.js';
 import { mustBeIn } from './own-volume.js';
 import { alreadyApplied, certify, isAhead, type Look } from './certify.js';
 import type { MutateArgument } from './replica.js';
@@ -45,6 +46,7 @@ export interface BatchContext {
   /** Lengths of the contents that the batch names and that are here, by digest. */
   readonly lengths: ReadonlyMap<string, number>;
   readonly groups?: Groups | undefined;
+  readonly bounds: Bounds;
 }
 
 export interface AppliedBatch {
@@ -53,7 +55,7 @@ export interface AppliedBatch {
   readonly ahead: Fid[];
 }
 
-/** @throws BatchRefused; Failure not-found (no fid) when contents are not here, invalid */
+/** @throws BatchRefused; Failure not-found (no fid: contents are not here), refused (the volume is locked), invalid */
 export function applyBatch(
   transaction: VolumeTransaction,
   { records, watermark }: MutateArgument,
@@ -87,6 +89,8 @@ export function applyBatch(
         countOnce(transaction, record, context.replica);
         continue;
       }
+      mustBeUnlocked(context.bounds);
+      const used = transaction.usedBytes;
       mustCertify(record, look);
       rights.check(record);
       if (record.op === 'store') mustHaveContents(record, context.lengths);
@@ -95,10 +99,11 @@ export function applyBatch(
       for (const fid of install(transaction, record, effect, context.replica)) {
         ahead.add(fid);
       }
+      mustFitQuota(context.bounds, record.fid, used, transaction.usedBytes);
       storeIds.push(record.storeId);
     } catch (error) {
       // Missing contents say nothing about the record: they have to be sent, and the same batch again.
-      if (!isFailure(error) || error instanceof ContentsMissing) throw error;
+      if (!isFailure(error) || error instanceof ContentsMissing || error instanceof VolumeLocked) throw error;
       throw new BatchRefused(index, error);
     }
   }

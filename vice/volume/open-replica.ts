@@ -22,8 +22,10 @@ import { RowCache } from '../store/row-cache.js';
 import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store/volume-store.js';
 import { VolumeTransaction, type Finished } from '../store/volume-transaction.js';
 import { applyBatch, BatchRefused, type AppliedBatch } from './apply-batch.js';
+import { spaceWithin, type Bounds } from './bounds.js';
 import { applyCop2, PendingUpdates } from './cop2.js';
 import { afterRestart, openMeta } from './first-records.js';
+import { DirectoryListing } from './directory-listing.js';
 import { applyMergeStep, contentsNeededFor } from './merge-step.js';
 import { changePage, conflictPage } from './pages.js';
 import type {
@@ -72,6 +74,7 @@ class StoredReplica implements Replica {
   group: readonly string[];
   keepsRemoved = false;
   standing: Standing = 'member';
+  bounds: Bounds = {};
   readonly #store: Store;
   readonly #containers: Containers;
   readonly #clock: Clock;
@@ -119,9 +122,18 @@ class StoredReplica implements Replica {
   }
 
   list(fid: Fid): Listing | undefined {
-    const status = this.status(fid);
-    if (status?.kind !== 'directory') return undefined;
-    return { status, digest: this.#childrenDigest(fid), entries: this.#entries(fid) };
+    const directory = (): { row: ObjectRow; digest: string } | undefined => {
+      const row = this.#object(fid);
+      if (row?.removed !== false || row.status.kind !== 'directory') return undefined;
+      return { row, digest: this.#childrenDigest(fid) };
+    };
+    const found = directory();
+    if (found === undefined) return undefined;
+    const object = (child: Fid): ObjectRow | undefined => {
+      mustBeThere(this);
+      return this.#cache.get(child) ?? this.#reader.object(child);
+    };
+    return new DirectoryListing(fid, { reader: this.#reader, directory, object }, found);
   }
 
   async mutate(argument: MutateArgument, speaker: Speaker): Promise<Mutated> {
@@ -133,7 +145,7 @@ class StoredReplica implements Replica {
       const context = { volume: this.volume, replica: this.id, lengths, groups: speaker.groups };
       const { result, stamp } = await this.#change(speaker, (transaction, store) => {
         mustTakeChanges(this);
-        const applied = applyBatch(transaction, argument, context);
+        const applied = applyBatch(transaction, argument, { ...context, bounds: this.bounds });
         for (const [digest, bytes] of packed ?? []) packContents(store, digest, bytes);
         for (const storeId of this.#expired(applied)) transaction.updates.forgetCop2(storeId);
         return applied;
@@ -271,7 +283,7 @@ class StoredReplica implements Replica {
   }
 
   async space(): Promise<Result<'space'>> {
-    return { used: this.#meta().used, available: await this.#containers.space() };
+    return spaceWithin(this.bounds, this.#meta().used, await this.#containers.space());
   }
 
   get objects(): number {
@@ -378,21 +390,6 @@ class StoredReplica implements Replica {
     } catch (error) {
       if (!isFailure(error, 'damaged')) throw error;
       return this.#reader.recountedDigest(directory);
-    }
-  }
-
-  /** Lazy, and past the cache: a long listing shall not push out what is in use. */
-  *#entries(directory: Fid): Generator<{ readonly name: string; readonly status: VnodeStatus }> {
-    for (const { name, entry } of this.#reader.entries(directory)) {
-      // A listing of which the rest is being taken away is none.
-      mustBeThere(this);
-      if (entry === undefined) {
-        const message = `an entry of ${directory} is damaged; it must be fetched again from another replica`;
-        throw new Failure('damaged', 'vice.list', message, { fid: directory });
-      }
-      const row = this.#cache.get(entry.fid) ?? this.#reader.object(entry.fid);
-      // Renamed or removed since the listing began: a change that its reader hears of.
-      if (row?.bound?.directory === directory && row.bound.name === name) yield { name, status: row.status };
     }
   }
 }

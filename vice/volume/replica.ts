@@ -9,6 +9,7 @@
  *   VR-4  What an object is said to know (`known`) it has incorporated.
  */
 import type { Argument, Fid, Groups, Result, UpdateSet, VnodeStatus, VolumeId } from '../interface/index.js';
+import type { Bounds } from './bounds.js';
 
 export interface Replica {
   readonly volume: VolumeId;
@@ -22,6 +23,8 @@ export interface Replica {
   group: readonly string[];
   /** Set by the server, as the realm document says. Only a member takes changes of gateways. */
   standing: Standing;
+  /** The same: what gateways may bring. */
+  bounds: Bounds;
 
   /** Undefined when this replica does not have the object, or no longer. @throws Failure damaged */
   status(fid: Fid): VnodeStatus | undefined;
@@ -120,10 +123,18 @@ export interface Mark {
   readonly stamp: number;
 }
 
+export interface ListedEntry {
+  readonly name: string;
+  readonly status: VnodeStatus;
+}
+
+/** `status` and `digest` are of the moment at which the names were, once the first entry was given. */
 export interface Listing {
   readonly status: VnodeStatus;
   readonly digest: string;
-  readonly entries: Iterable<{ readonly name: string; readonly status: VnodeStatus }>;
+  readonly entries: Iterable<ListedEntry>;
+  /** The same, with an undefined wherever others may have a turn of the event loop. */
+  readonly steps: Iterable<ListedEntry | undefined>;
 }
 
 /** One transaction of resolution: objects as a peer holds them, removed ones too, in any order. */

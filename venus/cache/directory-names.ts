@@ -1,0 +1,260 @@
+/**
+ * The names of cached directories: rows `e/<directory>/<name>`, in memory those of directories in use.
+ *
+ * A directory may have a hundred thousand names. Whatever touches all of them does so some at a time, and what is
+ * bound or unbound meanwhile is not lost (DN-1); a single name is looked up without the others.
+ *
+ * DN-1  What is in memory of a directory is what its rows say, all of it.
+ * DN-2  Many names are put in place by several transactions: until the last one the directory's object must not say
+ *       that it is complete, or say that it is stale.
+ */
+import { parseFid, seal, unseal, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
+import type { WriteBuffer } from '../store/write-buffer.js';
+import { RecentMap } from './recent-map.js';
+
+const hotNames = 1_000_000;
+/** Names that are read or written in one turn of the event loop: about 2 ms. */
+const turnNames = 200;
+/** Names that may be ahead of the disk: what it has to take in one turn is bounded by them. */
+const writtenNames = 10 * turnNames;
+/** Names that are only compared in one turn. */
+const turnCompared = 10_000;
+export type Names = Map<string, DirectoryEntry>;
+
+/** Told of the names that come and go. */
+export interface NameListener {
+  readonly come: (directory: Fid, entry: DirectoryEntry) => void;
+  readonly gone: (directory: Fid, entry: DirectoryEntry) => void;
+}
+
+export interface Replacement {
+  readonly pause: () => Promise<void>;
+  /** Whether these are still the names that the directory shall have. */
+  readonly isDue: () => boolean;
+  /** More has to be written than fits into one transaction (DN-2). */
+  readonly onMany: () => void;
+  /** In the turn, and so in the transaction, of the last name. */
+  readonly onDone: () => void;
+}
+
+/** What others do to the names of a directory while many of them are on their way. */
+interface Meanwhile {
+  /** null: unbound. */
+  readonly changes: Map<string, DirectoryEntry | null>;
+  /** All names that were there before `changes` are gone. */
+  isDropped: boolean;
+}
+
+export class DirectoryNames {
+  readonly #buffer: WriteBuffer;
+  readonly #listener: NameListener;
+  readonly #hot = new RecentMap<Fid, Names>(hotNames, (names) => names.size + 1);
+  readonly #loads = new Map<Fid, Promise<void>>();
+  readonly #watched = new Map<Fid, Set<Meanwhile>>();
+
+  constructor(buffer: WriteBuffer, listener: NameListener) {
+    this.#buffer = buffer;
+    this.#listener = listener;
+  }
+
+  isLoaded(directory: Fid): boolean {
+    return this.#hot.get(directory) !== undefined;
+  }
+
+  /** Brings the names into memory, some at a time. */
+  load(directory: Fid, pause: () => Promise<void>): Promise<void> {
+    const running = this.#loads.get(directory);
+    if (running !== undefined) return running;
+    const load = this.#load(directory, pause).finally(() => this.#loads.delete(directory));
+    this.#loads.set(directory, load);
+    return load;
+  }
+
+  /** All names; those that are not in memory are read in this turn. */
+  all(directory: Fid): Names {
+    const hot = this.#hot.get(directory);
+    if (hot !== undefined) return hot;
+    const names: Names = new Map();
+    for (const { key, value } of this.#buffer.scan(prefixOf(directory))) {
+      const entry = entryOf(directory, key, value);
+      names.set(entry.name, entry);
+    }
+    this.#hot.set(directory, names);
+    return names;
+  }
+
+  entry(directory: Fid, name: string): DirectoryEntry | undefined {
+    const hot = this.#hot.get(directory);
+    if (hot !== undefined) return hot.get(name);
+    const key = `${prefixOf(directory)}${name}`;
+    const value = this.#buffer.get(key);
+    return value === undefined ? undefined : entryOf(directory, key, value);
+  }
+
+  isEmpty(directory: Fid): boolean {
+    const hot = this.#hot.get(directory);
+    if (hot !== undefined) return hot.size === 0;
+    for (const _ of this.#buffer.scan(prefixOf(directory), 1)) return false;
+    return true;
+  }
+
+  bind(directory: Fid, entry: DirectoryEntry): void {
+    this.#put(directory, entry);
+  }
+
+  unbind(directory: Fid, name: string): void {
+    this.#remove(directory, name);
+  }
+
+  /**
+   * Makes `entries` the names of `directory`, some at a time. False: somebody bound or unbound one meanwhile, which
+   * holds, or it is not due any more; then `onDone` was not called.
+   */
+  async replace(
+    directory: Fid,
+    entries: ReadonlyMap<string, DirectoryEntry>,
+    { pause, isDue, onMany, onDone }: Replacement,
+  ): Promise<boolean> {
+    if (!this.isLoaded(directory)) await this.load(directory, pause);
+    const meanwhile = this.#watch(directory);
+    const isStill = (): boolean => meanwhile.changes.size === 0 && !meanwhile.isDropped && isDue();
+    try {
+      const changes = await this.#changes(directory, entries, pause);
+      if (!isStill()) return false;
+      if (changes.length > turnNames) onMany();
+      for (let from = 0; from < changes.length; from += turnNames) {
+        if (from > 0) await pause();
+        if (from > 0 && from % writtenNames === 0) await this.#buffer.flush().catch(() => undefined);
+        if (meanwhile.isDropped) return false;
+        for (const { name, entry } of changes.slice(from, from + turnNames)) {
+          if (!meanwhile.changes.has(name)) this.#change(directory, name, entry, meanwhile);
+        }
+      }
+      if (!isStill()) return false;
+      onDone();
+      return true;
+    } finally {
+      this.#unwatch(directory, meanwhile);
+    }
+  }
+
+  /** Forgets the names of a directory that is no more. */
+  drop(directory: Fid): void {
+    for (const { key } of [...this.#buffer.scan(prefixOf(directory))]) this.#buffer.remove(key);
+    this.#hot.delete(directory);
+    for (const meanwhile of this.#watched.get(directory) ?? []) {
+      meanwhile.changes.clear();
+      meanwhile.isDropped = true;
+    }
+  }
+
+  async #load(directory: Fid, pause: () => Promise<void>): Promise<void> {
+    const meanwhile = this.#watch(directory);
+    try {
+      const names: Names = new Map();
+      let turn = 0;
+      for (const { key, value } of this.#buffer.walk(prefixOf(directory))) {
+        const entry = entryOf(directory, key, value);
+        names.set(entry.name, entry);
+        if ((turn += 1) % turnNames === 0) await pause();
+      }
+      // Somebody could not wait and has read them all.
+      if (this.isLoaded(directory)) return;
+      if (meanwhile.isDropped) names.clear();
+      for (const [name, entry] of meanwhile.changes) {
+        if (entry === null) names.delete(name);
+        else names.set(name, entry);
+      }
+      this.#hot.set(directory, names);
+    } finally {
+      this.#unwatch(directory, meanwhile);
+    }
+  }
+
+  /** What makes the present names `entries`: first what goes. */
+  async #changes(
+    directory: Fid,
+    entries: ReadonlyMap<string, DirectoryEntry>,
+    pause: () => Promise<void>,
+  ): Promise<readonly { readonly name: string; readonly entry: DirectoryEntry | null }[]> {
+    const before = this.all(directory);
+    const changes: { readonly name: string; readonly entry: DirectoryEntry | null }[] = [];
+    let turn = 0;
+    for (const name of before.keys()) {
+      if (!entries.has(name)) changes.push({ name, entry: null });
+      if ((turn += 1) % turnCompared === 0) await pause();
+    }
+    for (const entry of entries.values()) {
+      if (before.get(entry.name)?.fid !== entry.fid) changes.push({ name: entry.name, entry });
+      if ((turn += 1) % turnCompared === 0) await pause();
+    }
+    return changes;
+  }
+
+  #change(directory: Fid, name: string, entry: DirectoryEntry | null, by: Meanwhile): void {
+    if (entry !== null) {
+      this.#put(directory, entry, by);
+      return this.#listener.come(directory, entry);
+    }
+    const before = this.entry(directory, name);
+    if (before === undefined) return;
+    this.#remove(directory, name, by);
+    this.#listener.gone(directory, before);
+  }
+
+  #put(directory: Fid, entry: DirectoryEntry, by?: Meanwhile): void {
+    this.#buffer.put(`${prefixOf(directory)}${entry.name}`, seal([entry.fid, entry.kind]));
+    this.#tell(directory, entry.name, entry, by);
+    const hot = this.#hot.get(directory);
+    if (hot === undefined) return;
+    hot.set(entry.name, entry);
+    // It weighs more now.
+    this.#hot.set(directory, hot);
+  }
+
+  #remove(directory: Fid, name: string, by?: Meanwhile): void {
+    this.#buffer.remove(`${prefixOf(directory)}${name}`);
+    this.#tell(directory, name, null, by);
+    const hot = this.#hot.get(directory);
+    if (hot === undefined) return;
+    hot.delete(name);
+    this.#hot.set(directory, hot);
+  }
+
+  #watch(directory: Fid): Meanwhile {
+    const meanwhile: Meanwhile = { changes: new Map(), isDropped: false };
+    const watching = this.#watched.get(directory) ?? new Set();
+    this.#watched.set(directory, watching.add(meanwhile));
+    return meanwhile;
+  }
+
+  #unwatch(directory: Fid, meanwhile: Meanwhile): void {
+    const watching = this.#watched.get(directory);
+    watching?.delete(meanwhile);
+    if (watching?.size === 0) this.#watched.delete(directory);
+  }
+
+  #tell(directory: Fid, name: string, entry: DirectoryEntry | null, by: Meanwhile | undefined): void {
+    for (const meanwhile of this.#watched.get(directory) ?? []) {
+      if (meanwhile !== by) meanwhile.changes.set(name, entry);
+    }
+  }
+}
+
+function prefixOf(directory: Fid): string {
+  return `e/${directory}/`;
+}
+
+/** @throws Failure damaged */
+function entryOf(directory: Fid, key: string, value: Uint8Array): DirectoryEntry {
+  const row = unseal(value);
+  const [fid, kind] = Array.isArray(row) ? (row as readonly unknown[]) : [];
+  if (typeof fid !== 'string' || parseFid(fid) === undefined || !isKind(kind)) {
+    throw new Error(`the row ${key} holds no name of a directory`);
+  }
+  return { name: key.slice(prefixOf(directory).length), fid: fid as Fid, kind };
+}
+
+function isKind(kind: unknown): kind is DirectoryEntry['kind'] {
+  return kind === 'file' || kind === 'directory' || kind === 'symlink';
+}

@@ -1,0 +1,93 @@
+/**
+ * What a directory holds, however much that is: its names as they were at one moment, the objects as they are when
+ * their turn comes. Lazy, and past the cache of rows: a long listing shall not push out what is in use.
+ */
+import { Failure, type Fid, type VnodeStatus } from '../interface/index.js';
+import type { ObjectRow, VolumeReader } from '../store/volume-store.js';
+import type { ListedEntry, Listing } from './replica.js';
+
+/** Names read in one turn of the event loop: some milliseconds. */
+const turnNames = 500;
+/** A directory that changes all the time is read in one turn in the end. */
+const attemptsMost = 3;
+
+export interface ListingSource {
+  readonly reader: VolumeReader;
+  /** A living directory with its children's digest, now. @throws Failure damaged, or that the replica is no more */
+  directory(): { readonly row: ObjectRow; readonly digest: string } | undefined;
+  /** @throws Failure damaged; stale where the rest of the listing is being taken away */
+  object(fid: Fid): ObjectRow | undefined;
+}
+
+interface Named {
+  readonly name: string;
+  readonly fid: Fid;
+}
+
+export class DirectoryListing implements Listing {
+  readonly #fid: Fid;
+  readonly #source: ListingSource;
+  #row: ObjectRow;
+  #digest: string;
+
+  constructor(fid: Fid, source: ListingSource, { row, digest }: { row: ObjectRow; digest: string }) {
+    this.#fid = fid;
+    this.#source = source;
+    this.#row = row;
+    this.#digest = digest;
+  }
+
+  get status(): VnodeStatus {
+    return this.#row.status;
+  }
+
+  get digest(): string {
+    return this.#digest;
+  }
+
+  get entries(): Iterable<ListedEntry> {
+    return entriesOf(this.steps);
+  }
+
+  get steps(): Iterable<ListedEntry | undefined> {
+    return this.#steps();
+  }
+
+  *#steps(): Generator<ListedEntry | undefined> {
+    const names = yield* this.#names();
+    for (const { name, fid } of names) {
+      const row = this.#source.object(fid);
+      // Renamed or removed since the listing began: a change that its reader hears of.
+      if (row?.bound?.directory === this.#fid && row.bound.name === name) yield { name, status: row.status };
+    }
+  }
+
+  /** Of the moment at which they were all read: the directory's own status is of that, too. */
+  *#names(): Generator<undefined, readonly Named[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      const before = this.#source.directory();
+      if (before === undefined) return [];
+      const names: Named[] = [];
+      for (const { name, entry } of this.#source.reader.entries(this.#fid)) {
+        if (entry === undefined) throw damaged(this.#fid);
+        names.push({ name, fid: entry.fid });
+        if (names.length % turnNames === 0 && attempt < attemptsMost) yield undefined;
+      }
+      // Whatever changes names gives their directory a stamp.
+      const after = this.#source.directory();
+      if (after?.row.stamp !== before.row.stamp) continue;
+      this.#row = after.row;
+      this.#digest = after.digest;
+      return names;
+    }
+  }
+}
+
+function* entriesOf(steps: Iterable<ListedEntry | undefined>): Generator<ListedEntry> {
+  for (const step of steps) if (step !== undefined) yield step;
+}
+
+function damaged(directory: Fid): Failure {
+  const message = `an entry of ${directory} is damaged; it must be fetched again from another replica`;
+  return new Failure('damaged', 'vice.list', message, { fid: directory });
+}
