@@ -82,6 +82,7 @@ class Gateway {
       name: 's1',
       weak: false,
       quality: { weak: false },
+      sendingQuality: { weak: false },
       call: gateway.#call.bind(gateway),
     } as unknown as ServerLink;
     const entry = { id, name: 'root', replicas: [{ id: 'r1', server: 's1' }] };
