@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 /** How scrypt's verifiers are written: `$scrypt$ln=15,r=8,p=3$<salt>$<hash>`. Pure. Made by real/scrypt-passwords. */
-=======
-/** How verifiers of scrypt are written: `$scrypt$ln=15,r=8,p=3$<salt>$<hash>`. Pure; see real/scrypt-passwords.ts. */
->>>>>>> h3
 
 export interface HashCost {
   /** log2 of the work and memory: 15 (with p 3) takes 32 MiB and 0.2 s. */
