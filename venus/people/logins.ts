@@ -21,6 +21,8 @@ import type { ServerLink } from '../remote/server-link.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
 const askMs = 5000;
+/** A hash takes its time, and others wait for theirs before it; a server that is gone is noticed by its silence. */
+const loginMs = 30_000;
 /** A server that has not heard of the people yet is shown the tokens again. */
 const againMs = 1000;
 const tokensAtOnce = 1000;
@@ -79,7 +81,7 @@ export class Logins implements People {
   async login(user: string, password: string): Promise<void> {
     const seen = this.version;
     const reply = await this.#ask((server) =>
-      server.call('login', { user, password, seen }, { timeoutMs: askMs }),
+      server.call('login', { user, password, seen }, { timeoutMs: loginMs }),
     );
     if (reply === undefined) {
       throw new Failure('unreachable', 'venus.login', 'no server can be asked who knows the users');
