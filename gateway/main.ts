@@ -4,6 +4,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { openVenus } from '../venus/venus.js';
 import type { Fid, Venus } from '../venus/interface.js';
+import { scryptPasswords } from '../vice/seam/real/scrypt-passwords.js';
 import { systemClock } from '../vice/seam/real/system-clock.js';
 import { systemRandom } from '../vice/seam/real/system-random.js';
 import { openLmdbStore } from '../vice/seam/real/lmdb-store.js';
@@ -13,8 +14,10 @@ import { packedBytesMost } from '../vice/seam/packed-containers.js';
 import { RealmCertificates } from '../vice/seam/real/realm-certificates.js';
 import { wsNetwork } from '../vice/seam/real/ws-network.js';
 import { pinoLog } from '../vice/seam/real/pino-log.js';
+import { chosenDoorkeeper, type Doorkeeper } from './access/doorkeeper.js';
+import { RealmDoorkeeper } from './access/realm-doorkeeper.js';
 import { openUsers } from './access/users.js';
-import { systemCode } from './config/operator-error.js';
+import { OperatorError, systemCode } from './config/operator-error.js';
 import type { GatewayConfig } from './config/role-config.js';
 import { addressRefused } from './realm/port.js';
 import type { ResolverControl } from './realm/resolver-orders.js';
@@ -22,8 +25,11 @@ import { resolverProcesses } from './realm/resolver-process.js';
 import { ResolverSwitch } from './resolver/resolver-switch.js';
 import { Resolvers } from './resolver/resolvers.js';
 import { venusMetrics } from './venus-metrics.js';
-import { startWebdav } from './webdav/host.js';
+import { startWebdav, type RunningWebdav, type WebdavOptions } from './webdav/host.js';
 import { createLocks } from './webdav/lock-table.js';
+
+/** A login may wait for a server; hashes are made one at a time all the same. */
+const loginsAtOnce = 8;
 
 export interface RunningGateway {
   /** Where the share is, as `http://127.0.0.1:8080/`. */
@@ -70,7 +76,8 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     const sizes = { cacheBytes, packedBytes };
     const venus = open.add(await openVenus({ name, realm, realmKey, ...sizes, differences }, world));
     const locks = createLocks({ venus, clock, random, log });
-    const users = await openUsers(config.users);
+    const remembered = open.add(await openNedbDocuments(join(config.data, 'people')));
+    const users = await doorkeeperOf(config, { venus, remembered, clock, random });
     const hosts = ownHosts(config);
     const share = {
       venus,
@@ -83,12 +90,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     };
     const { listen, tls } = config;
     const registry = venusMetrics(venus, clock);
-    const starting = startWebdav({ listen, share, users, log, clock, registry, ...(tls && { tls }) });
+    const logins = { users, loginsAtOnce };
     const webdav = open.add(
-      await starting.catch((error: unknown) => {
-        const code = systemCode(error);
-        throw code === undefined ? error : addressRefused(listen, code);
-      }),
+      await opened({ listen, share, ...logins, log, clock, registry, ...(tls && { tls }) }),
     );
     const { resolvers: rules } = config;
     const run = resolverProcesses(clock);
@@ -119,6 +123,31 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     await open.close();
     throw error;
   }
+}
+
+/** @throws OperatorError refused: the address cannot be used */
+async function opened(options: WebdavOptions): Promise<RunningWebdav> {
+  return startWebdav(options).catch((error: unknown) => {
+    const code = systemCode(error);
+    throw code === undefined ? error : addressRefused(options.listen, code);
+  });
+}
+
+/** @throws OperatorError usage: this gateway knows nobody; Failure damaged */
+async function doorkeeperOf(
+  { name, users: file }: GatewayConfig,
+  world: Omit<ConstructorParameters<typeof RealmDoorkeeper>[0], 'people' | 'passwords'> & {
+    readonly venus: Venus;
+  },
+): Promise<Doorkeeper> {
+  const { people } = world.venus;
+  if (file === undefined && !people.isKept) {
+    const message = `Give "users" in the configuration of ${name}: the servers of its realm do not keep the people.`;
+    throw new OperatorError('usage', message);
+  }
+  const passwords = scryptPasswords();
+  const own = file === undefined ? undefined : await openUsers(file, passwords);
+  return chosenDoorkeeper(people, new RealmDoorkeeper({ ...world, people, passwords }), own);
 }
 
 /** The names under which this machine knows itself, and those that the configuration gives it. */

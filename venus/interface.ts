@@ -7,10 +7,20 @@
 import type { AccessList, ConflictPolicy, Failure, Fid, StoreId } from '../vice/interface/index.js';
 import type { Hoarding } from './hoarding.js';
 import type { PendingLog } from './pending-log.js';
+import type { People } from './people.js';
 export type * from './hoarding.js';
+export type { People, Standing } from './people.js';
 export type { PendingChange, PendingLog, PendingRecord, Restored } from './pending-log.js';
-export { administrators, Failure, isFailure, parseRights, rightsText } from '../vice/interface/index.js';
-export { volumeOf } from '../vice/interface/index.js';
+export {
+  administrators,
+  checkedPassword,
+  checkedUserName,
+  Failure,
+  isFailure,
+  parseRights,
+  rightsText,
+  volumeOf,
+} from '../vice/interface/index.js';
 export type { AccessList, FailureKind, Fid, StoreId } from '../vice/interface/index.js';
 
 export interface Caller {
@@ -281,6 +291,8 @@ export interface VolumeState {
   readonly oldestPending: number | null;
   /** Changes that the servers refused for good: kept with their contents until a person decides. */
   readonly keptRecords: number;
+  /** Users whose changes wait for them to log in again. */
+  readonly awaitedLogins: readonly string[];
   readonly mode: VolumeMode;
   /** What is seen of versions of a file that were made apart: all, or the one saved last. */
   readonly conflicts: ConflictPolicy;
@@ -366,6 +378,7 @@ export interface Venus {
   readonly log: PendingLog;
   readonly conflicts: Conflicts;
   readonly hoard: Hoarding;
+  readonly people: People;
   /** Planned disconnection from the named servers (none named: all), kept over restarts. @throws Failure not-found */
   disconnect(servers: readonly string[]): Promise<void>;
   /** @throws Failure not-found */

@@ -23,7 +23,7 @@ export interface PendingChange {
   readonly time: number;
   /** `pending`: on this gateway only; `sent`: on too few servers yet; `kept`: refused for good. */
   readonly state: 'pending' | 'sent' | 'kept';
-  /** Why it was refused; null unless kept. */
+  /** Why it was refused, or what else than servers it waits for; null: nothing. */
   readonly reason: string | null;
   readonly records: readonly PendingRecord[];
 }

@@ -8,6 +8,7 @@ import {
   volumeOf,
   type Fid,
   type Groups,
+  type PeopleEntry,
   type Push,
   type RealmDocument,
   type VolumeId,
@@ -32,6 +33,8 @@ export interface RealmWorld extends ServersWorld {
   readonly identity: Identity;
   /** Kept as the newest document says. */
   readonly mounts: Mounts;
+  /** A link has come up: before anything is sent on it. */
+  readonly onLink: (link: ServerLink) => void;
   /** A volume is there for the first time. */
   readonly onOpen: (volume: Volume) => void;
   /** The AVSG of a volume has changed. */
@@ -73,6 +76,11 @@ export class Realm {
 
   get groups(): Groups | undefined {
     return this.#document.current.groups;
+  }
+
+  /** Where the servers keep the people. */
+  get people(): PeopleEntry | undefined {
+    return this.#document.current.people;
   }
 
   get(id: VolumeId): Volume | undefined {
@@ -131,6 +139,7 @@ export class Realm {
   }
 
   #up(link: ServerLink): void {
+    this.#world.onLink(link);
     this.#forMembers(link, (volume, member) => this.#join(volume, member));
     void this.#relocate(link);
   }

@@ -40,6 +40,7 @@ import type { LogEntry } from './log/modify-log.js';
 import { HandledLog } from './log/handled-log.js';
 import { LogBounds, type Bounds } from './reintegration/log-bounds.js';
 import { Reintegrator } from './reintegration/reintegrator.js';
+import { Logins } from './people/logins.js';
 import { openParts, type Parts, type VenusConfig, type VenusWorld } from './parts.js';
 import { Realm } from './realm.js';
 import { LeaseTable } from './store/lease-table.js';
@@ -73,6 +74,7 @@ class CachingClient implements Venus {
   readonly log: PendingLog;
   readonly conflicts: Conflicts;
   readonly hoard: Hoard;
+  readonly people: Logins;
   readonly #world: VenusWorld;
   readonly #parts: Parts;
   readonly #cache: ObjectCache;
@@ -114,12 +116,15 @@ class CachingClient implements Venus {
     const fetcher = new Fetcher({ ...shared, pause: () => sleep(clock, 0) });
     this.#fetcher = fetcher;
     const differences = this.#differences.uploads;
-    this.#reintegrator = new Reintegrator({ ...shared, bounds: this.#bounds, differences });
+    this.people = this.#logins();
+    const authors = this.people;
+    const reintegrator = new Reintegrator({ ...shared, bounds: this.#bounds, differences, authors });
+    this.#reintegrator = reintegrator;
     const guard = new AccessGuard({ cache, fetcher, groups: () => this.#realm.groups });
     this.#guard = guard;
     this.#listingWorld = { ...shared, fetcher, guard, hidesVersions, pause: () => sleep(clock, 0) };
     const host = config.name.slice(0, hostMost);
-    const drafting = new Drafting({ ...shared, guard, fetcher, reintegrator: this.#reintegrator, host });
+    const drafting = new Drafting({ ...shared, guard, fetcher, reintegrator, host, authors });
     const contents = new Contents(containers, fetches, gate, log, this.#differences.fetches);
     this.#contents = contents;
     this.#changes = new Changes(drafting, contents);
@@ -141,6 +146,7 @@ class CachingClient implements Venus {
       buffer,
       identity,
       mounts,
+      onLink: (link) => this.people.present(link),
       onOpen: (opened) => this.#reintegrator.restore(opened),
       onChange: (changed) => this.#reintegrator.changed(changed),
     });
@@ -177,18 +183,21 @@ class CachingClient implements Venus {
     const data = version ?? object.status.data;
     const file = await this.#contents.open(this.#realm.volumeOf(fid), fid, view, data);
     this.hoard.opened(caller.user, object.status.fid);
+    const { parent } = object.status;
+    this.#differences.lately.used(caller.user, { fid: object.status.fid, parent, length: view.length });
     return file;
   }
 
   async write(caller: Caller, announced?: number, expected: ExpectedTarget = {}): Promise<Writer> {
     const { containers } = this.#parts;
     const { random, log } = this.#world;
-    const { into = this.#mounts.root, replaces } = expected;
+    const { into = this.#mounts.root } = expected;
     const volume = this.#realm.volumeOf(into);
-    const [cache, guard, { uploads: differences }] = [this.#cache, this.#guard, this.#differences];
-    const replaced = await replacedFile({ cache, guard }, caller, replaces);
+    const [cache, guard] = [this.#cache, this.#guard];
+    const { uploads: differences, lately } = this.#differences;
+    const replaced = await replacedFile({ cache, guard, lately }, caller, expected, announced);
     const [changes, bounds] = [this.#changes, this.#bounds];
-    const world = { containers, changes, random, log, volume, bounds, differences };
+    const world = { containers, changes, random, log, volume, bounds, differences, lately };
     return FileWriter.open(world, caller, { length: announced, replaced });
   }
 
@@ -266,6 +275,18 @@ class CachingClient implements Venus {
     });
   }
 
+  #logins(): Logins {
+    return new Logins({
+      buffer: this.#parts.buffer,
+      clock: this.#world.clock,
+      log: this.#world.log,
+      servers: () => this.#realm.servers.all,
+      // The log is opened before the realm is.
+      people: () => (this.#realm as Realm | undefined)?.people,
+      onLogin: () => this.#realm.volumes.forEach((volume) => this.#reintegrator.retry(volume)),
+    });
+  }
+
   #handledLog(config: VenusConfig): HandledLog {
     const { modifyLog, containers } = this.#parts;
     const { clock } = this.#world;
@@ -275,6 +296,7 @@ class CachingClient implements Venus {
       mounts: this.#mounts,
       volumeName: (id) => this.#realm.get(id)?.name ?? id,
       discard: (id, entries) => this.#discard(id, entries),
+      awaits: (author) => !this.people.isLoggedIn(author),
       target: restoreTargetOf(this, {
         realm: config.realm.realm,
         known: async (fid) => (await this.#fetcher.fresh(fileOf(fid))).status.known,

@@ -11,6 +11,7 @@ import type { Volume } from './volume/volume.js';
 export interface ReplayReport {
   readonly progress: VolumeState['replay'];
   readonly lastError: string | null;
+  awaited(): readonly string[];
 }
 
 export interface ReportWorld {
@@ -41,6 +42,7 @@ export function volumeReport(volume: Volume, world: ReportWorld, replay: ReplayR
     limitBytes: limits.bytes,
     oldestPending: oldest?.records[0]?.time ?? null,
     keptRecords: modifyLog.keptCount(volume.id),
+    awaitedLogins: replay.awaited(),
     mode: volume.mode,
     conflicts: volume.hidesVersions ? 'last-writer-wins' : 'keep',
     weak: volume.weak,

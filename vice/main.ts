@@ -1,11 +1,12 @@
 /** A Vice server on this machine: the real disk, network, clock. */
 import { join } from 'node:path';
-import type { RealmDocument } from './interface/index.js';
+import type { PeopleDocument, RealmDocument } from './interface/index.js';
 import { packedBytesMost } from './seam/packed-containers.js';
 import { openFileContainers } from './seam/real/file-containers.js';
 import { openLmdbStore } from './seam/real/lmdb-store.js';
 import { RealmCertificates, type CertificateFiles } from './seam/real/realm-certificates.js';
 import { pinoLog, type PinoLogOptions } from './seam/real/pino-log.js';
+import { scryptPasswords } from './seam/real/scrypt-passwords.js';
 import { systemClock } from './seam/real/system-clock.js';
 import { systemRandom } from './seam/real/system-random.js';
 import { wsNetwork } from './seam/real/ws-network.js';
@@ -25,6 +26,8 @@ export interface ViceConfig {
   readonly realmTls?: CertificateFiles | undefined;
   /** The document to start from; a newer one that the server has learned of wins. */
   readonly realm: RealmDocument;
+  /** The people to start from, where the servers keep them. */
+  readonly people?: PeopleDocument | undefined;
   readonly logLevel: PinoLogOptions['level'];
   /** How often everything is checked, and how gently. */
   readonly scrub?: ScrubSettings;
@@ -51,11 +54,15 @@ export async function startVice(config: ViceConfig): Promise<Vice> {
       const { realmTls } = config;
       const certificates = realmTls && new RealmCertificates(realmTls, { clock, log });
       const network = wsNetwork({ clock, log, certificates });
-      const world = { clock, random: systemRandom(), network, store, containers, log };
-      const { name, realm, realmKey, listen } = config;
+      const passwords = scryptPasswords();
+      const world = { clock, random: systemRandom(), network, store, containers, passwords, log };
+      const { name, realm, people, realmKey, listen } = config;
       const packedBytes = packedBytesMost;
       const scrub = config.scrub && { scrub: config.scrub };
-      const server = await startServer({ name, realm, realmKey, listen, packedBytes, ...scrub }, world);
+      const server = await startServer(
+        { name, realm, people, realmKey, listen, packedBytes, ...scrub },
+        world,
+      );
       return {
         address: server.address,
         catchUps: () => server.catchUps(),

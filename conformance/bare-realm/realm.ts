@@ -30,6 +30,7 @@ import type { Link, Network } from '../../vice/seam/network.js';
 import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
 import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
+import { PlainPasswords } from '../../vice/seam/twin/plain-passwords.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import { defaultScrub, type ScrubSettings } from '../../vice/scrub/scrub-world.js';
@@ -129,7 +130,9 @@ export class BareRealm {
       this.disks.set(name, disk);
       const network = new Watched(this.network.host(name));
       this.asked.set(name, network);
-      const world = { clock: this.clock, random: seededRandom(2), network, ...disk, log: silentLog };
+      const random = seededRandom(2);
+      const passwords = new PlainPasswords(random);
+      const world = { clock: this.clock, random, network, ...disk, passwords, log: silentLog };
       const { packedBytes, scrub } = this;
       const config = { name, realm: this.realm, realmKey, listen: `ws://${name}:1`, packedBytes, scrub };
       this.servers.set(name, await this.run(startServer(config, world)));

@@ -1,6 +1,6 @@
 /**
- * Folders of very many names: how long a listing, a new name and a removal take, and how long the event loops of gateway
- * and servers stood still for them. The figures of stalls are processor time (turn-watch.ts).
+ * Folders of very many names: how long a listing, a new name and a removal take, and how long the event loops of
+ * gateway and servers stood still for them. The figures of stalls are processor time (turn-watch.ts).
  */
 import { once } from 'node:events';
 import { request } from 'node:http';

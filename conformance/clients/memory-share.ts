@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openUsers } from '../../gateway/access/users.js';
+import { scryptPasswords } from '../../vice/seam/real/scrypt-passwords.js';
 import { startWebdav } from '../../gateway/webdav/host.js';
 import { createLocks } from '../../gateway/webdav/lock-table.js';
 import { silentLog } from '../../vice/seam/log.js';
@@ -22,7 +23,7 @@ const log = { ...silentLog, error: console.error };
 const venus = new MemoryVenus({ wall: () => clock.wall() });
 const user = 'alice';
 const password = randomBytes(9).toString('base64url');
-const users = await openUsers(join(folder, 'users'), { ln: 12, r: 8, p: 1 });
+const users = await openUsers(join(folder, 'users'), scryptPasswords({ ln: 12, r: 8, p: 1 }));
 await users.add(user, password);
 const share = {
   venus,

@@ -11,6 +11,7 @@ import { silentLog } from '../../vice/seam/log.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { openUsers } from '../../gateway/access/users.js';
+import { scryptPasswords } from '../../vice/seam/real/scrypt-passwords.js';
 import { startWebdav } from '../../gateway/webdav/host.js';
 import { createLocks } from '../../gateway/webdav/lock-table.js';
 
@@ -76,7 +77,7 @@ async function openWorld(t: Test, options: WorldOptions): Promise<World> {
   const say = (event: string, fields?: LogFields): void => void lines.push({ event, fields });
   const log = { ...silentLog, info: say, warn: say, error: say };
   const random = seededRandom(1);
-  const users = await openUsers(join(t.testdir(), 'users'), { ln: 10, r: 8, p: 1 });
+  const users = await openUsers(join(t.testdir(), 'users'), scryptPasswords({ ln: 10, r: 8, p: 1 }));
   for (const name of ['alice', 'bob']) await users.add(name, 'sesame');
   const locks = createLocks({ venus, clock, random, log });
   const isOwnHost = (host: string): boolean => host === 'files.example';

@@ -136,13 +136,14 @@ async function end(child: ChildProcess): Promise<void> {
 t.test('the README, from nothing to a share', { skip: skipWithout('curl') }, async (t) => {
   const machines = new Machines(t, await freePorts(2));
   const lines = commandsOf('## Run it for real', '### Certificates');
-  t.equal(lines.length, 16, 'init, five copies, two users, five starts, a list, two transfers');
-  let shown = '';
+  t.equal(lines.length, 16, 'init, five copies, five starts, a list, two transfers, a user, a group');
+  const shown: string[] = [];
   for (const line of lines) {
-    shown = await machines.follow(line);
+    shown.push(await machines.follow(line));
     t.pass(line);
   }
-  t.equal(shown, 'the plan', 'what was written at one gateway is read at the other');
+  t.equal(shown[13], 'the plan', 'what was written at one gateway is read at the other');
+  await t.test('the servers keep the people', (t) => peopleOf(t, machines));
 
   await t.test('servers and gateways speak TLS, as whom their certificates say', async (t) => {
     const list = await machines.coda('server', 'list', '--realm', 'office', '--json');
@@ -158,8 +159,57 @@ t.test('the README, from nothing to a share', { skip: skipWithout('curl') }, asy
   await t.test('one more server, as the README has it', (t) => oneMore(t, machines));
 });
 
+/** Bob has the password of the README's `password.txt`, which is ada's. */
+async function peopleOf(t: Test, machines: Machines): Promise<void> {
+  const status = async (user: string, gateway: string, ...more: readonly string[]): Promise<string> => {
+    const [url = ''] = machines.here(`https://${gateway}:8443/plan.txt`);
+    const known = ['--cacert', 'office/ca.crt', '--user', `${user}:${machines.password}`, ...more];
+    const asked = ['-s', '-o', machines.at('body'), '-w', '%{http_code}', ...known, url];
+    return (await run('curl', asked, { cwd: machines.folder })).stdout;
+  };
+  const user = (...words: readonly string[]): Promise<Ended> =>
+    machines.coda('user', ...words, '--realm', 'office');
+  t.same(
+    [await status('bob', '10.0.0.4'), await status('bob', '10.0.0.5')],
+    ['200', '200'],
+    'at each gateway',
+  );
+  t.equal(await status('eve', '10.0.0.4'), '401');
+  t.match((await user('list')).stdout, /^ada\nbob\n$/);
+  const members = await machines.coda('group', 'members', 'staff', '--realm', 'office');
+  t.match(members.stdout, /^ada\nbob\n$/);
+  const stranger = await machines.coda('group', 'add', 'staff', 'eve', '--realm', 'office');
+  t.same([stranger.code, /no user and no group eve/.test(stranger.output)], [4, true]);
+  t.equal((await user('add', 'bob')).code, 4);
+  t.equal((await user('disable', 'bob')).code, 0);
+  await until(
+    'bob to be out',
+    patience,
+    async () => (await status('bob', '10.0.0.4')) === '401' || undefined,
+  );
+  t.match((await user('list')).stdout, /^bob \(disabled\)$/m);
+  t.equal((await user('enable', 'bob')).code, 0);
+  await until(
+    'bob to be in again',
+    patience,
+    async () => (await status('bob', '10.0.0.4')) === '200' || undefined,
+  );
+  t.equal(await status('bob', '10.0.0.4', '-T', 'plan.txt'), '204', 'and may save');
+  const logs = [...machines.roles.values()].map(({ said }) => said).join('');
+  t.match(logs, /"user":"bob".*"msg":"login"|"msg":"login".*"user":"bob"/, 'servers log who came in');
+  t.notOk(logs.includes(machines.password), 'no log has a password');
+}
+
 async function saidAgain(t: Test, machines: Machines, init: string): Promise<void> {
-  const files = ['realm.json', 'realm.key', 'ca.key', 's1/s1.key', 'g2/door.crt', 'g1/g1.json'];
+  const files = [
+    'realm.json',
+    'realm.key',
+    'people.json',
+    'ca.key',
+    's1/s1.key',
+    'g2/door.crt',
+    'g1/g1.json',
+  ];
   const texts = (): string[] => files.map((file) => readFileSync(machines.at('office', file), 'hex'));
   const before = texts();
   t.match(await machines.follow(init), /0 files made; \d+ files existed/);

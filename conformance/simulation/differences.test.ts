@@ -2,7 +2,7 @@
 import t from 'tap';
 import { allRights, Failure, right } from '../../vice/interface/index.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
-import { get, makeDirectory, put, rename } from './share.js';
+import { get, makeDirectory, put, remove, rename } from './share.js';
 import type { SimulatedRealm, SimulatedRealmOptions } from './simulated-realm.js';
 import { startedRealm } from './started-realm.js';
 import type { CountingNetwork } from './counting-network.js';
@@ -115,16 +115,40 @@ t.test('who has not the old version sends and fetches the whole new one', async 
   t.same(compared, []);
 });
 
-t.test('a small file, and one that has another name, are not compared', async (t) => {
+t.test('a small file, and one that nobody has used before, are not compared', async (t) => {
   const realm = await started(4);
   const g1 = realm.gateway('g1');
   await realm.finish(put(g1, 'small', noise(900_000, 1)));
-  await realm.finish(put(g1, 'large', noise(fileBytes, 2)));
+  await realm.finish(makeDirectory(g1, 'd'));
+  await realm.finish(put(g1, 'd/large', noise(fileBytes, 2)));
   traffic(realm).take();
   await realm.finish(put(g1, 'small', noise(900_000, 1).slice(1)));
   await realm.finish(put(g1, 'other', noise(fileBytes, 2).slice(1)));
   t.equal(traffic(realm).counts.get('bases'), undefined);
   t.same(new Set(kinds(traffic(realm).uploads)), new Set(['staging']));
+});
+
+t.test('a program that saves by a new file, which it renames over the old one', async (t) => {
+  const realm = await started(4);
+  const g1 = realm.gateway('g1');
+  let text = noise(fileBytes, 1);
+  await realm.finish(put(realm.gateway('g2'), 'report', text));
+  t.ok((await realm.finish(get(g1, 'report'))) === text);
+  for (const save of [2, 3]) {
+    traffic(realm).take();
+    text = insertedInto(text, save);
+    await realm.finish(put(g1, '~WRD0.tmp', text));
+    const { uploads } = traffic(realm);
+    t.same(kinds(uploads), ['difference', 'difference', 'difference']);
+    t.ok(
+      uploads.every(({ bytes }) => bytes < littleBytes),
+      `${total(uploads)} bytes to three servers`,
+    );
+    await realm.finish(rename(g1, 'report', '~WRL1.tmp'));
+    await realm.finish(rename(g1, '~WRD0.tmp', 'report'));
+    await realm.finish(remove(g1, '~WRL1.tmp'));
+    t.ok(await everywhere(realm, 'report', text), 'on every server');
+  }
 });
 
 t.test('a server that does not know the call is sent everything', async (t) => {

@@ -7,6 +7,7 @@ import { dumpReplica, type ReplicaDump } from './replica-dump.js';
 import {
   administrators,
   type ConflictPolicy,
+  type PeopleDocument,
   type RealmDocument,
   type VolumeId,
 } from '../../vice/interface/index.js';
@@ -16,6 +17,7 @@ import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
 import { MemoryDocuments } from '../../vice/seam/twin/memory-documents.js';
 import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
+import { PlainPasswords } from '../../vice/seam/twin/plain-passwords.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import { startServer, type ViceServer } from '../../vice/server/vice-server.js';
@@ -55,6 +57,10 @@ export interface SimulatedRealmOptions {
   readonly logOf?: (host: string) => Log;
   /** Of a gateway's cache; 1e9 by default. */
   readonly cacheBytes?: number;
+  /** The servers keep these people. */
+  readonly people?: PeopleDocument;
+  /** How long a login is good. */
+  readonly tokenSeconds?: number;
   /** Told of the network of each gateway before it starts. */
   readonly onTraffic?: (gateway: string, traffic: CountingNetwork) => void;
 }
@@ -72,6 +78,9 @@ export class SimulatedRealm {
   readonly random: Random;
   readonly network: MemoryNetwork;
   readonly document: RealmDocument;
+  /** Of the servers. */
+  readonly passwords = new PlainPasswords(seededRandom(1));
+  readonly #people: PeopleDocument | undefined;
   readonly #flushMs: number | undefined;
   readonly #cacheBytes: number;
   readonly #differences: DifferenceMode | undefined;
@@ -85,6 +94,7 @@ export class SimulatedRealm {
 
   constructor(options: SimulatedRealmOptions) {
     this.random = seededRandom(options.seed);
+    this.#people = options.people;
     this.#flushMs = options.flushMs;
     this.#cacheBytes = options.cacheBytes ?? 1e9;
     this.#differences = options.differences;
@@ -113,6 +123,9 @@ export class SimulatedRealm {
       ],
       rootVolume,
       groups: { [administrators]: ['ann'] },
+      ...(options.people !== undefined && {
+        people: { version: options.people.version, tokenSeconds: options.tokenSeconds },
+      }),
     });
   }
 
@@ -139,13 +152,14 @@ export class SimulatedRealm {
     const disk = this.disk(name);
     const server = await this.finish(
       startServer(
-        { name, realm: document, realmKey, listen: `ws://${name}:1`, packedBytes },
+        { name, realm: document, people: this.#people, realmKey, listen: `ws://${name}:1`, packedBytes },
         {
           clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
           network: this.network.host(name),
           store: disk.store,
           containers: disk.containers,
+          passwords: this.passwords,
           log: this.#logOf(name),
         },
       ),

@@ -73,11 +73,6 @@ export const exceptions: readonly Exception[] = [
     why: 'the HTTP host is the outer wall of the gateway; a simulated gateway is driven below it',
   },
   {
-    files: /^gateway\/access\/password-hash\.ts$/,
-    may: ['randomBytes'],
-    why: 'a salt that a seed could repeat is no salt',
-  },
-  {
     files: /^gateway\/access\/users-file\.ts$/,
     may: ['node:fs/promises', 'nedb-promises'],
     why: 'users are a small administrative document that people and commands edit, kept by nedb',

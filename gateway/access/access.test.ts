@@ -8,11 +8,12 @@ import { silentLog, type LogFields } from '../../vice/seam/log.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import { basicAuthentication, parseBasic, type Authenticate, type Login } from './basic-authentication.js';
-import { hashPassword, isPasswordHash, usualCost, verifyPassword } from './password-hash.js';
+import { scryptPasswords, usualCost } from '../../vice/seam/real/scrypt-passwords.js';
+import { isScryptVerifier } from '../../vice/seam/scrypt-verifier.js';
 import { openUsers, type Users } from './users.js';
 
 /** A thousandth of the real work. */
-const quick = { ln: 10, r: 8, p: 1 };
+const quick = scryptPasswords({ ln: 10, r: 8, p: 1 });
 
 function basic(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
@@ -30,25 +31,21 @@ async function kindOf(work: Promise<unknown>): Promise<string> {
 
 t.test('a password is known only by its slow, salted hash', async (t) => {
   t.same(usualCost, { ln: 15, r: 8, p: 3 });
-  const one = await hashPassword('sesame', quick);
-  const two = await hashPassword('sesame', quick);
+  const one = await quick.hash('sesame');
+  const two = await quick.hash('sesame');
   t.match(one, /^\$scrypt\$ln=10,r=8,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
   t.not(one, two, 'salted');
-  t.equal(await verifyPassword('sesame', one), true);
-  t.equal(await verifyPassword('Sesame', one), false);
-  t.equal(
-    await verifyPassword('u\u0308', await hashPassword('\u00fc', quick)),
-    true,
-    'as another keyboard types it',
-  );
+  t.equal(await quick.verify('sesame', one), true);
+  t.equal(await quick.verify('Sesame', one), false);
+  t.equal(await quick.verify('u\u0308', await quick.hash('\u00fc')), true, 'as another keyboard types it');
   for (const stored of [
     '',
     'sesame',
     '$scrypt$ln=10,r=8,p=1$$',
     '$scrypt$ln=30,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAA',
   ]) {
-    t.equal(isPasswordHash(stored), false, stored);
-    t.equal(await verifyPassword('', stored), false);
+    t.equal(isScryptVerifier(stored), false, stored);
+    t.equal(await quick.verify('', stored), false);
   }
 });
 

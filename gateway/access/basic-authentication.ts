@@ -4,20 +4,22 @@
  *
  * BA-1  A password is never kept: only its HMAC under a key of this process.
  * BA-2  What was verified holds only as long as the user's stored hash is the one it was verified against.
- * BA-3  At most `hashesAtOnce` hashes run and `maxWaiting` wait; further attempts are told to come back.
+ * BA-3  At most `atOnce` are verified and `maxWaiting` wait; further attempts are told to come back.
+ * BA-4  Who cannot be asked about is told to come back: neither in nor out.
  */
 import { createHmac } from 'node:crypto';
 import PQueue from 'p-queue';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { Random } from '../../vice/seam/random.js';
+import { isFailure } from '../../venus/interface.js';
+import type { Doorkeeper } from './doorkeeper.js';
 import { LoginLimit } from './login-limit.js';
-import type { Users } from './users.js';
 
 const rememberMs = 60_000;
 const maxRemembered = 1000;
-/** Each takes 32 MiB (password-hash.ts) while transfers go on. */
-const hashesAtOnce = 1;
+/** Each takes 32 MiB (vice/seam/real/scrypt-passwords.ts) while transfers go on. */
+const usualAtOnce = 1;
 const maxWaiting = 32;
 const refreshMs = 1000;
 /** RFC 7617 section 2.1: tells clients to send user and password in UTF-8. */
@@ -32,7 +34,9 @@ export type Login =
 export type Authenticate = (authorization: string | undefined, remote: string) => Promise<Login>;
 
 export interface BasicAuthenticationOptions {
-  readonly users: Users;
+  readonly users: Doorkeeper;
+  /** How many are verified at once; one by default. */
+  readonly atOnce?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -58,13 +62,14 @@ class BasicAuthentication {
   readonly #key: Uint8Array;
   readonly #verified = new Map<string, Verified>();
   readonly #underWay = new Map<string, Promise<Login>>();
-  readonly #hashes = new PQueue({ concurrency: hashesAtOnce });
+  readonly #turns: PQueue;
   readonly #limit: LoginLimit;
   #refreshed = Number.NEGATIVE_INFINITY;
 
   constructor(options: BasicAuthenticationOptions) {
     this.#options = options;
     this.#key = options.random.bytes(32);
+    this.#turns = new PQueue({ concurrency: options.atOnce ?? usualAtOnce });
     this.#limit = new LoginLimit(options.clock);
   }
 
@@ -85,20 +90,37 @@ class BasicAuthentication {
   }
 
   async #verify(key: string, { user, password }: Credentials, remote: string): Promise<Login> {
-    const { users, clock, log } = this.#options;
+    const { log } = this.#options;
     const wait = this.#limit.waitOf(user, remote);
     if (wait > 0) return { status: 429, headers: { 'Retry-After': String(wait) } };
-    if (this.#hashes.size >= maxWaiting) return { status: 503, headers: { 'Retry-After': '2' } };
-    const credential = users.credentialOf(user);
-    const isRight = await this.#hashes.add(() => users.verify(user, password));
+    if (this.#turns.size >= maxWaiting) return { status: 503, headers: { 'Retry-After': '2' } };
+    let isRight: boolean | undefined;
+    try {
+      isRight = await this.#turns.add(() => this.#isRight(key, user, password));
+    } catch (error) {
+      if (!isFailure(error, 'unreachable', 'timeout', 'busy')) throw error;
+      // Where nobody is asked guesses are free else.
+      this.#limit.failed(user, remote);
+      log.warn('login not decided', { user: user.slice(0, 64), remote, kind: error.kind });
+      return { status: 503, headers: { 'Retry-After': '10' } };
+    }
     if (isRight !== true) {
       this.#limit.failed(user, remote);
       log.warn('login refused', { user: user.slice(0, 64), remote });
       return refused;
     }
     this.#limit.succeeded(user, remote);
-    this.#remember(key, { user, credential, expires: clock.monotonic() + rememberMs });
     return { user };
+  }
+
+  async #isRight(key: string, user: string, password: string): Promise<boolean> {
+    const { users, clock } = this.#options;
+    const before = users.credentialOf(user);
+    if (!(await users.verify(user, password))) return false;
+    // A first login makes a credential; one that changed meanwhile otherwise was not verified.
+    const credential = before ?? users.credentialOf(user);
+    this.#remember(key, { user, credential, expires: clock.monotonic() + rememberMs });
+    return true;
   }
 
   #recall(key: string): Verified | undefined {

@@ -15,12 +15,12 @@ import { dirname } from 'node:path';
 import Datastore from 'nedb-promises';
 import { z } from 'zod';
 import { Failure } from '../../venus/interface.js';
-import { isPasswordHash } from './password-hash.js';
+import { isScryptVerifier } from '../../vice/seam/scrypt-verifier.js';
 
 const maxBytes = 16 * 1024 * 1024;
 const checksumDigits = 16;
 
-const userSchema = z.object({ _id: z.string(), hash: z.string().refine(isPasswordHash) });
+const userSchema = z.object({ _id: z.string(), hash: z.string().refine(isScryptVerifier) });
 
 export interface StoredUser {
   readonly name: string;

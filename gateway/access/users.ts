@@ -1,15 +1,10 @@
 /** The people who may use a gateway: names and password hashes. */
-import { Failure } from '../../venus/interface.js';
-import { hashPassword, usualCost, verifyNobody, verifyPassword, type HashCost } from './password-hash.js';
+import { checkedPassword, checkedUserName, Failure } from '../../venus/interface.js';
+import type { Passwords } from '../../vice/seam/passwords.js';
+import type { Doorkeeper } from './doorkeeper.js';
 import { changeUser, fileMark, readUsers, type StoredUser } from './users-file.js';
 
-export interface Users {
-  /** Whether `password` is the user's; as slow for a name that does not exist. */
-  verify(name: string, password: string): Promise<boolean>;
-  /** The stored hash, or undefined for nobody: when it changes, what was verified before is void. */
-  credentialOf(name: string): string | undefined;
-  /** Reads the file again if it has changed. @throws Failure damaged; the users known before stay */
-  refresh(): Promise<void>;
+export interface Users extends Doorkeeper {
   /** @throws Failure exists, invalid, busy, damaged */
   add(name: string, password: string): Promise<void>;
   /** @throws Failure not-found, invalid, busy, damaged */
@@ -21,26 +16,27 @@ export interface Users {
 }
 
 /** The users in `file`, which need not exist yet. @throws Failure damaged */
-export async function openUsers(file: string, cost: HashCost = usualCost): Promise<Users> {
-  const users = new FileUsers(file, cost);
+export async function openUsers(file: string, passwords: Passwords): Promise<Users> {
+  const users = new FileUsers(file, passwords);
   await users.refresh();
   return users;
 }
 
 class FileUsers implements Users {
   readonly #file: string;
-  readonly #cost: HashCost;
+  readonly #passwords: Passwords;
   #users: ReadonlyMap<string, StoredUser> = new Map();
   #mark = '';
 
-  constructor(file: string, cost: HashCost) {
+  constructor(file: string, passwords: Passwords) {
     this.#file = file;
-    this.#cost = cost;
+    this.#passwords = passwords;
   }
 
   verify(name: string, password: string): Promise<boolean> {
     const hash = this.credentialOf(name);
-    return hash === undefined ? verifyNobody(password, this.#cost) : verifyPassword(password, hash);
+    const passwords = this.#passwords;
+    return hash === undefined ? passwords.verifyNobody(password) : passwords.verify(password, hash);
   }
 
   credentialOf(name: string): string | undefined {
@@ -56,7 +52,7 @@ class FileUsers implements Users {
   }
 
   async add(name: string, password: string): Promise<void> {
-    const normal = checkedName(name);
+    const normal = checkedUserName(name);
     await this.refresh();
     if (this.#users.has(normal))
       throw new Failure('exists', 'users.add', `there is a user ${normal} already`);
@@ -88,19 +84,7 @@ class FileUsers implements Users {
     await this.refresh();
   }
 
-  async #hash(password: string): Promise<string> {
-    if (password === '') throw new Failure('invalid', 'users.change', 'a password must not be empty');
-    if (password.length > 1024)
-      throw new Failure('invalid', 'users.change', 'a password has at most 1024 characters');
-    return hashPassword(password, this.#cost);
+  #hash(password: string): Promise<string> {
+    return this.#passwords.hash(checkedPassword(password));
   }
-}
-
-/** RFC 7617: no colon; a backslash would end a domain name. */
-function checkedName(name: string): string {
-  const normal = name.normalize('NFC');
-  if (/^[^\s:\\/\p{C}](?:[^:\\/\p{C}]{0,62}[^\s:\\/\p{C}])?$/u.test(normal)) return normal;
-  const rule =
-    'a user name has 1 to 64 characters, none of them a colon, slash, backslash or control character';
-  throw new Failure('invalid', 'users.add', rule);
 }

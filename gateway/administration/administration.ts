@@ -11,6 +11,7 @@ import {
   type Argument,
   type CallName,
   type Intention,
+  type PeopleChange,
   type RealmDocument,
   type Result,
   type ServerEntry,
@@ -65,13 +66,31 @@ export class Administration {
    * @throws Failure unreachable (that server is down), refused, exists, not-found, changed
    */
   async publish(intention: Intention, basedOn: number | null = null): Promise<boolean> {
+    const argument = { intention, basedOn, user: this.#user };
+    const { changed, document } = await this.#atPublisher('publish', argument);
+    this.#learn(document);
+    return changed;
+  }
+
+  /**
+   * Changes the people whom the servers keep; as `publish`.
+   * @throws Failure unreachable, refused (the gateways of this realm keep them), exists, not-found, invalid
+   */
+  async changePeople(change: PeopleChange): Promise<boolean> {
+    return (await this.#atPublisher('changePeople', { change })).changed;
+  }
+
+  /** The people whom the servers keep; undefined: the gateways do. @throws Failure unreachable */
+  async users(): Promise<Result<'users'> | undefined> {
+    const document = await this.document();
+    return document.people === undefined ? undefined : this.#atPublisher('users', {});
+  }
+
+  async #atPublisher<C extends CallName>(call: C, argument: Argument<C>): Promise<Result<C>> {
     for (let attempt = 1; ; attempt += 1) {
       const publisher = this.#publisher(await this.document());
       try {
-        const argument = { intention, basedOn, user: this.#user };
-        const { changed, document } = await this.#call(publisher, 'publish', argument);
-        this.#learn(document);
-        return changed;
+        return await this.#call(publisher, call, argument);
       } catch (error) {
         if (isFailure(error, 'unreachable', 'timeout')) throw silent(publisher, error);
         // That it publishes is news to it, or no longer true.

@@ -7,6 +7,7 @@ import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { conflictCount } from './conflict-text.js';
 import type { CommonOptions } from './output.js';
 import { runRole } from './role-process.js';
+import type { VolumeState } from '../../venus/interface.js';
 
 interface GatewayOptions extends CommonOptions {
   readonly config: string;
@@ -66,6 +67,7 @@ async function gateway(options: GatewayOptions): Promise<void> {
   });
 }
 
-function plain<T extends { readonly vsg: readonly string[]; readonly avsg: readonly string[] }>(volume: T) {
-  return { ...volume, vsg: [...volume.vsg], avsg: [...volume.avsg] };
+function plain(volume: VolumeState) {
+  const { vsg, avsg, awaitedLogins } = volume;
+  return { ...volume, vsg: [...vsg], avsg: [...avsg], awaitedLogins: [...awaitedLogins] };
 }

@@ -5,7 +5,6 @@
  * LD-2  A change takes along those that build on it, which are later ones of its volume: so these are archived too.
  */
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { z } from 'zod';
 import { commandName, shellQuoted } from '../config/command-name.js';
@@ -15,6 +14,7 @@ import { makeFolder } from '../realm/data-folder.js';
 import type { Change } from '../realm/pending-change.js';
 import { requireNew } from './archive-file.js';
 import { changesText } from './change-text.js';
+import { isMeant, mustBeAskable } from './confirmation.js';
 import { chooseGateway, gatewayOption, type ChosenGateway, type GatewayOptions } from './gateway-choice.js';
 import { saveArchive } from './log-archive.js';
 import { print, progress } from './output.js';
@@ -71,9 +71,7 @@ async function discard(
   if (wishes.filter(Boolean).length !== 1) {
     throw new OperatorError('usage', 'Say what to give up: numbers from `coda log`, or --all, or --kept.');
   }
-  if (options.yes !== true && (options.json === true || !process.stdin.isTTY)) {
-    throw new OperatorError('usage', 'Nobody can be asked here. Give --yes if you mean it.');
-  }
+  mustBeAskable(options);
   const gateway = await chooseGateway(options);
   const changes = await readChanges(gateway);
   const chosen = choose(changes, numbers, options);
@@ -149,13 +147,7 @@ async function ownArchive({ folder }: ChosenGateway): Promise<string> {
 async function confirmed(chosen: readonly Change[]): Promise<boolean> {
   const more = chosen.length > shown ? `\n... and ${chosen.length - shown} more` : '';
   progress(`${changesText(chosen.slice(0, shown))}${more}\n`);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const question = `Give up ${countText(chosen.length, 'change')}, and those that build on them? (yes/no) `;
-    return /^y(es)?$/i.test((await terminal.question(question)).trim());
-  } finally {
-    terminal.close();
-  }
+  return isMeant(`Give up ${countText(chosen.length, 'change')}, and those that build on them?`);
 }
 
 function sequenceNumbers(text: string, before: readonly number[] | undefined): readonly number[] {

@@ -196,6 +196,7 @@ const volume: VolumeStatus = {
   limitBytes: 100 * 1024 * 1024,
   oldestPending: start - 14 * 60_000,
   keptRecords: 1,
+  awaitedLogins: [],
   mode: 'write-through',
   conflicts: 'keep',
   weak: true,

@@ -9,6 +9,7 @@ import { addConflictsCommand } from './conflicts.js';
 import { addDisconnectCommands } from './disconnect.js';
 import { endingOf, exitCodesHelp } from './exit-code.js';
 import { addGatewayCommand } from './gateway.js';
+import { addGroupCommand } from './group.js';
 import { addHoardCommand } from './hoard.js';
 import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
@@ -49,6 +50,7 @@ Examples:
   coda log                         what waits to be sent to the servers
   coda conflicts                   what people must decide about, then coda repair
   coda user add alice              another user of the share
+  coda group add staff alice       users in groups, for access lists
   coda acl set /docs alice rl      what she may do there
   coda realm init DIR --server ...  a realm on several machines, from nothing
   coda gateway --config g1.json    one gateway of a real deployment`,
@@ -71,6 +73,7 @@ Examples:
   addResolversCommand(program);
   addAclCommand(program);
   addUserCommand(program);
+  addGroupCommand(program);
   addViceCommand(program);
   addGatewayCommand(program);
   return program;

@@ -44,7 +44,7 @@ function contents(folder: string): Map<string, string> {
 t.test('init writes what servers and gateways start with', async (t) => {
   const folder = await office(t);
   for (const file of contents(folder).keys()) {
-    if (!file.endsWith('.key')) continue;
+    if (!file.endsWith('.key') && !file.endsWith('people.json')) continue;
     t.equal(statSync(join(folder, file)).mode & 0o777, 0o600, `${file} is secret`);
   }
   const s2 = readViceConfig(join(folder, 's2/s2.json'));
@@ -53,6 +53,8 @@ t.test('init writes what servers and gateways start with', async (t) => {
   t.equal(s2.realm.name, 'office');
   t.equal(s2.realm.servers[1]?.address, s2.listen, 'as the realm document has it');
   t.equal(s2.realm.volumes[0]?.replicas.length, 2);
+  t.equal(s2.people?.users.length, 1);
+  t.same(s2.realm.groups, { 'System:Administrators': [s2.people?.users[0]?.name] });
   const g1 = readGatewayConfig(join(folder, 'g1/g1.json'));
   t.same(g1.listen, { host: '127.0.0.1', port: 8080 });
   t.equal(g1.tls, undefined, 'it serves its own machine');
@@ -60,6 +62,7 @@ t.test('init writes what servers and gateways start with', async (t) => {
   const door = new X509Certificate(g2.tls?.cert ?? '');
   t.equal(door.checkHost('files.example'), 'files.example');
   t.notMatch(door.subjectAltName, 'coda:', 'nobody of the realm');
+  t.notOk(contents(folder).has('g1/people.json'), 'what signs logins no gateway has');
   t.notOk(contents(folder).has('s1/ca.key'), 'the key of the authority goes nowhere');
   t.match(readFileSync(join(folder, 'systemd/coda-vice@.service'), 'utf8'), '--config /etc/coda/%i/%i.json');
 });

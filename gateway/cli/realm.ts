@@ -1,13 +1,16 @@
 /** `coda realm`: a realm on several machines from nothing, and its certificates. */
 import type { Command } from 'commander';
 import { join, resolve } from 'node:path';
-import { identityText } from '../../vice/interface/index.js';
+import { checkedUserName, identityText } from '../../vice/interface/index.js';
 import { commandName, shellQuoted } from '../config/command-name.js';
 import { formatListenAddress } from '../config/listen-address.js';
 import { listCertificates, type Listed } from '../setup/issued.js';
 import { hasDoor, parseGateway, parseServer, type Member } from '../setup/member.js';
-import { makeRealm, type Kit } from '../setup/realm-kit.js';
+import { newPassword } from '../realm/realm-folder.js';
+import { makeRealm, type FirstUser, type Kit } from '../setup/realm-kit.js';
 import { print, table, type CommonOptions } from './output.js';
+import { ownName } from './own-name.js';
+import { readPassword } from './password-file.js';
 import { addCertificateCommand } from './realm-certificate.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -19,6 +22,8 @@ interface InitOptions extends CommonOptions {
   readonly server: readonly string[];
   readonly gateway: readonly string[];
   readonly dataRoot: string;
+  readonly user?: string;
+  readonly passwordFile?: string;
 }
 
 export function addRealmCommand(program: Command): void {
@@ -37,6 +42,11 @@ export function addRealmCommand(program: Command): void {
       several,
       [],
     )
+    .option('--user <name>', 'the first user, an administrator (default: you)')
+    .option(
+      '--password-file <file>',
+      'holds the password of the first user (default: one is made and printed)',
+    )
     .option(
       '--data-root <dir>',
       'where servers and gateways keep their data on their machines',
@@ -44,7 +54,8 @@ export function addRealmCommand(program: Command): void {
     )
     .option(
       '--json',
-      'print one JSON object: {"realm", "name", "made", "exists", "members": [{"role", "name", ...}]}',
+      'print one JSON object: {"realm", "name", "user", "password", "made", "exists", "members": [{"role", "name", ' +
+        '...}]}; the user if he was made now, the password only if it was made, too',
     )
     .addHelpText(
       'after',
@@ -73,12 +84,15 @@ Examples:
 async function init(folder: string, options: InitOptions): Promise<void> {
   const servers = options.server.map(parseServer);
   const gateways = options.gateway.map(parseGateway);
-  const { name, dataRoot } = options;
-  const kit = await makeRealm({ folder, name, servers, gateways, dataRoot });
+  const { name, dataRoot, passwordFile, user = ownName() } = options;
+  const password = passwordFile === undefined ? newPassword() : readPassword(passwordFile);
+  const first = { name: checkedUserName(user), password };
+  const kit = await makeRealm({ folder, name, servers, gateways, dataRoot, first });
   const members = [...servers, ...gateways];
   const result = {
     realm: kit.document.realm,
     name: kit.document.name,
+    ...(kit.isFirstMade && { user: first.name, ...(passwordFile === undefined && { password }) }),
     made: kit.made,
     exists: kit.exists,
     members: members.map((member) => ({
@@ -92,6 +106,7 @@ async function init(folder: string, options: InitOptions): Promise<void> {
   print(options, result, () =>
     [
       ...madeLines(folder, kit),
+      ...(kit.isFirstMade ? [firstLine(first, passwordFile === undefined), ''] : []),
       ...members.flatMap((each) => memberLines(folder, each)),
       ...lastLines(folder),
     ].join('\n'),
@@ -105,6 +120,11 @@ function madeLines(folder: string, { document, made, exists }: Kit): string[] {
   return [first, ...(exists.length === 0 ? [] : made.map((file) => `  made ${file}`)), ''];
 }
 
+function firstLine({ name, password }: FirstUser, isPasswordMade: boolean): string {
+  const who = `${name} is the first user, and an administrator of the share`;
+  return isPasswordMade ? `${who}; the password is ${password}` : who;
+}
+
 /** What to copy where, and what starts it there. */
 function memberLines(folder: string, member: Member): string[] {
   const { role, name, listen } = member;
@@ -113,14 +133,13 @@ function memberLines(folder: string, member: Member): string[] {
   // Where it listens is where it is, unless it serves its own machine alone.
   const machine = isServer || hasDoor(member) ? listen.host : 'MACHINE';
   const copy = `scp -r ${shellQuoted(join(folder, name))} ${machine}:/etc/coda/${name}`;
-  const user = isServer ? [] : [`  ${coda} user add NAME --users /etc/coda/${name}/users`];
   const start = `${coda} ${isServer ? 'vice' : 'gateway'} --config /etc/coda/${name}/${name}.json`;
   const address = formatListenAddress(listen);
   const share = hasDoor(member)
     ? `https://${address}/, to who trusts ${join(folder, 'ca.crt')}`
     : `http://${address}/`;
   const door = isServer ? [] : [`  the share is at ${share}`];
-  return [`${role} ${name} (${address})`, `  ${copy}`, ...user, `  ${start}`, ...door];
+  return [`${role} ${name} (${address})`, `  ${copy}`, `  ${start}`, ...door];
 }
 
 function lastLines(folder: string): string[] {
@@ -129,6 +148,7 @@ function lastLines(folder: string): string[] {
     '',
     `or with systemd: copy ${where}/systemd/*.service to /etc/systemd/system, systemctl enable --now coda-vice@NAME`,
     `Look at it: ${commandName()} server list --realm ${where}`,
+    `More users: ${commandName()} user add NAME --realm ${where}`,
     `Keep ${where} where nobody else can read it: with ca.key it makes certificates.`,
   ];
 }

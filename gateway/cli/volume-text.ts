@@ -1,7 +1,7 @@
 /** A gateway's volumes as a person sees them at a glance, and below what asks for attention. Pure. */
 import type { GatewayStatus, VolumeStatus } from '../realm/status.js';
 import { bytesText } from './output.js';
-import { countText, durationText } from './words.js';
+import { countText, durationText, shown } from './words.js';
 
 /** Share of a bound from which on it is worth a line. */
 const near = 0.8;
@@ -55,6 +55,11 @@ function volumeLines(gateway: GatewayStatus, volume: VolumeStatus, now: number, 
   }
   const limit = limitText(volume);
   if (limit !== undefined) lines.push(limit);
+  if (volume.awaitedLogins.length > 0) {
+    const [user = '', ...others] = volume.awaitedLogins;
+    const who = others.length === 0 ? shown(user) : `${shown(user)} and ${others.length} more`;
+    lines.push(`changes wait for ${who} to log in again; see: ${command} log ${own}`);
+  }
   if (volume.keptRecords > 0) {
     const are =
       volume.keptRecords === 1 ? 'was refused by the servers and is' : 'were refused by the servers and are';

@@ -1,6 +1,12 @@
 /** `coda volume`: which volumes a realm has, and where. */
 import type { Command } from 'commander';
-import { publisherOf, type RealmDocument, type VolumeEntry } from '../../vice/interface/index.js';
+import {
+  publisherOf,
+  volumeOf,
+  type Fid,
+  type RealmDocument,
+  type VolumeEntry,
+} from '../../vice/interface/index.js';
 import type { Administration } from '../administration/administration.js';
 import { reportOf } from '../administration/replica-way.js';
 import { bytesText, print, table } from './output.js';
@@ -8,6 +14,8 @@ import { addPolicyCommand } from './policy.js';
 import { keyOption, realmOption, volumeNamed, withRealm, type RealmOptions } from './realm-choice.js';
 import { addReplicaCommands } from './replica.js';
 import { dataOption } from './status.js';
+import { addVolumeChangeCommands } from './volume-change.js';
+import { addVolumeMountCommands } from './volume-mount.js';
 import { countText, shown } from './words.js';
 
 export function addVolumeCommand(program: Command): void {
@@ -18,12 +26,23 @@ export function addVolumeCommand(program: Command): void {
     .option(...dataOption)
     .option(...realmOption)
     .option(...keyOption)
-    .option('--json', 'print one JSON object: {"version", "volumes": [{"id", "name", "replicas"}]}')
-    .addHelpText('after', '\nExamples:\n  coda volume list')
+    .option(
+      '--json',
+      'print one JSON object: {"version", "volumes": [{"id", "name", "mount", "quota", "locked", "replicas"}]}',
+    )
+    .addHelpText(
+      'after',
+      `
+"mount" is the Fid of the folder that the volume covers; null: it is not mounted, or the root of the share. "quota" is
+in bytes, or null.
+
+Examples:
+  coda volume list`,
+    )
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<RealmOptions>();
       const document = await withRealm(options, (administration) => administration.document());
-      const volumes = document.volumes.map(({ id, name, replicas }) => ({ id, name, replicas }));
+      const volumes = document.volumes.map((volume) => ({ ...traitsOf(volume), replicas: volume.replicas }));
       print(options, { version: document.version, volumes }, () => volumesText(document));
     });
   volume
@@ -34,12 +53,13 @@ export function addVolumeCommand(program: Command): void {
     .option(...keyOption)
     .option(
       '--json',
-      'print one JSON object: {"id", "name", "conflicts", "replicas": [{"id", "server", "state", "answers", ' +
-        '"objects", "bytes", "available", "reason"}]}',
+      'print one JSON object: {"id", "name", "mount", "quota", "locked", "conflicts", "used", "available", ' +
+        '"undecided", "replicas": [{"id", "server", "state", "answers", "objects", "bytes", "available", "reason"}]}',
     )
     .addHelpText(
       'after',
       `
+"used", "available" (bytes) and "undecided" (conflicts that a person has to decide) are null while no server answers.
 "state" is member, filling (it has not got everything yet) or leaving (the others have not got everything of it yet);
 "reason" says what such a one waits for, or is null.
 
@@ -51,22 +71,48 @@ Examples:
       const info = await withRealm(options, (administration) => infoOf(administration, name));
       print(options, info, () => infoText(info));
     });
+  addVolumeChangeCommands(volume);
+  addVolumeMountCommands(volume);
   addPolicyCommand(volume);
   addReplicaCommands(volume);
 }
 
-function volumesText({ volumes, rootVolume }: RealmDocument): string {
-  const rows = volumes.map(({ id, name, replicas }) => {
+/** What the document says of a volume as a whole. */
+function traitsOf({ id, name, mount, quotaBytes, locked }: VolumeEntry): Traits {
+  return { id, name, mount: mount ?? null, quota: quotaBytes ?? null, locked: locked === true };
+}
+
+interface Traits extends Pick<VolumeEntry, 'id' | 'name'> {
+  readonly mount: Fid | null;
+  readonly quota: number | null;
+  readonly locked: boolean;
+}
+
+function mountText({ volumes, rootVolume }: RealmDocument, { id, mount }: VolumeEntry): string {
+  if (id === rootVolume) return 'the root';
+  if (mount === undefined) return 'not mounted';
+  const above = volumes.find((volume) => volume.id === volumeOf(mount));
+  return `in ${shown(above?.name ?? volumeOf(mount))}`;
+}
+
+function volumesText(document: RealmDocument): string {
+  const rows = document.volumes.map((volume) => {
+    const { id, name, replicas, quotaBytes, locked } = volume;
     const servers = replicas.map(({ server, state }) =>
       state === undefined ? server : `${server} (${state})`,
     );
-    return [shown(name), id, id === rootVolume ? 'the root' : '', servers.join(' ')];
+    const quota = quotaBytes === undefined ? '-' : bytesText(quotaBytes);
+    const lock = locked === true ? ' (locked)' : '';
+    return [`${shown(name)}${lock}`, id, mountText(document, volume), quota, servers.join(' ')];
   });
-  return table([['VOLUME', 'ID', '', 'SERVERS'], ...rows]);
+  return table([['VOLUME', 'ID', 'MOUNT', 'QUOTA', 'SERVERS'], ...rows]);
 }
 
-type Info = Pick<VolumeEntry, 'id' | 'name'> & {
+interface Info extends Traits {
   readonly conflicts: string;
+  readonly used: number | null;
+  readonly available: number | null;
+  readonly undecided: number | null;
   readonly replicas: readonly {
     readonly id: string;
     readonly server: string;
@@ -77,15 +123,21 @@ type Info = Pick<VolumeEntry, 'id' | 'name'> & {
     readonly available: number | null;
     readonly reason: string | null;
   }[];
-};
+}
 
 async function infoOf(administration: Administration, volumeName: string): Promise<Info> {
   const document = await administration.document();
-  const { id, name, conflicts, replicas } = volumeNamed(document, volumeName);
+  const entry = volumeNamed(document, volumeName);
+  const { id, conflicts, replicas } = entry;
   const publisher = await reportOf(administration, publisherOf(document));
   const infos = replicas.map(async ({ id: replica, server, state }) => {
     const report = await reportOf(administration, server);
-    const { objects = null, used = null, available = null } = report?.volumes[id] ?? {};
+    const {
+      objects = null,
+      used = null,
+      available = null,
+      conflicts: count = null,
+    } = report?.volumes[id] ?? {};
     const waits = publisher?.waiting.find((each) => each.volume === id && each.replica === replica);
     return {
       id: replica,
@@ -96,18 +148,53 @@ async function infoOf(administration: Administration, volumeName: string): Promi
       bytes: used,
       available,
       reason: waits?.reason ?? null,
+      undecided: state === undefined ? count : null,
     };
   });
-  return { id, name, conflicts: conflicts ?? 'keep', replicas: await Promise.all(infos) };
+  const each = await Promise.all(infos);
+  const members = each.filter(({ state }) => state === 'member');
+  return {
+    ...traitsOf(entry),
+    conflicts: conflicts ?? 'keep',
+    used: furthest(Math.max, members, ({ bytes }) => bytes),
+    available: furthest(Math.min, members, ({ available }) => available),
+    undecided: furthest(Math.max, members, ({ undecided }) => undecided),
+    replicas: each.map(({ undecided: _undecided, ...replica }) => replica),
+  };
 }
 
-function infoText({ id, name, conflicts, replicas }: Info): string {
+/** Of the figures of those that answer; null: none does. */
+function furthest<T>(
+  choose: (...figures: number[]) => number,
+  replicas: readonly T[],
+  figureOf: (replica: T) => number | null,
+): number | null {
+  const figures = replicas.flatMap((replica) => figureOf(replica) ?? []);
+  return figures.length === 0 ? null : choose(...figures);
+}
+
+function infoText({
+  id,
+  name,
+  conflicts,
+  replicas,
+  quota,
+  locked,
+  used,
+  available,
+  undecided,
+}: Info): string {
   const rows = replicas.map(({ server, state, answers, objects, bytes, available, reason }) => {
     const has =
       objects === null || bytes === null ? '-' : `${countText(objects, 'object')}, ${bytesText(bytes)}`;
     const free = available === null ? '-' : `${bytesText(available)} free`;
     return [server, state, answers ? has : 'does not answer', free, reason ?? ''];
   });
-  const head = `volume ${shown(name)} (${id}), versions made apart: ${conflicts}`;
-  return `${head}\n${table([['SERVER', 'STATE', 'HAS', 'ROOM', ''], ...rows])}`;
+  const head = `volume ${shown(name)} (${id})${locked ? ', locked' : ''}, versions made apart: ${conflicts}`;
+  const bound = quota === null ? 'no quota' : `quota ${bytesText(quota)}`;
+  const room =
+    used === null || available === null ? '' : `${bytesText(used)} used, ${bytesText(available)} available, `;
+  const decide =
+    undecided === null || undecided === 0 ? '' : `, ${countText(undecided, 'conflict')} to decide`;
+  return `${head}\n${room}${bound}${decide}\n${table([['SERVER', 'STATE', 'HAS', 'ROOM', ''], ...rows])}`;
 }

@@ -107,6 +107,13 @@ t.test('every other fault is named with its place', async (t) => {
       message,
     );
   }
+  const people = { ...realm, people: { version: 1 } };
+  const { users: _none, ...without } = gateway;
+  t.equal(readGatewayConfig(configIn(t, { config: without, realm: people })).users, undefined);
+  t.match(
+    complaint(() => readViceConfig(configIn(t, { config: vice, realm: people }))),
+    /has "people", so "realmTls" must name a certificate/,
+  );
   const stranger = complaint(() => readViceConfig(configIn(t, { config: { ...vice, name: 's9' } })));
   t.match(stranger, /lists no server "s9" \(it lists s1\)/);
   t.match(

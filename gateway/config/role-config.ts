@@ -7,7 +7,9 @@ import { z } from 'zod';
 import {
   identityText,
   isFailure,
+  peopleDocumentSchema,
   realmDocumentSchema,
+  type PeopleDocument,
   type RealmDocument,
 } from '../../vice/interface/index.js';
 import { readCertificates, type CertificateFiles } from '../../vice/seam/real/realm-certificates.js';
@@ -44,6 +46,8 @@ const viceFile = z.strictObject({
   listen: z
     .string()
     .regex(/^wss?:\/\/[^\s/]+:\d{1,5}\/?$/, 'must be ws://HOST:PORT, or wss://HOST:PORT with "realmTls"'),
+  /** The people to start from, where the servers keep them; servers that come later fetch them. */
+  people: path.optional(),
   /** How often the server checks all that it holds (0: when asked), and how many bytes a second it reads then. */
   scrub: z
     .strictObject({
@@ -60,8 +64,8 @@ const viceFile = z.strictObject({
 const gatewayFile = z.strictObject({
   ...shared,
   listen: listenAddressSchema,
-  /** The users and their password hashes; `coda user` writes it. */
-  users: path,
+  /** The users and their password hashes, where the realm's servers do not keep them; `coda user` writes it. */
+  users: path.optional(),
   tls: z.strictObject({ key: path, cert: path }).optional(),
   allowPlainHttp: z.boolean().default(false),
   cacheBytes: z
@@ -90,13 +94,15 @@ export interface RoleConfig {
 }
 
 export interface ViceConfig extends RoleConfig {
+  readonly people: PeopleDocument | undefined;
   readonly listen: string;
   readonly scrub: { readonly everyDays: number; readonly bytesPerSecond: number };
 }
 
 export interface GatewayConfig extends RoleConfig {
   readonly listen: ListenAddress;
-  readonly users: string;
+  /** Undefined: the realm's servers keep them. */
+  readonly users: string | undefined;
   /** PEM texts. */
   readonly tls: { readonly key: string; readonly cert: string } | undefined;
   /** Bytes of the disk that the cache may fill. */
@@ -131,8 +137,20 @@ export function readViceConfig(file: string): ViceConfig {
         : '"realmTls" is given, so "listen" must be wss://HOST:PORT.';
     throw new OperatorError('usage', `${file}: ${message}`);
   }
+  if (realm.people !== undefined && shared.realmTls === undefined) {
+    const message =
+      'the realm document has "people", so "realmTls" must name a certificate: without it a gateway could ask for ' +
+      'the people as if it were a server.';
+    throw new OperatorError('usage', `${file}: ${message}`);
+  }
   const { name, listen, scrub, logLevel } = config;
-  return { ...shared, name, listen, scrub, logLevel };
+  const people = config.people === undefined ? undefined : readPeople(resolve(dirname(file), config.people));
+  return { ...shared, name, people, listen, scrub, logLevel };
+}
+
+/** @throws OperatorError usage */
+export function readPeople(file: string): PeopleDocument {
+  return readConfigFile<PeopleDocument>(file, peopleDocumentSchema);
 }
 
 /** @throws OperatorError usage */
@@ -148,11 +166,16 @@ export function readGatewayConfig(file: string): GatewayConfig {
     key: readNamed(from(config.tls.key)).toString('utf8'),
     cert: readNamed(from(config.tls.cert)).toString('utf8'),
   };
+  const shared = loadShared(file, config, 'gateway');
+  if (config.users === undefined && shared.realm.people === undefined) {
+    const why = 'the realm document has no "people", so the gateway keeps its users itself';
+    throw new OperatorError('usage', `${file}: "users" is missing: ${why}.`);
+  }
   return {
-    ...loadShared(file, config, 'gateway'),
+    ...shared,
     name: config.name,
     listen: config.listen,
-    users: from(config.users),
+    users: config.users === undefined ? undefined : from(config.users),
     tls,
     cacheBytes: config.cacheBytes,
     differences: config.differences,

@@ -1,4 +1,5 @@
 /** The first user of an embedded realm: made at the first start, kept, printed at every start. */
+import { scryptPasswords } from '../../vice/seam/real/scrypt-passwords.js';
 import { openUsers } from '../access/users.js';
 import { OperatorError } from '../config/operator-error.js';
 import { newPassword, realmPaths, writeLogin, type EmbeddedRealm, type Login } from './realm-folder.js';
@@ -16,7 +17,7 @@ export interface LoginWishes {
 export async function prepareLogin(realm: EmbeddedRealm, wishes: LoginWishes): Promise<Login> {
   const user = wishes.user ?? realm.login?.user ?? wishes.newUser;
   const kept = realm.login?.user === user ? realm.login.password : undefined;
-  const users = await openUsers(realmPaths(realm.folder).users);
+  const users = await openUsers(realmPaths(realm.folder).users, scryptPasswords());
   const known = users.credentialOf(user) !== undefined;
   if (known && realm.login !== undefined && kept === undefined && wishes.password === undefined) {
     throw new OperatorError(

@@ -60,6 +60,8 @@ const volumeStatus = z.object({
   keptRecords: z.number(),
   path: z.array(z.string()).readonly().nullable().default(null),
   hidesNames: z.boolean().default(false),
+  /** Users whose changes wait for them to log in again. */
+  awaitedLogins: z.array(z.string()).default([]),
   mode: z.enum(['write-through', 'write-disconnected']),
   /** What is seen of versions of a file that were made apart. */
   conflicts: z.enum(conflictPolicies).default('keep'),

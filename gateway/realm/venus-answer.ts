@@ -9,6 +9,7 @@ import { conflictOrders, merge, type ResolverFailure } from './conflict-orders.j
 import type { Answer } from './control-door.js';
 import { ByteAnswer, type Body } from './control-stream.js';
 import { hoardOrders } from './hoard-orders.js';
+import { mountOrders } from './mount-orders.js';
 import { ordered as resolversOrdered, resolverOrderSchema, type ResolverControl } from './resolver-orders.js';
 
 const serversSchema = z.strictObject({ servers: z.array(z.string()).max(1000) });
@@ -63,6 +64,7 @@ export function venusAnswer(
     if (Object.hasOwn(accessOrders, route)) return accessOrders[route]?.(venus, read);
     if (route === '/resolvers' && resolvers !== undefined)
       return resolversOrdered(resolvers, await read(resolverOrderSchema));
+    if (Object.hasOwn(mountOrders, route)) return mountOrders[route]?.(venus, read, clock);
     if (Object.hasOwn(hoardOrders, route)) return hoardOrders[route]?.(venus, read, clock);
     const order = Object.hasOwn(orders, route) ? orders[route] : undefined;
     return order?.(venus, body, clock);

@@ -1,6 +1,6 @@
 /** Who belongs to a realm on several machines, and the configuration file of each. Pure. */
 import { isIP } from 'node:net';
-import type { RealmDocument, VolumeId } from '../../vice/interface/index.js';
+import { administrators, type RealmDocument, type VolumeId } from '../../vice/interface/index.js';
 import { formatListenAddress, parseListenAddress, type ListenAddress } from '../config/listen-address.js';
 import { OperatorError } from '../config/operator-error.js';
 import { roleName } from '../config/role-config.js';
@@ -13,7 +13,7 @@ export interface Member {
 }
 
 /** Files that are in every folder of a realm. */
-const reserved = new Set(['ca', 'realm', 'systemd', 'administrator', 'door']);
+const reserved = new Set(['ca', 'people', 'realm', 'systemd', 'administrator', 'door']);
 /** Addresses at which a gateway serves its own machine alone: without TLS. */
 const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
 const ownMachine: ListenAddress = { host: '127.0.0.1', port: 8080 };
@@ -64,8 +64,13 @@ export function serverAddress({ listen }: Member): string {
   return `wss://${formatListenAddress(listen)}`;
 }
 
-/** The realm at its beginning: the root volume on all servers. `id` is random. */
-export function newDocument(id: string, name: string, servers: readonly Member[]): RealmDocument {
+/** The realm at its beginning: the root volume on all servers, one administrator. `id` is random. */
+export function newDocument(
+  id: string,
+  name: string,
+  servers: readonly Member[],
+  administrator: string,
+): RealmDocument {
   const root = '7f000001' as VolumeId;
   return {
     format: 1,
@@ -81,6 +86,8 @@ export function newDocument(id: string, name: string, servers: readonly Member[]
       },
     ],
     rootVolume: root,
+    groups: { [administrators]: [administrator] },
+    people: { version: 1 },
   };
 }
 
@@ -94,8 +101,8 @@ export function doorHost({ listen }: Member): string {
   return isIP(listen.host) === 0 ? listen.host.toLowerCase() : listen.host;
 }
 
-/** The configuration file of `member`; `dataRoot` is on its machine. */
-export function configOf(member: Member, dataRoot: string): string {
+/** The configuration file of `member` of the realm `document`; `dataRoot` is on its machine. */
+export function configOf(member: Member, { people }: RealmDocument, dataRoot: string): string {
   const { role, name, listen } = member;
   const shared = {
     name,
@@ -105,7 +112,9 @@ export function configOf(member: Member, dataRoot: string): string {
     realmKey: 'realm.key',
     realmTls: { certificate: `${name}.crt`, key: `${name}.key`, authority: 'ca.crt' },
   };
-  const own = role === 'server' ? {} : { users: 'users' };
+  // Where the servers keep the people they have them, else gateways.
+  const isKept = people !== undefined;
+  const own = role === 'server' ? isKept && { people: 'people.json' } : !isKept && { users: 'users' };
   const door = hasDoor(member) ? { tls: { key: 'door.key', cert: 'door.crt' } } : {};
   return `${JSON.stringify({ ...shared, ...own, ...door }, null, 2)}\n`;
 }

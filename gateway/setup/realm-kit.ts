@@ -2,6 +2,7 @@
  * The folder of a realm on several machines, as its administrator keeps it:
  *
  *   realm.json, realm.key                   what every party of the realm has
+ *   people.json                             the people at the beginning, and what signs logins: servers alone have it
  *   ca.crt, ca.key                          its authority; the key never leaves this folder
  *   administrator.crt, administrator.key    for commands with `--realm FOLDER`
  *   s1/ ... g1/ ...                         what goes to the machine of each server and gateway, whole
@@ -12,7 +13,13 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RealmDocument } from '../../vice/interface/index.js';
+import {
+  checkedPassword,
+  checkedUserName,
+  type PeopleDocument,
+  type RealmDocument,
+} from '../../vice/interface/index.js';
+import { scryptPasswords } from '../../vice/seam/real/scrypt-passwords.js';
 import { OperatorError } from '../config/operator-error.js';
 import { readRealmDocument } from '../config/role-config.js';
 import { readIfThere, writeWhole } from '../realm/whole-file.js';
@@ -29,17 +36,28 @@ import {
 } from './member.js';
 import { systemdUnits } from './systemd-units.js';
 
+const peopleFile = 'people.json';
+
 export interface Wish {
   readonly folder: string;
   /** Undefined: as it is, or `realm`. */
   readonly name: string | undefined;
   readonly servers: readonly Member[];
   readonly gateways: readonly Member[];
+  /** Of a new realm: its first user, an administrator. */
+  readonly first: FirstUser;
   /** Folder on each machine in which each role has its data. */
   readonly dataRoot: string;
 }
 
+export interface FirstUser {
+  readonly name: string;
+  readonly password: string;
+}
+
 export interface Kit {
+  /** Whether the first user was made with this password; else he was there. */
+  readonly isFirstMade: boolean;
   readonly document: RealmDocument;
   readonly made: readonly string[];
   readonly exists: readonly string[];
@@ -68,6 +86,7 @@ export async function makeRealm(wish: Wish): Promise<Kit> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const document = await documentOf(wish, record);
   await record.once(join(folder, 'realm.key'), () => randomBytes(32), 0o600);
+  const isFirstMade = await makePeople(wish, document, record);
   const before = record.made.length;
   const authority = await authorityOf(folder, authorityName(document), record.made);
   if (record.made.length === before) record.exists.push(join(folder, 'ca.crt'));
@@ -80,7 +99,7 @@ export async function makeRealm(wish: Wish): Promise<Kit> {
   for (const [name, text] of Object.entries(systemdUnits(wish.dataRoot))) {
     await record.once(join(folder, 'systemd', name), () => text);
   }
-  return { document, made: record.made, exists: record.exists };
+  return { document, isFirstMade, made: record.made, exists: record.exists };
 }
 
 export interface NewMember {
@@ -116,7 +135,11 @@ async function makeMember(folder: string, wanted: NewMember, record: KitRecord):
   const { role, name } = member;
   const own = join(folder, name);
   await copyShared(folder, own, document, record);
-  await record.once(join(own, `${name}.json`), () => configOf(member, dataRoot));
+  await record.once(join(own, `${name}.json`), () => configOf(member, document, dataRoot));
+  if (role === 'server' && document.people !== undefined) {
+    const people = await readFile(join(folder, peopleFile));
+    await record.once(join(own, peopleFile), () => people, 0o600);
+  }
   const identity = { realm: document.realm, role, name } as const;
   await issueOnce(record, authority, { folder: own, base: name }, memberSubject(identity));
   if (!hasDoor(member)) return;
@@ -149,12 +172,34 @@ async function issueOnce(
   else await issue(authority, place, subject, record.made);
 }
 
+/** Whether they were made now. */
+async function makePeople(
+  { folder, first }: Wish,
+  { realm, people }: RealmDocument,
+  record: KitRecord,
+): Promise<boolean> {
+  if (people === undefined) return false;
+  const file = join(folder, peopleFile);
+  if ((await readIfThere(file)) === undefined) {
+    const verifier = await scryptPasswords().hash(checkedPassword(first.password));
+    const user = { name: checkedUserName(first.name), verifier, changed: Date.now() };
+    const tokenKey = randomBytes(32).toString('hex');
+    const made: PeopleDocument = { format: 1, version: 1, realm, tokenKey, users: [user] };
+    await writeWhole(file, `${JSON.stringify(made, null, 2)}\n`, 0o600);
+    record.made.push(file);
+    return true;
+  }
+  record.exists.push(file);
+  return false;
+}
+
 async function documentOf(wish: Wish, record: KitRecord): Promise<RealmDocument> {
   const file = join(wish.folder, 'realm.json');
   if ((await readIfThere(file)) === undefined) {
     if (wish.servers.length === 0)
       throw new OperatorError('usage', 'Give one --server NAME=HOST:PORT at least.');
-    const document = newDocument(randomBytes(8).toString('hex'), wish.name ?? 'realm', wish.servers);
+    const id = randomBytes(8).toString('hex');
+    const document = newDocument(id, wish.name ?? 'realm', wish.servers, wish.first.name);
     await writeWhole(file, documentText(document));
     await chmod(wish.folder, 0o700);
     record.made.push(file);

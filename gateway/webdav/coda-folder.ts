@@ -17,6 +17,7 @@ import type {
   ObjectStatus,
   OpenFile,
   PendingLog,
+  People,
   Place,
   PropertyChanges,
   ReplaceOptions,
@@ -36,6 +37,7 @@ export class CodaFolder implements Venus {
   readonly log: PendingLog;
   readonly conflicts: Conflicts;
   readonly hoard: Hoarding;
+  readonly people: People;
   readonly #venus: Venus;
   readonly #folder: ConflictFolder;
 
@@ -44,6 +46,7 @@ export class CodaFolder implements Venus {
     this.log = venus.log;
     this.conflicts = venus.conflicts;
     this.hoard = venus.hoard;
+    this.people = venus.people;
     this.#venus = venus;
     this.#folder = new ConflictFolder(venus, clock);
   }

@@ -14,7 +14,7 @@ import { Counter, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import { basicAuthentication, type Authenticate } from '../access/basic-authentication.js';
-import type { Users } from '../access/users.js';
+import type { Doorkeeper } from '../access/doorkeeper.js';
 import { CodaFolder } from './coda-folder.js';
 import { createDoor, type Door } from './door.js';
 import type { Share } from './exchange.js';
@@ -43,7 +43,9 @@ export interface WebdavOptions {
   /** PEM texts. */
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly share: Share;
-  readonly users: Users;
+  readonly users: Doorkeeper;
+  /** How many logins are verified at once; one by default. */
+  readonly loginsAtOnce?: number;
   readonly log: Log;
   readonly clock: Clock;
   readonly registry?: Registry;
@@ -117,7 +119,8 @@ export function createWebdavApp(options: WebdavAppOptions): WebdavApp {
 /** @throws Error of node's server when the address cannot be used */
 export async function startWebdav(options: WebdavOptions): Promise<RunningWebdav> {
   const { listen, tls, share, users, log, clock, idleMs = usualIdleMs } = options;
-  const authenticate = basicAuthentication({ users, clock, random: share.random, log });
+  const atOnce = options.loginsAtOnce ?? 1;
+  const authenticate = basicAuthentication({ users, clock, random: share.random, log, atOnce });
   const app = createWebdavApp({ ...options, authenticate });
   const limits = {
     requestTimeout: 0,

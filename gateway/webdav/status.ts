@@ -18,6 +18,8 @@ const statusOfKind: Readonly<Record<FailureKind, number>> = {
   'access-denied': 403,
   // The realm does not admit this gateway: another password would not help the user.
   'not-authenticated': 503,
+  // Each request logs in anew by itself where a server can be asked: the next one may succeed.
+  'logged-out': 503,
   'no-space': 507,
   quota: 507,
   changed: 412,
@@ -42,6 +44,7 @@ const sentences: Partial<Record<FailureKind, string>> = {
   timeout: 'The file server did not answer in time; try again',
   'access-denied': 'You have no right to do this',
   'not-authenticated': 'The file servers do not admit this gateway; tell its operator',
+  'logged-out': 'Your login is over; try again',
   'no-space': 'The disk is full',
   quota: 'The quota of the volume is exceeded',
   stale: 'The file servers are bringing each other up to date; try again',

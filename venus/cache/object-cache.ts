@@ -23,7 +23,8 @@ import { DirectoryNames, type Replacement } from './directory-names.js';
 import { RecentMap } from './recent-map.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
-const hotObjects = 300_000;
+/** Each takes about 3 KB. */
+const hotObjects = 150_000;
 export class ObjectCache implements Tree {
   /** Told of what is known anew of an object, and whether it is in doubt. */
   onStatus: (status: VnodeStatus, suspect: boolean) => void = () => undefined;

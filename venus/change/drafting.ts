@@ -3,6 +3,7 @@
  * every record says of its author and of what he had seen.
  */
 import {
+  Failure,
   limits,
   volumeOf,
   type Fid,
@@ -48,6 +49,8 @@ export interface ChangesWorld {
   readonly reintegrator: Reintegrator;
   readonly identity: Identity;
   readonly clock: Clock;
+  /** Who may change something here at all. */
+  readonly authors: { isKnown(user: string): boolean };
   /** Name of this gateway. */
   readonly host: string;
   readonly volume: (fid: Fid) => Volume;
@@ -98,7 +101,8 @@ export class Drafting {
     records: (draft: Draft) => readonly Mutation[],
     transfers?: Transfers,
   ): Promise<Committed> {
-    const { reintegrator, volume, guard, cache, mounts } = this.world;
+    const { reintegrator, volume, guard, cache, mounts, authors } = this.world;
+    if (!authors.isKnown(caller.user)) return Promise.reject(neverLoggedIn(caller.user, fid));
     const submitted = async (): Promise<Committed> => {
       let before: Promise<unknown> | undefined;
       const fids: Fid[] = [];
@@ -154,6 +158,11 @@ export class Drafting {
     }
     return above;
   }
+}
+
+function neverLoggedIn(user: string, fid: Fid): Failure {
+  const message = `${user} has not logged in at this gateway, so nothing is changed in that name`;
+  return new Failure('logged-out', 'venus.change', message, { fid });
 }
 
 function replacesContents({ op }: Mutation): boolean {

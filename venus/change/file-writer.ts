@@ -10,6 +10,7 @@ import type { ContainerCache } from '../cache/container-cache.js';
 import { differencePath } from '../difference/bases.js';
 import type { DifferenceStream } from '../difference/difference-stream.js';
 import type { Held } from '../difference/known-recipes.js';
+import type { LatelyUsed } from '../difference/lately-used.js';
 import type { Replaced, UploadDifferences } from '../difference/upload-differences.js';
 import type { Caller, Writer, WriteOutcome, WriteTarget } from '../interface.js';
 import { Transfer } from '../reintegration/staging.js';
@@ -27,6 +28,7 @@ export interface FileWriterWorld {
   readonly volume: Volume;
   readonly bounds: LogBounds;
   readonly differences: UploadDifferences;
+  readonly lately: LatelyUsed;
 }
 
 /** What is known of a body before it comes. */
@@ -107,6 +109,7 @@ export class FileWriter implements Writer {
           transfers: this.#transfers,
         });
         isStored = true;
+        this.#world.lately.used(this.#caller.user, { fid: status.fid, parent: target.parent, length });
         const { servers } = committed;
         log.info('close', {
           fid: status.fid,

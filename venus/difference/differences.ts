@@ -1,13 +1,14 @@
 /** The parts of this folder, put together for one gateway. */
-import { isFailure, type Fid } from '../../vice/interface/index.js';
+import { isFailure } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { AccessGuard } from '../access/access-guard.js';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { ObjectCache } from '../cache/object-cache.js';
-import type { Caller } from '../interface.js';
+import type { Caller, ExpectedTarget } from '../interface.js';
 import { Bases } from './bases.js';
 import { FetchDifferences } from './fetched-difference.js';
 import { KnownRecipes } from './known-recipes.js';
+import { LatelyUsed } from './lately-used.js';
 import { StaleContents } from './stale-contents.js';
 import { UploadDifferences, type Replaced } from './upload-differences.js';
 import { leastBytes, type DifferenceMode } from './worth.js';
@@ -23,6 +24,7 @@ export class Differences {
   readonly stale: StaleContents;
   readonly uploads: UploadDifferences;
   readonly fetches: FetchDifferences;
+  readonly lately = new LatelyUsed();
 
   constructor({ containers, cacheBytes, mode = 'measured', log }: DifferencesOptions) {
     const recipes = new KnownRecipes(containers);
@@ -33,15 +35,23 @@ export class Differences {
   }
 }
 
+export interface ReplacedWorld {
+  readonly cache: ObjectCache;
+  readonly guard: AccessGuard;
+  readonly lately: LatelyUsed;
+}
+
 /**
- * What is to be known of a file that `caller` replaces, so that only what is new is moved. Of a file that he may not
- * read nothing: how long his writing takes would tell him what is in it.
+ * What is to be known of the file that `caller` replaces, or probably makes a new version of, so that only what is new is
+ * moved. Of a file that he may not read nothing: how long his writing takes would tell him what is in it.
  */
 export async function replacedFile(
-  { cache, guard }: { readonly cache: ObjectCache; readonly guard: AccessGuard },
+  { cache, guard, lately }: ReplacedWorld,
   caller: Caller,
-  fid: Fid | undefined,
+  { into, replaces }: ExpectedTarget,
+  announced: number | undefined,
 ): Promise<Replaced | undefined> {
+  const fid = replaces ?? (into && lately.likely(caller.user, into, announced));
   const status = fid === undefined ? undefined : cache.status(fid);
   const length = status?.data?.length ?? 0;
   if (status === undefined || length < leastBytes) return undefined;

@@ -19,6 +19,8 @@ export interface HandledLogWorld {
   readonly volumeName: (id: VolumeId) => string;
   readonly discard: (id: VolumeId, entries: readonly LogEntry[]) => Promise<readonly number[]>;
   readonly contents: (digest: string, length: number) => AsyncIterable<Uint8Array>;
+  /** Whether changes of `author` wait for him to log in again. */
+  readonly awaits: (author: string) => boolean;
   /** Where an archive's changes are made anew. */
   readonly target: RestoreTarget;
 }
@@ -47,9 +49,14 @@ export class HandledLog implements PendingLog {
       author: entry.records[0]?.author ?? '',
       time: entry.records[0]?.time ?? 0,
       state: reason !== null ? 'kept' : isLocal(entry) && !entry.offered ? 'pending' : 'sent',
-      reason,
+      reason: reason ?? this.#waitsFor(entry),
       records: entry.records.map((record) => readable(record, pathOf)),
     }));
+  }
+
+  #waitsFor({ records }: LogEntry): string | null {
+    const author = records[0]?.author ?? '';
+    return this.#world.awaits(author) ? `waits for ${author} to log in again` : null;
   }
 
   checkpoint(sequences?: readonly number[]): AsyncIterable<Uint8Array> {

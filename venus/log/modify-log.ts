@@ -147,6 +147,14 @@ export class ModifyLog implements LogView {
     if (fresh.length > 0) await this.#buffer.flush();
   }
 
+  /** It is certain that no server has these, although they were sent. */
+  withdraw(entries: readonly LogEntry[]): void {
+    for (const { sequence } of entries) {
+      const entry = this.#entries.get(sequence);
+      if (entry?.offered === true && entry.acknowledged) this.update({ ...entry, offered: false });
+    }
+  }
+
   /** Removes an entry: enough replicas have it, or it was refused and its author told. */
   remove({ sequence }: LogEntry): void {
     const entry = this.#entries.get(sequence);

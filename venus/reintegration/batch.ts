@@ -114,6 +114,14 @@ function thread(
   return { ...record, base };
 }
 
+/** The entry of `batch` that a record belongs to. */
+export function entryAt(batch: readonly LogEntry[], index: number): LogEntry {
+  let first = 0;
+  const entry = batch.find(({ records }) => index < (first += records.length));
+  if (entry === undefined) throw new Error(`venus: a server refused record ${index} of a shorter batch`);
+  return entry;
+}
+
 /** Bytes of contents that travel inside the call for this entry. */
 function inlineBytesOf(entry: LogEntry): number {
   let bytes = 0;

@@ -54,14 +54,24 @@ export class Held {
     for (const [sequence, { tries }] of this.#holds) this.#holds.set(sequence, { until: 0, tries });
   }
 
-  /** Those of `entries` (a volume's, in order) that wait here at `now`, or may not overtake one that does. */
-  waiting(entries: Iterable<LogEntry>, now: number): ReadonlySet<number> {
+  /**
+   * Those of `entries` (a volume's, in order) that wait here at `now` or for their author (`awaits`), or may not
+   * overtake one that does.
+   */
+  waiting(
+    entries: Iterable<LogEntry>,
+    now: number,
+    awaits: ((author: string) => boolean) | null = null,
+  ): ReadonlySet<number> {
     const waiting = new Set<number>();
-    if (this.#holds.size === 0) return waiting;
+    if (this.#holds.size === 0 && awaits === null) return waiting;
     const held = new Set<Fid>();
     for (const entry of entries) {
+      const isHeld =
+        (this.#holds.get(entry.sequence)?.until ?? 0) > now ||
+        awaits?.(entry.records[0]?.author ?? '') === true;
+      if (!isHeld && held.size === 0) continue;
       const touched = entry.records.flatMap(fidsOf);
-      const isHeld = (this.#holds.get(entry.sequence)?.until ?? 0) > now;
       if (!isHeld && !touched.some((fid) => held.has(fid))) continue;
       waiting.add(entry.sequence);
       // A server has it, and others refuse what builds on it until they have it too: nothing can overtake it.

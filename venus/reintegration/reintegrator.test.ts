@@ -76,8 +76,14 @@ class Gateway {
       clock,
       random: seededRandom(2),
       log,
+      authors: { isKept: false, isLoggedIn: () => true, doubt() {}, present() {} },
     });
-    const link = { name: 's1', weak: false, call: gateway.#call.bind(gateway) } as unknown as ServerLink;
+    const link = {
+      name: 's1',
+      weak: false,
+      quality: { weak: false },
+      call: gateway.#call.bind(gateway),
+    } as unknown as ServerLink;
     const entry = { id, name: 'root', replicas: [{ id: 'r1', server: 's1' }] };
     const onChange = (volume: Volume): void => gateway.reintegrator.changed(volume);
     gateway.volume = new Volume(entry, () => link, { cache, buffer, log, identity, onChange });

@@ -29,24 +29,25 @@ import { collateUpdate, type CollatedUpdate, type UpdateReply } from '../volume/
 import { resolveAt } from '../volume/resolve-call.js';
 import type { Member, Volume } from '../volume/volume.js';
 import { acknowledgedBy } from '../volume/volume-state.js';
-import { recordsOf } from './batch.js';
+import { entryAt, recordsOf } from './batch.js';
 import { BatchSender, type Transfers } from './batch-sender.js';
 import { applyToCache } from './cache-update.js';
 import { Forgotten } from './forgotten.js';
 import type { UploadDifferences } from '../difference/upload-differences.js';
+import type { Logins } from '../people/logins.js';
 import { LocalLog } from './local-log.js';
 import { LogBounds } from './log-bounds.js';
+import { passing, undecided } from './refusal.js';
 import { regroup } from './regroup.js';
-import { Replay } from './replay.js';
+import { Replay, type Authors } from './replay.js';
 import { secondPhase } from './second-phase.js';
 import type { Submission } from './submission.js';
 import type { TrickleGate } from './trickle-gate.js';
+import { Untaken } from './untaken.js';
 import { Waiters, type Committed } from './waiters.js';
 
 /** How long a change waits for a server to come back before the log answers in its place. */
 const patienceMs = 2000;
-/** Refusals that time or an administrator may undo: the change is tried again. */
-const passing = ['no-space', 'quota', 'busy', 'timeout', 'unreachable', 'stale'] as const;
 /** A change that one server has and another refuses is left to resolution; so often it is offered before it is kept. */
 const refusalsMost = 10;
 
@@ -61,6 +62,7 @@ export interface ReintegratorWorld {
   readonly random: Random;
   readonly log: Log;
   readonly differences?: UploadDifferences | undefined;
+  readonly authors: Authors & Pick<Logins, 'doubt' | 'present'>;
 }
 
 export class Reintegrator {
@@ -68,6 +70,7 @@ export class Reintegrator {
   readonly #sender: BatchSender;
   readonly #localLog: LocalLog;
   readonly #forgotten: Forgotten;
+  readonly #untaken: Untaken;
   readonly #waiters = new Waiters();
   /** One queue per volume: batches of a volume never overlap (ML-2). */
   readonly #queues = new Map<VolumeId, PQueue>();
@@ -80,6 +83,7 @@ export class Reintegrator {
     this.#sender = new BatchSender(world);
     this.#localLog = new LocalLog(world);
     this.#forgotten = new Forgotten(world, this.#localLog);
+    this.#untaken = new Untaken(world.modifyLog);
   }
 
   /** What is known of the replay of a volume's log. */
@@ -139,6 +143,11 @@ export class Reintegrator {
   /** The group or the AVSG has changed. */
   changed(volume: Volume): void {
     regroup(this.#world.modifyLog, volume);
+    this.retry(volume);
+  }
+
+  /** What waits is worth another try at once: somebody has logged in, say. */
+  retry(volume: Volume): void {
     this.replay(volume).retry();
     if (this.#world.modifyLog.pending(volume.id).local > 0) volume.signal('logged');
     this.kick(volume);
@@ -190,12 +199,15 @@ export class Reintegrator {
       if (volume.fault !== null) return;
       if (volume.avsg.length === 0) this.#answerFromLog(volume, Infinity);
       const { batch, targets, blocked, nextMs } = replay.next();
+      const unsent = this.#untaken.fresh(blocked);
       for (const { sequence } of blocked) this.#answerFromLog(volume, sequence);
+      modifyLog.withdraw(unsent);
       if (batch.length === 0) {
         replay.settle();
         if (nextMs < Infinity) this.#lookAgain(volume, nextMs);
         return;
       }
+      const fresh = this.#untaken.fresh(batch);
       await modifyLog.offer(batch);
       const entries = batch.flatMap(({ sequence }) => modifyLog.get(sequence) ?? []);
       const records = recordsOf(entries, identity.venus, (fid) => cache.status(fid)?.known);
@@ -207,17 +219,16 @@ export class Reintegrator {
         ),
       );
       await this.#settle(volume, entries, records, replies, collateUpdate(replies));
+      this.#untaken.answered(entries, fresh, replies);
     }
   }
 
   /** One timer per volume, the latest: every drain says anew when the next one is due. */
   #lookAgain(volume: Volume, ms: number): void {
     this.#timers.get(volume.id)?.cancel();
-    this.#timers.set(
-      volume.id,
-      // A timer may run a moment early.
-      this.#world.clock.after(Math.ceil(ms) + 1, () => this.kick(volume)),
-    );
+    // A timer may run a moment early.
+    const timer = this.#world.clock.after(Math.ceil(ms) + 1, () => this.kick(volume));
+    this.#timers.set(volume.id, timer);
   }
 
   /** Carries out what the replies mean. */
@@ -283,6 +294,7 @@ export class Reintegrator {
   ): void {
     const { modifyLog } = this.#world;
     const culprit = entryAt(batch, index);
+    if (kind === 'logged-out') return this.#loggedOut(volume, culprit, message);
     for (const record of culprit.records) for (const touched of fidsOf(record)) volume.doubt(touched);
     // What is not there any more has left its directory: until that is listed anew its name leads there again.
     if (kind === 'not-found' && fid !== null) volume.doubt(this.#world.cache.status(fid)?.parent ?? fid);
@@ -292,29 +304,29 @@ export class Reintegrator {
     // any more, so it goes out again at once, settled.
     if (entry.acknowledged && records[index]?.settled !== true) return;
     const replay = this.replay(volume);
-    const isPassing = passing.some((each) => each === kind);
     const elsewhere = entry.appliedBy.length > 0 && replay.tries(entry) < refusalsMost;
     if (!entry.acknowledged) {
       modifyLog.remove(entry);
-      // A refusal says for sure that nothing was done: nobody may say so whose call to one server came to nothing.
       const refusal = new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined });
       this.#waiters.reject(entry.sequence, isOpen ? undecided(message) : refusal);
-    } else if (isPassing || elsewhere) {
+    } else if (passing.includes(kind) || elsewhere) {
       replay.hold([entry], message);
     } else {
       const kept = this.#localLog.keep(volume, entry, `${kind}: ${message}`);
       for (const each of kept) replay.forget(each);
       replay.note(`a change was refused and is kept: ${message}`);
-      const { sequence } = entry;
-      this.#world.log.error('change refused', {
-        volume: volume.name,
-        sequence,
-        kind,
-        message,
-        fid,
-        kept: kept.length,
-      });
+      const { sequence } = culprit;
+      const fields = { volume: volume.name, sequence, kind, message, fid, kept: kept.length };
+      this.#world.log.error('change refused', fields);
     }
+  }
+
+  /** LG-2. His login may count and a server not know it yet: it is shown again. */
+  #loggedOut(volume: Volume, entry: LogEntry, message: string): void {
+    this.#answerFromLog(volume, entry.sequence);
+    this.replay(volume).hold([entry], message);
+    this.#world.authors.doubt(entry.records[0]?.author ?? '');
+    for (const { server } of volume.avsg) this.#world.authors.present(server);
   }
 
   /** Those that the servers lack something for step aside; the rest of the batch is sent again at once. */
@@ -385,16 +397,4 @@ export class Reintegrator {
       this.#waiters.resolve(sequence, { servers: [] });
     }
   }
-}
-
-function undecided(message: string): Failure {
-  const text = `one server refused the change (${message}), another one has not answered: look before you try again`;
-  return new Failure('unreachable', 'venus.log', text);
-}
-
-function entryAt(batch: readonly LogEntry[], index: number): LogEntry {
-  let first = 0;
-  const entry = batch.find(({ records }) => index < (first += records.length));
-  if (entry === undefined) throw new Error(`venus: a server refused record ${index} of a shorter batch`);
-  return entry;
 }

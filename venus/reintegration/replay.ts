@@ -15,9 +15,17 @@ const agingMs = 30_000;
 /** How long a call that nobody answered is not repeated. */
 const pauseMs = 200;
 
+/** Whose changes servers take from here. */
+export interface Authors {
+  /** Whether any author must be logged in. */
+  readonly isKept: boolean;
+  isLoggedIn(user: string): boolean;
+}
+
 export interface ReplayWorld {
   readonly modifyLog: ModifyLog;
   readonly clock: Clock;
+  readonly authors: Authors;
 }
 
 /** What a drain does next. */
@@ -65,7 +73,7 @@ export class Replay {
     const { writable, id } = this.#volume;
     const now = clock.monotonic();
     // One reading of the clock: what waits at it is tried again after it, not in between.
-    const waiting = this.#held.waiting(modifyLog.of(id), now);
+    const waiting = this.#held.waiting(modifyLog.of(id), now, this.#awaits);
     const blocked: LogEntry[] = [];
     const chosen: LogEntry[] = [];
     let targets: readonly Member[] = [];
@@ -151,10 +159,26 @@ export class Replay {
     if (local === 0) this.#meter.finish();
   }
 
+  /** Users whose changes wait for them to log in again. */
+  awaited(): readonly string[] {
+    const awaits = this.#awaits;
+    if (awaits === null) return [];
+    const authors = new Set<string>();
+    for (const { records } of this.#world.modifyLog.of(this.#volume.id))
+      authors.add(records[0]?.author ?? '');
+    return [...authors].filter(awaits).sort();
+  }
+
+  get #awaits(): ((author: string) => boolean) | null {
+    const { authors } = this.#world;
+    return authors.isKept ? (author) => !authors.isLoggedIn(author) : null;
+  }
+
   #heldLocal(): number {
     const { modifyLog, clock } = this.#world;
     let held = 0;
-    for (const sequence of this.#held.waiting(modifyLog.of(this.#volume.id), clock.monotonic())) {
+    const entries = modifyLog.of(this.#volume.id);
+    for (const sequence of this.#held.waiting(entries, clock.monotonic(), this.#awaits)) {
       const entry = modifyLog.get(sequence);
       if (entry !== undefined && isLocal(entry)) held += 1;
     }

@@ -21,8 +21,8 @@ interface Row {
   readonly value: Uint8Array;
 }
 
-/** Rows that a walk reads at once. */
-const pageRows = 64;
+/** Rows that a walk reads at once, at first and later. */
+const pageRows = { first: 32, later: 256 } as const;
 
 export class WriteBuffer {
   readonly #store: Store;
@@ -64,11 +64,13 @@ export class WriteBuffer {
   /** The same for what may be long: read a page at a time, so that others may run and write between two rows. */
   *walk(prefix: string): Generator<Row> {
     const end = endOf(prefix);
+    let limit: number = pageRows.first;
     for (let start: string | undefined = prefix; start !== undefined;) {
-      const page: readonly Row[] = [...this.#range({ start, end, limit: pageRows })];
+      const page: readonly Row[] = [...this.#range({ start, end, limit })];
       yield* page;
-      const last = page[pageRows - 1];
+      const last: Row | undefined = page[limit - 1];
       start = last && `${last.key}\0`;
+      limit = pageRows.later;
     }
   }
 

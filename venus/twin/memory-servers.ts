@@ -78,6 +78,7 @@ export class MemoryServers {
           conflicts,
           weak: false,
           replay: null,
+          awaitedLogins: [],
           lastError: null,
         },
       ],

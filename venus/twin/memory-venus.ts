@@ -42,6 +42,7 @@ import { mustBeExpected } from './memory-expectation.js';
 import { MemoryHoard } from './memory-hoard.js';
 import { MemoryLeases } from './memory-leases.js';
 import { MemoryLog } from './memory-log.js';
+import { MemoryPeople } from './memory-people.js';
 import { entriesSeen, findSeen, seenByFid, viewOf, type Seen } from './memory-names.js';
 import { MemoryServers } from './memory-servers.js';
 import { MemoryTree, type Change } from './memory-tree.js';
@@ -62,6 +63,7 @@ export class MemoryVenus implements Venus {
   readonly log: MemoryLog;
   readonly conflicts: MemoryConflicts;
   readonly hoard: MemoryHoard;
+  readonly people: MemoryPeople = new MemoryPeople();
   /** Writers and open files that are not closed yet: a test expects none at its end. */
   openWriters = 0;
   openFiles = 0;

@@ -16,6 +16,7 @@ export const failureKinds = [
   'not-empty', // the directory has entries
   'access-denied', // the user has no right to this
   'not-authenticated', // no valid credential
+  'logged-out', // a user's login is over: he must log in again, then it can be done
   'no-space', // a disk or the log is full
   'quota', // the volume's quota would be exceeded
   'changed', // the object is no longer the version that the caller expected

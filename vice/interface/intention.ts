@@ -17,6 +17,9 @@ export const volumeNameSchema = z
     'up to 64 letters, digits, spaces or ._- after a letter or digit',
   )
   .regex(/^(?![0-9a-f]{8}$)/, 'not eight hexadecimal digits, as an id');
+const member = z.string().min(1).max(128);
+const members = z.array(member).max(1000);
+const group = member.regex(/^[^\p{C}/\\]+$/u, 'without slashes and control characters');
 
 export const intentionSchema = z.discriminatedUnion('change', [
   z.strictObject({
@@ -51,6 +54,10 @@ export const intentionSchema = z.discriminatedUnion('change', [
   z.strictObject({ change: z.literal('set-quota'), volume, bytes: z.int().min(1).nullable() }),
   z.strictObject({ change: z.literal('lock-volume'), volume }),
   z.strictObject({ change: z.literal('unlock-volume'), volume }),
+  /** Users and groups; the group is made where there is none. */
+  z.strictObject({ change: z.literal('add-members'), group, members }),
+  z.strictObject({ change: z.literal('remove-members'), group, members }),
+  z.strictObject({ change: z.literal('remove-group'), group }),
 ]);
 
 export type Intention = z.infer<typeof intentionSchema>;

@@ -4,6 +4,7 @@
  */
 import type { Groups } from './access.js';
 import type { Fid, VolumeId } from './fid.js';
+import type { PeopleEntry } from './people.js';
 
 export interface ServerEntry {
   readonly name: string;
@@ -71,6 +72,8 @@ export interface RealmDocument {
   readonly retiredVolumes?: readonly VolumeId[] | undefined;
   /** Groups of access lists: name -> users and groups. Absent: there are none. */
   readonly groups?: Groups | undefined;
+  /** The servers keep the people. Absent: each gateway has users of its own, and servers believe whom it names. */
+  readonly people?: PeopleEntry | undefined;
 }
 
 /** The volume entry of `id`, if the realm has it. */

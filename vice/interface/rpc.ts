@@ -9,6 +9,8 @@ import { z } from 'zod';
 import { failureKinds } from './failure.js';
 import type { UpdateSet } from './mutation.js';
 import { intentionSchema } from './intention.js';
+import { peopleCalls } from './people-calls.js';
+import { peopleEntrySchema } from './people.js';
 import { conflictPolicies, replicaStates } from './realm.js';
 import { scrubReportSchema } from './scrub-report.js';
 import {
@@ -76,6 +78,7 @@ const realmDocument = z.strictObject({
   rootVolume: volume,
   retiredVolumes: z.array(volume).max(10_000).optional(),
   groups: z.record(user, z.array(user).max(10_000)).optional(),
+  people: peopleEntrySchema.optional(),
 });
 export const realmDocumentSchema = realmDocument;
 
@@ -119,6 +122,7 @@ export const realmDocumentSchema = realmDocument;
  * - `fenced` whether the replica here takes no changes any more; those that it took before are flushed then.
  * - `scrub` how far the scrub of this server is, and what it could not heal; `start`: begins a pass, unless one runs.
  * - `report` what an operator wants to see of this server.
+ * - of people: people-calls.ts.
  */
 export const calls = {
   locate: { roles: ['gateway', 'server', 'operator'], argument: z.strictObject({}), result: realmDocument },
@@ -273,6 +277,7 @@ export const calls = {
     argument: z.strictObject({ start: z.boolean() }),
     result: scrubReportSchema,
   },
+  ...peopleCalls,
   report: { roles: ['operator'], argument: z.strictObject({}), result: z.record(z.string(), z.unknown()) },
 } as const satisfies Record<
   string,

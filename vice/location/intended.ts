@@ -30,6 +30,7 @@ import {
   withoutVolume,
   withQuota,
 } from './intended-volumes.js';
+import { regrouped } from './groups.js';
 
 const operation = 'vice.publish';
 /**
@@ -82,6 +83,12 @@ export function intended(
       return withLock(document, intention.volume, true);
     case 'unlock-volume':
       return withLock(document, intention.volume, false);
+    case 'add-members':
+    case 'remove-members':
+    case 'remove-group': {
+      const groups = regrouped(document, intention);
+      return groups === undefined ? document : next(document, { groups });
+    }
   }
 }
 

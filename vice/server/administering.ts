@@ -8,11 +8,13 @@ import {
   type RealmDocument,
   type Result,
 } from '../interface/index.js';
+import { checkMembers } from '../location/groups.js';
 import { intended } from '../location/intended.js';
 import { lackingContents } from '../resolution/lacking-contents.js';
 import { randomHex } from '../seam/random.js';
 import type { Session } from '../seam/network.js';
 import type { Handlers, ServerContext } from './context.js';
+import { takePeopleOver } from './following-people.js';
 import { mutableCopy } from './operating.js';
 import { flushed } from './reading.js';
 
@@ -20,7 +22,7 @@ const operation = 'vice.publish';
 
 export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
   async publish(context, session, argument) {
-    mustAdminister(context.location.current, session, argument);
+    mustAdminister(context, session, argument);
     const { intention, basedOn } = argument;
     const { location, world } = context;
     let before: RealmDocument | undefined;
@@ -32,8 +34,10 @@ export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
         const message = `the realm has changed meanwhile: version ${current.version}, not ${basedOn}`;
         throw new Failure('changed', operation, message);
       }
+      checkGroups(context, current, intention);
       return intended(current, intention, (server) => `${server}-${randomHex(world.random, 4)}`);
     });
+    if (intention.change === 'take-over') await takePeopleOver({ ...context, log: world.log });
     const changed = document !== before;
     if (changed) {
       const { name, role } = session.peer;
@@ -41,7 +45,7 @@ export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
       world.log.info('published', fields);
       context.steward.look();
     }
-    return { changed, document: mutableCopy(document) };
+    return { changed, document: mutableCopy(location.current) };
   },
 
   covers: (context, _session, argument) => covers(context, argument),
@@ -70,9 +74,15 @@ export async function fenced(
 }
 
 /** Whoever has the realm key, or a user of System:Administrators for whom a gateway speaks. */
-function mustAdminister({ groups }: RealmDocument, { peer }: Session, { user }: Argument<'publish'>): void {
-  if (peer.role === 'operator') return;
-  if (user !== null && identityOf(user, groups).groups.has(administrators)) return;
+function mustAdminister(
+  { location, logins }: ServerContext,
+  session: Session,
+  { user }: Argument<'publish'>,
+): void {
+  if (session.peer.role === 'operator') return;
+  const { groups, people } = location.current;
+  const isThere = people === undefined || (user !== null && logins.isLoggedIn(session, user));
+  if (isThere && user !== null && identityOf(user, groups).groups.has(administrators)) return;
   throw new Failure('access-denied', operation, `only ${administrators} may change the realm`);
 }
 
@@ -81,7 +91,22 @@ function mustBeTaker(name: string, taker: string): void {
   throw new Failure('refused', operation, `${taker} takes over, so it must be told, not ${name}`);
 }
 
-function mustPublish(name: string, current: RealmDocument): void {
+function checkGroups(
+  { people }: ServerContext,
+  current: RealmDocument,
+  intention: Argument<'publish'>['intention'],
+): void {
+  const isOfGroups =
+    intention.change === 'add-members' ||
+    intention.change === 'remove-members' ||
+    intention.change === 'remove-group';
+  if (isOfGroups && current.people !== undefined) {
+    checkMembers(current, intention, (name) => people.get(name) !== undefined);
+  }
+}
+
+/** @throws Failure stale: another server does */
+export function mustPublish(name: string, current: RealmDocument): void {
   const publisher = publisherOf(current);
   if (publisher === name) return;
   throw new Failure('stale', operation, `changes of the realm are published by ${publisher}, not by ${name}`);

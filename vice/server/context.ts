@@ -1,6 +1,10 @@
 /** What the handlers of a server share. */
 import type { Argument, CallName, Result } from '../interface/index.js';
 import type { Location } from '../location/location.js';
+import type { LoginAttempts } from '../protection/login-attempts.js';
+import type { PasswordChecks } from '../protection/password-checks.js';
+import type { People } from '../protection/people.js';
+import type { SessionLogins } from '../protection/session-logins.js';
 import type { Resolver } from '../resolution/resolver.js';
 import type { ServerLinks } from '../resolution/links.js';
 import type { Clock } from '../seam/clock.js';
@@ -8,9 +12,11 @@ import type { Containers } from '../seam/containers.js';
 import type { Log } from '../seam/log.js';
 import type { PackedContainers } from '../seam/packed-containers.js';
 import type { Network, Session } from '../seam/network.js';
+import type { Passwords } from '../seam/passwords.js';
 import type { Random } from '../seam/random.js';
 import type { Store } from '../seam/store.js';
 import type { CallbackPromises } from './callback-promises.js';
+import type { FollowingPeople } from './following-people.js';
 import type { HeldContents } from './held-contents.js';
 import type { Metrics } from './metrics.js';
 import type { Recipes } from './recipes.js';
@@ -26,6 +32,7 @@ export interface ServerWorld {
   readonly network: Network;
   readonly store: Store;
   readonly containers: Containers;
+  readonly passwords: Passwords;
   readonly log: Log;
 }
 
@@ -33,6 +40,10 @@ export interface ServerContext {
   readonly name: string;
   readonly world: ServerWorld;
   readonly location: Location;
+  readonly people: People;
+  readonly logins: SessionLogins;
+  readonly passwords: PasswordChecks;
+  readonly attempts: LoginAttempts;
   readonly volumes: Volumes;
   readonly promises: CallbackPromises;
   readonly staging: Staging;
@@ -42,6 +53,7 @@ export interface ServerContext {
   readonly resolver: Resolver;
   readonly metrics: Metrics;
   readonly steward: Steward;
+  readonly following: FollowingPeople;
   readonly scrubber: Scrubber;
   /** Calls of gateways that are being answered: what runs in the background gives way to them. */
   readonly foreground: { calls: number };

@@ -16,6 +16,7 @@ import { administering } from './administering.js';
 import type { Handlers, ServerContext } from './context.js';
 import { basing, receiveDifference, type Upload } from './differences.js';
 import { openDownload } from './downloads.js';
+import { loggingIn } from './logging-in.js';
 import { offering } from './offering.js';
 import { operating } from './operating.js';
 import { promising } from './promising.js';
@@ -26,6 +27,7 @@ import { updating } from './updating.js';
 const handlers: Handlers<CallName> = {
   ...administering,
   ...basing,
+  ...loggingIn,
   ...offering,
   ...operating,
   ...promising,
@@ -52,6 +54,7 @@ export function viceService(
     closed(session) {
       sessions.delete(session.id);
       context.promises.end(session);
+      context.logins.end(session);
       log.info('session closed', { session: session.id, ...session.peer });
     },
     async call(session, name, argument) {

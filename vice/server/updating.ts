@@ -26,6 +26,8 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
     const replica = context.volumes.required(argument.volume, argument.replica);
     mustTakeChanges(replica);
     checkBatch(session, argument);
+    const loggedOut = firstLoggedOut(context, session, argument.records);
+    if (loggedOut !== undefined) return loggedOut;
     const releases: (() => void)[] = [];
     try {
       const packed = await bringContents(context, session, replica, argument, releases);
@@ -63,6 +65,30 @@ function release(
   }
   if (mutated.outcome === 'refused') return;
   for (const record of records) if (record.op === 'store') held.release(peer.name, record.digest);
+}
+
+/**
+ * Where the servers keep the people a gateway acts for those who are logged in there, and for nobody else. Others'
+ * changes are refused until they are, not for good.
+ */
+function firstLoggedOut(
+  { location, logins, people }: ServerContext,
+  session: Session,
+  records: readonly Mutation[],
+): Extract<Result<'mutate'>, { outcome: 'refused' }> | undefined {
+  if (location.current.people === undefined) return undefined;
+  if (people.current === undefined) {
+    throw new Failure('busy', operation, 'the people of the realm are not here yet');
+  }
+  const asked = new Map<string, boolean>();
+  const index = records.findIndex(({ author }) => {
+    if (!asked.has(author)) asked.set(author, logins.isLoggedIn(session, author));
+    return asked.get(author) === false;
+  });
+  const record = records[index];
+  if (record === undefined) return undefined;
+  const message = `${record.author} must log in again`;
+  return { outcome: 'refused', index, failure: { kind: 'logged-out', message, fid: record.fid } };
 }
 
 /** @throws Failure access-denied, invalid */

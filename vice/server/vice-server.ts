@@ -2,14 +2,21 @@
 import {
   Failure,
   isFailure,
+  publisherOf,
   type Argument,
   type Fid,
+  type PeopleDocument,
   type RealmDocument,
   type Result,
   type ScrubReport,
   type VolumeId,
 } from '../interface/index.js';
 import { openLocation, type Location } from '../location/location.js';
+import { announced } from '../location/people-version.js';
+import { LoginAttempts } from '../protection/login-attempts.js';
+import { PasswordChecks } from '../protection/password-checks.js';
+import { People } from '../protection/people.js';
+import { SessionLogins } from '../protection/session-logins.js';
 import { ask } from '../resolution/ask.js';
 import { ServerLinks } from '../resolution/links.js';
 import { Resolver, type CatchUpState } from '../resolution/resolver.js';
@@ -21,6 +28,7 @@ import type { Replica } from '../volume/replica.js';
 import { covers, fenced } from './administering.js';
 import { CallbackPromises } from './callback-promises.js';
 import type { ServerContext, ServerWorld } from './context.js';
+import { FollowingPeople } from './following-people.js';
 import { HeldContents } from './held-contents.js';
 import { serverMetrics, type VolumeReading } from './metrics.js';
 import { pushRealm } from './realm-push.js';
@@ -36,6 +44,8 @@ export interface ServerConfig {
   readonly name: string;
   /** The document to start from; a newer one in the store wins. */
   readonly realm: RealmDocument;
+  /** The people to start from; newer ones in the store win, and other servers have them, too. */
+  readonly people?: PeopleDocument | undefined;
   /** 32 bytes that every server and gateway of the realm holds. */
   readonly realmKey: Uint8Array;
   /** `ws://host:port`, port 0 for any. */
@@ -66,6 +76,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   const packed = packedIn(given, packedBytes);
   const world = { ...given, containers: packed };
   const location = await openLocation(world.store, config.realm);
+  const people = await People.open(world.store, config.realm.realm, config.people);
   const sessions = new Map<number, Session>();
   const promises = new CallbackPromises((count) => metrics.breaksPushed(count));
   const volumes = new Volumes(name, world, (replica, change) => promises.break(replica.volume, change));
@@ -80,12 +91,14 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     up(server, link) {
       resolver.linkUp(server);
       steward.look();
+      following.look();
       void adoptFrom(location, link, world);
     },
     realmVersion(link, version) {
       if (version > location.current.version) void adoptFrom(location, link, world);
     },
   });
+  const following = new FollowingPeople({ ...world, location, people, links });
   const resolver: Resolver = new Resolver({
     ...world,
     links,
@@ -94,14 +107,15 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     replica: (volume) => volumes.get(volume),
     replicas: () => volumes.all(),
   });
-  const foreground = { calls: 0 };
-  const parts = { world, location, volumes, links, resolver, foreground };
+  const parts = { world, location, volumes, links, resolver, foreground: { calls: 0 } };
   const scrubber = scrubberOf(parts, config.scrub ?? defaultScrub);
   const steward = stewardOf(name, location, world, () => context);
   const context: ServerContext = {
     name,
     world,
     location,
+    ...protecting(people, location, world),
+    following,
     volumes,
     promises,
     staging,
@@ -112,12 +126,13 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     metrics,
     steward,
     scrubber,
-    foreground,
+    foreground: parts.foreground,
     sessions,
     packed,
   };
   await volumes.follow(location.current);
   followRealm(context);
+  await announce(context);
   const listener = await world.network.listen(config.listen, viceService(context, realmKey, sessions));
   links.follow(location.current);
   resolver.start();
@@ -127,8 +142,17 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   return running(context, listener);
 }
 
+function protecting(
+  people: People,
+  location: Location,
+  { clock, passwords }: ServerWorld,
+): Pick<ServerContext, 'people' | 'logins' | 'passwords' | 'attempts'> {
+  const logins = new SessionLogins({ clock, location, people });
+  return { people, logins, passwords: new PasswordChecks(passwords), attempts: new LoginAttempts(clock) };
+}
+
 function running(
-  { location, volumes, resolver, steward, scrubber, links, staging, held }: ServerContext,
+  { location, volumes, resolver, steward, scrubber, following, links, staging, held }: ServerContext,
   listener: Listener,
 ): ViceServer {
   return {
@@ -139,7 +163,7 @@ function running(
     catchUps: () => volumes.all().flatMap(({ volume }) => catchUpsOf(resolver, volume)),
     resolve: (volume, fids) => resolver.resolve(volumes.required(volume), fids),
     async close() {
-      const ended = [resolver.close(), steward.close(), scrubber.close()];
+      const ended = [resolver.close(), steward.close(), scrubber.close(), following.close()];
       await links.close();
       await listener.close();
       await Promise.all([...ended, volumes.close()]);
@@ -148,8 +172,15 @@ function running(
   };
 }
 
+/** A change of the people that a crash has left untold. */
+async function announce({ name, location, people }: ServerContext): Promise<void> {
+  if (publisherOf(location.current) !== name) return;
+  await location.publish((current) => announced(current, people.version));
+}
+
 /** What this server does on every new version of the realm document. */
-function followRealm({ location, volumes, links, resolver, sessions, steward, world }: ServerContext): void {
+function followRealm(context: ServerContext): void {
+  const { location, volumes, links, resolver, sessions, steward, following, world } = context;
   location.onAdoption(async (realm) => {
     world.log.info('realm document adopted', { version: realm.version });
     await volumes.follow(realm);
@@ -157,6 +188,7 @@ function followRealm({ location, volumes, links, resolver, sessions, steward, wo
     for (const server of links.all().keys()) resolver.linkUp(server);
     for (const session of sessions.values()) pushRealm(session, realm);
     steward.look();
+    following.look();
   });
 }
 
