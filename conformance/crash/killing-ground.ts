@@ -127,14 +127,14 @@ export class KillingGround {
       return wanted(volume) ? true : undefined;
     };
     await until(what, ms, ask, 100).catch(async (cause: unknown) => {
-      const waits = await this.#pendingChanges().catch(String);
+      const waits = await this.pendingChanges().catch(String);
       const logs = this.all.map(({ log }) => log).join('\n');
       throw new Error(`${String(cause)}; its status is ${seen}; what waits:\n${waits}\n${logs}`, { cause });
     });
   }
 
   /** What `coda log --json` prints. */
-  async #pendingChanges(): Promise<string> {
+  async pendingChanges(): Promise<string> {
     const folder = join(this.data, 'gateways', this.gateway.name);
     const decoder = new TextDecoder();
     let text = '';
