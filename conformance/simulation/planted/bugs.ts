@@ -75,7 +75,7 @@ export const durability: readonly PlantedBug[] = [
     'copy-without-contents',
     'a copy enters the log although its contents are not on the disk of the gateway',
     'venus/change/changes.js',
-    "acknowledgedBy(volume.state) === 'log' ? data : null",
+    '(isNeeded ? data : null)',
     'null',
   ),
 ];
