@@ -6,11 +6,13 @@
  */
 import type { AccessList, Failure, Fid, StoreId } from '../vice/interface/index.js';
 import type { Hoarding } from './hoarding.js';
+import type { Leases } from './leases.js';
 import type { PendingLog } from './pending-log.js';
 import type { People } from './people.js';
 import type { VenusState, VolumeMode } from './venus-state.js';
 export type * from './hoarding.js';
 export type * from './venus-state.js';
+export type * from './leases.js';
 export type { People, Standing } from './people.js';
 export type { PendingChange, PendingLog, PendingRecord, Restored } from './pending-log.js';
 export {
@@ -225,26 +227,6 @@ export interface WriteOutcome {
 export interface Space {
   readonly usedBytes: number;
   readonly availableBytes: number;
-}
-
-/** A lease on an object or a subtree, as gateways use it for their locks: kept over restarts, lapses by itself. */
-export interface Lease {
-  readonly token: string;
-  readonly fid: Fid;
-  readonly holder: string;
-  /** Milliseconds since 1970. */
-  readonly expires: number;
-  /** The gateway's own words about it, at most 8 KiB. */
-  readonly note: string;
-}
-
-export interface Leases {
-  /** All leases, lapsed ones included; loaded at the start, so this does not wait. */
-  all(): readonly Lease[];
-  /** Adds or replaces by token; durable when it resolves. @throws Failure busy (too many) */
-  put(lease: Lease): Promise<void>;
-  /** Idempotent; durable when it resolves. */
-  remove(token: string): Promise<void>;
 }
 
 export interface Venus {

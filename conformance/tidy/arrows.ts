@@ -72,7 +72,7 @@ export const zones: readonly Zone[] = [
   },
   {
     name: 'venus/interface',
-    files: /^venus\/(interface|pending-log|hoarding|people|venus-state)\.ts$/,
+    files: /^venus\/(interface|pending-log|hoarding|people|leases|venus-state)\.ts$/,
     may: ['vice/interface'],
     why: 'the door for gateways speaks the vocabulary only',
   },

@@ -54,7 +54,9 @@ export async function survey(
   };
   const look = (fid: Fid, user: string): Known | undefined => {
     const object = world.cache.get(fid);
-    if (object === undefined) return undefined;
+    // The root of a volume is in no listing that would have brought it.
+    const isMounted = world.mounts.under(fid) !== fid;
+    if (object === undefined) return isMounted ? { isDenied: false, children: null } : undefined;
     const { kind, parent } = object.status;
     if (kind !== 'directory')
       return { isDenied: parent !== null && !may(user, parent, right.read), children: [] };

@@ -11,6 +11,7 @@ import { silentLog } from '../../vice/seam/log.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { ObjectCache } from '../cache/object-cache.js';
+import { unknownQuality } from '../remote/link-quality.js';
 import type { ServerLink } from '../remote/server-link.js';
 import { Identity } from '../store/identity.js';
 import { WriteBuffer } from '../store/write-buffer.js';
@@ -39,7 +40,8 @@ async function open(store: MemoryStore, watch: () => Promise<Result<'watch'>>): 
     asked.push(argument);
     return watch();
   };
-  const link = { name: 's1', weak: false, call } as unknown as ServerLink;
+  const [quality, sendingQuality] = [unknownQuality, unknownQuality];
+  const link = { name: 's1', weak: false, quality, sendingQuality, call } as unknown as ServerLink;
   const volume = new Volume(
     { id, name: 'root', replicas: [{ id: 'r1', server: 's1' }] },
     (name) => (name === link.name ? link : undefined),
