@@ -19,6 +19,8 @@ class Bench extends Rehearsal {
   }
 }
 
+t.setTimeout(300_000);
+
 t.test('PROPFIND refuses what it cannot or must not answer', async (t) => {
   const bench = new Bench();
   await bench.tree('a');
