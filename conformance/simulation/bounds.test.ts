@@ -94,6 +94,24 @@ t.test('what does not fit at replay keeps its data, and comes when there is room
   t.equal(await realm.finish(get(g2, 'late')), text(500), 'or by a larger quota, at once');
 });
 
+t.test('what does not fit steps aside for who makes room', async (t) => {
+  const realm = await startedRealm({ seed: 7 });
+  const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
+  await realm.finish(put(g1, 'old', text(60, 'o')));
+  await say(realm, quota(100));
+  cut(realm, 'g1');
+  await realm.clock.advance(20_000);
+  t.equal(await outcomeOf(realm, put(g1, 'large', text(80, 'l'))), 'done', 'the log answers');
+  await heal(realm, 'g1');
+  t.match(stateOf(g1), { pendingRecords: 2, keptRecords: 0, lastError: /quota/ }, 'it waits for room');
+  t.equal(await outcomeOf(realm, remove(g1, 'old')), 'done');
+  await realm.clock.advance(60_000);
+  t.same(await realm.finish(list(g2, '')), [], 'the removal is at the servers');
+  t.match(stateOf(g1), { pendingRecords: 0, keptRecords: 2 });
+  const [change] = g1.log.changes();
+  t.match(change, { state: 'kept', reason: /quota/, records: [{}, { length: 80 }] }, 'with its contents');
+});
+
 t.test('two who take the last room at the same time leave all servers with the same', async (t) => {
   for (const seed of [3, 4, 5]) {
     const realm = await startedRealm({ seed });

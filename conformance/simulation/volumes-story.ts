@@ -47,9 +47,19 @@ export class VolumesStory {
   }
 
   /** Where `drawings` is seen from now on. */
-  async mount(mount: Fid | undefined): Promise<void> {
+  mount(mount: Fid | undefined): Promise<void> {
     const volumes = this.#document.volumes.map((each) => (each.id === drawings ? { ...each, mount } : each));
-    this.#document = { ...this.#document, version: this.#document.version + 1, volumes };
+    return this.#publish({ volumes });
+  }
+
+  /** `drawings` is no more. */
+  delete(): Promise<void> {
+    const volumes = this.#document.volumes.filter(({ id }) => id !== drawings);
+    return this.#publish({ volumes, retiredVolumes: [drawings] });
+  }
+
+  async #publish(change: Partial<RealmDocument>): Promise<void> {
+    this.#document = { ...this.#document, version: this.#document.version + 1, ...change };
     await this.finish(this.realm.server('s1').location.adopt(this.#document));
     await this.realm.clock.advance(1000);
   }

@@ -243,6 +243,34 @@ t.test('conflicts and waiting changes have the names under which they are seen',
   t.match(await story.finish(conflicts(g2)), [{ volume: 'drawings', path: null }]);
 });
 
+t.test('a volume that is deleted while changes and conflicts of it are here', async (t) => {
+  const story = await VolumesStory.begin({ seed: 12 }, ['g1', 'g2']);
+  const [g1, g2] = [story.venus('g1'), story.venus('g2')];
+  await story.finish(put(g1, '/drawings/house', 'a house'));
+  await story.finish(get(g2, '/drawings/house'));
+  await story.cut(drawingServers, 'g1');
+  await story.finish(put(g1, '/drawings/house', 'a house by ann'));
+  await story.finish(put(g2, '/drawings/house', 'a house by ben', { user: 'ben' }));
+  await story.heal(drawingServers, 'g1');
+  await story.finish(get(g1, '/drawings/house'));
+  t.match(g1.conflicts.count(), { versions: 1 });
+  await story.cut(drawingServers, 'g1');
+  await story.finish(put(g1, '/drawings/garden', 'a garden'));
+  await story.delete();
+  for (const when of ['as it goes', 'after a restart']) {
+    const venus = story.venus('g1');
+    t.match(venus.log.changes(), [{ records: [{}, { length: 8 }] }], `${when}: what was not sent is kept`);
+    t.ok(venus.state().volumes.length > 0, when);
+    t.ok(venus.conflicts.count(), when);
+    t.equal(await story.finish(get(venus, '/drawings/house')), undefined, when);
+    await story.finish(put(venus, '/letter', when));
+    if (when === 'after a restart') break;
+    story.realm.kill('g1');
+    await story.realm.startGateway('g1');
+  }
+  t.same(story.venus('g1').conflicts.count(), {});
+});
+
 t.test('the quota of a folder is that of its volume', async (t) => {
   const story = await VolumesStory.begin({ seed: 11 });
   await story.finish(put(story.venus(), '/drawings/house', 'a house'));

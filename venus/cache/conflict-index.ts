@@ -52,11 +52,15 @@ export class ConflictIndex {
     return [...this.#known.keys()];
   }
 
-  /** How many there are of each kind to decide about. */
-  count(hidesVersions: (fid: Fid) => boolean = () => false): Readonly<Partial<Record<ConflictKind, number>>> {
+  /** How many there are of each kind to decide about. `hidesVersions`: undefined where the whole volume is no more. */
+  count(
+    hidesVersions: (fid: Fid) => boolean | undefined = () => false,
+  ): Readonly<Partial<Record<ConflictKind, number>>> {
     const counts: Partial<Record<ConflictKind, number>> = {};
     for (const [fid, { kinds }] of this.#known) {
-      for (const kind of decidable(kinds, hidesVersions(fid))) counts[kind] = (counts[kind] ?? 0) + 1;
+      const hides = hidesVersions(fid);
+      if (hides === undefined) continue;
+      for (const kind of decidable(kinds, hides)) counts[kind] = (counts[kind] ?? 0) + 1;
     }
     return counts;
   }

@@ -71,8 +71,9 @@ export class KnownConflicts implements Conflicts {
   }
 
   count(): Readonly<Partial<Record<ConflictKind, number>>> {
-    const { cache, volume } = this.#world;
-    return cache.conflicts.count((fid) => volume(fid).hidesVersions);
+    const { cache, volumes } = this.#world;
+    const hides = new Map(volumes().map(({ id, hidesVersions }) => [id, hidesVersions]));
+    return cache.conflicts.count((fid) => hides.get(volumeOf(fid)));
   }
 
   /** Reports of all kinds, each once. */

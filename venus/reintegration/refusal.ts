@@ -1,5 +1,6 @@
 /** What a refusal of a change by servers comes to. Pure. */
-import { Failure, type FailureKind } from '../../vice/interface/index.js';
+import { Failure, fidsOf, type FailureKind } from '../../vice/interface/index.js';
+import type { LogEntry } from '../log/modify-log.js';
 
 /** Refusals that time or an administrator may undo: the change is tried again. */
 export const passing: readonly FailureKind[] = [
@@ -10,6 +11,24 @@ export const passing: readonly FailureKind[] = [
   'unreachable',
   'stale',
 ];
+
+/**
+ * Whether `entry`, refused so, is tried again. Not for want of room while it holds up a removal (HL-1): who has filled
+ * a volume without servers could never make room again. Then it steps out of the log, with its contents.
+ */
+export function isPassing(kind: FailureKind, entry: LogEntry, entries: Iterable<LogEntry>): boolean {
+  return passing.includes(kind) && !(kind === 'quota' && holdsUpRemovals(entry, entries));
+}
+
+function holdsUpRemovals(entry: LogEntry, entries: Iterable<LogEntry>): boolean {
+  const touched = new Set(entry.records.flatMap(fidsOf));
+  for (const { sequence, records } of entries) {
+    if (sequence <= entry.sequence) continue;
+    const isRemoval = records.some(({ op }) => op === 'remove' || op === 'rmdir');
+    if (isRemoval && records.some((record) => fidsOf(record).some((fid) => touched.has(fid)))) return true;
+  }
+  return false;
+}
 
 /** A refusal says for sure that nothing was done: nobody may say so whose call to one server came to nothing. */
 export function undecided(message: string): Failure {

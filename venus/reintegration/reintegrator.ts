@@ -37,7 +37,7 @@ import type { UploadDifferences } from '../difference/upload-differences.js';
 import type { Logins } from '../people/logins.js';
 import { LocalLog } from './local-log.js';
 import { LogBounds } from './log-bounds.js';
-import { passing, undecided } from './refusal.js';
+import { isPassing, passing, undecided } from './refusal.js';
 import { regroup } from './regroup.js';
 import { Replay, type Authors } from './replay.js';
 import { secondPhase } from './second-phase.js';
@@ -309,7 +309,7 @@ export class Reintegrator {
       modifyLog.remove(entry);
       const refusal = new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined });
       this.#waiters.reject(entry.sequence, isOpen ? undecided(message) : refusal);
-    } else if (passing.includes(kind) || elsewhere) {
+    } else if (elsewhere || isPassing(kind, entry, modifyLog.of(volume.id))) {
       replay.hold([entry], message);
     } else {
       const kept = this.#localLog.keep(volume, entry, `${kind}: ${message}`);
