@@ -214,7 +214,7 @@ t.test('a realm from its first start to its third', async (t) => {
       (await get(bob, 'letter.txt')) === '200 third' ? true : delay(500, undefined);
     await eventually('bob is known', known);
     const list = await coda('user', 'list', '--data', data, '--json');
-    t.same(JSON.parse(list.stdout), { users: ['ada', 'bob'] });
+    t.same(JSON.parse(list.stdout), { users: ['ada', 'bob'], disabled: [] });
     t.equal((await coda(...addBob)).code, 4);
   });
 
