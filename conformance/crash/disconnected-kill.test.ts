@@ -15,7 +15,7 @@ import { DisconnectedTrial } from './disconnected-trial.js';
 import { KillingGround } from './killing-ground.js';
 import { judgeReplica } from './replica-verdict.js';
 
-const kills = Number(process.env['CODA_CRASH_KILLS_DISCONNECTED'] ?? scaled(60, 20));
+const kills = Number(process.env['CODA_CRASH_KILLS_DISCONNECTED'] ?? scaled(40, 20));
 const seed = Number(process.env['CODA_CRASH_SEED'] ?? 20_260_202);
 
 t.setTimeout(Math.max(3_600_000, kills * 20_000));
