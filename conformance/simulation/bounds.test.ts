@@ -1,9 +1,9 @@
 /** Volumes with a quota and locked volumes, as those see them who work through gateways. */
 import t from 'tap';
-import { isFailure, type Venus, type VolumeState } from '../../venus/interface.js';
+import type { Venus, VolumeState } from '../../venus/interface.js';
 import type { Intention } from '../../vice/interface/index.js';
 import { intended } from '../../vice/location/intended.js';
-import { get, list, makeDirectory, put, remove } from './share.js';
+import { get, list, makeDirectory, outcomeOf, put, remove } from './share.js';
 import { rootVolume as volume, type SimulatedRealm } from './simulated-realm.js';
 import { startedRealm } from './started-realm.js';
 
@@ -18,15 +18,8 @@ async function say(realm: SimulatedRealm, intention: Intention): Promise<void> {
 const quota = (bytes: number | null): Intention => ({ change: 'set-quota', volume, bytes });
 const text = (bytes: number, letter = 'x'): string => letter.repeat(bytes);
 
-function ending(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => 'done',
-    (error: unknown) => (isFailure(error) ? error.kind : String(error)),
-  );
-}
-
-function outcomeOf(realm: SimulatedRealm, promise: Promise<unknown>): Promise<string> {
-  return realm.finish(ending(promise));
+function ended(realm: SimulatedRealm, promise: Promise<unknown>): Promise<string> {
+  return realm.finish(outcomeOf(promise));
 }
 
 function cut(realm: SimulatedRealm, gateway: string): void {
@@ -46,13 +39,13 @@ t.test('whoever is connected hears of the quota at once, and can make room', asy
   const realm = await startedRealm({ seed: 1 });
   const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
   await say(realm, quota(100));
-  t.equal(await outcomeOf(realm, put(g1, 'first', text(60))), 'done');
-  t.equal(await outcomeOf(realm, put(g2, 'second', text(41))), 'quota');
+  t.equal(await ended(realm, put(g1, 'first', text(60))), 'done');
+  t.equal(await ended(realm, put(g2, 'second', text(41))), 'quota');
   t.same(await realm.finish(list(g2, '')), ['first'], 'nothing of it is seen');
-  t.equal(await outcomeOf(realm, put(g1, 'first', text(101))), 'quota');
+  t.equal(await ended(realm, put(g1, 'first', text(101))), 'quota');
   t.equal(await realm.finish(get(g2, 'first')), text(60), 'the old version is there');
-  t.equal(await outcomeOf(realm, remove(g2, 'first')), 'done');
-  t.equal(await outcomeOf(realm, put(g2, 'second', text(100))), 'done');
+  t.equal(await ended(realm, remove(g2, 'first')), 'done');
+  t.equal(await ended(realm, put(g2, 'second', text(100))), 'done');
   t.same([stateOf(g1).keptRecords, stateOf(g2).keptRecords], [0, 0]);
 });
 
@@ -64,9 +57,9 @@ t.test('what does not fit at replay keeps its data, and comes when there is room
   await realm.finish(makeDirectory(g1, 'wide'));
   cut(realm, 'g1');
   await realm.clock.advance(20_000);
-  t.equal(await outcomeOf(realm, put(g1, 'wide/large', text(80, 'l'))), 'done', 'the log answers');
-  t.equal(await outcomeOf(realm, put(g1, 'small', text(20, 's'))), 'done');
-  t.equal(await outcomeOf(realm, makeDirectory(g1, 'folder')), 'done');
+  t.equal(await ended(realm, put(g1, 'wide/large', text(80, 'l'))), 'done', 'the log answers');
+  t.equal(await ended(realm, put(g1, 'small', text(20, 's'))), 'done');
+  t.equal(await ended(realm, makeDirectory(g1, 'folder')), 'done');
   await say(realm, quota(100));
   await heal(realm, 'g1');
   t.same(await realm.finish(list(g2, '')), ['folder', 'old', 'small', 'wide'], 'what fits is there');
@@ -80,13 +73,13 @@ t.test('what does not fit at replay keeps its data, and comes when there is room
   g1 = await realm.startGateway('g1');
   await realm.clock.advance(20_000);
   t.equal(await realm.finish(get(g1, 'wide/large')), text(80, 'l'), 'also after a restart');
-  t.equal(await outcomeOf(realm, remove(g2, 'old')), 'done');
+  t.equal(await ended(realm, remove(g2, 'old')), 'done');
   await realm.clock.advance(60_000);
   t.equal(await realm.finish(get(g2, 'wide/large')), text(80, 'l'), 'there is room by a removal');
   t.match(stateOf(g1), { pendingRecords: 0, keptRecords: 0, lastError: null });
   cut(realm, 'g1');
   await realm.clock.advance(20_000);
-  t.equal(await outcomeOf(realm, put(g1, 'late', text(500))), 'done');
+  t.equal(await ended(realm, put(g1, 'late', text(500))), 'done');
   await heal(realm, 'g1');
   t.equal(await realm.finish(get(g2, 'late')), undefined);
   await say(realm, quota(1000));
@@ -101,10 +94,10 @@ t.test('what does not fit steps aside for who makes room', async (t) => {
   await say(realm, quota(100));
   cut(realm, 'g1');
   await realm.clock.advance(20_000);
-  t.equal(await outcomeOf(realm, put(g1, 'large', text(80, 'l'))), 'done', 'the log answers');
+  t.equal(await ended(realm, put(g1, 'large', text(80, 'l'))), 'done', 'the log answers');
   await heal(realm, 'g1');
   t.match(stateOf(g1), { pendingRecords: 2, keptRecords: 0, lastError: /quota/ }, 'it waits for room');
-  t.equal(await outcomeOf(realm, remove(g1, 'old')), 'done');
+  t.equal(await ended(realm, remove(g1, 'old')), 'done');
   await realm.clock.advance(60_000);
   t.same(await realm.finish(list(g2, '')), [], 'the removal is at the servers');
   t.match(stateOf(g1), { pendingRecords: 0, keptRecords: 2 });
@@ -117,7 +110,7 @@ t.test('two who take the last room at the same time leave all servers with the s
     const realm = await startedRealm({ seed });
     await say(realm, quota(100));
     const both = ['g1', 'g2'].map((name) => put(realm.gateway(name), name, text(60, name)));
-    const outcomes = await realm.finish(Promise.all(both.map(ending)));
+    const outcomes = await realm.finish(Promise.all(both.map(outcomeOf)));
     for (const outcome of outcomes) t.ok(['done', 'quota'].includes(outcome), outcome);
     await realm.clock.advance(130_000);
     const spaces = realm.serverNames.map((name) => realm.server(name).replica(volume)?.usedBytes ?? -1);
@@ -134,12 +127,12 @@ t.test('a locked volume is read; what was changed without servers waits', async 
   await realm.finish(put(g1, 'plan', 'as it was'));
   cut(realm, 'g1');
   await realm.clock.advance(20_000);
-  t.equal(await outcomeOf(realm, put(g1, 'plan', 'as it shall be')), 'done', 'nobody here knows of a lock');
-  t.equal(await outcomeOf(realm, put(g1, 'new', 'more')), 'done');
+  t.equal(await ended(realm, put(g1, 'plan', 'as it shall be')), 'done', 'nobody here knows of a lock');
+  t.equal(await ended(realm, put(g1, 'new', 'more')), 'done');
   await say(realm, { change: 'lock-volume', volume });
-  t.equal(await outcomeOf(realm, put(g2, 'plan', 'no')), 'refused');
-  t.equal(await outcomeOf(realm, makeDirectory(g2, 'no')), 'refused');
-  t.equal(await outcomeOf(realm, remove(g2, 'plan')), 'refused');
+  t.equal(await ended(realm, put(g2, 'plan', 'no')), 'refused');
+  t.equal(await ended(realm, makeDirectory(g2, 'no')), 'refused');
+  t.equal(await ended(realm, remove(g2, 'plan')), 'refused');
   t.equal(await realm.finish(get(g2, 'plan')), 'as it was');
   await heal(realm, 'g1');
   t.equal(await realm.finish(get(g2, 'plan')), 'as it was');
@@ -150,5 +143,5 @@ t.test('a locked volume is read; what was changed without servers waits', async 
   t.equal(await realm.finish(get(g2, 'plan')), 'as it shall be');
   t.equal(await realm.finish(get(g2, 'new')), 'more');
   t.match(stateOf(g1), { pendingRecords: 0, keptRecords: 0, lastError: null });
-  t.equal(await outcomeOf(realm, put(g2, 'plan', 'again')), 'done');
+  t.equal(await ended(realm, put(g2, 'plan', 'again')), 'done');
 });

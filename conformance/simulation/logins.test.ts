@@ -6,8 +6,8 @@ import t, { type Test } from 'tap';
 import { signCredential, type PeopleChange, type PeopleDocument } from '../../vice/interface/index.js';
 import { PlainPasswords } from '../../vice/seam/twin/plain-passwords.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
-import { isFailure, type Venus } from '../../venus/interface.js';
-import { get, makeDirectory, put } from './share.js';
+import type { Venus } from '../../venus/interface.js';
+import { get, makeDirectory, outcomeOf, put } from './share.js';
 import { realmKey, type SimulatedRealm } from './simulated-realm.js';
 import { startedRealm } from './started-realm.js';
 
@@ -42,14 +42,8 @@ async function links(realm: SimulatedRealm, gateway: string, change: 'cut' | 'he
   await realm.clock.advance(change === 'cut' ? 5000 : 20_000);
 }
 
-async function kindOf(realm: SimulatedRealm, work: Promise<unknown>): Promise<string> {
-  try {
-    await realm.finish(work);
-    return 'done';
-  } catch (error) {
-    if (!isFailure(error)) throw error;
-    return error.kind;
-  }
+function ended(realm: SimulatedRealm, work: Promise<unknown>): Promise<string> {
+  return realm.finish(outcomeOf(work));
 }
 
 /** Files and their contents at every server; fails where they differ. */
@@ -113,7 +107,7 @@ t.test(
     t.equal(await realm.finish(get(g1, 'anna/a', anna)), 'connected, and over');
     t.same(await tree(t, realm), ['/bob/b by bob', '/bob/c meanwhile']);
 
-    t.equal(await kindOf(realm, g1.people.login('anna', 'wrong')), 'not-authenticated');
+    t.equal(await ended(realm, g1.people.login('anna', 'wrong')), 'not-authenticated');
     await realm.clock.advance(minute);
     t.same(waiting(g1), [annaWaits, annaWaits, annaWaits], 'still');
     await realm.finish(g1.people.login('anna', "anna's"));
@@ -143,10 +137,10 @@ t.test('a gateway gets nothing in the name of who never logged in there', async 
   t.same(await tree(t, realm), []);
 
   const g2 = realm.gateway('g2');
-  t.equal(await kindOf(realm, put(g2, 'anna/honest', 'x', anna)), 'logged-out', 'an honest one does not try');
+  t.equal(await ended(realm, put(g2, 'anna/honest', 'x', anna)), 'logged-out', 'an honest one does not try');
   t.same(g2.log.changes(), []);
   await realm.finish(g2.people.login('anna', "anna's"));
-  t.equal(await kindOf(realm, put(g2, 'anna/honest', 'x', anna)), 'done');
+  t.equal(await ended(realm, put(g2, 'anna/honest', 'x', anna)), 'done');
 });
 
 t.test(
@@ -162,7 +156,7 @@ t.test(
     await realm.finish(put(g1, 'anna/a', 'x', anna));
     await realm.clock.advance(minute);
     t.equal(await realm.finish(g1.people.renew('bob')), 'refused');
-    t.equal(await kindOf(realm, g1.people.login('bob', "bob's")), 'not-authenticated');
+    t.equal(await ended(realm, g1.people.login('bob', "bob's")), 'not-authenticated');
     t.same(await tree(t, realm), ['/anna/a x']);
     const [, second] = g1.log.changes();
     t.same(await realm.finish(g1.log.discard([second?.sequence ?? 0])), [second?.sequence]);
@@ -183,15 +177,15 @@ t.test('a new password ends what the old one began, at every server', async (t) 
   await change(realm, { change: 'set-password', name: 'anna', verifier: await passwords.hash('new') });
   await change(realm, { change: 'add-user', name: 'carol', verifier: await passwords.hash('carol') });
   t.equal(await realm.finish(g1.people.renew('anna')), 'refused');
-  t.equal(await kindOf(realm, g1.people.login('anna', "anna's")), 'not-authenticated');
-  t.equal(await kindOf(realm, g1.people.login('anna', 'new')), 'done');
+  t.equal(await ended(realm, g1.people.login('anna', "anna's")), 'not-authenticated');
+  t.equal(await ended(realm, g1.people.login('anna', 'new')), 'done');
   await realm.startServer('s3');
   await realm.clock.advance(10_000);
   for (const server of ['s1', 's2']) realm.kill(server);
   await realm.clock.advance(5000);
-  t.equal(await kindOf(realm, g1.people.login('carol', 'carol')), 'done', 's3 has heard of her since');
-  t.equal(await kindOf(realm, g1.people.login('anna', "anna's")), 'not-authenticated');
-  t.equal(await kindOf(realm, put(g1, 'anna/a', 'x', anna)), 'done');
+  t.equal(await ended(realm, g1.people.login('carol', 'carol')), 'done', 's3 has heard of her since');
+  t.equal(await ended(realm, g1.people.login('anna', "anna's")), 'not-authenticated');
+  t.equal(await ended(realm, put(g1, 'anna/a', 'x', anna)), 'done');
   await realm.clock.advance(5000);
   const paths = (await realm.dump('s3')).map(({ path }) => path);
   t.ok(paths.includes('/anna/a'), 'and takes the token that another server gave');
@@ -207,15 +201,15 @@ t.test('the publisher is lost: another one goes on, also from what it had not he
   const takeOver = { intention: { change: 'take-over', name: 's2' }, basedOn: null, user: null };
   await order(realm, 's2', 'publish', takeOver);
   await change(realm, { change: 'add-user', name: 'dave', verifier: await passwords.hash('dave') }, 's2');
-  t.equal(await kindOf(realm, g1.people.login('dave', 'dave')), 'done');
+  t.equal(await ended(realm, g1.people.login('dave', 'dave')), 'done');
   for (const other of ['s2', 's3', 'g1', 'g2']) realm.network.heal('s1', other);
   await realm.startServer('s1');
   await realm.clock.advance(10_000);
   for (const server of ['s2', 's3']) realm.kill(server);
   await realm.clock.advance(5000);
-  t.equal(await kindOf(realm, g1.people.login('dave', 'dave')), 'done', 's1 follows');
-  t.equal(await kindOf(realm, g1.people.login('carol', 'carol')), 'not-authenticated');
-  t.equal(await kindOf(realm, put(g1, 'anna/a', 'x', anna)), 'done', 'who was logged in stays so');
+  t.equal(await ended(realm, g1.people.login('dave', 'dave')), 'done', 's1 follows');
+  t.equal(await ended(realm, g1.people.login('carol', 'carol')), 'not-authenticated');
+  t.equal(await ended(realm, put(g1, 'anna/a', 'x', anna)), 'done', 'who was logged in stays so');
 });
 
 t.test('guessing through a gateway that lets everybody guess is slowed down by the servers', async (t) => {
@@ -223,12 +217,12 @@ t.test('guessing through a gateway that lets everybody guess is slowed down by t
   const g1 = realm.gateway('g1');
   const kinds: string[] = [];
   for (let guess = 0; guess < 25; guess += 1)
-    kinds.push(await kindOf(realm, g1.people.login('anna', `${guess}`)));
+    kinds.push(await ended(realm, g1.people.login('anna', `${guess}`)));
   t.same([...new Set(kinds)], ['not-authenticated', 'busy']);
   const { verified } = realm.passwords;
-  t.equal(await kindOf(realm, g1.people.login('anna', "anna's")), 'busy');
+  t.equal(await ended(realm, g1.people.login('anna', "anna's")), 'busy');
   t.equal(realm.passwords.verified, verified, 'and costs nothing');
-  t.equal(await kindOf(realm, g1.people.login('nobody', 'x')), 'not-authenticated');
+  t.equal(await ended(realm, g1.people.login('nobody', 'x')), 'not-authenticated');
   t.equal(realm.passwords.verified, verified + 1, 'a name that is nobody costs as much');
   t.equal(await realm.finish(g1.people.renew('anna')), 'holds', 'who is in works on');
 });

@@ -1,5 +1,5 @@
 /** A gateway as a script uses it: whole files by path. */
-import type { Caller, ObjectStatus, Place, Venus } from '../../venus/interface.js';
+import { isFailure, type Caller, type ObjectStatus, type Place, type Venus } from '../../venus/interface.js';
 
 /** Who does it, where nobody else is named. */
 export const caller: Caller = { user: 'ann' };
@@ -88,4 +88,15 @@ export async function setProperty(
 ): Promise<void> {
   const { fid } = await objectOf(venus, path, by);
   await venus.setProperties(by, fid, { set: { [name]: value }, remove: [] });
+}
+
+/** How `work` ends: 'done', or the kind of its failure. */
+export async function outcomeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return 'done';
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    return error.kind;
+  }
 }
