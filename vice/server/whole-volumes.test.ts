@@ -36,6 +36,14 @@ class Story {
     return changed;
   }
 
+  /** All servers are up, and have the new volume. */
+  static async everywhere(): Promise<Story> {
+    const story = await Story.begin(...names);
+    await story.say(creation(...names));
+    await story.realm.clock.advance(1000);
+    return story;
+  }
+
   async restart(name: string): Promise<void> {
     if (name === 's1') this.#operator = undefined;
     this.realm.kill(name);
@@ -82,10 +90,8 @@ t.test('a new volume is there at once, empty, where it shall be and nowhere else
 });
 
 t.test('first changes that were made apart meet', async (t) => {
-  const story = await Story.begin(...names);
+  const story = await Story.everywhere();
   const { realm } = story;
-  await story.say(creation(...names));
-  await realm.clock.advance(1000);
   await story.gateway('a', 's1').file(top, 'plan', 'of ann');
   await story.gateway('b', 's2').file(top, 'plan', 'of ben');
   await story.gateway('c', 's3').make('mkdir', top, 'folder');
@@ -109,10 +115,8 @@ t.test('a server that was away when a volume was made has it when it is back', a
 });
 
 t.test('a deleted volume leaves nothing, at servers that were away or died meanwhile neither', async (t) => {
-  const story = await Story.begin(...names);
+  const story = await Story.everywhere();
   const { realm } = story;
-  await story.say(creation(...names));
-  await realm.clock.advance(1000);
   const ann = story.gateway('a', ...names);
   const fid = await ann.file(top, 'plan', contents);
   for (const name of names) t.ok(await story.hasContents(name), name);
@@ -143,10 +147,8 @@ t.test('a deleted volume leaves nothing, at servers that were away or died meanw
 });
 
 t.test('what another volume has, too, stays when one is deleted', async (t) => {
-  const story = await Story.begin(...names);
+  const story = await Story.everywhere();
   const { realm } = story;
-  await story.say(creation(...names));
-  await realm.clock.advance(1000);
   await story.gateway('a', ...names).file(top, 'plan', contents);
   await new BareGateway(realm, 'b').file(root, 'copy', contents);
   await story.say(deletion);
@@ -156,10 +158,8 @@ t.test('what another volume has, too, stays when one is deleted', async (t) => {
 });
 
 t.test('a deleted volume goes even where its own record is damaged', async (t) => {
-  const story = await Story.begin(...names);
+  const story = await Story.everywhere();
   const { realm } = story;
-  await story.say(creation(...names));
-  await realm.clock.advance(1000);
   await story.gateway('a', ...names).file(top, 'plan', contents);
   realm.kill('s2');
   await story.say(deletion);
@@ -205,10 +205,8 @@ t.test('the quota holds at every server, also after a restart, until it is raise
 });
 
 t.test('a locked volume is read and resolved, and takes nothing new', async (t) => {
-  const story = await Story.begin(...names);
+  const story = await Story.everywhere();
   const { realm } = story;
-  await story.say(creation(...names));
-  await realm.clock.advance(1000);
   const ann = story.gateway('a', ...names);
   const fid = await ann.file(top, 'plan', contents);
   realm.kill('s3');
