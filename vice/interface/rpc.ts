@@ -13,6 +13,7 @@ import { peopleCalls } from './people-calls.js';
 import { peopleEntrySchema } from './people.js';
 import { conflictPolicies, replicaStates } from './realm.js';
 import { scrubReportSchema } from './scrub-report.js';
+import { snapshotCalls } from './snapshot-calls.js';
 import {
   bytes,
   count,
@@ -31,7 +32,7 @@ import {
 import { limits } from './vnode.js';
 
 /** Raised when a peer of the old version could not make sense of the new one. */
-export const protocolVersion = 6;
+export const protocolVersion = 7;
 
 const updateSet: z.ZodType<UpdateSet> = z.strictObject({
   storeId,
@@ -122,7 +123,7 @@ export const realmDocumentSchema = realmDocument;
  * - `fenced` whether the replica here takes no changes any more; those that it took before are flushed then.
  * - `scrub` how far the scrub of this server is, and what it could not heal; `start`: begins a pass, unless one runs.
  * - `report` what an operator wants to see of this server.
- * - of people: people-calls.ts.
+ * - of people: people-calls.ts; of snapshots: snapshot-calls.ts.
  */
 export const calls = {
   locate: { roles: ['gateway', 'server', 'operator'], argument: z.strictObject({}), result: realmDocument },
@@ -278,6 +279,7 @@ export const calls = {
     result: scrubReportSchema,
   },
   ...peopleCalls,
+  ...snapshotCalls,
   report: { roles: ['operator'], argument: z.strictObject({}), result: z.record(z.string(), z.unknown()) },
 } as const satisfies Record<
   string,
