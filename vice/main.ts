@@ -11,6 +11,7 @@ import { systemClock } from './seam/real/system-clock.js';
 import { systemRandom } from './seam/real/system-random.js';
 import { wsNetwork } from './seam/real/ws-network.js';
 import type { ScrubSettings } from './scrub/scrub-world.js';
+import type { SnapshotSchedule } from './volume/snapshots-due.js';
 import { startServer, type ViceServer } from './server/vice-server.js';
 
 export interface ViceConfig {
@@ -31,6 +32,8 @@ export interface ViceConfig {
   readonly logLevel: PinoLogOptions['level'];
   /** How often everything is checked, and how gently. */
   readonly scrub?: ScrubSettings;
+  /** Of all volumes; absent: when they are asked for. */
+  readonly snapshots?: SnapshotSchedule | undefined;
 }
 
 export interface Vice {
@@ -56,11 +59,11 @@ export async function startVice(config: ViceConfig): Promise<Vice> {
       const network = wsNetwork({ clock, log, certificates });
       const passwords = scryptPasswords();
       const world = { clock, random: systemRandom(), network, store, containers, passwords, log };
-      const { name, realm, people, realmKey, listen } = config;
+      const { name, realm, people, realmKey, listen, snapshots } = config;
       const packedBytes = packedBytesMost;
       const scrub = config.scrub && { scrub: config.scrub };
       const server = await startServer(
-        { name, realm, people, realmKey, listen, packedBytes, ...scrub },
+        { name, realm, people, realmKey, listen, packedBytes, snapshots, ...scrub },
         world,
       );
       return {

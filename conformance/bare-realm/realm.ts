@@ -35,6 +35,7 @@ import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import { defaultScrub, type ScrubSettings } from '../../vice/scrub/scrub-world.js';
 import { startServer, type ViceServer } from '../../vice/server/vice-server.js';
+import type { SnapshotSchedule } from '../../vice/volume/snapshots-due.js';
 import { heldBy } from './bare-replica.js';
 
 export const volume = '7f000001' as VolumeId;
@@ -117,6 +118,7 @@ export class BareRealm {
   /** As in ServerConfig: contents of at most so many bytes go into the store. */
   packedBytes = 0;
   scrub: ScrubSettings = defaultScrub;
+  snapshots: SnapshotSchedule | undefined;
 
   /** Lets time pass until `promise` settles. */
   run<T>(promise: Promise<T>): Promise<T> {
@@ -133,8 +135,9 @@ export class BareRealm {
       const random = seededRandom(2);
       const passwords = new PlainPasswords(random);
       const world = { clock: this.clock, random, network, ...disk, passwords, log: silentLog };
-      const { packedBytes, scrub } = this;
-      const config = { name, realm: this.realm, realmKey, listen: `ws://${name}:1`, packedBytes, scrub };
+      const { packedBytes, scrub, snapshots } = this;
+      const shared = { realm: this.realm, realmKey, packedBytes, scrub, snapshots };
+      const config = { name, listen: `ws://${name}:1`, ...shared };
       this.servers.set(name, await this.run(startServer(config, world)));
     }
     await this.clock.advance(6_000);

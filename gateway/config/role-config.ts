@@ -59,6 +59,14 @@ const viceFile = z.strictObject({
         .default(8 * 1024 * 1024),
     })
     .prefault({}),
+  /** How many snapshots of each volume are kept, taken by themselves at an hour of UTC; absent: none is. */
+  snapshots: z
+    .strictObject({
+      daily: z.number().int().min(0).max(60).default(0),
+      weekly: z.number().int().min(0).max(60).default(0),
+      hour: z.number().int().min(0).max(23).default(0),
+    })
+    .optional(),
 });
 
 const gatewayFile = z.strictObject({
@@ -97,6 +105,8 @@ export interface ViceConfig extends RoleConfig {
   readonly people: PeopleDocument | undefined;
   readonly listen: string;
   readonly scrub: { readonly everyDays: number; readonly bytesPerSecond: number };
+  /** Absent: snapshots are taken when they are asked for. */
+  readonly snapshots: { readonly daily: number; readonly weekly: number; readonly hour: number } | undefined;
 }
 
 export interface GatewayConfig extends RoleConfig {
@@ -143,9 +153,9 @@ export function readViceConfig(file: string): ViceConfig {
       'the people as if it were a server.';
     throw new OperatorError('usage', `${file}: ${message}`);
   }
-  const { name, listen, scrub, logLevel } = config;
+  const { name, listen, scrub, snapshots, logLevel } = config;
   const people = config.people === undefined ? undefined : readPeople(resolve(dirname(file), config.people));
-  return { ...shared, name, people, listen, scrub, logLevel };
+  return { ...shared, name, people, listen, scrub, snapshots, logLevel };
 }
 
 /** @throws OperatorError usage */

@@ -70,3 +70,21 @@ t.test('a deletion that a crash has cut short is brought to its end', async (t) 
   const again = await realm.dial('s1', 'op', 'operator');
   t.same(await again.call('dropSnapshot', { volume, name: 'noon' }), { dropped: false });
 });
+
+t.test('by a schedule they are taken, and the oldest of them go', async (t) => {
+  const realm = new BareRealm();
+  realm.snapshots = { daily: 1, weekly: 0, hour: 3 };
+  await realm.start('s1', 's2', 's3');
+  const mine = { name: 'mine', time: 5 };
+  await realm.run(realm.server('s1').replica(volume)?.snapshots.take(mine) ?? Promise.resolve(false));
+  const there = (server: string): unknown => realm.server(server).replica(volume)?.snapshots.list();
+  const morning = Date.UTC(2024, 4, 31, 3);
+  realm.clock.setWall(morning + 1000);
+  await realm.clock.advance(70_000);
+  const first = { name: 'daily 2024-05-31', time: morning };
+  t.same(there('s1'), [mine, first]);
+  t.same(there('s2'), [first], 'the same one at each server');
+  realm.clock.setWall(morning + 90_000_000);
+  await realm.clock.advance(70_000);
+  t.match(there('s1'), [mine, { name: 'daily 2024-06-01' }]);
+});

@@ -49,7 +49,11 @@ export const snapshotting: Handlers<
   },
 };
 
-async function broughtUpToDate({ resolver, world }: ServerContext, replica: Replica): Promise<void> {
+/** So far as that does not take long. */
+export async function broughtUpToDate(
+  { resolver, world }: Pick<ServerContext, 'resolver' | 'world'>,
+  replica: Replica,
+): Promise<void> {
   const enough = new AbortController();
   const waited = sleep(world.clock, newsMs, enough.signal).catch(() => undefined);
   const resolved = resolver.resolve(replica, null).catch((error: unknown) => {

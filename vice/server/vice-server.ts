@@ -25,6 +25,7 @@ import { sleep } from '../seam/clock.js';
 import type { Link, Listener, Session } from '../seam/network.js';
 import { PackedContainers, storedRows } from '../seam/packed-containers.js';
 import type { Replica } from '../volume/replica.js';
+import type { SnapshotSchedule } from '../volume/snapshots-due.js';
 import { covers, fenced } from './administering.js';
 import { CallbackPromises } from './callback-promises.js';
 import type { ServerContext, ServerWorld } from './context.js';
@@ -33,6 +34,7 @@ import { HeldContents } from './held-contents.js';
 import { serverMetrics, type VolumeReading } from './metrics.js';
 import { pushRealm } from './realm-push.js';
 import { Recipes } from './recipes.js';
+import { ScheduledSnapshots } from './scheduled-snapshots.js';
 import { scrubberOf } from './scrubbing.js';
 import { viceService } from './service.js';
 import { Staging } from './staging.js';
@@ -54,6 +56,8 @@ export interface ServerConfig {
   readonly packedBytes?: number;
   /** Absent: scrub-world.ts says. */
   readonly scrub?: ScrubSettings;
+  /** Of all volumes; absent: snapshots are taken when they are asked for. */
+  readonly snapshots?: SnapshotSchedule | undefined;
 }
 
 export interface ViceServer {
@@ -139,7 +143,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   scrubber.start();
   steward.look();
   world.log.info('serving', { address: listener.address, volumes: volumes.all().length });
-  return running(context, listener);
+  return running(context, listener, ScheduledSnapshots.started(config.snapshots, context));
 }
 
 function protecting(
@@ -154,6 +158,7 @@ function protecting(
 function running(
   { location, volumes, resolver, steward, scrubber, following, links, staging, held }: ServerContext,
   listener: Listener,
+  scheduled: ScheduledSnapshots | undefined,
 ): ViceServer {
   return {
     address: listener.address,
@@ -163,7 +168,7 @@ function running(
     catchUps: () => volumes.all().flatMap(({ volume }) => catchUpsOf(resolver, volume)),
     resolve: (volume, fids) => resolver.resolve(volumes.required(volume), fids),
     async close() {
-      const ended = [resolver.close(), steward.close(), scrubber.close(), following.close()];
+      const ended = [resolver, steward, scrubber, following, scheduled].map((each) => each?.close());
       await links.close();
       await listener.close();
       await Promise.all([...ended, volumes.close()]);
