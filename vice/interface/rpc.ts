@@ -47,6 +47,9 @@ const failure = z.strictObject({
   fid: fid.nullable(),
 });
 
+/** Digest of a directory's names (names-digest.ts). */
+const names = z.string().regex(/^[0-9a-f]{16}$/);
+
 /** Where one object stands at the answering replica after an update. */
 const version = z.strictObject({ fid, vv: counts, storeId: storeId.nullable() });
 
@@ -94,7 +97,9 @@ export const realmDocumentSchema = realmDocument;
  *   that this replica has met: a Venus that has not made it yet was restored from an old backup.
  * - `status` of some objects; null for one that this replica does not have. Servers are also told of removed ones.
  * - `list` a directory: its status, a digest over its children's Fids and StoreIds (equal digests: equal children),
- *   and, if `full`, names with the children's statuses. The reply may come in parts: `entries` are concatenated.
+ *   and, if `full`, names with the children's statuses. The reply may come in parts: `entries` are concatenated. `since`:
+ *   the digest of the names that the caller has; if the server still knows what changed since, the reply has these
+ *   entries alone, and in `gone` the names that are no more. Without `gone` it has all.
  * - `mutate` certifies and applies a batch in one transaction, all or nothing (COP1). `inline` holds contents
  *   (digest -> bytes) up to limits.inlineBytes each; other contents must have arrived by upload, under the transfer
  *   id that `transfers` names for their digest, or already be at the server. `watermark`: the caller will never
@@ -151,11 +156,19 @@ export const calls = {
   },
   list: {
     roles: ['gateway', 'server'],
-    argument: z.strictObject({ volume, replica: meant, fid, full: z.boolean(), cop2 }),
+    argument: z.strictObject({
+      volume,
+      replica: meant,
+      fid,
+      full: z.boolean(),
+      since: names.optional(),
+      cop2,
+    }),
     result: z.strictObject({
       status: statusSchema.nullable(),
       digest: z.string(),
       entries: z.array(z.strictObject({ name: z.string(), status: statusSchema })),
+      gone: z.array(z.string()).max(1000).optional(),
     }),
   },
   mutate: {
