@@ -229,6 +229,31 @@ export interface Space {
   readonly availableBytes: number;
 }
 
+/** A snapshot of volumes. Nothing in one ever changes. */
+export interface SnapshotSeen {
+  readonly name: string;
+  /** Milliseconds since 1970: when it was taken. */
+  readonly time: number;
+}
+
+/**
+ * Paths are names below a snapshot, which is the tree of the realm's root volume as it was, and leads on where another
+ * volume is mounted now that has a snapshot of the same name. Where the root volume has none of that name, the volumes
+ * that do are folders of it.
+ *
+ * What a user may see and read the access lists in the snapshot say, with the groups as they are now.
+ */
+export interface Snapshots {
+  /** All that servers have, oldest first; of those that cannot be asked, what was there. @throws Failure unreachable */
+  list(): Promise<readonly SnapshotSeen[]>;
+  /** Null: nothing was there. @throws Failure unreachable, access-denied, not-directory (a file on the way), damaged */
+  status(caller: Caller, snapshot: string, path: readonly string[]): Promise<ObjectStatus | null>;
+  /** @throws Failure not-found, not-directory, unreachable, access-denied, damaged */
+  entries(caller: Caller, snapshot: string, path: readonly string[]): Promise<readonly Entry[]>;
+  /** @throws Failure not-found, is-directory, unreachable, access-denied, damaged */
+  open(caller: Caller, snapshot: string, path: readonly string[]): Promise<OpenFile>;
+}
+
 export interface Venus {
   /**
    * Walks names down from the realm's root, and on at the root of a volume where one is mounted: that is seen in the
@@ -297,6 +322,7 @@ export interface Venus {
   readonly conflicts: Conflicts;
   readonly hoard: Hoarding;
   readonly people: People;
+  readonly snapshots: Snapshots;
   /** Planned disconnection from the named servers (none named: all), kept over restarts. @throws Failure not-found */
   disconnect(servers: readonly string[]): Promise<void>;
   /** @throws Failure not-found */

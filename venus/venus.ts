@@ -43,6 +43,7 @@ import { Reintegrator } from './reintegration/reintegrator.js';
 import { Logins } from './people/logins.js';
 import { openParts, type Parts, type VenusConfig, type VenusWorld } from './parts.js';
 import { Realm } from './realm.js';
+import { PastTrees } from './snapshot/past-trees.js';
 import { LeaseTable } from './store/lease-table.js';
 import { Fetcher } from './volume/fetch.js';
 import { Mounts } from './volume/mounts.js';
@@ -75,6 +76,7 @@ class CachingClient implements Venus {
   readonly conflicts: Conflicts;
   readonly hoard: Hoard;
   readonly people: Logins;
+  readonly snapshots: PastTrees;
   readonly #world: VenusWorld;
   readonly #parts: Parts;
   readonly #cache: ObjectCache;
@@ -139,6 +141,7 @@ class CachingClient implements Venus {
       limitBytes: config.cacheBytes,
       onLimit: (bytes) => (this.#bounds.limits = boundsOf(bytes)),
     });
+    this.snapshots = new PastTrees({ ...shared, contents, volumes, groups: () => this.#realm.groups });
     this.log = this.#handledLog(config);
     this.#realm = new Realm(config, {
       ...world,

@@ -221,7 +221,7 @@ story('/.coda/conflicts/ has a folder for each conflict, with its versions', asy
   await ask('MKCOL', '/docs');
   await contested(world, '/docs');
   t.same(await hrefs(world, '/'), ['/', '/docs/'], 'the root does not list it');
-  t.same(await hrefs(world, '/.coda'), ['/.coda/', '/.coda/conflicts/']);
+  t.same(await hrefs(world, '/.coda'), ['/.coda/', '/.coda/conflicts/', '/.coda/snapshots/']);
   const folder = '/.coda/conflicts/docs - plan.txt/';
   t.same(await hrefs(world, '/.coda/conflicts'), ['/.coda/conflicts/', folder]);
   const inside = await listing(world, at('.coda', 'conflicts', 'docs - plan.txt'));
@@ -355,7 +355,10 @@ story(
     t.same(await hrefs(world, '/docs'), ['/docs/', '/docs/plan.txt'], 'the others are not listed');
     t.equal((await ask('GET', at('docs', bobs))).status, 404);
     t.same(venus.conflicts.count(), {});
-    t.same(await hrefs(world, '/.coda'), ['/.coda/', '/.coda/conflicts/', '/.coda/overwritten/']);
+    t.same(await hrefs(world, '/.coda'), [
+      '/.coda/',
+      ...['conflicts', 'overwritten', 'snapshots'].map((name) => `/.coda/${name}/`),
+    ]);
     t.same(await hrefs(world, '/.coda/conflicts'), ['/.coda/conflicts/']);
     const folder = '/.coda/overwritten/docs - plan.txt/';
     t.same(await hrefs(world, '/.coda/overwritten'), ['/.coda/overwritten/', folder]);

@@ -72,7 +72,8 @@ function addList(snapshot: Command): void {
     snapshot,
     'list [volume]',
     'list the snapshots there are, and which servers have them',
-    '{"snapshots": [{"id", "volume", "name", "time", "servers", "lacking"}], "silent": [{"volume", "server", "reason"}]}',
+    '{"snapshots": [{"id", "volume", "name", "time", "servers", "lacking"}], ' +
+      '"silent": [{"volume", "server", "reason"}]}',
     `
 "time" is in milliseconds since 1970. "lacking": a server that was away when it was taken, or came to the volume later.
 

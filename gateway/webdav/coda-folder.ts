@@ -1,6 +1,6 @@
 /**
- * A Venus that has `/.coda/` in its root beside what it really has. So the conflicts of the realm are a folder like any
- * other to the methods of the share; what may be done in it says coda-path.ts.
+ * A Venus that has `/.coda/` in its root beside what it really has. So the conflicts of the realm, and its snapshots,
+ * are folders like any other to the methods of the share; what may be done in it says coda-path.ts.
  */
 import type {
   Access,
@@ -21,6 +21,7 @@ import type {
   Place,
   PropertyChanges,
   ReplaceOptions,
+  Snapshots,
   Space,
   Venus,
   VenusState,
@@ -29,8 +30,10 @@ import type {
   Writer,
 } from '../../venus/interface.js';
 import type { Clock } from '../../vice/seam/clock.js';
-import { isCodaPath } from './coda-path.js';
-import { ConflictFolder, isVirtual } from './conflict-folder.js';
+import { isCodaPath, isSnapshotPath } from './coda-path.js';
+import { ConflictFolder } from './conflict-folder.js';
+import { SnapshotFolder } from './snapshot-folder.js';
+import { isVirtual, pathOf } from './virtual-object.js';
 
 export class CodaFolder implements Venus {
   readonly leases: Leases;
@@ -38,8 +41,10 @@ export class CodaFolder implements Venus {
   readonly conflicts: Conflicts;
   readonly hoard: Hoarding;
   readonly people: People;
+  readonly snapshots: Snapshots;
   readonly #venus: Venus;
-  readonly #folder: ConflictFolder;
+  readonly #conflicts: ConflictFolder;
+  readonly #snapshots: SnapshotFolder;
 
   constructor(venus: Venus, clock: Clock) {
     this.leases = venus.leases;
@@ -47,28 +52,34 @@ export class CodaFolder implements Venus {
     this.conflicts = venus.conflicts;
     this.hoard = venus.hoard;
     this.people = venus.people;
+    this.snapshots = venus.snapshots;
     this.#venus = venus;
-    this.#folder = new ConflictFolder(venus, clock);
+    this.#conflicts = new ConflictFolder(venus, clock);
+    this.#snapshots = new SnapshotFolder(venus);
   }
 
   lookup(caller: Caller, path: readonly string[]): Promise<Place> {
-    return isCodaPath(path) ? this.#folder.lookup(caller, path) : this.#venus.lookup(caller, path);
+    const folder = this.#folder(path);
+    return isCodaPath(path) ? folder.lookup(caller, path) : this.#venus.lookup(caller, path);
   }
 
   status(caller: Caller, fid: Fid): Promise<ObjectStatus> {
-    return isVirtual(fid) ? this.#folder.status(caller, fid) : this.#venus.status(caller, fid);
+    return isVirtual(fid) ? this.#holder(fid).status(caller, fid) : this.#venus.status(caller, fid);
   }
 
   list(caller: Caller, directory: Fid): AsyncIterable<readonly Entry[]> {
-    return isVirtual(directory) ? this.#folder.list(caller, directory) : this.#venus.list(caller, directory);
+    return isVirtual(directory)
+      ? this.#holder(directory).list(caller, directory)
+      : this.#venus.list(caller, directory);
   }
 
   open(caller: Caller, fid: Fid): Promise<OpenFile> {
-    return isVirtual(fid) ? this.#folder.open(caller, fid) : this.#venus.open(caller, fid);
+    return isVirtual(fid) ? this.#holder(fid).open(caller, fid) : this.#venus.open(caller, fid);
   }
 
   remove(caller: Caller, parent: Fid, name: string, expect?: Expectation): Promise<void> {
-    if (isVirtual(parent)) return this.#folder.remove(caller, { parent, name }, expect);
+    if (isSnapshot(parent)) return this.#snapshots.refuse();
+    if (isVirtual(parent)) return this.#conflicts.remove(caller, { parent, name }, expect);
     return this.#venus.remove(caller, parent, name, expect);
   }
 
@@ -78,12 +89,13 @@ export class CodaFolder implements Venus {
     to: Name,
     options: ReplaceOptions,
   ): Promise<{ readonly replaced: boolean }> {
-    if (isVirtual(from.parent)) return this.#folder.rename(caller, from, to, options);
+    if (isSnapshot(from.parent)) return this.#snapshots.refuse();
+    if (isVirtual(from.parent)) return this.#conflicts.rename(caller, from, to, options);
     return this.#venus.rename(caller, from, to, options);
   }
 
   copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
-    if (isVirtual(source)) return this.#folder.copy(caller, source, to, options);
+    if (isVirtual(source)) return this.#holder(source).copy(caller, source, to, options);
     return this.#venus.copy(caller, source, to, options);
   }
 
@@ -112,6 +124,7 @@ export class CodaFolder implements Venus {
   }
 
   access(caller: Caller, fid: Fid): Promise<Access> {
+    if (isSnapshot(fid)) return Promise.resolve({ rights: 'rl', lists: [] });
     return isVirtual(fid) ? Promise.resolve({ rights: 'rld', lists: [] }) : this.#venus.access(caller, fid);
   }
 
@@ -143,4 +156,16 @@ export class CodaFolder implements Venus {
   close(): Promise<void> {
     return this.#venus.close();
   }
+
+  #holder(fid: Fid): ConflictFolder | SnapshotFolder {
+    return this.#folder(pathOf(fid));
+  }
+
+  #folder(path: readonly string[]): ConflictFolder | SnapshotFolder {
+    return isSnapshotPath(path) ? this.#snapshots : this.#conflicts;
+  }
+}
+
+function isSnapshot(fid: Fid): boolean {
+  return isVirtual(fid) && isSnapshotPath(pathOf(fid));
 }

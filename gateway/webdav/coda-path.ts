@@ -1,6 +1,6 @@
 /**
  * What may be done below `/.coda/`, the part of the share that is the gateway's own (coda-folder.ts): it is read by any
- * client, of class 1, and versions of files are deleted in it or moved out of it.
+ * client, of class 1, and versions of files are deleted in it or moved out of it. In snapshots nothing is changed ever.
  */
 import { conflictEvents } from './conflict-events.js';
 import { DavError, type Answer, type Exchange, type Method } from './exchange.js';
@@ -9,6 +9,7 @@ import { optionsAnswer } from './options.js';
 export const codaName = '.coda';
 export const conflictsName = 'conflicts';
 export const overwrittenName = 'overwritten';
+export const snapshotsName = 'snapshots';
 
 /** Folders that hold a folder for each file, which holds versions of it. */
 export const versionFolders: readonly string[] = [conflictsName, overwrittenName];
@@ -17,6 +18,10 @@ const reading = ['OPTIONS', 'GET', 'HEAD', 'PROPFIND', 'COPY'];
 
 export function isCodaPath(path: readonly string[]): boolean {
   return path[0] === codaName;
+}
+
+export function isSnapshotPath(path: readonly string[]): boolean {
+  return isCodaPath(path) && path[1] === snapshotsName;
 }
 
 /** `method` as it is below `/.coda/` too. */
@@ -45,6 +50,9 @@ function requireAllowed({ method, path }: Exchange): void {
   if (reading.includes(method)) return;
   const isVersion = versionFolders.includes(path[1] ?? '') && path.length === 4;
   if (isVersion && (method === 'DELETE' || method === 'MOVE')) return;
+  if (isSnapshotPath(path)) {
+    throw new DavError(403, 'Nothing in a snapshot can be changed: copy out of it what you need');
+  }
   const advice = 'delete versions of a file here, or move one to where it shall be';
   throw new DavError(403, `Nothing can be changed in /${codaName}: ${advice}`);
 }

@@ -26,8 +26,9 @@ import {
   type WriteOutcome,
 } from '../../venus/interface.js';
 import type { Clock } from '../../vice/seam/clock.js';
-import { codaName, conflictsName, overwrittenName, versionFolders } from './coda-path.js';
+import { codaName, conflictsName, overwrittenName, snapshotsName, versionFolders } from './coda-path.js';
 import { conflictMembers, textName, type ConflictMember } from './conflict-member.js';
+import { ancestorsOf, directoryStatus, pathOf, virtualFid, virtualStatus } from './virtual-object.js';
 
 /** Milliseconds in which a listing of all conflicts also serves the requests for its members. */
 const keptMs = 1_000;
@@ -48,10 +49,6 @@ interface Kept {
   readonly members: readonly ConflictMember[];
 }
 
-export function isVirtual(fid: Fid): boolean {
-  return fid.startsWith(codaName);
-}
-
 export class ConflictFolder {
   readonly #venus: Venus;
   readonly #clock: Clock;
@@ -68,7 +65,7 @@ export class ConflictFolder {
     const root = (await this.#venus.lookup(caller, [])).object;
     if (root === null) throw failure('not-found', 'there is no root');
     const above = path.slice(0, -1);
-    const ancestors = [root.fid, ...above.map((_, index) => virtualFid(path.slice(0, index + 1)))];
+    const ancestors = ancestorsOf(path, root.fid);
     const parent = ancestors.at(-1) ?? root.fid;
     if (above.length > 0 && (await this.#objectAt(caller, above, root)) === null) {
       throw failure('not-found', 'there is no such conflict');
@@ -87,7 +84,7 @@ export class ConflictFolder {
     const [, folder] = path;
     if (folder === undefined) {
       const names = this.#hasOverwritten() ? versionFolders : [conflictsName];
-      for (const name of names)
+      for (const name of [...names, snapshotsName])
         yield [{ name, status: await this.status(caller, virtualFid([...path, name])) }];
       return;
     }
@@ -198,6 +195,7 @@ export class ConflictFolder {
     const [, folder, name, version] = path;
     if (path.length > 4) throw failure('not-directory', 'it is a file');
     if (folder === undefined) return directoryStatus([codaName], root.modified);
+    if (folder === snapshotsName && name === undefined) return directoryStatus(path, root.modified);
     if (!versionFolders.includes(folder)) return null;
     if (folder === overwrittenName && !this.#hasOverwritten()) return null;
     if (name === undefined) return directoryStatus([codaName, folder], root.modified);
@@ -281,40 +279,11 @@ function memberStatus(folder: string, { name, reports }: ConflictMember): Object
   return { ...status, author, conflict: { kind: report.kind, author, host, time, wanted, vector: {} } };
 }
 
-function directoryStatus(path: readonly string[], modified: number): ObjectStatus {
-  return { ...virtualStatus(path, modified), kind: 'directory' };
-}
-
 function textStatus(folder: string, member: ConflictMember, text: string): ObjectStatus {
   const { modified } = memberStatus(folder, member);
   const version = `${hash('sha256', text, 'hex').slice(0, 16)}:1` as StoreId;
   const status = virtualStatus([codaName, folder, member.name, textName], modified);
   return { ...status, length: Buffer.byteLength(text), version };
-}
-
-function virtualStatus(path: readonly string[], modified: number): ObjectStatus {
-  return {
-    fid: virtualFid(path),
-    kind: 'file',
-    length: 0,
-    version: null,
-    created: modified,
-    modified,
-    mode: 0o555,
-    owner: '',
-    author: '',
-    properties: {},
-    target: null,
-    conflict: null,
-  };
-}
-
-function virtualFid(path: readonly string[]): Fid {
-  return path.join('/') as Fid;
-}
-
-function pathOf(fid: Fid): readonly string[] {
-  return fid.split('/');
 }
 
 function failure(kind: Failure['kind'], message: string): Failure {

@@ -1,13 +1,8 @@
-import type { DirectoryEntry } from '../../vice/interface/index.js';
-
 /**
  * The entry that `name` means: byte for byte, else under the other Unicode normal form (macOS sends NFD, others NFC;
  * names are stored as they were given).
  */
-export function findEntry(
-  names: ReadonlyMap<string, DirectoryEntry>,
-  name: string,
-): DirectoryEntry | undefined {
+export function findEntry<Entry>(names: ReadonlyMap<string, Entry>, name: string): Entry | undefined {
   const exact = names.get(name);
   if (exact !== undefined || isAscii(name)) return exact;
   return names.get(name.normalize('NFC')) ?? names.get(name.normalize('NFD'));

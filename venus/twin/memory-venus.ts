@@ -43,6 +43,7 @@ import { MemoryHoard } from './memory-hoard.js';
 import { MemoryLeases } from './memory-leases.js';
 import { MemoryLog } from './memory-log.js';
 import { MemoryPeople } from './memory-people.js';
+import { MemorySnapshots } from './memory-snapshots.js';
 import { entriesSeen, findSeen, seenByFid, viewOf, type Seen } from './memory-names.js';
 import { MemoryServers } from './memory-servers.js';
 import { MemoryTree, type Change } from './memory-tree.js';
@@ -64,6 +65,7 @@ export class MemoryVenus implements Venus {
   readonly conflicts: MemoryConflicts;
   readonly hoard: MemoryHoard;
   readonly people: MemoryPeople = new MemoryPeople();
+  readonly snapshots = new MemorySnapshots(() => [this.#tree, (data) => this.#bytesOf(data)]);
   /** Writers and open files that are not closed yet: a test expects none at its end. */
   openWriters = 0;
   openFiles = 0;

@@ -87,6 +87,22 @@ t.test('a bit flips in a container: fetched from a peer, the bad bytes set aside
   );
 });
 
+t.test('snapshots are sound, and what they alone still have is checked and healed', async (t) => {
+  const { realm, ann } = await started();
+  const letter = await ann.file(root, 'letter', 'an old letter');
+  for (const name of names) {
+    const operator = await realm.dial(name, 'op', 'operator');
+    await operator.call('takeSnapshot', { volume, snapshot: { name: 'noon', time: 1 } });
+  }
+  await ann.remove('remove', root, 'letter', letter);
+  await ann.file(root, 'other', 'another one');
+  await realm.clock.advance(130_000);
+  t.match(await scrub(realm, 's1'), { healed: 0, open: 0 });
+  realm.disk('s1').containers.damage(digestOf('an old letter'), 3);
+  t.match(await scrub(realm, 's1'), { healed: 1, open: 0 });
+  t.equal(await read(realm, 's1', digestOf('an old letter')), 'an old letter');
+});
+
 t.test('a bit flips in a row of small contents', async (t) => {
   const { realm, ann } = await started({ packedBytes: 1000 });
   await ann.file(root, 'note', 'a small note');

@@ -12,8 +12,8 @@
  * SN-1  A row in snapshot n is the first of its saved ones whose number is n or greater; where there is none, the
  *       living one.
  * SN-2  A number is never given again: a saved row may outlive its snapshot, for the sake of an earlier one.
- * SN-3  A saved row stays while a snapshot needs it: one that is not older than the row, and newer than the row that was
- *       saved before it.
+ * SN-3  A saved row stays while a snapshot needs it: one with its number or a smaller one, but a greater one than that
+ *       of the row that was saved before it.
  * SN-4  What a saved row names is counted (container-references.ts), so contents live as long as a snapshot needs them.
  */
 import { emptyDigest, isFailure, seal, unseal, versionsOf, type VolumeId } from '../interface/index.js';
