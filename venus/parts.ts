@@ -68,7 +68,7 @@ export async function openParts(config: VenusConfig, world: VenusWorld): Promise
       limitBytes: storedLimit(buffer) ?? config.cacheBytes,
       seed: parseInt(identity.venus.slice(0, 8), 16),
       isNeeded: (digest) => read?.needs(digest) ?? true,
-      isPacked: (length) => stored.packs(length),
+      packed: stored,
       log: world.log,
     }),
   ]);

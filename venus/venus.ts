@@ -255,6 +255,7 @@ class CachingClient implements Venus {
     this.hoard.stop();
     await this.#reintegrator.close();
     await this.#parts.fetches.close();
+    await this.#parts.containers.close();
     this.#realm.close();
     await this.hoard.ended();
     await this.#parts.buffer.close();

@@ -15,6 +15,8 @@ import {
   type RealmDocument,
   type Result,
   type ServerEntry,
+  type SnapshotId,
+  type VolumeId,
 } from '../../vice/interface/index.js';
 import { sleep, type Clock } from '../../vice/seam/clock.js';
 import type { Link, Network } from '../../vice/seam/network.js';
@@ -130,6 +132,27 @@ export class Administration {
   /** How far a server's scrub is; `start`: begins one. Undefined: the server does not answer. */
   scrub(name: string, start: boolean): Promise<Result<'scrub'> | undefined> {
     return this.#asked(name, 'scrub', { start });
+  }
+
+  /** What snapshots of a volume a server has. @throws Failure unreachable, stale, incompatible */
+  snapshots(server: string, volume: VolumeId): Promise<Result<'snapshots'>> {
+    return this.#call(this.#server(server), 'snapshots', { volume });
+  }
+
+  /** @throws Failure unreachable, stale, exists, refused */
+  takeSnapshot(server: string, volume: VolumeId, snapshot: SnapshotId): Promise<Result<'takeSnapshot'>> {
+    return this.#call(this.#server(server), 'takeSnapshot', { volume, snapshot });
+  }
+
+  /** @throws Failure unreachable, stale */
+  dropSnapshot(server: string, volume: VolumeId, name: string): Promise<Result<'dropSnapshot'>> {
+    return this.#call(this.#server(server), 'dropSnapshot', { volume, name });
+  }
+
+  #server(name: string): ServerEntry {
+    const server = this.#document.servers.find((each) => each.name === name);
+    if (server !== undefined) return server;
+    throw new Failure('not-found', 'administration', `there is no server ${name}`);
   }
 
   async #asked<C extends CallName>(

@@ -13,6 +13,7 @@ import { bytesText, print, table } from './output.js';
 import { addPolicyCommand } from './policy.js';
 import { keyOption, realmOption, volumeNamed, withRealm, type RealmOptions } from './realm-choice.js';
 import { addReplicaCommands } from './replica.js';
+import { addSnapshotCommands } from './snapshot.js';
 import { dataOption } from './status.js';
 import { addVolumeChangeCommands } from './volume-change.js';
 import { addVolumeMountCommands } from './volume-mount.js';
@@ -75,6 +76,7 @@ Examples:
   addVolumeMountCommands(volume);
   addPolicyCommand(volume);
   addReplicaCommands(volume);
+  addSnapshotCommands(volume);
 }
 
 /** What the document says of a volume as a whole. */

@@ -26,7 +26,7 @@ async function stage(limitBytes: number, capacity?: number, packedBytes = 0): Pr
   const isNeeded = (digest: string): boolean => needed.has(digest);
   const cache = await ContainerCache.open({
     ...{ containers, limitBytes, isNeeded, log: silentLog },
-    isPacked: (length) => containers.packs(length) && packedBytes > 0,
+    packed: containers,
   });
   const store = async (text: string, bytes = kilobyte): Promise<string> => {
     const spool = await cache.spool(bytes);
@@ -52,7 +52,8 @@ class MemoryRows implements ContentRows {
   }
 
   *walk(prefix: string): Generator<{ readonly key: string; readonly value: Uint8Array }> {
-    for (const [key, value] of this.#rows) if (key.startsWith(prefix)) yield { key, value };
+    // As a store reads it, a page at a time: what is removed then is met all the same.
+    for (const [key, value] of [...this.#rows]) if (key.startsWith(prefix)) yield { key, value };
   }
 
   async write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
@@ -233,4 +234,64 @@ t.test('contents that are evicted and stored again at the same moment are there'
     await cache.setLimit(0);
     await cache.setLimit(16 * kilobyte);
   }
+});
+
+t.test('small contents are there before they are counted, and go while they are', async (t) => {
+  const rows = new MemoryRows();
+  let goOn: () => void = () => undefined;
+  const containers = new PackedContainers({
+    rows,
+    containers: new MemoryContainers(),
+    packedBytes: kilobyte,
+    pause: () => new Promise((resolve) => (goOn = resolve)),
+  });
+  const digests: string[] = [];
+  for (let file = 0; file < 600; file += 1) {
+    const spool = await containers.spool();
+    await spool.write(Buffer.from(`file ${file}`));
+    digests.push((await spool.commit()).digest);
+  }
+  const cache = await ContainerCache.open({
+    ...{ containers, limitBytes: 100 * kilobyte, isNeeded: () => false, log: silentLog, packed: containers },
+  });
+  const [first = '', last = ''] = [...digests].sort().flatMap((each, at) => (at % 599 === 0 ? [each] : []));
+  await settled();
+  t.ok(cache.count < 600, 'it is not done yet');
+  t.ok(cache.has(last), 'and has what was not met');
+  t.equal(
+    Buffer.from((await cache.small(last, 8)) ?? [])
+      .toString()
+      .slice(0, 5),
+    'file ',
+  );
+  await cache.discard(last);
+  await cache.discard(first);
+  t.notOk(cache.has(last) || cache.has(first), 'what is evicted meanwhile is gone');
+  const most = cache.mostRoom(1e9);
+  while (cache.count < 598) {
+    goOn();
+    await settled();
+  }
+  t.ok((await most) > 0, 'who asks for all of it waits for the end');
+  await cache.counted;
+  t.equal(cache.count, 598, 'and nothing is met twice');
+  t.notOk(cache.has(last) || cache.has(first), 'nor comes back');
+});
+
+t.test('a cache that is closed while it counts stops', async (t) => {
+  const rows = new MemoryRows();
+  let pauses = 0;
+  const pause = async (): Promise<void> => void (pauses += 1);
+  const world = { rows, containers: new MemoryContainers(), packedBytes: kilobyte, pause };
+  const containers = new PackedContainers(world);
+  for (let file = 0; file < 2000; file += 1) {
+    const spool = await containers.spool();
+    await spool.write(Buffer.from(`file ${file}`));
+    await spool.commit();
+  }
+  const cache = await ContainerCache.open({
+    ...{ containers, limitBytes: 1e9, isNeeded: () => false, log: silentLog, packed: containers },
+  });
+  await cache.close();
+  t.ok(pauses < 4 && cache.count < 2000);
 });

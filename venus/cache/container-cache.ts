@@ -1,6 +1,10 @@
 /**
  * Cached contents by digest: what is on the disk, what must stay, what it is worth; and small hot bodies in memory, so
  * that a warm GET touches no disk. What goes when space is needed says room.ts.
+ *
+ * CC-1  What lies in rows is counted behind the start, which does not wait for a million of them. Until that is over,
+ *       what was not met yet is looked for where it lies, so everything is found from the beginning; what is evicted
+ *       and how much there is comes out when all is counted.
  */
 import { Failure, isFailure } from '../../vice/interface/index.js';
 import type { Containers, Spool } from '../../vice/seam/containers.js';
@@ -33,6 +37,18 @@ export interface CachedContainer {
   readonly stay: 'open' | 'logged' | 'sticky' | null;
 }
 
+/** Contents in rows of the store: there may be a million of them, and each is found by itself (CC-1). */
+export interface PackedContents {
+  /** Whether contents of so many bytes lie in rows. */
+  packs(length: number): boolean;
+  /** Bytes of contents that do; undefined: these do not. */
+  packedLength(digest: string): number | undefined;
+  /** All that do, or did a moment ago. */
+  packed(): AsyncIterable<string>;
+  /** Those that do not. */
+  unpacked(): AsyncIterable<{ readonly digest: string; readonly length: number }>;
+}
+
 export interface ContainerCacheOptions {
   readonly containers: Containers;
   /** Contents beyond this are evicted, those of the lowest priority first. */
@@ -40,8 +56,8 @@ export interface ContainerCacheOptions {
   /** Whether the modify log needs a container: then it stays. */
   readonly isNeeded: (digest: string) => boolean;
   readonly log: Log;
-  /** Whether contents of so many bytes lie in rows of the store; none by default. */
-  readonly isPacked?: (length: number) => boolean;
+  /** Contents in rows of the store; none by default. */
+  readonly packed?: PackedContents;
   /** Decides between equals. */
   readonly seed?: number;
 }
@@ -50,7 +66,7 @@ export class ContainerCache {
   readonly #containers: Containers;
   readonly #log: Log;
   readonly #isNeeded: (digest: string) => boolean;
-  readonly #isPacked: (length: number) => boolean;
+  readonly #packed: PackedContents | undefined;
   readonly #order: EvictionOrder;
   readonly #gate = new CommitGate();
   readonly #room: Room;
@@ -58,14 +74,18 @@ export class ContainerCache {
   /** Bytes that are to come of contents in part. */
   readonly #reserved = new Set<() => number>();
   #beside: Beside = nothingBeside;
+  #isCounted: boolean;
+  #counted: Promise<void> = Promise.resolve();
+  #isClosing = false;
   /** Hoard priorities of contents, cached or not. */
   #hoarded = new Map<string, number>();
   readonly #bodies = new RecentMap<string, Uint8Array>(memoryBytes, (body) => body.length + 100);
 
   private constructor(options: ContainerCacheOptions) {
-    const { containers, limitBytes, isNeeded, isPacked = () => false, log, seed = 0 } = options;
+    const { containers, limitBytes, isNeeded, packed, log, seed = 0 } = options;
     this.#containers = containers;
-    this.#isPacked = isPacked;
+    this.#packed = packed;
+    this.#isCounted = packed === undefined;
     this.#isNeeded = isNeeded;
     this.#log = log;
     this.#order = new EvictionOrder(generationShift(limitBytes), seed);
@@ -78,9 +98,23 @@ export class ContainerCache {
   }
 
   static async open(options: ContainerCacheOptions): Promise<ContainerCache> {
+    const { packed, containers } = options;
     const cache = new ContainerCache(options);
-    for await (const { digest, length } of options.containers.list()) cache.#note(digest, length);
+    const files = packed?.unpacked() ?? containers.list();
+    for await (const { digest, length } of files) cache.#note(digest, length);
+    if (packed !== undefined) cache.#counted = cache.#count(packed);
     return cache;
+  }
+
+  /** Stops counting. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#counted;
+  }
+
+  /** Resolves when all that is here is counted (CC-1). */
+  get counted(): Promise<void> {
+    return this.#counted;
   }
 
   get count(): number {
@@ -96,8 +130,11 @@ export class ContainerCache {
   }
 
   /** Resolves when what is too much has gone, as far as it may. */
-  setLimit(bytes: number): Promise<void> {
-    return this.#room.setLimit(bytes);
+  async setLimit(bytes: number): Promise<void> {
+    await this.#room.setLimit(bytes);
+    if (this.#isCounted) return;
+    await this.#counted;
+    await this.#room.setLimit(this.#room.limit);
   }
 
   /** Shares its room with contents in part from now on. */
@@ -111,12 +148,12 @@ export class ContainerCache {
   }
 
   has(digest: string): boolean {
-    return this.#order.get(digest) !== undefined;
+    return this.#kept(digest) !== undefined;
   }
 
   /** Keeps `digest` until the returned function is called. `isUse`: somebody opens it, the hoard walk does not. */
   pin(digest: string, isUse = true): () => void {
-    const kept = this.#order.get(digest);
+    const kept = this.#kept(digest);
     if (kept === undefined) return () => undefined;
     if (isUse) this.#order.reference(kept);
     kept.pins += 1;
@@ -131,7 +168,7 @@ export class ContainerCache {
 
   /** The log does not need `digest` any more. */
   spared(digest: string): void {
-    const kept = this.#order.get(digest);
+    const kept = this.#kept(digest);
     if (kept !== undefined) this.#freed(kept);
   }
 
@@ -186,7 +223,7 @@ export class ContainerCache {
 
   /** Forgets contents that nobody has come to need after all. */
   async discard(digest: string): Promise<void> {
-    const kept = this.#order.get(digest);
+    const kept = this.#kept(digest);
     if (kept !== undefined) await this.#room.drop(kept);
   }
 
@@ -205,11 +242,12 @@ export class ContainerCache {
   }
 
   /** Bytes that could be had for something worth `request`, at most. Looks at all that is cached. */
-  mostRoom(request: number): Promise<number> {
+  async mostRoom(request: number): Promise<number> {
+    await this.#counted;
     return this.#room.most(request);
   }
 
-  /** All that is cached, in no order. Do not keep over an await. */
+  /** All that is cached and counted, in no order. Do not keep over an await. */
   *all(): Generator<CachedContainer> {
     for (const kept of this.#order.all()) {
       const { digest, length, hoard } = kept;
@@ -259,10 +297,37 @@ export class ContainerCache {
     }
   }
 
-  #note(digest: string, length: number): void {
-    if (this.#order.get(digest) !== undefined) return;
+  /** What is here under `digest`. */
+  #kept(digest: string): Kept | undefined {
+    const kept = this.#order.get(digest);
+    if (kept !== undefined || this.#isCounted) return kept;
+    const length = this.#packed?.packedLength(digest);
+    return length === undefined ? undefined : this.#note(digest, length);
+  }
+
+  #note(digest: string, length: number): Kept {
+    const before = this.#order.get(digest);
+    if (before !== undefined) return before;
     const hoard = this.#hoarded.get(digest) ?? 0;
-    this.#room.noted(this.#order.add(digest, length, hoard, this.#isPacked(length)));
+    const kept = this.#order.add(digest, length, hoard, this.#packed?.packs(length) ?? false);
+    this.#room.noted(kept);
+    return kept;
+  }
+
+  async #count(packed: PackedContents): Promise<void> {
+    try {
+      for await (const digest of packed.packed()) {
+        if (this.#isClosing) return;
+        // A copy of its own: a part of a longer string keeps that.
+        this.#kept(Buffer.from(digest, 'latin1').toString('latin1'));
+      }
+      this.#isCounted = true;
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      // Each of them is still found by itself.
+      this.#log.error('cached contents could not be counted', { kind: error.kind, message: error.message });
+    }
+    this.#room.tidy();
   }
 
   #freed(kept: Kept): void {
@@ -272,7 +337,7 @@ export class ContainerCache {
   }
 
   #setHoard(digest: string, priority: number): void {
-    const kept = this.#order.get(digest);
+    const kept = this.#kept(digest);
     if (kept !== undefined) this.#order.setHoard(kept, priority);
   }
 
@@ -295,7 +360,7 @@ export class ContainerCache {
   /** A damaged container is forgotten: the next open fetches it again from a replica. */
   #lost(digest: string, failure: Failure): void {
     this.#log.error('container lost', { digest, kind: failure.kind });
-    const kept = this.#order.get(digest);
+    const kept = this.#kept(digest);
     if (kept !== undefined) this.#order.remove(kept);
     this.#bodies.delete(digest);
   }

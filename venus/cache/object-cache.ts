@@ -24,7 +24,7 @@ import { RecentMap } from './recent-map.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
 /** Each takes about 3 KB. */
-const hotObjects = 150_000;
+const hotObjects = 120_000;
 export class ObjectCache implements Tree {
   /** Told of what is known anew of an object, and whether it is in doubt. */
   onStatus: (status: VnodeStatus, suspect: boolean) => void = () => undefined;

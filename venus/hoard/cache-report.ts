@@ -41,6 +41,7 @@ export class CacheReport implements CacheControl {
 
   async state(): Promise<CacheState> {
     const { containers } = this.#world;
+    await containers.counted;
     return {
       limitBytes: containers.limit,
       bytes: containers.bytes,
@@ -52,6 +53,7 @@ export class CacheReport implements CacheControl {
   async *contents(): AsyncGenerator<readonly CachedContents[]> {
     const { containers, cache, mounts, pause } = this.#world;
     const owners = await this.#owners();
+    await containers.counted;
     const all = [...containers.all()].sort((a, b) => {
       return Number(a.stay !== null) - Number(b.stay !== null) || a.priority - b.priority;
     });

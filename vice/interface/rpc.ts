@@ -13,6 +13,7 @@ import { peopleCalls } from './people-calls.js';
 import { peopleEntrySchema } from './people.js';
 import { conflictPolicies, replicaStates } from './realm.js';
 import { scrubReportSchema } from './scrub-report.js';
+import { snapshotCalls } from './snapshot-calls.js';
 import {
   bytes,
   count,
@@ -124,7 +125,7 @@ export const realmDocumentSchema = realmDocument;
  * - `fenced` whether the replica here takes no changes any more; those that it took before are flushed then.
  * - `scrub` how far the scrub of this server is, and what it could not heal; `start`: begins a pass, unless one runs.
  * - `report` what an operator wants to see of this server.
- * - of people: people-calls.ts.
+ * - of people: people-calls.ts; of snapshots: snapshot-calls.ts.
  */
 export const calls = {
   locate: { roles: ['gateway', 'server', 'operator'], argument: z.strictObject({}), result: realmDocument },
@@ -280,6 +281,7 @@ export const calls = {
     result: scrubReportSchema,
   },
   ...peopleCalls,
+  ...snapshotCalls,
   report: { roles: ['operator'], argument: z.strictObject({}), result: z.record(z.string(), z.unknown()) },
 } as const satisfies Record<
   string,

@@ -54,7 +54,7 @@ const ampleBytes = 64 * 1024 * 1024;
 const spareBytes = 64 * 1024;
 
 /** Rows of a listing between two pauses. */
-const listedAtOnce = 500;
+const listedAtOnce = 250;
 
 export class PackedContainers implements Containers {
   readonly #rows: ContentRows;
@@ -79,7 +79,7 @@ export class PackedContainers implements Containers {
 
   /** Whether contents of so many bytes go into rows. */
   packs(length: number): boolean {
-    return length <= this.#packedBytes;
+    return this.#packedBytes > 0 && length <= this.#packedBytes;
   }
 
   /** To be asked before so many bytes of small contents are stored. @throws Failure no-space */
@@ -136,14 +136,32 @@ export class PackedContainers implements Containers {
   }
 
   async *list(): AsyncIterableIterator<{ readonly digest: string; readonly length: number }> {
-    let listed = 0;
-    for (const { key, value } of this.#rows.walk(lengthPrefix)) {
-      const digest = key.slice(lengthPrefix.length);
-      const length = lengthIn(value) ?? this.#rows.get(contentsKey(digest))?.length;
+    for await (const digest of this.packed()) {
+      const length = this.packedLength(digest);
       if (length !== undefined) yield { digest, length };
-      if ((listed += 1) % listedAtOnce === 0) await this.#pause();
     }
     yield* this.#containers.list();
+  }
+
+  /** Bytes of contents that lie in rows; undefined: they do not. */
+  packedLength(digest: string): number | undefined {
+    const row = this.#rows.get(lengthKey(digest));
+    if (row === undefined) return undefined;
+    return lengthIn(row) ?? this.#rows.get(contentsKey(digest))?.length;
+  }
+
+  /** Digests of what lies in rows, in order, or did a moment ago: others run between two of them. */
+  async *packed(): AsyncIterableIterator<string> {
+    let listed = 0;
+    for (const { key } of this.#rows.walk(lengthPrefix)) {
+      yield key.slice(lengthPrefix.length);
+      if ((listed += 1) % listedAtOnce === 0) await this.#pause();
+    }
+  }
+
+  /** What has a file of its own. */
+  unpacked(): AsyncIterable<{ readonly digest: string; readonly length: number }> {
+    return this.#containers.list();
   }
 
   space(): Promise<number> {

@@ -22,6 +22,7 @@ import { operating } from './operating.js';
 import { promising } from './promising.js';
 import { reading } from './reading.js';
 import { pushRealm } from './realm-push.js';
+import { snapshotting } from './snapshotting.js';
 import { updating } from './updating.js';
 
 const handlers: Handlers<CallName> = {
@@ -32,6 +33,7 @@ const handlers: Handlers<CallName> = {
   ...operating,
   ...promising,
   ...reading,
+  ...snapshotting,
   ...updating,
 };
 

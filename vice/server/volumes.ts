@@ -90,6 +90,13 @@ export class Volumes {
     await this.#world.store.transact(() => undefined);
   }
 
+  /** Has what no snapshot needs any more taken away; nobody waits for it, the next start goes on with it. */
+  sweepSnapshots({ snapshots, volume }: Replica): void {
+    void snapshots.sweep().catch((error: unknown) => {
+      this.#world.log.warn('snapshots not swept', { volume, reason: String(error) });
+    });
+  }
+
   /** Waits for what is being dropped. */
   async close(): Promise<void> {
     await Promise.all(this.#drops.values());
@@ -152,6 +159,7 @@ export class Volumes {
     await claimRows(this.#world.store, volume, id);
     const replica = await openReplica({ volume, id, group: [id], ...this.#world });
     replica.onChange((change) => this.#changed(replica, change));
+    this.sweepSnapshots(replica);
     return replica;
   }
 

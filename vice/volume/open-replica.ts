@@ -19,6 +19,7 @@ import type { Store, StoreTransaction } from '../seam/store.js';
 import { ContainerReferences } from '../store/container-references.js';
 import { recount } from '../store/recount.js';
 import { RowCache } from '../store/row-cache.js';
+import { SavingTransaction } from '../store/snapshot-rows.js';
 import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store/volume-store.js';
 import { VolumeTransaction, type Finished } from '../store/volume-transaction.js';
 import { applyBatch, BatchRefused, type AppliedBatch } from './apply-batch.js';
@@ -27,7 +28,7 @@ import { applyCop2, PendingUpdates } from './cop2.js';
 import { afterRestart, openMeta } from './first-records.js';
 import { DirectoryListing } from './directory-listing.js';
 import { applyMergeStep, contentsNeededFor } from './merge-step.js';
-import { changePage, conflictPage } from './pages.js';
+import { changePage, conflictCount, conflictPage } from './pages.js';
 import type {
   Change,
   Listing,
@@ -40,6 +41,7 @@ import type {
   Speaker,
   Standing,
 } from './replica.js';
+import { VolumeSnapshots } from './snapshots.js';
 import { mustBeThere, mustTakeChanges } from './standing.js';
 
 /** More changed objects than this are not worth naming: the caller looks at everything. */
@@ -75,6 +77,7 @@ class StoredReplica implements Replica {
   keepsRemoved = false;
   standing: Standing = 'member';
   bounds: Bounds = {};
+  readonly snapshots: VolumeSnapshots;
   readonly #store: Store;
   readonly #containers: Containers;
   readonly #clock: Clock;
@@ -100,6 +103,7 @@ class StoredReplica implements Replica {
     this.#keys = keys;
     this.#reader = new VolumeReader(options.store, keys);
     this.#references = ContainerReferences.of(options);
+    this.snapshots = new VolumeSnapshots(keys, { ...options, references: this.#references }, this);
     if (isNew) this.#stamps = Promise.resolve();
     for (const storeId of this.#reader.awaitingCop2()) this.#pending.add(storeId, options.clock.monotonic());
   }
@@ -235,8 +239,7 @@ class StoredReplica implements Replica {
       if (this.#readable(fid)?.keeps !== true && fids.push(fid) >= forgottenAtOnce) break;
     }
     if (fids.length === 0) return 0;
-    await this.#store.transact((transaction) => {
-      mustBeThere(this);
+    await this.#transact((transaction) => {
       const volume = new VolumeTransaction(transaction, this.#keys, this.#cache);
       for (const fid of fids) {
         const row = volume.object(fid);
@@ -253,9 +256,7 @@ class StoredReplica implements Replica {
   }
 
   conflictCount(): number {
-    let count = 0;
-    for (const _ of this.#reader.conflicts(null)) count += 1;
-    return count;
+    return conflictCount(this.#reader);
   }
 
   conflicts(after: Fid | null, limit: number): Result<'conflicts'> {
@@ -268,10 +269,7 @@ class StoredReplica implements Replica {
 
   async setCaughtUp(peer: string, mark: Mark): Promise<void> {
     const row = seal({ incarnation: mark.incarnation, stamp: mark.stamp });
-    await this.#store.transact((transaction) => {
-      mustBeThere(this);
-      transaction.put(this.#keys.peer(peer), row);
-    });
+    await this.#transact((transaction) => transaction.put(this.#keys.peer(peer), row));
   }
 
   names(digest: string): boolean {
@@ -310,8 +308,7 @@ class StoredReplica implements Replica {
     let finished: Finished | undefined;
     let change: Change | undefined;
     try {
-      const result = await this.#store.transact((transaction) => {
-        mustBeThere(this);
+      const result = await this.#transact((transaction) => {
         const volume = new VolumeTransaction(transaction, this.#keys, this.#cache, this.keepsRemoved);
         const value = work(volume, transaction);
         finished = volume.finish();
@@ -332,10 +329,17 @@ class StoredReplica implements Replica {
     }
   }
 
+  /** Whatever is changed in it, snapshots keep what they need. */
+  #transact<T>(work: (transaction: StoreTransaction) => T): Promise<T> {
+    return this.#store.transact((transaction) => {
+      mustBeThere(this);
+      return work(new SavingTransaction(transaction, this.snapshots.rows));
+    });
+  }
+
   async #leaveRestartGap(): Promise<void> {
     try {
-      await this.#store.transact((transaction) => {
-        mustBeThere(this);
+      await this.#transact((transaction) => {
         transaction.put(this.#keys.meta, seal(afterRestart(this.#meta())));
       });
     } catch (error) {

@@ -50,6 +50,12 @@ export function conflictPage(
   return { conflicts, more: false };
 }
 
+export function conflictCount(reader: VolumeReader): number {
+  let count = 0;
+  for (const _ of reader.conflicts(null)) count += 1;
+  return count;
+}
+
 function atMost(limit: number): number {
   return Math.min(Math.max(limit, 1), page.objects);
 }

@@ -9,6 +9,7 @@
  *   VR-4  What an object is said to know (`known`) it has incorporated.
  */
 import type { Argument, Fid, Groups, Result, UpdateSet, VnodeStatus, VolumeId } from '../interface/index.js';
+import type { Snapshot } from '../store/snapshot-rows.js';
 import type { Bounds } from './bounds.js';
 
 export interface Replica {
@@ -87,8 +88,28 @@ export interface Replica {
   /** How many living objects there are beside the root, and the bytes of their contents. */
   readonly objects: number;
   readonly usedBytes: number;
+  readonly snapshots: Snapshots;
   /** Called after each change is flushed, in stamp order; must not throw. */
   onChange(listener: (change: Change) => void): void;
+}
+
+/** What the volume was at this replica when somebody asked for it to be kept (snapshots.ts). */
+export interface Snapshots {
+  /** Oldest first. */
+  list(): readonly Snapshot[];
+  /**
+   * At once, whatever the volume holds. False: the same one is there already.
+   * @throws Failure exists (another one of this name), refused (too many), stale (no member of the group)
+   */
+  take(snapshot: Snapshot): Promise<boolean>;
+  /** False: there is none of this name. What it alone has kept goes with the next sweep. */
+  drop(name: string): Promise<boolean>;
+  /** Takes away what no snapshot needs any more; idempotent. At once where there is nothing. */
+  sweep(): Promise<void>;
+  /** @throws Failure not-found (no such snapshot), damaged */
+  status(snapshot: Snapshot, fid: Fid): VnodeStatus | undefined;
+  /** In no order; undefined wherever others may have a turn of the event loop. @throws as `status` */
+  entries(snapshot: Snapshot, directory: Fid): Iterable<ListedEntry | undefined>;
 }
 
 /** `dropped`: it has left the group, and its rows are being taken away. */

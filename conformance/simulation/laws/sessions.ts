@@ -1,6 +1,10 @@
 /**
  * A session reads what it wrote and never goes back: it is not shown a version that one it has seen had replaced, and a
  * name that it has seen does not vanish unless somebody removed or moved something on the way to it.
+ *
+ * What an author wrote and then removed, file and all, he has withdrawn: if nobody else has it yet, neither travels
+ * (store cancelled by remove, Coda's optimization), and where another's move saves the file from the removal it is the
+ * version that the mover had.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
 import type { Attempt, Ledger } from '../world/ledger.js';
@@ -8,7 +12,8 @@ import type { Law } from '../world/outcome.js';
 
 export const sessions: Law = ({ ledger }) => {
   const broken: string[] = [];
-  const bases = basesOf(ledger);
+  const bases = new Map(basesOf(ledger));
+  for (const version of withdrawn(ledger)) bases.delete(version);
   const names = new Set(ledger.attempts.map(({ by, generation }) => `${by} ${generation}`));
   for (const name of names) {
     const attempts = ledger.attempts.filter(({ by, generation }) => `${by} ${generation}` === name);
@@ -28,6 +33,21 @@ export function basesOf(ledger: Ledger): ReadonlyMap<StoreId, StoreId> {
     if (outcome === 'ok' && typeof version === 'string' && typeof base === 'string') bases.set(version, base);
   }
   return bases;
+}
+
+/** Versions whose author has removed their file since. */
+function* withdrawn({ attempts }: Ledger): Generator<StoreId> {
+  const removed = new Map<string, Map<Fid, number>>();
+  for (const { by, removes, outcome, number } of attempts) {
+    if (outcome !== 'ok') continue;
+    let mine = removed.get(by);
+    if (mine === undefined) removed.set(by, (mine = new Map()));
+    for (const fid of removes) mine.set(fid, number);
+  }
+  for (const { by, made, version, number } of attempts) {
+    if (made === undefined || typeof version !== 'string') continue;
+    if ((removed.get(by)?.get(made) ?? 0) > number) yield version;
+  }
 }
 
 /** Whether the session is shown what a version that it has seen, or written, had replaced. */
