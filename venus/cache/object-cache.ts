@@ -115,7 +115,7 @@ export class ObjectCache implements Tree {
     if (object !== undefined && !object.suspect) this.put({ ...object, suspect: true });
   }
 
-  /** What this Venus itself has done to an object is known up to `counter` (0: nothing), not what was taken back. */
+  /** What was done to an object here under `venus` is known up to `counter` (0: nothing), not what was taken back. */
   setOwnKnown(fid: Fid, venus: VenusId, counter: number): void {
     const object = this.get(fid);
     if (object === undefined) return;

@@ -185,7 +185,7 @@ class StoredReplica implements Replica {
     return fids;
   }
 
-  seenOf(venus: string): number {
+  seenOf(venus: string): readonly number[] {
     return this.#reader.seenOf(venus);
   }
 

@@ -75,8 +75,8 @@ export interface Replica {
   /** Objects that a person has to decide about, after `after` in the order of their Fids. */
   conflictCount(): number;
   conflicts(after: Fid | null, limit: number): Result<'conflicts'>;
-  /** The highest counter of `venus` that a record had which came here; 0: none did. */
-  seenOf(venus: string): number;
+  /** For each user of the gateway `venus` the highest counter that a record had which came here. */
+  seenOf(venus: string): readonly number[];
   /** How far this replica has caught up with `peer`'s changes. */
   caughtUp(peer: string): Mark | undefined;
   setCaughtUp(peer: string, mark: Mark): Promise<void>;
