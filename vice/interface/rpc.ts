@@ -99,8 +99,8 @@ export const realmDocumentSchema = realmDocument;
  * - `status` of some objects; null for one that this replica does not have. Servers are also told of removed ones.
  * - `list` a directory: its status, a digest over its children's Fids and StoreIds (equal digests: equal children),
  *   and, if `full`, names with the children's statuses. The reply may come in parts: `entries` are concatenated.
- *   `since`: the digest of the names that the caller has; if the server still knows what changed since, the reply has these
- *   entries alone, and in `gone` the names that are no more. Without `gone` it has all.
+ *   `since`: the digest of the names that the caller has; if the server still knows what changed since, the reply has
+ *   these entries alone, and in `gone` the names that are no more. Without `gone` it has all.
  * - `mutate` certifies and applies a batch in one transaction, all or nothing (COP1). `inline` holds contents
  *   (digest -> bytes) up to limits.inlineBytes each; other contents must have arrived by upload, under the transfer
  *   id that `transfers` names for their digest, or already be at the server. `watermark`: the caller will never
