@@ -10,6 +10,7 @@ import {
   noNames,
   rootFid,
   toggledName,
+  venusOfAuthor,
   type Fid,
   type FileData,
   type Mutation,
@@ -23,6 +24,8 @@ import { optimize, withdraw, type LogView, type Plan } from '../../venus/log/opt
 import { ownCounter, PlainTree } from './plain-tree.js';
 
 export const venus = '9c3e5d7b01f2a4c6' as VenusId;
+/** All but bob are who they were before a gateway had a VenusId for each user. */
+export const bobsVenus = venusOfAuthor(venus, 'bob');
 export const otherVenus = '00000000000000ff' as VenusId;
 export const volume = '7f000001' as VolumeId;
 export const root = rootFid(volume);
@@ -68,7 +71,7 @@ export class LoggingVenus implements LogView {
     const records: Mutation[] = [];
     this.#time += 1;
     for (const change of changes) {
-      const storeId = makeStoreId(venus, this.#counter + 1);
+      const storeId = makeStoreId(author === 'bob' ? bobsVenus : venus, this.#counter + 1);
       const common = { storeId, time: this.#time, author, host: 'gateway', base: this.#seen(change) };
       const record: Mutation = { ...change, ...common };
       this.cache.apply(record);
@@ -76,7 +79,7 @@ export class LoggingVenus implements LogView {
       records.push(record);
     }
     this.unoptimized.push(...records);
-    const plan = optimize(records, this, venus);
+    const plan = optimize(records, this);
     this.#check(plan);
     this.#carryOut(plan);
     if (plan.records.length > 0) this.#append(plan.records);
@@ -85,7 +88,7 @@ export class LoggingVenus implements LogView {
 
   /** What reintegration does with entries that were refused. */
   withdraw(entries: readonly LogEntry[]): void {
-    const plan = withdraw(entries, this, venus);
+    const plan = withdraw(entries, this);
     for (const entry of entries) this.#remove(entry);
     this.#carryOut(plan);
   }
@@ -120,13 +123,13 @@ export class LoggingVenus implements LogView {
       if (entry === undefined) throw new Error(`there is no entry ${sequence} to rewrite`);
       if (entry.offered || entry.appliedBy.length > 0) throw new Error(`entry ${sequence} is frozen`);
     }
-    for (const counter of gone) {
-      const place = this.unoptimized.findIndex(({ storeId }) => counterOf(storeId) === counter);
+    for (const update of gone) {
+      const place = this.unoptimized.findIndex(({ storeId }) => storeId === update);
       const record = this.unoptimized[place];
       const isRemoval = record?.op === 'remove' || record?.op === 'rmdir';
       const later = this.unoptimized.slice(isRemoval ? place : place + 1);
       if (later.some(({ fid, author }) => fid === record?.fid && author === record.author)) continue;
-      throw new Error(`${record?.op} ${counter} of ${record?.author} was not cancelled by its author`);
+      throw new Error(`${record?.op} ${update} of ${record?.author} was not cancelled by its author`);
     }
   }
 
@@ -159,11 +162,14 @@ export class LoggingVenus implements LogView {
       this.#remove(entry, records.length > 0);
       if (records.length > 0) this.#put({ ...entry, records });
     }
-    for (const [fid, counter] of known) {
-      const status = this.cache.status(fid);
-      if (status === undefined || !gone.has(ownCounter(this.cache, fid, venus))) continue;
-      const { [venus]: _own, ...others } = status.known;
-      this.cache.put({ ...status, known: counter === 0 ? others : { ...others, [venus]: counter } });
+    for (const [fid, counters] of known) {
+      for (const [author, counter] of Object.entries(counters) as [VenusId, number][]) {
+        const status = this.cache.status(fid);
+        const now = ownCounter(this.cache, fid, author);
+        if (status === undefined || now === 0 || !gone.has(makeStoreId(author, now))) continue;
+        const { [author]: _own, ...others } = status.known;
+        this.cache.put({ ...status, known: counter === 0 ? others : { ...others, [author]: counter } });
+      }
     }
   }
 

@@ -1,4 +1,5 @@
 /** A volume as plain maps: what a server makes of records, certified and applied by the house's own rules. */
+import { isDeepStrictEqual } from 'node:util';
 import {
   applyRecord,
   fidsOf,
@@ -131,13 +132,9 @@ const ofFiles = ['modified', 'author', 'storeId'] as const;
 function unequalField(a: VnodeStatus, b: VnodeStatus): string | undefined {
   for (const field of everywhere) if (a[field] !== b[field]) return field;
   if (a.kind !== 'directory') for (const field of ofFiles) if (a[field] !== b[field]) return field;
-  if (inWords(versionsOf(a)) !== inWords(versionsOf(b))) return 'contents';
-  if (inWords(a.places) !== inWords(b.places)) return 'places';
+  if (!isDeepStrictEqual(versionsOf(a), versionsOf(b))) return 'contents';
+  if (!isDeepStrictEqual(a.places, b.places)) return 'places';
   const [properties, others] = [Object.entries(a.properties), b.properties];
   const isSame = properties.every(([name, value]) => others[name] === value);
   return isSame && properties.length === Object.keys(others).length ? undefined : 'properties';
-}
-
-function inWords(alternatives: readonly object[]): string {
-  return JSON.stringify(alternatives);
 }

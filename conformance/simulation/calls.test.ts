@@ -1,7 +1,7 @@
 /** The count of calls is part of the contract: speed comes from what is not sent. */
 import t, { type Test } from 'tap';
 import { SimulatedRealm } from './simulated-realm.js';
-import { get, list, makeDirectory, put } from './share.js';
+import { get, list, makeDirectory, put, remove, rename } from './share.js';
 
 async function realm(
   t: Test,
@@ -75,6 +75,62 @@ t.test('a cold listing asks each server once, whatever the number of names', asy
   t.equal((await world.finish(list(g2, 'd'))).length, 1000);
   t.same(g2Traffic?.take(), {}, 'and are warm from then on');
   traffic();
+});
+
+t.test('of a folder that others have changed only what they have changed travels', async (t) => {
+  const { realm: world } = await realm(t);
+  const g1 = world.gateway('g1');
+  await world.finish(makeDirectory(g1, 'd'));
+  for (let file = 10; file < 40; file += 1) await world.finish(put(g1, `d/${file}`, 'x'));
+  await world.clock.advance(5000);
+  const g2 = await world.startGateway('g2');
+  const traffic = world.traffic.get('g2');
+  let carried = '';
+  if (traffic !== undefined) traffic.falsify = (name, reply) => (name === 'list' ? told(reply) : reply);
+  const told = (reply: unknown): unknown => {
+    const { entries, gone } = reply as { entries: readonly unknown[]; gone?: readonly string[] };
+    if (entries.length > 0 || gone !== undefined)
+      carried = `${entries.length} names, ${gone?.length ?? 'not'} gone`;
+    return reply;
+  };
+  const seen = async (): Promise<string> => {
+    await world.clock.advance(2000);
+    carried = '';
+    return (await world.finish(list(g2, 'd'))).join(' ');
+  };
+  const names = new Set((await seen()).split(' '));
+  t.equal(carried, '30 names, not gone');
+  const expected = (): string => [...names].sort().join(' ');
+
+  await world.finish(put(g1, 'd/new', 'x'));
+  names.add('new');
+  t.equal(await seen(), expected());
+  t.equal(carried, '1 names, 0 gone');
+
+  await world.finish(remove(g1, 'd/20'));
+  await world.finish(rename(g1, 'd/21', 'd/moved'));
+  await world.finish(rename(g1, 'd/new', 'd/22'));
+  for (const name of ['20', '21', 'new']) names.delete(name);
+  names.add('moved');
+  t.equal(await seen(), expected());
+  t.equal(carried, '2 names, 3 gone');
+  t.equal(await world.finish(get(g2, 'd/22')), 'x', 'the name leads to the new file');
+
+  // Its own change is in the names that it has.
+  await world.finish(put(g2, 'd/own', 'x'));
+  await world.finish(put(g1, 'd/theirs', 'x'));
+  names.add('own').add('theirs');
+  t.equal(await seen(), expected());
+  t.equal(carried, '1 names, 0 gone');
+
+  // Servers that have started anew do not know what changed before.
+  await world.finish(put(g1, 'd/late', 'x'));
+  for (const name of world.serverNames) world.kill(name);
+  for (const name of world.serverNames) await world.startServer(name);
+  await world.clock.advance(20_000);
+  names.add('late');
+  t.equal(await seen(), expected());
+  t.equal(carried, `${names.size} names, not gone`);
 });
 
 t.test('a callback break makes exactly what changed be asked for again', async (t) => {

@@ -7,7 +7,8 @@ import { signCredential, type PeopleChange, type PeopleDocument } from '../../vi
 import { PlainPasswords } from '../../vice/seam/twin/plain-passwords.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import type { Venus } from '../../venus/interface.js';
-import { get, makeDirectory, outcomeOf, put } from './share.js';
+import { withoutOrder } from './replica-dump.js';
+import { get, list, makeDirectory, outcomeOf, put, remove, rename } from './share.js';
 import { realmKey, type SimulatedRealm } from './simulated-realm.js';
 import { startedRealm } from './started-realm.js';
 
@@ -123,6 +124,90 @@ t.test(
     ]);
   },
 );
+
+for (const restarts of [false, true]) {
+  const after = restarts ? ', also over a restart' : '';
+  t.test(`who must log in again holds up nobody else in a shared folder${after}`, async (t) => {
+    const realm = await stageOf(restarts ? 8 : 7);
+    for (const name of ['kept', 'gone', 'moved'])
+      await realm.finish(put(realm.gateway('g1'), `anna/${name}`, name, anna));
+    await realm.clock.advance(4 * minute);
+    await realm.finish(realm.gateway('g1').people.renew('bob'));
+    await links(realm, 'g1', 'cut');
+    const offline = realm.gateway('g1');
+    await realm.finish(put(offline, 'anna/new', 'by anna', anna));
+    await realm.finish(remove(offline, 'anna/gone', anna));
+    await realm.finish(rename(offline, 'anna/moved', 'anna/renamed', anna));
+    await realm.finish(put(offline, 'anna/bobs', 'by bob', bob));
+    await realm.finish(put(offline, 'anna/new', 'by anna, then by bob', bob));
+    await realm.clock.advance(3 * minute);
+    await realm.finish(offline.people.renew('anna'));
+    if (restarts) {
+      realm.kill('g1');
+      await realm.startGateway('g1');
+    }
+    const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
+    await links(realm, 'g1', 'heal');
+    t.same(
+      waiting(g1),
+      [annaWaits, annaWaits, annaWaits, ['bob', null]],
+      'what he did to her file depends on it',
+    );
+    t.same(await tree(t, realm), [
+      '/anna/bobs by bob',
+      '/anna/gone gone',
+      '/anna/kept kept',
+      '/anna/moved moved',
+    ]);
+    t.equal(g1.state().volumes[0]?.state, 'hoarding');
+    // Connected, he is answered by servers.
+    await realm.finish(put(g1, 'anna/live', 'connected', bob));
+    await realm.finish(makeDirectory(g1, 'anna/folder', bob));
+    await realm.finish(put(g1, 'anna/folder/in', 'in it', bob));
+    await realm.finish(remove(g1, 'anna/kept', bob));
+    t.equal(waiting(g1).length, 4, 'nothing new waits');
+    await realm.finish(g2.people.login('bob', "bob's"));
+    await realm.clock.advance(1000);
+    t.equal(await realm.finish(get(g2, 'anna/live', bob)), 'connected');
+    t.same(await realm.finish(list(g2, 'anna', bob)), ['bobs', 'folder', 'gone', 'live', 'moved']);
+    await realm.finish(put(g2, 'anna/elsewhere', 'by bob elsewhere', bob));
+    await realm.clock.advance(minute);
+    const all = ['bobs', 'elsewhere', 'folder', 'live', 'new', 'renamed'];
+    t.same(await realm.finish(list(g1, 'anna', bob)), all, 'he sees hers, and what others do');
+    t.same(await realm.finish(list(g2, 'anna', bob)), [
+      'bobs',
+      'elsewhere',
+      'folder',
+      'gone',
+      'live',
+      'moved',
+    ]);
+
+    if (restarts) {
+      realm.kill('g1');
+      await realm.startGateway('g1');
+      await realm.clock.advance(minute);
+      await realm.finish(realm.gateway('g1').people.renew('bob'));
+    }
+    const last = realm.gateway('g1');
+    t.equal(waiting(last).length, 4, 'still');
+    await realm.finish(last.people.login('anna', "anna's"));
+    await realm.clock.advance(2 * minute);
+    t.same(waiting(last), []);
+    t.same(await tree(t, realm), [
+      '/anna/bobs by bob',
+      '/anna/elsewhere by bob elsewhere',
+      '/anna/folder/in in it',
+      '/anna/live connected',
+      '/anna/new by anna, then by bob',
+      '/anna/renamed moved',
+    ]);
+    t.same(last.conflicts.count(), {}, 'nothing twice, and nothing beside anything');
+    for (const venus of [last, g2]) t.same(await realm.finish(list(venus, 'anna', bob)), all);
+    const [one, ...others] = await Promise.all(realm.serverNames.map((name) => realm.dump(name)));
+    for (const each of others) t.same(withoutOrder(each), withoutOrder(one ?? []), 'replicas are equal');
+  });
+}
 
 t.test('a gateway gets nothing in the name of who never logged in there', async (t) => {
   const realm = await stageOf(2);

@@ -8,7 +8,15 @@
  * DN-2  Many names are put in place by several transactions: until the last one the directory's object must not say
  *       that it is complete, or say that it is stale.
  */
-import { parseFid, seal, unseal, type DirectoryEntry, type Fid } from '../../vice/interface/index.js';
+import {
+  noNames,
+  parseFid,
+  seal,
+  toggledName,
+  unseal,
+  type DirectoryEntry,
+  type Fid,
+} from '../../vice/interface/index.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import { RecentMap } from './recent-map.js';
 
@@ -19,7 +27,17 @@ const turnNames = 200;
 const writtenNames = 10 * turnNames;
 /** Names that are only compared in one turn. */
 const turnCompared = 10_000;
+/** Names whose digest is worked out in one turn. */
+const turnDigested = 2000;
+/** More changes than this are as good as all names anew. */
+export const fewNames = turnNames;
 export type Names = Map<string, DirectoryEntry>;
+
+/** A name that comes, or (null) goes. */
+export interface NameChange {
+  readonly name: string;
+  readonly entry: DirectoryEntry | null;
+}
 
 /** Told of the names that come and go. */
 export interface NameListener {
@@ -51,6 +69,8 @@ export class DirectoryNames {
   readonly #hot = new RecentMap<Fid, Names>(hotNames, (names) => names.size + 1);
   readonly #loads = new Map<Fid, Promise<void>>();
   readonly #watched = new Map<Fid, Set<Meanwhile>>();
+  /** Of names in memory; kept up once it has been asked for. */
+  readonly #digests = new WeakMap<Names, string>();
 
   constructor(buffer: WriteBuffer, listener: NameListener) {
     this.#buffer = buffer;
@@ -96,6 +116,40 @@ export class DirectoryNames {
     if (hot !== undefined) return hot.size === 0;
     for (const _ of this.#buffer.scan(prefixOf(directory), 1)) return false;
     return true;
+  }
+
+  /**
+   * The digest of the names in memory, worked out from them: the object's own word for it is of no use where a crash
+   * has left some of them behind (DN-2). undefined: they are not in memory, or somebody changes them just now.
+   */
+  async digest(directory: Fid, pause: () => Promise<void>): Promise<string | undefined> {
+    const names = this.#hot.get(directory);
+    if (names === undefined || this.#digests.has(names)) return names && this.#digests.get(names);
+    const meanwhile = this.#watch(directory);
+    try {
+      let [digest, turn] = [noNames, 0];
+      for (const { fid, name } of names.values()) {
+        digest = toggledName(digest, fid, name);
+        if ((turn += 1) % turnDigested === 0) await pause();
+      }
+      if (meanwhile.changes.size > 0 || this.#hot.get(directory) !== names) return undefined;
+      this.#digests.set(names, digest);
+      return digest;
+    } finally {
+      this.#unwatch(directory, meanwhile);
+    }
+  }
+
+  /** The same, if it is worked out already. */
+  knownDigest(directory: Fid): string | undefined {
+    const names = this.#hot.get(directory);
+    return names && this.#digests.get(names);
+  }
+
+  /** Carries out a few changes in one turn. */
+  change(directory: Fid, changes: readonly NameChange[]): void {
+    if (changes.length > fewNames) throw new Error(`${changes.length} names at once`);
+    for (const { name, entry } of changes) this.#change(directory, name, entry);
   }
 
   bind(directory: Fid, entry: DirectoryEntry): void {
@@ -176,9 +230,9 @@ export class DirectoryNames {
     directory: Fid,
     entries: ReadonlyMap<string, DirectoryEntry>,
     pause: () => Promise<void>,
-  ): Promise<readonly { readonly name: string; readonly entry: DirectoryEntry | null }[]> {
+  ): Promise<readonly NameChange[]> {
     const before = this.all(directory);
-    const changes: { readonly name: string; readonly entry: DirectoryEntry | null }[] = [];
+    const changes: NameChange[] = [];
     let turn = 0;
     for (const name of before.keys()) {
       if (!entries.has(name)) changes.push({ name, entry: null });
@@ -191,7 +245,7 @@ export class DirectoryNames {
     return changes;
   }
 
-  #change(directory: Fid, name: string, entry: DirectoryEntry | null, by: Meanwhile): void {
+  #change(directory: Fid, name: string, entry: DirectoryEntry | null, by?: Meanwhile): void {
     if (entry !== null) {
       this.#put(directory, entry, by);
       return this.#listener.come(directory, entry);
@@ -207,6 +261,7 @@ export class DirectoryNames {
     this.#tell(directory, entry.name, entry, by);
     const hot = this.#hot.get(directory);
     if (hot === undefined) return;
+    this.#toggle(hot, hot.get(entry.name), entry);
     hot.set(entry.name, entry);
     // It weighs more now.
     this.#hot.set(directory, hot);
@@ -217,8 +272,19 @@ export class DirectoryNames {
     this.#tell(directory, name, null, by);
     const hot = this.#hot.get(directory);
     if (hot === undefined) return;
+    this.#toggle(hot, hot.get(name));
     hot.delete(name);
     this.#hot.set(directory, hot);
+  }
+
+  #toggle(names: Names, ...entries: readonly (DirectoryEntry | undefined)[]): void {
+    const digest = this.#digests.get(names);
+    if (digest === undefined) return;
+    const toggled = entries.reduce(
+      (all, entry) => (entry === undefined ? all : toggledName(all, entry.fid, entry.name)),
+      digest,
+    );
+    this.#digests.set(names, toggled);
   }
 
   #watch(directory: Fid): Meanwhile {

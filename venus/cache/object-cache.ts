@@ -19,7 +19,7 @@ import {
 import type { ObjectStatus } from '../interface.js';
 import { isSameConflict, objectFromRow, objectRow, viewOf, type CachedObject } from './cached-object.js';
 import { ConflictIndex, type ConflictListener } from './conflict-index.js';
-import { DirectoryNames, type Replacement } from './directory-names.js';
+import { DirectoryNames, type NameChange, type Replacement } from './directory-names.js';
 import { RecentMap } from './recent-map.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
@@ -115,7 +115,7 @@ export class ObjectCache implements Tree {
     if (object !== undefined && !object.suspect) this.put({ ...object, suspect: true });
   }
 
-  /** What this Venus itself has done to an object is known up to `counter` (0: nothing), not what was taken back. */
+  /** What was done to an object here under `venus` is known up to `counter` (0: nothing), not what was taken back. */
   setOwnKnown(fid: Fid, venus: VenusId, counter: number): void {
     const object = this.get(fid);
     if (object === undefined) return;
@@ -177,6 +177,21 @@ export class ObjectCache implements Tree {
     // Between two transactions the names are neither those before nor those after.
     const onMany = (): void => this.unlist(directory);
     return this.#names.replace(directory, entries, { ...replacement, onMany });
+  }
+
+  /** What the names in memory come to. @see DirectoryNames.digest */
+  namesDigest(directory: Fid, pause: () => Promise<void>): Promise<string | undefined> {
+    return this.#names.digest(directory, pause);
+  }
+
+  /** The same, if it is worked out already. */
+  knownNamesDigest(directory: Fid): string | undefined {
+    return this.#names.knownDigest(directory);
+  }
+
+  /** Carries out a few changes of names (at most `fewNames`), which servers told of. */
+  changeNames(directory: Fid, changes: readonly NameChange[]): void {
+    this.#names.change(directory, changes);
   }
 
   bind(directory: Fid, entry: DirectoryEntry): void {

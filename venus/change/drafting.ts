@@ -130,7 +130,7 @@ export class Drafting {
     return unknown === undefined ? submitted() : unknown.then(submitted);
   }
 
-  #draft({ user: author }: Caller, newStoreId: () => StoreId): Draft {
+  #draft({ user: author }: Caller, newStoreId: (author: string) => StoreId): Draft {
     const { clock, host, cache, guard } = this.world;
     const time = clock.wall();
     const seen: Draft['seen'] = (...fids) =>
@@ -143,7 +143,7 @@ export class Drafting {
       // Servers must know the lists that let it pass, too, or they are no judges (needed-rights.ts).
       make: (base) => {
         const all = { ...seen(...guard.deciding(Object.keys(base) as Fid[])), ...base };
-        return { storeId: newStoreId(), time, author, host, base: all };
+        return { storeId: newStoreId(author), time, author, host, base: all };
       },
     };
   }

@@ -1,15 +1,16 @@
 /**
  * The log as it would be without some of its records: what their going means for the others. Pure.
  *
- * The chain. `base[fid][own venus]` of a record is the counter of this Venus' previous record of that object,
- * so the own records of an object hang together in the order of the log, and a server that lacks one refuses
+ * The chain. `base[fid][VenusId of its author]` of a record is the counter of this author's previous record of that
+ * object, so his records of an object hang together in the order of the log, and a server that lacks one refuses
  * the next as `stale`. A record that goes without having been applied is taken out of every chain it is in
- * (one for each object it touches): the record that named it names its predecessor, or nothing of ours when
- * it was the first.
+ * (one for each object it touches): the records that named it (the next one of its author, and those of others who had
+ * seen it) name its predecessor, or nothing of his when it was the first.
  */
 import {
   counterOf,
   fidsOf,
+  gatewayOf,
   isCreation,
   makeStoreId,
   venusOf,
@@ -40,15 +41,13 @@ export interface Plan {
   /** What of the new entry is to be logged, in order; may be empty (identity cancellation). */
   readonly records: readonly Mutation[];
   /**
-   * Objects whose latest own update in the log goes: the own counter that the cache shall know for them
-   * instead (0: none), if what it knows now is one of `gone`. Objects that are gone altogether are not in it.
+   * Objects of which somebody's latest update in the log goes: the counters that the cache shall know for them, by the
+   * VenusIds of the authors, instead (0: none), if what it knows now is one of `gone`. Objects that are gone altogether
+   * are not in it.
    */
-  readonly known: ReadonlyMap<Fid, number>;
-  /**
-   * Counters of the records that go. Where held entries were overtaken, the cache may know a later one that
-   * stays.
-   */
-  readonly gone: ReadonlySet<number>;
+  readonly known: ReadonlyMap<Fid, StoreIdVector>;
+  /** The records that go. Where held entries were overtaken, the cache may know a later one that stays. */
+  readonly gone: ReadonlySet<StoreId>;
 }
 
 /** A record that stands in the draft, and its entry; null: the new one. */
@@ -59,7 +58,6 @@ export interface Standing {
 
 export class Draft {
   readonly #log: LogView;
-  readonly #venus: VenusId;
   /** The new entry, with the records that go. */
   readonly #added: Mutation[] = [];
   readonly #gone = new Map<StoreId, Mutation>();
@@ -67,9 +65,8 @@ export class Draft {
   readonly #affected = new Map<number, Logged>();
   readonly #touching = new Map<Fid, readonly Logged[]>();
 
-  constructor(log: LogView, venus: VenusId) {
+  constructor(log: LogView) {
     this.#log = log;
-    this.#venus = venus;
   }
 
   /** Adds a record to the new entry. */
@@ -100,13 +97,20 @@ export class Draft {
   /**
    * Whether `canceller` may make `earlier` void. Not a frozen record, nor one that a frozen one names: a
    * server may have it. Not another user's: if this one's record is refused in the end, the other's must not
-   * be lost with it (Coda has one log for each user).
+   * be lost with it.
    */
   mayDrop(earlier: Standing, canceller: Mutation): boolean {
     const { record, entry } = earlier;
     if (isFrozen(entry) || record.author !== canceller.author) return false;
-    if (venusOf(record.storeId) !== this.#venus) return false;
-    return fidsOf(record).every((fid) => !isFrozen(this.#successor(earlier, fid)?.entry ?? null));
+    if (gatewayOf(record.storeId) !== gatewayOf(canceller.storeId)) return false;
+    for (const fid of fidsOf(record)) {
+      for (const { record: naming, entry: its } of this.#naming(earlier, fid)) {
+        // What a repair has seen it writes into the versions that it gives up: then there must be such an update.
+        const isKept = naming.op === 'repair' && naming.author !== record.author;
+        if (isKept || isFrozen(its)) return false;
+      }
+    }
+    return true;
   }
 
   drop(standing: Standing): void {
@@ -114,15 +118,16 @@ export class Draft {
     this.#gone.set(record.storeId, record);
     if (entry !== null) this.#affected.set(entry.sequence, entry);
     for (const fid of fidsOf(record)) {
-      const next = this.#successor(standing, fid)?.entry ?? null;
-      if (next !== null) this.#affected.set(next.sequence, next);
+      for (const { entry: naming } of this.#naming(standing, fid)) {
+        if (naming !== null) this.#affected.set(naming.sequence, naming);
+      }
     }
   }
 
   plan(): Plan {
     const rewritten = new Map<number, readonly Mutation[]>();
     for (const [sequence, { records }] of this.#affected) rewritten.set(sequence, this.#remaining(records));
-    const gone = new Set([...this.#gone.keys()].map(counterOf));
+    const gone = new Set(this.#gone.keys());
     return { rewritten, records: this.#remaining(this.#added), known: this.#known(), gone };
   }
 
@@ -132,67 +137,76 @@ export class Draft {
 
   #relinked(record: Mutation): Mutation {
     const changes: [string, StoreIdVector][] = [];
-    for (const fid of Object.keys(record.base) as Fid[]) {
-      const own = record.base[fid]?.[this.#venus] ?? 0;
-      const before = this.#before(fid, own);
-      if (before === own) continue;
-      const { [this.#venus]: _own, ...others } = record.base[fid] ?? {};
+    for (const [fid, seen] of Object.entries(record.base)) {
+      const relinked: Record<string, number> = {};
+      let isChanged = false;
+      for (const [venus, counter] of Object.entries(seen)) {
+        const before = this.#before(fid as Fid, makeStoreId(venus as VenusId, counter));
+        isChanged ||= before !== counter;
+        if (before > 0) relinked[venus] = before;
+      }
       // An empty vector stays: it says that the author saw an object there (certify.ts).
-      changes.push([fid, before === 0 ? others : { ...others, [this.#venus]: before }]);
+      if (isChanged) changes.push([fid, relinked]);
     }
     if (changes.length === 0) return record;
     return { ...record, base: { ...record.base, ...Object.fromEntries(changes) } };
   }
 
-  /** Own update `counter` of `fid`, or if that goes, the last one before it that does not; 0: none. */
-  #before(fid: Fid, counter: number): number {
-    let own = counter;
-    for (let steps = 0; own > 0; steps += 1) {
-      const record = this.#gone.get(makeStoreId(this.#venus, own));
-      if (record === undefined) return own;
+  /** The counter of this update of `fid`, or if it goes, of its author's last one before it that does not; 0: none. */
+  #before(fid: Fid, update: StoreId): number {
+    const venus = venusOf(update);
+    let counter = counterOf(update);
+    for (let steps = 0; counter > 0; steps += 1) {
+      const record = this.#gone.get(makeStoreId(venus, counter));
+      if (record === undefined) return counter;
       if (steps > this.#gone.size) throw new Error(`the log's records of ${fid} name each other in a circle`);
-      own = record.base[fid]?.[this.#venus] ?? 0;
+      counter = record.base[fid]?.[venus] ?? 0;
     }
     return 0;
   }
 
-  #known(): ReadonlyMap<Fid, number> {
-    const known = new Map<Fid, number>();
-    const seen = new Set<Fid>();
-    for (const record of this.#gone.values()) if (isCreation(record)) seen.add(record.fid);
+  #known(): ReadonlyMap<Fid, StoreIdVector> {
+    const known = new Map<Fid, Record<string, number>>();
+    const unmade = new Set<Fid>();
+    for (const record of this.#gone.values()) if (isCreation(record)) unmade.add(record.fid);
+    const seen = new Set<string>();
     for (const record of this.#gone.values()) {
+      const venus = venusOf(record.storeId);
       for (const fid of fidsOf(record)) {
-        if (seen.has(fid)) continue;
-        seen.add(fid);
-        const latest = this.#latest(fid);
-        if (latest === undefined || !this.#gone.has(latest.storeId)) continue;
-        known.set(fid, this.#before(fid, counterOf(latest.storeId)));
+        const key = `${venus} ${fid}`;
+        if (unmade.has(fid) || seen.has(key)) continue;
+        seen.add(key);
+        const latest = this.#latest(fid, venus);
+        if (latest === undefined || !this.#gone.has(latest)) continue;
+        known.set(fid, { ...known.get(fid), [venus]: this.#before(fid, latest) });
       }
     }
     return known;
   }
 
-  /** The latest record of `fid`, whether it stands or not. */
-  #latest(fid: Fid): Mutation | undefined {
-    const touches = (record: Mutation): boolean => fidsOf(record).includes(fid);
-    return this.#added.findLast(touches) ?? this.#entries(fid).at(-1)?.records.findLast(touches);
+  /** The latest update of `fid` under this VenusId, whether it stands or not. */
+  #latest(fid: Fid, venus: VenusId): StoreId | undefined {
+    const isOne = (record: Mutation): boolean =>
+      venusOf(record.storeId) === venus && fidsOf(record).includes(fid);
+    const added = this.#added.findLast(isOne);
+    if (added !== undefined) return added.storeId;
+    const entry = this.#entries(fid).findLast(({ records }) => records.some(isOne));
+    return entry?.records.findLast(isOne)?.storeId;
   }
 
-  /** The record that names this one as its predecessor in the chain of `fid`. */
-  #successor({ record, entry }: Standing, fid: Fid): Standing | undefined {
-    const counter = counterOf(record.storeId);
-    const names = ({ base }: Mutation): boolean => base[fid]?.[this.#venus] === counter;
+  /** The records that name this one as the latest of its author that they had seen of `fid`. */
+  *#naming({ record, entry }: Standing, fid: Fid): Generator<Standing> {
+    const [venus, counter] = [venusOf(record.storeId), counterOf(record.storeId)];
+    const names = ({ base }: Mutation): boolean => base[fid]?.[venus] === counter;
     if (entry !== null) {
       const entries = this.#entries(fid);
-      // In an exact chain it is in the first entry that is looked at.
       for (let at = placeOf(entry.sequence, entries); at < entries.length; at += 1) {
         const later = entries[at];
-        const next = later?.records.find(names);
-        if (later !== undefined && next !== undefined) return { record: next, entry: later };
+        if (later === undefined) continue;
+        for (const naming of later.records) if (names(naming)) yield { record: naming, entry: later };
       }
     }
-    const next = this.#added.find(names);
-    return next === undefined ? undefined : { record: next, entry: null };
+    for (const naming of this.#added) if (names(naming)) yield { record: naming, entry: null };
   }
 
   #stands(record: Mutation, fid: Fid): boolean {

@@ -3,7 +3,8 @@
  * durable on enough replicas. Rows: `l/<sequence>`, sealed; the store's transactions keep a torn tail out.
  *
  * ML-1  An entry is one operation of a user: its records are applied together or not at all.
- * ML-2  Entries leave the log in any order, but are sent in the order of their sequence numbers.
+ * ML-2  Entries leave the log in any order, but are sent in the order of their sequence numbers, those of one user at
+ *       least: another user's may wait (HL-1, ../reintegration/overtaking.ts).
  * ML-3  An acknowledged entry leaves the log only when `enoughReplicas` have it on disk; until then the gateway's
  *       own disk is one of the places that hold it, its containers included (they are pinned).
  * ML-4  Of an entry that may have reached a server (`offered`, written before it is sent) nothing is cancelled.
@@ -16,6 +17,7 @@ import {
   fidsOf,
   seal,
   unseal,
+  venusOf,
   volumeId,
   type Fid,
   type Mutation,
@@ -233,11 +235,12 @@ export class ModifyLog implements LogView {
     return false;
   }
 
-  /** The counter of the oldest StoreId that waits here; undefined when the log is empty. */
-  oldestCounter(): number | undefined {
-    for (const { records } of this.#entries.values()) {
-      const [first] = records;
-      if (first !== undefined) return counterOf(first.storeId);
+  /** The counter of the oldest StoreId that waits here, of those who made `records`; undefined: none waits. */
+  oldestCounter(records: readonly Mutation[]): number | undefined {
+    const authors = new Set<string>(records.map(({ storeId }) => venusOf(storeId)));
+    for (const entry of this.#entries.values()) {
+      const [first] = entry.records;
+      if (first !== undefined && authors.has(venusOf(first.storeId))) return counterOf(first.storeId);
     }
     return undefined;
   }

@@ -208,6 +208,6 @@ function leftOf(
     appliedBy: [],
     offered: false,
   };
-  const plan = optimize([stored(2, 8, beside, 1)], { touching: () => [earlier] }, venus);
+  const plan = optimize([stored(2, 8, beside, 1)], { touching: () => [earlier] });
   return (plan.rewritten.get(1) ?? earlier.records).length;
 }

@@ -1,6 +1,7 @@
 /** A story for every row of the optimizer's table and of the table of dependence. */
 import t from 'tap';
 import {
+  bobsVenus,
   digestFor,
   LoggingVenus,
   planted,
@@ -185,11 +186,11 @@ t.test('the chain of an object', async (t) => {
       ],
     ]);
     const added = { ...common, storeId: makeStoreId(venus, 7), base: { [fid]: { [venus]: 6 } } };
-    const { rewritten, records, gone } = optimize([{ op: 'chmod', ...added, mode: 2 }], log, venus);
+    const { rewritten, records, gone } = optimize([{ op: 'chmod', ...added, mode: 2 }], log);
     t.same(rewritten.get(1), []);
     t.same(rewritten.get(2)?.[0]?.base, { [fid]: {} });
     t.same(records[0]?.base, { [fid]: { [venus]: 6 } });
-    t.same([...gone], [5]);
+    t.same([...gone], [makeStoreId(venus, 5)]);
   });
 
   await t.test('that goes round is no chain', async (t) => {
@@ -201,7 +202,7 @@ t.test('the chain of an object', async (t) => {
       base: { [report]: { [venus]: named } },
     });
     const log = logOf([[circle(5, 6)], [circle(6, 5)]]);
-    t.throws(() => optimize([circle(7, 6)], log, venus), { message: /circle/ });
+    t.throws(() => optimize([circle(7, 6)], log), { message: /circle/ });
   });
 
   await t.test('of another incarnation of this gateway is left alone', async (t) => {
@@ -209,7 +210,7 @@ t.test('the chain of an object', async (t) => {
     const common = { op: 'chmod', time: 1, author: 'ann', host: 'gateway', fid: report, mode: 1 } as const;
     const log = logOf([[{ ...common, storeId: before, base: { [report]: {} } }]]);
     const records = [{ ...common, storeId: makeStoreId(venus, 1), base: { [report]: {} } }];
-    t.equal(optimize(records, log, venus).rewritten.size, 0);
+    t.equal(optimize(records, log).rewritten.size, 0);
   });
 });
 
@@ -284,8 +285,8 @@ t.test('identity cancellation', async (t) => {
     t.same(
       known,
       new Map([
-        [docs, 2],
-        [spare, 0],
+        [docs, { [venus]: 2 }],
+        [spare, { [venus]: 0 }],
       ]),
       'the cache knows of the directories what it knew',
     );
@@ -392,8 +393,8 @@ t.test('identity cancellation', async (t) => {
     t.same(
       known,
       new Map([
-        [docs, 2],
-        [root, 0],
+        [docs, { [venus]: 2 }],
+        [root, { [venus]: 0 }],
       ]),
     );
     t.equal(end(), undefined);
@@ -422,6 +423,37 @@ t.test('the log is asked for the objects alone whose records may go, once each',
   t.same(askedFor(remove(docs, 'a', a), remove(root, 'b', b)), [root, docs, a, b].sort());
 });
 
+t.test('what another user had seen, and goes, he has not seen', async (t) => {
+  const { venus: client, end } = disconnected();
+  const [a, b] = [11, 12].map((vnode) => makeFid(volume, vnode, venus)) as [Fid, Fid];
+  client.change('ann', [create(docs, 'a', a)]);
+  client.change('bob', [create(docs, 'b', b)]);
+  client.change('ann', [chmod(docs)]);
+  t.ok((client.records()[1]?.base[docs]?.[venus] ?? 0) > 2, "ann's new file");
+  const { known } = client.change('ann', [remove(docs, 'a', a)]);
+  t.same(wordsOf(client.log.values()), ['create', 'chmod']);
+  t.same(
+    client.records().map(({ base }) => base[docs]?.[venus]),
+    [2, 2],
+    'what she had done before the log began',
+  );
+  const [, changed] = client.records();
+  const last = Number(changed?.storeId.slice(17));
+  t.same(known, new Map([[docs, { [venus]: last }]]), 'her last change of the directory stays');
+  t.equal(end(), undefined);
+});
+
+t.test('nothing is cancelled that a repair of somebody else has seen', async (t) => {
+  const { venus: client, end } = disconnected();
+  client.change('ann', [utimes(report)]);
+  client.change('bob', [
+    { op: 'repair', fid: report, dismiss: [], accept: { name: 'report', parent: docs } },
+  ]);
+  client.change('ann', [utimes(report)]);
+  t.same(wordsOf(client.log.values()), ['utimes', 'repair', 'utimes']);
+  t.equal(end(), undefined);
+});
+
 t.test('an entry that is withdrawn', async (t) => {
   const { venus: client } = disconnected();
   client.change('ann', [chmod(report)]);
@@ -431,15 +463,14 @@ t.test('an entry that is withdrawn', async (t) => {
   client.freeze(3, 'offered');
   const [, second, third] = client.log.values();
   if (second === undefined || third === undefined) throw new Error('there are three entries');
-  const { rewritten, records, known, gone } = withdraw([second], client, venus);
-  t.same([...rewritten.keys()], [3], 'changes the next one, frozen or not, and is not in the plan itself');
+  const { rewritten, records, known, gone } = withdraw([second], client);
+  t.same([...rewritten.keys()], [3], 'changes who had seen it, frozen or not, and is not in the plan itself');
   t.equal(rewritten.get(3)?.[0]?.base[docs]?.[venus], 2);
   t.same(records, []);
-  t.same([...known], [], 'the latest update of the directory stays');
+  t.same(known, new Map([[docs, { [venus]: 2 }]]), 'it was her latest; his stays');
   t.equal(gone.size, 1);
-  const created = Number(client.records()[1]?.storeId.slice(17));
-  t.same(withdraw([third], client, venus).known, new Map([[docs, created]]));
-  t.same(withdraw([second, third], client, venus).known, new Map([[docs, 2]]));
+  t.same(withdraw([third], client).known, new Map([[docs, { [bobsVenus]: 0 }]]));
+  t.same(withdraw([second, third], client).known, new Map([[docs, { [venus]: 2, [bobsVenus]: 0 }]]));
 });
 
 t.test('dependence', async (t) => {

@@ -29,7 +29,6 @@ import {
   type Fid,
   type Mutation,
   type SetPropertiesRecord,
-  type VenusId,
 } from '../../vice/interface/index.js';
 import { directoriesOf } from './dependence.js';
 import { Draft, type Logged, type LogView, type Plan, type Standing } from './draft.js';
@@ -52,9 +51,9 @@ const voidedBy: Partial<Record<Op, readonly Op[]>> = {
 /** Names that one record may remove (mutationSchema). */
 const removedNamesMost = 1000;
 
-/** What appending `records` (one operation of a user, bases threaded) does to the log of `venus`. */
-export function optimize(records: readonly Mutation[], log: LogView, venus: VenusId): Plan {
-  const draft = new Draft(log, venus);
+/** What appending `records` (one operation of a user, bases threaded) does to the log. */
+export function optimize(records: readonly Mutation[], log: LogView): Plan {
+  const draft = new Draft(log);
   for (const record of records) {
     draft.add(record);
     if (record.op === 'setprops') mergeProperties(draft, record, records.length === 1);
@@ -67,8 +66,8 @@ export function optimize(records: readonly Mutation[], log: LogView, venus: Venu
  * What taking `entries` out of the log without their having been applied does to the rest: relinking only,
  * frozen entries included; `records` is empty.
  */
-export function withdraw(entries: readonly Logged[], log: LogView, venus: VenusId): Plan {
-  const draft = new Draft(log, venus);
+export function withdraw(entries: readonly Logged[], log: LogView): Plan {
+  const draft = new Draft(log);
   for (const entry of entries) for (const record of entry.records) draft.drop({ record, entry });
   const { rewritten, ...plan } = draft.plan();
   const rest = new Map(rewritten);

@@ -3,6 +3,7 @@ import {
   makeFid,
   makeStoreId,
   venusId,
+  venusOfAuthor,
   volumeId,
   type Mutation,
   type StoreIdVector,
@@ -14,8 +15,12 @@ const venus = venusId('00000000000000aa');
 const other = venusId('00000000000000bb');
 const volume = volumeId('7f000001');
 if (venus === undefined || other === undefined || volume === undefined) throw new Error('bad ids');
+const gateway = venus;
 const root = makeFid(volume, 1, venus);
 const file = (vnode: number): ReturnType<typeof makeFid> => makeFid(volume, vnode, venus);
+
+/** Of the log, what is in none of the batches. */
+const nothingElse = { touching: () => [] };
 
 function create(counter: number, base: StoreIdVector, vnode = counter): Mutation {
   return {
@@ -46,7 +51,7 @@ function entry(sequence: number, records: readonly Mutation[], acknowledged = fa
 t.test('our own earlier updates count as seen, whoever had seen them when the record was written', (t) => {
   // Two creates were prepared side by side: the second does not know of the first.
   const batch = [entry(1, [create(10, { [other]: 3 })]), entry(2, [create(11, { [other]: 3 })])];
-  const [first, second] = recordsOf(batch, venus, () => ({ [venus]: 7, [other]: 5 }));
+  const [first, second] = recordsOf(batch, nothingElse, () => ({ [venus]: 7, [other]: 5 }));
   t.same(first?.base[root], { [other]: 3, [venus]: 7 }, 'what we did before; not what others did since');
   t.same(second?.base[root], { [other]: 3, [venus]: 10 }, 'and what stands before it in the batch');
   t.end();
@@ -54,7 +59,7 @@ t.test('our own earlier updates count as seen, whoever had seen them when the re
 
 t.test('a record that is sent again keeps the base it was sent with', (t) => {
   const record = create(10, { [venus]: 7 });
-  const [again] = recordsOf([entry(1, [record], true)], venus, () => ({ [venus]: 12 }));
+  const [again] = recordsOf([entry(1, [record], true)], nothingElse, () => ({ [venus]: 12 }));
   t.same(
     again?.base[root],
     { [venus]: 7 },
@@ -75,19 +80,47 @@ t.test('of what is only named, what went from the log is not asked for', async (
     [root, { [venus]: 10 }],
     [file(21), { [venus]: 4, [other]: 7 }],
   ]);
-  const [sent] = recordsOf([logged], venus, (fid) => cached.get(fid));
+  const [sent] = recordsOf([logged], nothingElse, (fid) => cached.get(fid));
   t.same(sent?.base, {
     [root]: { [venus]: 9 },
     [file(21)]: { [venus]: 4, [other]: 3 },
     [file(23)]: { [other]: 1 },
   });
   cached.set(file(21), {});
-  t.same(recordsOf([logged], venus, (fid) => cached.get(fid))[0]?.base[file(21)], { [other]: 3 });
+  t.same(recordsOf([logged], nothingElse, (fid) => cached.get(fid))[0]?.base[file(21)], { [other]: 3 });
+});
+
+t.test('what another user has done and no server has is not claimed, unless it goes along', (t) => {
+  const anns = venusOfAuthor(gateway, 'ann');
+  const bobs = venusOfAuthor(gateway, 'bob');
+  const by = (venusId: typeof anns, counter: number, base: StoreIdVector): Mutation => {
+    return { ...create(counter, base), storeId: makeStoreId(venusId, counter) };
+  };
+  const [first, second] = [
+    entry(1, [by(anns, 5, { [anns]: 3 })], true),
+    entry(2, [by(anns, 6, { [anns]: 5 })], true),
+  ];
+  const seen = { [other]: 9, [anns]: 6, [bobs]: 4 };
+  const later = entry(3, [by(bobs, 7, seen)], true);
+  const claimed = (log: readonly LogEntry[], ...batch: readonly LogEntry[]): StoreIdVector | undefined =>
+    recordsOf(batch, { touching: () => log }, () => seen).at(-1)?.base[root];
+  t.same(claimed([first, second, later], later), { ...seen, [anns]: 3 }, 'what came before it');
+  t.same(claimed([first, second, later], first, later), { ...seen, [anns]: 5 });
+  t.same(claimed([first, second, later], first, second, later), seen);
+  const applied = [{ ...first, appliedBy: ['r1'] }, second, later];
+  t.same(claimed(applied, later), { ...seen, [anns]: 5 }, 'a server has the first');
+  const under = { ...second, records: [by(anns, 6, {})], acknowledged: false };
+  t.same(claimed([{ ...first, appliedBy: ['r1'] }, under], later), seen, 'nobody has seen what is under way');
+  const live = { ...later, acknowledged: false };
+  t.same(claimed([first, second, live], live), { ...seen, [anns]: 3 }, 'also of a change whose author waits');
+  const [fresh] = [entry(1, [by(anns, 5, {})], true)];
+  t.same(claimed([fresh, later], later), { [other]: 9, [bobs]: 4 }, 'she had not changed it before');
+  t.end();
 });
 
 t.test('what its author was told is done goes out settled, and only that', (t) => {
   const batch = [entry(1, [create(10, {}), create(11, {})], true), entry(2, [create(12, {})])];
-  const sent = recordsOf(batch, venus, () => undefined);
+  const sent = recordsOf(batch, nothingElse, () => undefined);
   t.same(
     sent.map(({ settled }) => settled),
     [true, true, undefined],
@@ -125,7 +158,10 @@ t.test('threading adds what we did before; what the author chose stays', (t) => 
     dismiss: [shown],
     accept,
   };
-  const sent = recordsOf([entry(1, [store]), entry(2, [repair])], venus, () => ({ [venus]: 7, [other]: 5 }));
+  const sent = recordsOf([entry(1, [store]), entry(2, [repair])], nothingElse, () => ({
+    [venus]: 7,
+    [other]: 5,
+  }));
   t.same(sent, [
     { ...store, base: { [file(1)]: { [other]: 3, [venus]: 7 } } },
     { ...repair, base: { [file(1)]: { [other]: 3, [venus]: 10 } } },

@@ -1,15 +1,16 @@
 /** Which log entries go into the next call, and how their bases are threaded. Pure. */
 import {
-  counterOf,
   fidsOf,
+  gatewayOf,
   limits,
-  venusOf,
+  unionOf,
+  withStoreId,
   type Fid,
   type Mutation,
   type StoreIdVector,
-  type VenusId,
 } from '../../vice/interface/index.js';
-import { bytesOf, type LogEntry } from '../log/modify-log.js';
+import { bytesOf, type LogEntry, type ModifyLog } from '../log/modify-log.js';
+import { atMost, Claims } from './claims.js';
 
 /**
  * Content bytes that travel inside one call, and that are brought before it: nothing of a batch is applied earlier. A
@@ -36,81 +37,72 @@ export function nextBatch(waiting: Iterable<LogEntry>): readonly LogEntry[] {
   return batch;
 }
 
+/** What the cache knows of an object. */
+type KnownNow = (fid: Fid) => StoreIdVector | undefined;
+
 /**
- * Records of one operation or of several, in order, as they are sent. What this Venus itself has done to an object
+ * Records of one operation or of several, in order, as they are sent. What this gateway itself has done to an object
  * before counts as seen, also where the record was written before that was acknowledged: else a replica that missed
  * the earlier update would take the later one for all it has to know (invariant VR-4), and two of our own updates
  * would look like a conflict. Coda calls this the late prelude of reintegration. What the author chose stays: the
  * versions that a store leaves beside itself, those that a repair gives up, the time of saving.
  */
-export function threaded(
-  records: readonly Mutation[],
-  venus: VenusId,
-  knownNow: (fid: Fid) => StoreIdVector | undefined,
-): readonly Mutation[] {
-  const own = new Map<Fid, number>();
-  return records.map((record) => thread(record, own, venus, knownNow));
+export function threaded(records: readonly Mutation[], knownNow: KnownNow): readonly Mutation[] {
+  const own = new Map<Fid, StoreIdVector>();
+  return records.map((record) => thread(record, own, knownNow));
 }
 
 /**
  * The records of `batch`: those that nobody was told about yet are threaded here; the others were when they entered
  * the log, and the cache has known them since, which says nothing about what came before them. These are settled: the
  * author has been answered and cannot look again, so servers merge where they would refuse (mutation.ts). Once sent so,
- * always sent so: nobody takes an answer back.
+ * always sent so: nobody takes an answer back. None says that it has seen what it overtakes (claims.ts).
  */
 export function recordsOf(
   batch: readonly LogEntry[],
-  venus: VenusId,
-  knownNow: (fid: Fid) => StoreIdVector | undefined,
+  log: Pick<ModifyLog, 'touching'>,
+  knownNow: KnownNow,
 ): readonly Mutation[] {
-  const own = new Map<Fid, number>();
+  const own = new Map<Fid, StoreIdVector>();
+  const claims = new Claims(log, batch);
   return batch.flatMap(({ records, acknowledged }) =>
     records.map((record) => {
-      const sent = thread(record, own, venus, knownNow);
-      if (!acknowledged) return sent;
-      return { ...record, base: stillSeen(record, venus, knownNow), settled: true as const };
+      const sent = thread(record, own, knownNow);
+      if (!acknowledged) return claims.lowered(sent);
+      return { ...claims.lowered({ ...record, base: stillSeen(record, knownNow) }), settled: true as const };
     }),
   );
 }
 
 /**
- * Of directories that a record only names (lists, the way up) what this Venus itself did to them may have been taken
+ * Of directories that a record only names (lists, the way up) what this gateway itself did to them may have been taken
  * out of the log meanwhile: then no server will ever know it.
  */
-function stillSeen(
-  record: Mutation,
-  venus: VenusId,
-  knownNow: (fid: Fid) => StoreIdVector | undefined,
-): Mutation['base'] {
+function stillSeen(record: Mutation, knownNow: KnownNow): Mutation['base'] {
   const touched = new Set(fidsOf(record));
+  const gateway = gatewayOf(record.storeId);
   const base: Record<Fid, StoreIdVector> = {};
   for (const [fid, seen] of Object.entries(record.base) as [Fid, StoreIdVector][]) {
-    const { [venus]: own = 0, ...others } = seen;
+    const own = Object.keys(seen).filter((venus) => gatewayOf(venus) === gateway);
     const now = knownNow(fid);
-    if (touched.has(fid) || own === 0) base[fid] = seen;
+    if (touched.has(fid) || own.length === 0) base[fid] = seen;
     // What was never made, or is forgotten here, decides nothing.
-    else if (now !== undefined) {
-      const still = Math.min(own, now[venus] ?? 0);
-      base[fid] = still === 0 ? others : { ...others, [venus]: still };
-    }
+    else if (now !== undefined)
+      base[fid] = atMost(seen, Object.fromEntries(own.map((each) => [each, now[each] ?? 0])));
   }
   return base;
 }
 
-function thread(
-  record: Mutation,
-  own: Map<Fid, number>,
-  venus: VenusId,
-  knownNow: (fid: Fid) => StoreIdVector | undefined,
-): Mutation {
+function thread(record: Mutation, own: Map<Fid, StoreIdVector>, knownNow: KnownNow): Mutation {
+  const gateway = gatewayOf(record.storeId);
   const base: Record<Fid, StoreIdVector> = { ...record.base };
   for (const fid of Object.keys(base) as Fid[]) {
-    const seen = Math.max(own.get(fid) ?? 0, knownNow(fid)?.[venus] ?? 0, base[fid]?.[venus] ?? 0);
-    if (seen > 0) base[fid] = { ...base[fid], [venus]: seen };
+    const ours: Record<string, number> = {};
+    for (const [venus, counter] of Object.entries(knownNow(fid) ?? {}))
+      if (gatewayOf(venus) === gateway) ours[venus] = counter;
+    base[fid] = unionOf(unionOf(ours, own.get(fid) ?? {}), base[fid] ?? {});
   }
-  for (const fid of fidsOf(record)) {
-    if (venusOf(record.storeId) === venus) own.set(fid, counterOf(record.storeId));
-  }
+  for (const fid of fidsOf(record)) own.set(fid, withStoreId(own.get(fid) ?? {}, record.storeId));
   return { ...record, base };
 }
 

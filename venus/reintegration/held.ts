@@ -1,14 +1,10 @@
 /**
- * Entries that cannot be sent for a while (a server lacks what they build on, a disk is full), and with them later
- * ones of the same objects and directories. The others go on.
- *
- * HL-1  No record overtakes an earlier one of this gateway in any object it touches, as long as no server has that:
- *       a vector of known StoreIds has one counter per Venus, so whoever has the later one counts as having both.
- *       (What is refused for good is different: it is taken out of the log, and nothing waits for it.)
+ * Entries that cannot be sent for a while (a server lacks what they build on, a disk is full, their author is not
+ * logged in), and with them later ones that must not overtake them (overtaking.ts). The others go on.
  */
-import { fidsOf, type Fid } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { LogEntry } from '../log/modify-log.js';
+import { WaitingEntries } from './overtaking.js';
 
 interface Hold {
   /** Monotonic time of the next try. */
@@ -65,17 +61,15 @@ export class Held {
   ): ReadonlySet<number> {
     const waiting = new Set<number>();
     if (this.#holds.size === 0 && awaits === null) return waiting;
-    const held = new Set<Fid>();
+    const before = new WaitingEntries();
     for (const entry of entries) {
       const isHeld =
         (this.#holds.get(entry.sequence)?.until ?? 0) > now ||
         awaits?.(entry.records[0]?.author ?? '') === true;
-      if (!isHeld && held.size === 0) continue;
-      const touched = entry.records.flatMap(fidsOf);
-      if (!isHeld && !touched.some((fid) => held.has(fid))) continue;
+      if (!isHeld && !before.holdsUp(entry)) continue;
       waiting.add(entry.sequence);
       // A server has it, and others refuse what builds on it until they have it too: nothing can overtake it.
-      if (entry.appliedBy.length === 0) for (const fid of touched) held.add(fid);
+      if (entry.appliedBy.length === 0) before.add(entry);
     }
     return waiting;
   }

@@ -2,7 +2,13 @@
  * Changes that the gateway's own disk answers for: while no server does, or not fast enough. They enter the log
  * optimized and the cache at once; when servers refuse one for good, it is kept, and the cache is told to forget it.
  */
-import { isCreation, type Fid, type Mutation } from '../../vice/interface/index.js';
+import {
+  isCreation,
+  makeStoreId,
+  type Fid,
+  type Mutation,
+  type VenusId,
+} from '../../vice/interface/index.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { isLocal, type LogEntry, type ModifyLog } from '../log/modify-log.js';
 import { directoriesOf, Precedents } from '../log/dependence.js';
@@ -28,9 +34,9 @@ export class LocalLog {
 
   /** Logs the records of one operation and shows their effect; all in this turn, so in one transaction. */
   append(volume: Volume, operation: readonly Mutation[]): void {
-    const { modifyLog, cache, identity } = this.#world;
+    const { modifyLog, cache } = this.#world;
     const records = this.#threaded(operation);
-    const plan = optimize(records, modifyLog, identity.venus);
+    const plan = optimize(records, modifyLog);
     applyToCache(cache, volume, records, new Map());
     this.#carryOut(plan);
     if (plan.records.length > 0) modifyLog.append(volume.id, plan.records, true);
@@ -84,26 +90,28 @@ export class LocalLog {
     for (const { records } of operations) {
       this.append(
         volume,
-        records.map((record) => ({ ...record, storeId: identity.newStoreId() })),
+        records.map((record) => ({ ...record, storeId: identity.newStoreId(record.author) })),
       );
     }
   }
 
   /** Takes entries, and those that build on them, out of the others' history and out of the cached view. */
   #withdraw(volume: Volume, entries: readonly LogEntry[]): readonly LogEntry[] {
-    const { modifyLog, identity } = this.#world;
+    const { modifyLog } = this.#world;
     const closed = closure(modifyLog.of(volume.id), entries);
-    this.#carryOut(withdraw(closed, modifyLog, identity.venus));
+    this.#carryOut(withdraw(closed, modifyLog));
     for (const { records } of closed) for (const record of records) this.#disown(volume, record);
     return closed;
   }
 
   #carryOut(plan: Plan): void {
-    const { modifyLog, cache, identity } = this.#world;
+    const { modifyLog, cache } = this.#world;
     modifyLog.rewrite(plan);
-    for (const [fid, counter] of plan.known) {
-      const now = cache.status(fid)?.known[identity.venus] ?? 0;
-      if (plan.gone.has(now)) cache.setOwnKnown(fid, identity.venus, counter);
+    for (const [fid, known] of plan.known) {
+      for (const [venus, counter] of Object.entries(known) as [VenusId, number][]) {
+        const now = cache.status(fid)?.known[venus] ?? 0;
+        if (now > 0 && plan.gone.has(makeStoreId(venus, now))) cache.setOwnKnown(fid, venus, counter);
+      }
     }
   }
 
@@ -122,8 +130,7 @@ export class LocalLog {
   }
 
   #threaded(records: readonly Mutation[]): readonly Mutation[] {
-    const { identity, cache } = this.#world;
-    return threaded(records, identity.venus, (fid) => cache.status(fid)?.known);
+    return threaded(records, (fid) => this.#world.cache.status(fid)?.known);
   }
 }
 

@@ -1,6 +1,7 @@
 /** What a refusal of a change by servers comes to. Pure. */
-import { Failure, fidsOf, type FailureKind } from '../../vice/interface/index.js';
+import { Failure, type FailureKind } from '../../vice/interface/index.js';
 import type { LogEntry } from '../log/modify-log.js';
+import { WaitingEntries } from './overtaking.js';
 
 /** Refusals that time or an administrator may undo: the change is tried again. */
 export const passing: readonly FailureKind[] = [
@@ -13,19 +14,20 @@ export const passing: readonly FailureKind[] = [
 ];
 
 /**
- * Whether `entry`, refused so, is tried again. Not for want of room while it holds up a removal (HL-1): who has filled
- * a volume without servers could never make room again. Then it steps out of the log, with its contents.
+ * Whether `entry`, refused so, is tried again. Not for want of room while it holds up a removal (HL-1, HL-2): who has
+ * filled a volume without servers could never make room again. Then it steps out of the log, with its contents.
  */
 export function isPassing(kind: FailureKind, entry: LogEntry, entries: Iterable<LogEntry>): boolean {
   return passing.includes(kind) && !(kind === 'quota' && holdsUpRemovals(entry, entries));
 }
 
 function holdsUpRemovals(entry: LogEntry, entries: Iterable<LogEntry>): boolean {
-  const touched = new Set(entry.records.flatMap(fidsOf));
-  for (const { sequence, records } of entries) {
-    if (sequence <= entry.sequence) continue;
-    const isRemoval = records.some(({ op }) => op === 'remove' || op === 'rmdir');
-    if (isRemoval && records.some((record) => fidsOf(record).some((fid) => touched.has(fid)))) return true;
+  const waiting = new WaitingEntries();
+  waiting.add(entry);
+  for (const later of entries) {
+    if (later.sequence <= entry.sequence) continue;
+    const isRemoval = later.records.some(({ op }) => op === 'remove' || op === 'rmdir');
+    if (isRemoval && waiting.holdsUp(later)) return true;
   }
   return false;
 }

@@ -107,7 +107,7 @@ class Gateway {
     const common = { time: this.clock.wall(), author: 'ann', host: 'gateway', base: { [root as Fid]: {} } };
     return this.reintegrator.submit(this.volume, {
       records: (newStoreId) => [
-        { op: 'mkdir', storeId: newStoreId(), ...common, parent: root, name, fid, mode: 0o755 },
+        { op: 'mkdir', storeId: newStoreId('ann'), ...common, parent: root, name, fid, mode: 0o755 },
       ],
     });
   }
@@ -120,7 +120,7 @@ class Gateway {
   }
 
   async #call(call: string, argument: unknown): Promise<unknown> {
-    if (call === 'watch') return { stamp: 0, incarnation: 'one', changed: [], seen: 0 };
+    if (call === 'watch') return { stamp: 0, incarnation: 'one', changed: [], seen: [] };
     if (call !== 'mutate') return {};
     this.sent.push((argument as Argument<'mutate'>).records);
     const answer = this.answers.shift() ?? applied;

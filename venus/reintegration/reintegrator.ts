@@ -5,7 +5,7 @@
  * return (design.md 2).
  *
  * RI-1  Nobody waits for a server longer than `patienceMs`: then the log answers, whatever becomes of the change.
- * RI-2  An entry that cannot be sent steps aside with later ones of the same objects (HL-1); the others go on.
+ * RI-2  An entry that cannot be sent steps aside with those that may not overtake it (HL-1, HL-2); the others go on.
  * RI-3  An acknowledged entry that servers refuse for good is kept, with those that build on it (ML-5). What others did
  *       meanwhile is no reason: it goes out `settled`, and is merged. What is left are rights, quota, nonsense.
  */
@@ -102,7 +102,7 @@ export class Reintegrator {
     if (volume.fault !== null) throw new Failure('damaged', 'venus.log', volume.fault);
     const byLog = acknowledgedBy(volume.state) === 'log';
     if (byLog) this.#answerFromLog(volume, Infinity);
-    const records = submission.records(() => identity.newStoreId());
+    const records = submission.records((author) => identity.newStoreId(author));
     bounds.check(volume.id, records, byLog);
     if (byLog) {
       this.#localLog.append(volume, records);
@@ -210,8 +210,8 @@ export class Reintegrator {
       const fresh = this.#untaken.fresh(batch);
       await modifyLog.offer(batch);
       const entries = batch.flatMap(({ sequence }) => modifyLog.get(sequence) ?? []);
-      const records = recordsOf(entries, identity.venus, (fid) => cache.status(fid)?.known);
-      const watermark = modifyLog.oldestCounter() ?? identity.nextCounter;
+      const records = recordsOf(entries, modifyLog, (fid) => cache.status(fid)?.known);
+      const watermark = modifyLog.oldestCounter(records) ?? identity.nextCounter;
       const transfers = (entry: LogEntry): Transfers | undefined => this.#waiters.transfers(entry);
       const replies = await Promise.all(
         targets.map((member) =>

@@ -5,6 +5,7 @@ import {
   makeFid,
   makeStoreId,
   venusId,
+  venusOfAuthor,
   volumeId,
   type Fid,
   type Mutation,
@@ -20,6 +21,7 @@ import { ReplayMeter } from './replay-meter.js';
 const venus = venusId('00000000000000aa');
 const volume = volumeId('7f000001');
 if (venus === undefined || volume === undefined) throw new Error('bad ids');
+const gateway = venus;
 const fid = (vnode: number): Fid => makeFid(volume, vnode, venus);
 const root = fid(1);
 
@@ -89,6 +91,47 @@ t.test('what is held back holds back what touches the same, and nothing else', a
   held.hold(first);
   held.release(1);
   t.same([...held.waiting(log, clock.monotonic())], []);
+});
+
+t.test("another user's change that waits holds back what depends on it, and nothing else", (t) => {
+  const bob = venusOfAuthor(gateway, 'bob');
+  const bobs = (record: Mutation): Mutation => ({
+    ...record,
+    author: 'bob',
+    storeId: makeStoreId(bob, Number(record.storeId.slice(17))),
+  });
+  const held = new Held(new SimulatedClock());
+  const awaits = (author: string): boolean => author === 'ann';
+  const waitsFor = (first: Mutation, ...others: readonly Mutation[]): readonly number[] => {
+    const log = [first, ...others].map((record, index) => entry(index + 1, record));
+    return [...held.waiting(log, 0, awaits)].slice(1);
+  };
+  const mkdir = (counter: number, name: string): Mutation => {
+    return { op: 'mkdir', ...common(counter), parent: root, name, fid: fid(counter), mode: 0o755 };
+  };
+  t.same(
+    waitsFor(create(1, 'a'), bobs(create(2, 'b')), bobs(remove(3, 'c'))),
+    [],
+    'other names of the folder',
+  );
+  t.same(waitsFor(create(1, 'a'), bobs(store(2, fid(1)))), [2], 'her file');
+  t.same(waitsFor(remove(1, 'a'), bobs(create(2, 'a'))), [2], 'the name that she left');
+  const inside = { ...bobs(create(3, 'x')), parent: fid(6), base: { [fid(6)]: {} } } as Mutation;
+  t.same(waitsFor(mkdir(6, 'd'), bobs(create(2, 'e')), inside), [3], 'her folder');
+  t.same(
+    waitsFor(mkdir(6, 'd'), inside, bobs(store(4, fid(3))), bobs(create(5, 'y'))),
+    [2, 3],
+    'and so on, as far as it goes',
+  );
+  const list: Mutation = { op: 'setacl', ...common(1), fid: fid(8), list: null };
+  const below = { ...bobs(create(2, 'b')), base: { [root]: {}, [fid(8)]: {} } };
+  t.same(
+    waitsFor(list, below, bobs(create(3, 'c'))),
+    [2, 3],
+    'the list that may let him; then his own folder',
+  );
+  t.same(waitsFor(list, bobs(create(3, 'c'))), []);
+  t.end();
 });
 
 t.test('at any moment an entry either waits, and it is known until when, or it may go', async (t) => {

@@ -13,6 +13,7 @@
  */
 import {
   fidsOf,
+  gatewayOf,
   isCreation,
   rootFid,
   volumeOf,
@@ -194,8 +195,9 @@ class Salvage {
   #put(before: Mutation, record: Mutation): void {
     const base: Record<Fid, Mutation['base'][Fid]> = {};
     for (const fid of fidsOf(record)) {
-      const { [this.#world.venus]: _own, ...others } = before.base[fid] ?? {};
-      if (!isCreation(record) || fid !== record.fid) base[fid] = others;
+      const own = gatewayOf(this.#world.venus);
+      const others = Object.entries(before.base[fid] ?? {}).filter(([venus]) => gatewayOf(venus) !== own);
+      if (!isCreation(record) || fid !== record.fid) base[fid] = Object.fromEntries(others);
     }
     this.#records.push({ ...record, base });
   }

@@ -7,7 +7,7 @@ export interface Submission {
    * Makes the records. It runs in the same turn in which they enter the log: a StoreId that was taken earlier could
    * fall below the watermark that other changes send meanwhile, and servers would take it for applied.
    */
-  readonly records: (newStoreId: () => StoreId) => readonly Mutation[];
+  readonly records: (newStoreId: (author: string) => StoreId) => readonly Mutation[];
   /** Bodies under way, by digest. */
   readonly transfers?: Transfers;
 }

@@ -1,6 +1,14 @@
 /** What Venus keeps on the gateway's disk, over failures and crashes. */
 import t from 'tap';
-import { counterOf, Failure, seal, venusOf, volumeId, type Mutation } from '../../vice/interface/index.js';
+import {
+  counterOf,
+  Failure,
+  seal,
+  venusOf,
+  venusOfAuthor,
+  volumeId,
+  type Mutation,
+} from '../../vice/interface/index.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
@@ -89,12 +97,12 @@ t.test('no identifier is made twice, over a crash at any point', async (t) => {
     venus ??= identity.venus;
     t.equal(identity.venus, venus, 'the same Venus as before');
     for (let made = 0; made < 1000; made += 1) {
-      const id = made % 2 === 0 ? identity.newStoreId() : undefined;
+      const id = made % 2 === 0 ? identity.newStoreId('ann') : undefined;
       if (id === undefined) identity.newFid(volume);
       else {
         if (seen.has(counterOf(id))) t.fail(`${id} was made before`);
         seen.add(counterOf(id));
-        if (venusOf(id) !== venus) t.fail(`${id} is not ours`);
+        if (venusOf(id) !== venusOfAuthor(identity.venus, 'ann')) t.fail(`${id} is not hers`);
       }
     }
     store = store.crash();
@@ -105,21 +113,44 @@ t.test('no identifier is made twice, over a crash at any point', async (t) => {
 t.test('two lives of one data folder, one of them on an old copy, make no identifier twice', async (t) => {
   const store = new MemoryStore({});
   const first = await Identity.open(new WriteBuffer(store), seededRandom(1));
-  const made = counterOf(first.newStoreId());
+  const made = counterOf(first.newStoreId('ann'));
   const backup = await Identity.open(new WriteBuffer(store.reopen()), seededRandom(2));
-  const lost = Array.from({ length: 100 }, () => counterOf(backup.newStoreId()));
+  const lost = Array.from({ length: 100 }, () => counterOf(backup.newStoreId('ann')));
   const restored = await Identity.open(new WriteBuffer(store), seededRandom(3));
-  const own = Array.from({ length: 100 }, () => counterOf(restored.newStoreId()));
+  const own = Array.from({ length: 100 }, () => counterOf(restored.newStoreId('ann')));
   t.same(
     own.filter((counter) => lost.includes(counter)),
     [],
   );
   const again = await Identity.open(new WriteBuffer(store.reopen()), seededRandom(4));
-  const last = counterOf(again.newStoreId());
+  const last = counterOf(again.newStoreId('ann'));
   for (const counter of [0, made, ...own, last]) t.ok(again.mayHaveMade(counter), `${counter} is its own`);
   t.notOk(again.mayHaveMade(last + 1), 'not yet');
   for (const counter of lost)
     if (again.mayHaveMade(counter)) t.fail(`${counter} was made by nobody it knows`);
+});
+
+t.test('each user has a VenusId of his own; all of them show whose they are', async (t) => {
+  const identity = await Identity.open(new WriteBuffer(new MemoryStore({})), seededRandom(1));
+  const other = await Identity.open(new WriteBuffer(new MemoryStore({})), seededRandom(2));
+  const ids = ['ann', 'bob', 'ann', 'bob'].map((author) => identity.newStoreId(author));
+  const [anns, bobs, annsSecond, bobsSecond] = ids.map(venusOf);
+  t.same([annsSecond, bobsSecond], [anns, bobs]);
+  t.equal(new Set([anns, bobs, identity.venus, venusOf(other.newStoreId('ann'))]).size, 4);
+  const counters = ids.map(counterOf);
+  t.same(
+    counters,
+    [...counters].sort((a, b) => a - b),
+    'later ones are larger, whoever makes them',
+  );
+  const last = counters.at(-1) ?? 0;
+  const known = (venus: string | undefined, counter: number): Record<string, number> => ({
+    [venus ?? '']: counter,
+  });
+  t.notOk(identity.isStranger({ ...known(anns, last), ...known(identity.venus, last) }));
+  t.ok(identity.isStranger({ ...known(anns, 1), ...known(bobs, last + 1) }), 'a copy has made it');
+  t.ok(identity.isStranger(known(venusOfAuthor(identity.venus, 'never heard of'), last + 1)));
+  t.notOk(identity.isStranger(known(other.venus, last + 1)), 'of another gateway');
 });
 
 t.test('of what an older program made, which kept no ranges, nothing is strange', async (t) => {
@@ -168,7 +199,7 @@ t.test('the log after a crash is what was flushed, in order, and knows what cont
     'the first was removed, the third not yet flushed',
   );
   t.ok(after.needs('2'.padStart(64, '0')));
-  t.equal(after.oldestCounter(), 2);
+  t.equal(after.oldestCounter([record(9)]), 2);
   const entry = after.append(volume, [record(4)], true);
   t.ok(entry.sequence > second.sequence, 'sequence numbers go on');
   after.update({ ...second, offered: true });

@@ -1,6 +1,7 @@
 /**
- * Who this Venus is, and the Fids and StoreIds that it makes. Counters are reserved on disk in blocks ahead of use, so
- * that a crash at any point may skip numbers but never repeats one.
+ * Who this Venus is, and the Fids and StoreIds that it makes, the latter under a VenusId for each user (store-id.ts).
+ * All count with one counter. Counters are reserved on disk in blocks ahead of use, so that a crash at any point may
+ * skip numbers but never repeats one.
  *
  * ID-1  A data folder can be an old copy of itself, put back from a backup. Of what was made since that copy the disk
  *       knows nothing. So each life begins at a random distance: it will not meet those numbers.
@@ -9,13 +10,16 @@
  */
 import {
   Failure,
+  gatewayOf,
   makeFid,
   makeStoreId,
   seal,
   unseal,
   venusId,
+  venusOfAuthor,
   type Fid,
   type StoreId,
+  type StoreIdVector,
   type VenusId,
   type VolumeId,
 } from '../../vice/interface/index.js';
@@ -78,14 +82,23 @@ export class Identity {
     return makeFid(volume, this.#take(), this.venus);
   }
 
-  /** The StoreId of the next update; later ones are larger. */
-  newStoreId(): StoreId {
-    return makeStoreId(this.venus, this.#take());
+  /** The StoreId of the next update by `author`; later ones have larger counters, whoever makes them. */
+  newStoreId(author: string): StoreId {
+    return makeStoreId(venusOfAuthor(this.venus, author), this.#take());
   }
 
   /** No counter below this will be made any more. */
   get nextCounter(): number {
     return this.#next;
+  }
+
+  /** Whether one of `known` is of this gateway, and this gateway cannot have made it. */
+  isStranger(known: StoreIdVector): boolean {
+    const own = gatewayOf(this.venus);
+    for (const venus in known) {
+      if (gatewayOf(venus) === own && !this.mayHaveMade(known[venus] ?? 0)) return true;
+    }
+    return false;
   }
 
   /**

@@ -21,8 +21,11 @@ import { hasOtherNames } from './overlay.js';
 import type { Fetching } from './fetching.js';
 import { collateStatus, type CollatedStatus, type StatusReply } from './collate.js';
 import { installList } from './list-install.js';
+import { oneOfEachState, type Listed } from './listed.js';
 import type { List } from './merged-list.js';
+import { installRecent, namesHere } from './recent-list.js';
 import { resolveAt } from './resolve-call.js';
+import { shared } from './shared-call.js';
 import type { Member, Volume } from './volume.js';
 
 /** Objects in one status call. */
@@ -264,12 +267,14 @@ export class Fetcher {
 
   /** One call to every AVSG member, whatever the number of names: the preferred one sends them all. */
   async #list(volume: Volume, fid: Fid): Promise<void> {
+    const since = await namesHere(this.#world, volume, fid);
     const fetch = volume.beginFetch();
     try {
       const { preferred } = volume;
       const asked = await this.#askAll(volume, async (member) => {
-        const full = member === preferred;
-        return { full, list: await this.#callList(volume, member, fid, full) };
+        const isAsked = member === preferred;
+        const list = await this.#callList(volume, member, fid, isAsked, isAsked ? since : undefined);
+        return { full: isAsked && list.gone === undefined, list };
       });
       const replies = asked.map(({ member, reply: { full, list } }) => ({ member, full, reply: list }));
       if (replies.length === 0) {
@@ -288,7 +293,9 @@ export class Fetcher {
       const isOurs = cached?.status === status && cached.complete && !this.#hasOtherNames(cached, accessible);
       // Only the cache has it: our own updates are on their way to servers that have just come back.
       if (isOurs) return this.#install(volume, fid, status, false, accessible);
-      const lists = await this.#differingLists(volume, fid, replies, collated.sources);
+      const told = replies.filter(({ member }) => collated.sources.includes(member));
+      if (since !== undefined && this.#takeRecent(volume, accessible, told, since, fetch.wasBroken)) return;
+      const lists = await this.#differingLists(volume, fid, told);
       await this.#installList(volume, accessible, lists, fetch.wasBroken);
     } finally {
       fetch.end();
@@ -300,30 +307,39 @@ export class Fetcher {
    * several), and one for each further state of its children among them (a server can be up to date with a directory
    * and behind with a file in it).
    */
-  async #differingLists(
-    volume: Volume,
-    fid: Fid,
-    replies: readonly { readonly member: Member; readonly full: boolean; readonly reply: ListReply }[],
-    sources: readonly Member[],
-  ): Promise<readonly List[]> {
-    const byState = new Map<string, (typeof replies)[number]>();
-    for (const item of replies) {
-      if (!sources.includes(item.member)) continue;
-      const state = `${item.reply.digest} ${item.reply.status?.names ?? ''}`;
-      if (!byState.has(state) || item.full) byState.set(state, item);
-    }
-    if (byState.size > 1) this.#bringUpToDate(volume, [fid]);
+  async #differingLists(volume: Volume, fid: Fid, replies: readonly Listed[]): Promise<readonly List[]> {
+    const each = oneOfEachState(replies);
+    if (each.length > 1) this.#bringUpToDate(volume, [fid]);
     const lists = await Promise.all(
-      [...byState.values()].map(({ member, full, reply }) =>
-        full ? reply : this.#callList(volume, member, fid, true),
-      ),
+      each.map(({ member, full, reply }) => (full ? reply : this.#callList(volume, member, fid, true))),
     );
     return lists.flatMap(({ status, entries }) => (status === null ? [] : [{ status, entries }]));
   }
 
-  #callList(volume: Volume, member: Member, fid: Fid, full: boolean): Promise<ListReply> {
+  #callList(volume: Volume, member: Member, fid: Fid, full: boolean, since?: string): Promise<ListReply> {
     const cop2 = volume.takeCop2(member);
-    return member.server.call('list', { volume: volume.id, replica: member.replica, fid, full, cop2 });
+    const asked = { fid, full, ...(since !== undefined && { since }) };
+    return member.server.call('list', { volume: volume.id, replica: member.replica, ...asked, cop2 });
+  }
+
+  /** Whether all that `replies` say is taken in by what one of them says of the names that changed. */
+  #takeRecent(
+    volume: Volume,
+    accessible: VnodeStatus,
+    replies: readonly Listed[],
+    since: string,
+    wasBroken: (fid: Fid) => boolean,
+  ): boolean {
+    const recent = replies.find(({ reply }) => reply.gone !== undefined)?.reply;
+    if (recent?.gone === undefined || oneOfEachState(replies).length > 1) return false;
+    const { gone, entries } = recent;
+    const install = this.#installer(volume, wasBroken);
+    const world = { ...this.#world, install };
+    return installRecent(world, volume, accessible, { entries, gone }, since, wasBroken);
+  }
+
+  #installer(volume: Volume, wasBroken: (fid: Fid) => boolean): (child: VnodeStatus) => void {
+    return (child) => this.#install(volume, child.fid, child, wasBroken(child.fid));
   }
 
   #installList(
@@ -332,8 +348,7 @@ export class Fetcher {
     lists: readonly List[],
     wasBroken: (fid: Fid) => boolean,
   ): Promise<void> {
-    const install = (child: VnodeStatus): void =>
-      this.#install(volume, child.fid, child, wasBroken(child.fid));
+    const install = this.#installer(volume, wasBroken);
     const written = (): Promise<void> => this.#world.cache.written();
     return installList({ ...this.#world, install, written }, volume, accessible, lists, wasBroken);
   }
@@ -366,15 +381,6 @@ export class Fetcher {
     volume.signal('diverged');
     void resolveAt(volume, volume.avsg, fids).then(() => volume.signal('resolved'));
   }
-}
-
-/** Runs `call` unless one for `key` is under way; then waits for that one. */
-function shared<K>(calls: Map<K, Promise<void>>, key: K, call: () => Promise<void>): Promise<void> {
-  const running = calls.get(key);
-  if (running !== undefined) return running;
-  const started = call().finally(() => calls.delete(key));
-  calls.set(key, started);
-  return started;
 }
 
 function unreachable(fid: Fid, volume: Volume): Failure {

@@ -19,7 +19,7 @@ import { Volume, type Member } from './volume.js';
 
 const id = '7f000001' as VolumeId;
 const fid = '7f000001.7.1' as Fid;
-const watching: Result<'watch'> = { replica: 'r1', incarnation: 'i', stamp: 5, changed: [], seen: 0 };
+const watching: Result<'watch'> = { replica: 'r1', incarnation: 'i', stamp: 5, changed: [], seen: [] };
 
 interface Opened {
   readonly volume: Volume;
@@ -76,9 +76,9 @@ t.test('an old copy of a data folder stays one, whichever servers it reaches lat
   await open(store, async () => watching);
   const copy = store.reopen();
   const first = await open(store, async () => watching);
-  const seen = counterOf(first.identity.newStoreId());
+  const seen = counterOf(first.identity.newStoreId('ann'));
 
-  const second = await open(copy, async () => ({ ...watching, seen }));
+  const second = await open(copy, async () => ({ ...watching, seen: [seen] }));
   await t.rejects(second.volume.join(second.member), { kind: 'damaged', message: /is an old copy/ });
   t.equal(second.volume.writable.length, 0);
   await second.buffer.flush();

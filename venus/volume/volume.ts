@@ -51,7 +51,7 @@ export interface VolumeWorld {
   readonly cache: ObjectCache;
   readonly buffer: WriteBuffer;
   readonly log: Log;
-  readonly identity: Pick<Identity, 'venus' | 'mayHaveMade'>;
+  readonly identity: Pick<Identity, 'venus' | 'mayHaveMade' | 'isStranger'>;
   /** The AVSG has grown or shrunk. */
   readonly onChange: (volume: Volume) => void;
 }
@@ -322,8 +322,7 @@ export class Volume {
    * here before the server that took it has been asked.
    */
   met(known: StoreIdVector): void {
-    if (!this.#world.identity.mayHaveMade(known[this.#world.identity.venus] ?? 0))
-      this.#restored('servers know');
+    if (this.#world.identity.isStranger(known)) this.#restored('servers know');
   }
 
   /**
@@ -354,7 +353,9 @@ export class Volume {
   }
 
   #mustHaveMade({ server }: Member, { seen }: Result<'watch'>): void {
-    if (!this.#world.identity.mayHaveMade(seen)) throw this.#restored(`server ${server.name} knows`);
+    const { identity } = this.#world;
+    if (seen.every((counter) => identity.mayHaveMade(counter))) return;
+    throw this.#restored(`server ${server.name} knows`);
   }
 
   #suspect(fid: Fid): void {

@@ -8,7 +8,7 @@
  */
 import type { Fid } from './fid.js';
 import type { Mutation } from './mutation.js';
-import { counterOf, venusOf } from './store-id.js';
+import { counterOf, gatewayOf } from './store-id.js';
 import type { Setter, VnodeStatus } from './vnode.js';
 
 /** The attribute that each store of a file sets: what has set `modified` before it no longer counts. */
@@ -17,11 +17,15 @@ export const contents = 'contents';
 /** `record` as the setter of an attribute of `fid`. */
 export function setterOf(record: Mutation, fid: Fid): Setter {
   const { storeId } = record;
-  const author = venusOf(storeId);
+  const own = gatewayOf(storeId);
+  // All users of a gateway count with one counter: the highest stands for what was seen of it, and its own is higher.
+  const others = new Map<string, number>();
+  for (const [venus, counter] of Object.entries(record.base[fid] ?? {})) {
+    const gateway = gatewayOf(venus);
+    if (gateway !== own) others.set(gateway, Math.max(others.get(gateway) ?? 0, counter));
+  }
   let rank = counterOf(storeId);
-  // Of its own updates a Venus has seen all.
-  for (const [venus, counter] of Object.entries(record.base[fid] ?? {}))
-    if (venus !== author) rank += counter;
+  for (const counter of others.values()) rank += counter;
   return { storeId, rank };
 }
 

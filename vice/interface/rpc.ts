@@ -47,6 +47,9 @@ const failure = z.strictObject({
   fid: fid.nullable(),
 });
 
+/** Digest of a directory's names (names-digest.ts). */
+const names = z.string().regex(/^[0-9a-f]{16}$/);
+
 /** Where one object stands at the answering replica after an update. */
 const version = z.strictObject({ fid, vv: counts, storeId: storeId.nullable() });
 
@@ -90,16 +93,20 @@ export const realmDocumentSchema = realmDocument;
  * - `watch` asks for a callback promise on a whole volume: from this reply on, until the connection closes, every
  *   change to the volume by anybody else is pushed as a `break` that names the objects. `since` is the stamp up
  *   to which the caller has heard of all changes at this replica (of this `incarnation`); `changed` is what changed
- *   after it, null when the replica cannot tell (then everything is suspect). `seen` is the highest counter of `venus`
- *   that this replica has met: a Venus that has not made it yet was restored from an old backup.
+ *   after it, null when the replica cannot tell (then everything is suspect). `seen` has, for each user of the
+ *   gateway `venus`, the highest counter that this replica has met: one that it has not made yet shows that the gateway
+ *   was restored from an old backup.
  * - `status` of some objects; null for one that this replica does not have. Servers are also told of removed ones.
  * - `list` a directory: its status, a digest over its children's Fids and StoreIds (equal digests: equal children),
  *   and, if `full`, names with the children's statuses. The reply may come in parts: `entries` are concatenated.
+ *   `since`: the digest of the names that the caller has; if the server still knows what changed since, the reply has
+ *   these entries alone, and in `gone` the names that are no more. Without `gone` it has all.
  * - `mutate` certifies and applies a batch in one transaction, all or nothing (COP1). `inline` holds contents
  *   (digest -> bytes) up to limits.inlineBytes each; other contents must have arrived by upload, under the transfer
  *   id that `transfers` names for their digest, or already be at the server. `watermark`: the caller will never
- *   send a counter below it again. Already applied records are skipped and count as applied. One that is not here and
- *   below an earlier watermark is no duplicate: two Venuses work on copies of one data folder (`damaged`).
+ *   send a counter below it again under one of the VenusIds of `records`. Already applied records are skipped and count
+ *   as applied. One that is not here and below an earlier watermark is no duplicate: two Venuses work on copies of one
+ *   data folder (`damaged`).
  * - `offer` says which contents a `mutate` is going to name, before they are sent. `held`: the volume has them here
  *   already, and keeps them for some minutes: they need neither travel nor be named. `received`: bytes of this
  *   transfer that are here; an upload goes on behind them. An upload of it that still runs is ended by this.
@@ -141,7 +148,7 @@ export const calls = {
       incarnation: z.string(),
       stamp: count,
       changed: z.array(fid).nullable(),
-      seen: count,
+      seen: z.array(count),
     }),
   },
   status: {
@@ -151,11 +158,19 @@ export const calls = {
   },
   list: {
     roles: ['gateway', 'server'],
-    argument: z.strictObject({ volume, replica: meant, fid, full: z.boolean(), cop2 }),
+    argument: z.strictObject({
+      volume,
+      replica: meant,
+      fid,
+      full: z.boolean(),
+      since: names.optional(),
+      cop2,
+    }),
     result: z.strictObject({
       status: statusSchema.nullable(),
       digest: z.string(),
       entries: z.array(z.strictObject({ name: z.string(), status: statusSchema })),
+      gone: z.array(z.string()).max(1000).optional(),
     }),
   },
   mutate: {

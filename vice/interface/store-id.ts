@@ -1,9 +1,14 @@
 /**
- * A StoreId names one update: the Venus that made it and that Venus' counter (Coda: HostId, Uniquifier).
- * A Venus makes its StoreIds in order, so a vector VenusId -> counter says which updates an object has known.
+ * A StoreId names one update: whose it is, and a counter (Coda: HostId, Uniquifier). Whoever makes them makes them in
+ * order, so a vector VenusId -> counter says which updates an object has known.
+ *
+ * A gateway has a log for each of its users, and makes StoreIds under a VenusId for each: who has one user's later
+ * update need not have what another one did before. All of them count with one counter, and end like the gateway's own
+ * VenusId, so that anybody sees whose they are. (Before protocol 7 a gateway made all under its own.)
  *
  * Notation: `9c3e5d7b01f2a4c6:17`.
  */
+import { createHash } from 'node:crypto';
 import type { VenusId } from './fid.js';
 
 declare const brand: unique symbol;
@@ -12,6 +17,8 @@ export type StoreId = string & { readonly [brand]: 'StoreId' };
 /** For each Venus, the highest counter of its updates that an object incorporates. Absent means 0. */
 export type StoreIdVector = Readonly<Record<string, number>>;
 
+/** Hexadecimal digits of a VenusId that tell the users of one gateway apart; the other ten tell gateways apart. */
+const authorDigits = 6;
 const pattern = /^([0-9a-f]{16}):([1-9][0-9]{0,14})$/;
 
 /** The StoreId of `venus`' update number `counter` (from 1). */
@@ -27,6 +34,20 @@ export function parseStoreId(text: string): StoreId | undefined {
 /** The Venus that made `id`. */
 export function venusOf(id: StoreId): VenusId {
   return id.slice(0, 16) as VenusId;
+}
+
+/**
+ * Under which `author` changes things at the gateway that is called `venus`. Should two users get the same one, they
+ * only wait for each other.
+ */
+export function venusOfAuthor(venus: VenusId, author: string): VenusId {
+  const digest = createHash('sha256').update(`${venus} ${author}`).digest('hex');
+  return `${digest.slice(0, authorDigits)}${gatewayOf(venus)}` as VenusId;
+}
+
+/** The part of a VenusId that those of one gateway share. */
+export function gatewayOf(venus: string): string {
+  return venus.slice(authorDigits, 16);
 }
 
 /** The counter of `id` at the Venus that made it. */

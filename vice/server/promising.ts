@@ -28,7 +28,7 @@ export const promising: Handlers<'watch'> = {
       replica: replica.id,
       incarnation: replica.incarnation,
       stamp,
-      seen: replica.seenOf(venus),
+      seen: [...replica.seenOf(venus)],
       changed: changed === null || changed.length > changedMax ? null : [...changed],
     };
   },

@@ -33,7 +33,7 @@ export const reading: Handlers<
     return { statuses };
   },
 
-  async list(context, _session, { volume, replica: meant, fid, full, cop2 }) {
+  async list(context, _session, { volume, replica: meant, fid, full, since, cop2 }) {
     const replica = context.volumes.required(volume, meant);
     await takeCop2(context, replica, cop2);
     let listing: Listing | undefined;
@@ -43,7 +43,16 @@ export const reading: Handlers<
     });
     if (listing === undefined) return { status, digest: '', entries: [] };
     if (!full) return { status, digest: listing.digest, entries: [] };
-    return parts(context, replica, fid, listing);
+    const whole = listing;
+    const recent = since === undefined ? undefined : healing(context, replica, fid, () => whole.since(since));
+    if (recent === undefined) return parts(context, replica, fid, listing);
+    await seenFlushed(context, replica, fid, recent.entries);
+    return {
+      status: listing.status,
+      digest: listing.digest,
+      entries: [...recent.entries],
+      gone: [...recent.gone],
+    };
   },
 
   async changes(context, _session, { volume, reader, since, incarnation, limit }) {
@@ -206,9 +215,19 @@ async function* parts(
       entries.push(next.value);
       bytes += sizeOf(next.value.status);
     }
-    const isFlushed = (each: Fid): boolean => replica.isFlushed(each);
-    if (!isFlushed(fid) || !entries.every(({ status }) => isFlushed(status.fid))) await flushed(context);
+    await seenFlushed(context, replica, fid, entries);
     yield { status: listing.status, digest: listing.digest, entries };
     if (!isLast) await sleep(context.world.clock, 0);
   }
+}
+
+/** Resolves when what is about to be told of a directory is on the disk. */
+async function seenFlushed(
+  context: ServerContext,
+  replica: Replica,
+  directory: Fid,
+  entries: readonly Result<'list'>['entries'][number][],
+): Promise<void> {
+  const isFlushed = (fid: Fid): boolean => replica.isFlushed(fid);
+  if (!isFlushed(directory) || !entries.every(({ status }) => isFlushed(status.fid))) await flushed(context);
 }

@@ -5,6 +5,7 @@
  * Two generations instead of an exact order of use: a Map that is reordered at every hit pays for its holes.
  */
 import type { Fid } from '../interface/index.js';
+import { NameNews, type NameStep } from './name-news.js';
 import type { ObjectRow } from './volume-store.js';
 
 /** Rows of one generation. */
@@ -13,6 +14,8 @@ const generation = 5000;
 const propertiesMost = 4096;
 
 export class RowCache {
+  /** What the same transactions did to names. */
+  readonly news = new NameNews();
   #young = new Map<Fid, ObjectRow>();
   #old = new Map<Fid, ObjectRow>();
 
@@ -38,13 +41,15 @@ export class RowCache {
   }
 
   /** What a transaction has written; to be called while it is the last one that ran. */
-  update(rows: ReadonlyMap<Fid, ObjectRow>): void {
+  update(rows: ReadonlyMap<Fid, ObjectRow>, renamed: readonly NameStep[]): void {
+    this.news.take(renamed);
     for (const row of rows.values()) this.add(row);
   }
 
   clear(): void {
     this.#young.clear();
     this.#old.clear();
+    this.news.clear();
   }
 }
 

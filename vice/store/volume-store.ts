@@ -34,6 +34,7 @@ import {
 } from '../interface/index.js';
 import { endOf, type StoreReader } from '../seam/store.js';
 import { pagesOf } from './row-pages.js';
+import { seenCounters } from './seen-counters.js';
 import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
 import { bucketDigits, childDigest } from './state-digest.js';
 
@@ -338,14 +339,9 @@ export class VolumeReader {
     return this.#forgettable<number>(this.keys.watermark(venus)) ?? 0;
   }
 
-  /** The highest counter of `venus` that was applied here, or that it has promised not to send any more. */
-  seenOf(venus: string): number {
-    let seen = Math.max(this.watermark(venus) - 1, 0);
-    const range = { start: this.keys.applied(venus, 0), end: endOf(`${this.keys.volume}/applied/${venus}/`) };
-    for (const { key } of this.#reader.range({ ...range, reverse: true, limit: 1 })) {
-      seen = Math.max(seen, Number(key.slice(key.lastIndexOf('/') + 1)));
-    }
-    return seen;
+  /** @see seenCounters */
+  seenOf(venus: string): readonly number[] {
+    return seenCounters(this.#reader, this.keys, venus, (user) => this.watermark(user));
   }
 
   cop2(storeId: StoreId): Cop2Row | undefined {

@@ -11,14 +11,14 @@ import {
   seal,
   type DirectoryEntry,
   type Fid,
-  toggledName,
   type Tree,
   type VnodeStatus,
 } from '../interface/index.js';
 import type { StoreTransaction } from '../seam/store.js';
 import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
 import { countReferences, isNamed } from './container-references.js';
-import { bytesOf, count, digestOfRow, livingOf, sameBinding, toggleChild } from './row-figures.js';
+import { nameChanges, toggledNames, type NameStep } from './name-news.js';
+import { bytesOf, count, digestOfRow, livingOf, toggleChild } from './row-figures.js';
 import type { RowCache } from './row-cache.js';
 import { bucketOf } from './state-digest.js';
 import { UpdateRows } from './update-rows.js';
@@ -38,6 +38,7 @@ export interface Finished {
   readonly rows: ReadonlyMap<Fid, ObjectRow>;
   /** Digests that no file of this volume names any more. */
   readonly unnamed: readonly string[];
+  readonly renamed: readonly NameStep[];
 }
 
 const present = seal(1);
@@ -49,6 +50,7 @@ export class VolumeTransaction implements Tree {
   readonly #cache: RowCache;
   readonly #working = new Map<Fid, Working>();
   readonly #changed = new Set<Fid>();
+  readonly #renamed: NameStep[] = [];
   /** Directories whose digest cannot be continued because the row of a child was damaged. */
   readonly #recount = new Set<Fid>();
   readonly #keepsRemoved: boolean;
@@ -294,25 +296,19 @@ export class VolumeTransaction implements Tree {
     if (stamp !== this.#meta.stamp || used !== this.#meta.used) {
       this.#transaction.put(this.#keys.meta, seal({ ...this.#meta, stamp, used, objects }));
     }
-    return { stamp: this.#stamp, changed: [...this.#changed], rows, unnamed };
+    return { stamp: this.#stamp, changed: [...this.#changed], rows, unnamed, renamed: this.#renamed };
   }
 
   /** What was (un)bound changes the digest of its directory, which so takes a stamp: others must list again. */
   #renameDigests(): void {
-    const names = new Map<Fid, string>();
-    for (const [fid, { before, after }] of this.#working) {
-      if (sameBinding(before?.bound, after?.bound)) continue;
-      for (const bound of [before?.bound, after?.bound]) {
-        if (bound === undefined || bound === null) continue;
-        names.set(bound.directory, toggledName(names.get(bound.directory) ?? noNames, fid, bound.name));
-      }
-    }
-    for (const [directory, change] of names) {
+    for (const [directory, changes] of nameChanges(this.#working)) {
       const row = this.object(directory);
-      if (row === undefined || row.removed || (change === noNames && !this.#recount.has(directory))) continue;
-      const digest = this.#recount.has(directory)
-        ? this.#reader.recountedNames(directory)
-        : digestText(toggled(digestOf(row.status.names), digestOf(change)));
+      if (row === undefined || row.removed) continue;
+      const before = row.status.names;
+      const isLost = this.#recount.has(directory);
+      const digest = isLost ? this.#reader.recountedNames(directory) : toggledNames(before, changes);
+      if (digest === before && !isLost) continue;
+      if (!isLost) this.#renamed.push({ directory, before, after: digest, changes });
       const stamp = this.#changed.has(directory) ? row.stamp : this.#stamp;
       this.#set({ ...row, status: { ...row.status, names: digest }, stamp });
       this.#changed.add(directory);

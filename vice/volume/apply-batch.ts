@@ -5,6 +5,7 @@ import {
   emptyDigest,
   Failure,
   fidsOf,
+  gatewayOf,
   identityOf,
   increment,
   isCovered,
@@ -61,10 +62,10 @@ export function applyBatch(
   { records, watermark }: MutateArgument,
   context: BatchContext,
 ): AppliedBatch {
-  const venus = mustBeOneVenus(records);
+  const authors = mustBeOneGateway(records);
   const look: Look = (fid) => transaction.object(fid);
-  const before = transaction.updates.watermark(venus);
-  for (const record of records) mustNotBeGivenUp(record, before, look);
+  const before = new Map([...authors].map((venus) => [venus, transaction.updates.watermark(venus)]));
+  for (const record of records) mustNotBeGivenUp(record, before.get(venusOf(record.storeId)) ?? 0, look);
   const rights = new RightsCheck(
     (fid) => look(fid)?.status,
     (user) => identityOf(user, context.groups),
@@ -107,7 +108,7 @@ export function applyBatch(
       throw new BatchRefused(index, error);
     }
   }
-  transaction.updates.raiseWatermark(venus, watermark);
+  for (const venus of authors) transaction.updates.raiseWatermark(venus, watermark);
   return { storeIds, versions: repliesOf(transaction, touched), ahead: [...ahead] };
 }
 
@@ -254,11 +255,14 @@ function mustNotBeGivenUp({ storeId, fid }: Mutation, watermark: number, look: L
   throw new Failure('damaged', 'vice.mutate', message);
 }
 
-/** A watermark is one Venus' own. */
-function mustBeOneVenus(records: readonly Mutation[]): string {
-  const [first] = records;
-  if (first === undefined) throw new Failure('invalid', 'vice.mutate', 'a batch has at least one record');
-  const venus = venusOf(first.storeId);
-  if (records.every(({ storeId }) => venusOf(storeId) === venus)) return venus;
-  throw new Failure('invalid', 'vice.mutate', 'the records of a batch are from one Venus');
+/** The VenusIds of a batch. A watermark is one gateway's own. */
+function mustBeOneGateway(records: readonly Mutation[]): ReadonlySet<string> {
+  const authors = new Set<string>(records.map(({ storeId }) => venusOf(storeId)));
+  const gateways = new Set([...authors].map(gatewayOf));
+  if (gateways.size === 1) return authors;
+  throw new Failure(
+    'invalid',
+    'vice.mutate',
+    'a batch has at least one record, and all are from one gateway',
+  );
 }

@@ -30,6 +30,7 @@
 import {
   Failure,
   fidsOf,
+  gatewayOf,
   isCreation,
   isWithin,
   knows,
@@ -114,13 +115,13 @@ export function alreadyApplied(
 }
 
 /**
- * Whether the object held here has updates that the author of `record` had not seen (its own ones it has).
+ * Whether the object held here has updates that the author of `record` had not seen. Those of his gateway it shows him.
  */
 export function isAhead(record: Mutation, held: Held): boolean {
   const base = record.base[held.status.fid] ?? nothing;
-  const author = record.storeId.slice(0, 16);
+  const own = gatewayOf(record.storeId);
   for (const [venus, counter] of Object.entries(held.status.known)) {
-    if (venus !== author && counter > (base[venus] ?? 0)) return true;
+    if (counter > (base[venus] ?? 0) && gatewayOf(venus) !== own) return true;
   }
   return false;
 }

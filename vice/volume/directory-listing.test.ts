@@ -1,5 +1,6 @@
 /** A listing of a large directory gives others their turn, and is of one moment all the same. */
 import t from 'tap';
+import { NameNews } from '../store/name-news.js';
 import { emptyRoot, rootFid, seal, type Fid, type VolumeId } from '../interface/index.js';
 import { MemoryStore } from '../seam/twin/memory-store.js';
 import { VolumeKeys, VolumeReader, type ObjectRow } from '../store/volume-store.js';
@@ -47,7 +48,7 @@ class Stand {
       const status = { ...emptyRoot(fid), kind: 'file' } as const;
       return { ...this.#directory, status, bound: { directory: root, name, wanted: name } };
     };
-    const source = { reader: new VolumeReader(this.store, keys), directory, object };
+    const source = { reader: new VolumeReader(this.store, keys), news: new NameNews(), directory, object };
     return new DirectoryListing(root, source, directory());
   }
 }

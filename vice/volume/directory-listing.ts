@@ -4,7 +4,8 @@
  */
 import { Failure, type Fid, type VnodeStatus } from '../interface/index.js';
 import type { ObjectRow, VolumeReader } from '../store/volume-store.js';
-import type { ListedEntry, Listing } from './replica.js';
+import type { NameNews } from '../store/name-news.js';
+import type { ListedEntry, Listing, RecentNames } from './replica.js';
 
 /** Names read in one turn of the event loop: some milliseconds. */
 const turnNames = 500;
@@ -13,6 +14,7 @@ const attemptsMost = 3;
 
 export interface ListingSource {
   readonly reader: VolumeReader;
+  readonly news: NameNews;
   /** A living directory with its children's digest, now. @throws Failure damaged, or that the replica is no more */
   directory(): { readonly row: ObjectRow; readonly digest: string } | undefined;
   /** @throws Failure damaged; stale where the rest of the listing is being taken away */
@@ -53,13 +55,38 @@ export class DirectoryListing implements Listing {
     return this.#steps();
   }
 
+  since(names: string): RecentNames | undefined {
+    const now = this.#source.directory();
+    if (now === undefined) return undefined;
+    const news = this.#source.news.since(this.#fid, names, now.row.status.names);
+    if (news === undefined) return undefined;
+    this.#row = now.row;
+    this.#digest = now.digest;
+    const entries: ListedEntry[] = [];
+    const gone: string[] = [];
+    for (const [name, fid] of news) {
+      if (fid === null) {
+        gone.push(name);
+        continue;
+      }
+      const row = this.#source.object(fid);
+      if (row === undefined || !this.#isName(row, name)) return undefined;
+      entries.push({ name, status: row.status });
+    }
+    return { entries, gone };
+  }
+
   *#steps(): Generator<ListedEntry | undefined> {
     const names = yield* this.#names();
     for (const { name, fid } of names) {
       const row = this.#source.object(fid);
       // Renamed or removed since the listing began: a change that its reader hears of.
-      if (row?.bound?.directory === this.#fid && row.bound.name === name) yield { name, status: row.status };
+      if (row !== undefined && this.#isName(row, name)) yield { name, status: row.status };
     }
+  }
+
+  #isName({ bound }: ObjectRow, name: string): boolean {
+    return bound?.directory === this.#fid && bound.name === name;
   }
 
   /** Of the moment at which they were all read: the directory's own status is of that, too. */

@@ -137,7 +137,8 @@ class StoredReplica implements Replica {
       mustBeThere(this);
       return this.#cache.get(child) ?? this.#reader.object(child);
     };
-    return new DirectoryListing(fid, { reader: this.#reader, directory, object }, found);
+    const { news } = this.#cache;
+    return new DirectoryListing(fid, { reader: this.#reader, news, directory, object }, found);
   }
 
   async mutate(argument: MutateArgument, speaker: Speaker): Promise<Mutated> {
@@ -184,7 +185,7 @@ class StoredReplica implements Replica {
     return fids;
   }
 
-  seenOf(venus: string): number {
+  seenOf(venus: string): readonly number[] {
     return this.#reader.seenOf(venus);
   }
 
@@ -314,7 +315,7 @@ class StoredReplica implements Replica {
         finished = volume.finish();
         const { stamp, changed } = finished;
         // Readers see the transaction from here on, flushed or not (ST-3).
-        this.#cache.update(finished.rows);
+        this.#cache.update(finished.rows, finished.renamed);
         if (changed.length > 0) this.#unannounced.push((change = { stamp, fids: changed, speaker }));
         return { result: value, stamp };
       });

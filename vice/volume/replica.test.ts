@@ -1,12 +1,16 @@
 /** A volume replica over the memory twins: stories of what clients and resolution do, then properties. */
 import t from 'tap';
 import {
+  counterOf,
   emptyDigest,
   isRemoved,
+  knows,
   makeFid,
   makeStoreId,
   relate,
   rootFid,
+  venusOf,
+  venusOfAuthor,
   type Mutation,
   type StoreId,
   type VolumeId,
@@ -178,6 +182,37 @@ t.test('exactly once: replays, lost replies, the watermark', async (t) => {
   const rows = [...store.range({ start: `${volume}/applied/`, end: endOf(`${volume}/applied/`) })];
   t.same(rows, [], 'below the watermark nothing is remembered singly');
   t.equal(clock.pending, 0);
+});
+
+t.test('users of one gateway: in one batch, each with a counter and a watermark of his own', async (t) => {
+  const { open, store } = server();
+  const replica = await open();
+  const gateway = new Venus('a');
+  const of = (author: string, name: string): Mutation => {
+    const record = gateway.make(replica, 'mkdir', root, name);
+    const storeId = makeStoreId(venusOfAuthor(gateway.id, author), counterOf(record.storeId));
+    return { ...record, author, storeId };
+  };
+  const [first, bobs, second] = [of('ann', 'first'), of('bob', 'his'), of('ann', 'second')];
+  await apply(replica, bobs);
+  t.notOk(knows(replica.status(root)?.known ?? {}, first.storeId), 'who has his has none of hers');
+  t.equal(await refusal(replica, first, bobs, second), 'applied');
+  t.same([...names(replica)].sort(), ['first', 'his', 'second']);
+  const known = replica.status(root)?.known ?? {};
+  for (const { storeId } of [second, bobs]) t.equal(known[venusOf(storeId)], counterOf(storeId));
+  t.same(
+    [...replica.seenOf(gateway.id)].sort(),
+    [second, bobs].map(({ storeId }) => counterOf(storeId)).sort(),
+  );
+  t.same(replica.seenOf(new Venus('b').id), []);
+
+  const late = of('bob', 'late');
+  const hers = of('ann', 'hers');
+  await replica.mutate({ records: [of('bob', 'last')], watermark: gateway.counter }, speaker);
+  t.equal(await failureOf(apply(replica, late)), 'damaged');
+  t.equal(await refusal(replica, hers), 'applied', 'nothing was said of hers');
+  const rows = [...store.range({ start: `${volume}/applied/`, end: endOf(`${volume}/applied/`) })];
+  t.equal(rows.length, 4, 'three of hers, his last');
 });
 
 t.test('COP2: equal vectors; lost, late, doubled and foreign ones do no harm', async (t) => {

@@ -75,8 +75,8 @@ export interface Replica {
   /** Objects that a person has to decide about, after `after` in the order of their Fids. */
   conflictCount(): number;
   conflicts(after: Fid | null, limit: number): Result<'conflicts'>;
-  /** The highest counter of `venus` that a record had which came here; 0: none did. */
-  seenOf(venus: string): number;
+  /** For each user of the gateway `venus` the highest counter that a record had which came here. */
+  seenOf(venus: string): readonly number[];
   /** How far this replica has caught up with `peer`'s changes. */
   caughtUp(peer: string): Mark | undefined;
   setCaughtUp(peer: string, mark: Mark): Promise<void>;
@@ -156,6 +156,17 @@ export interface Listing {
   readonly entries: Iterable<ListedEntry>;
   /** The same, with an undefined wherever others may have a turn of the event loop. */
   readonly steps: Iterable<ListedEntry | undefined>;
+  /**
+   * What has changed in its names since they had the digest `names` (`status` and `digest` are of this moment then);
+   * undefined: that is not known here any more, or too much. @throws Failure damaged
+   */
+  since(names: string): RecentNames | undefined;
+}
+
+export interface RecentNames {
+  /** Names that came, or lead to another object. */
+  readonly entries: readonly ListedEntry[];
+  readonly gone: readonly string[];
 }
 
 /** One transaction of resolution: objects as a peer holds them, removed ones too, in any order. */

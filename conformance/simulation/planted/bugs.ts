@@ -67,8 +67,8 @@ export const durability: readonly PlantedBug[] = [
     'log-entry-leaves-early',
     'an entry leaves the log when it was offered, whatever became of it',
     'venus/reintegration/reintegrator.js',
-    'const watermark = modifyLog.oldestCounter() ?? identity.nextCounter;',
-    'const watermark = modifyLog.oldestCounter() ?? identity.nextCounter;\n' +
+    'const watermark = modifyLog.oldestCounter(records) ?? identity.nextCounter;',
+    'const watermark = modifyLog.oldestCounter(records) ?? identity.nextCounter;\n' +
       '            for (const entry of entries) if (entry.acknowledged) modifyLog.remove(entry);',
   ),
   bug(
@@ -169,7 +169,7 @@ export const certification: readonly PlantedBug[] = [
     'watermark-too-high',
     'a gateway says that no counter below its next one will come again, though changes wait',
     'venus/reintegration/reintegrator.js',
-    'modifyLog.oldestCounter() ?? identity.nextCounter',
+    'modifyLog.oldestCounter(records) ?? identity.nextCounter',
     'identity.nextCounter',
   ),
   bug(
