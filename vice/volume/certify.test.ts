@@ -190,6 +190,8 @@ t.test('replay: applied when object and directories know the update, or the name
   }
   const brought = world(status(directory, seen), status(made, after));
   t.equal(alreadyApplied(records.create, brought, free), 'partly', 'an object brought before its directory');
+  const runt = world(status(directory, after), status(made, {}));
+  t.equal(alreadyApplied(records.create, runt, free), 'partly', 'an object that has not all it has known yet');
   const unborn = world(status(directory, after));
   t.equal(alreadyApplied(records.create, unborn, free), 'no', 'the directory alone may have been passed');
   const parents = world(status(directory, after), status(other, after), status(file, seen));

@@ -87,7 +87,8 @@ export function certify(record: Mutation, look: Look): Failure | undefined {
 /**
  * Whether the effect of `record` is here already, by an earlier call or by resolution.
  *
- * `partly`: resolution has brought the object but not yet all of its directories; ask again after it. A
+ * `partly`: resolution has brought the object but not yet all of its directories, or not yet what it has known; ask
+ * again after it. A
  * directory alone proves nothing: updates of one Venus to different names in it may arrive in any order. So a
  * Venus must give a record that it sends again after a refusal a new StoreId once later records of its own
  * have passed.
@@ -102,6 +103,8 @@ export function alreadyApplied(
   if (hasIt(record.fid)) {
     return directories.every((fid) => hasIt(fid) || look(fid)?.removed === true) ? 'yes' : 'partly';
   }
+  // Nobody else makes this Fid. Resolution brings a directory before what it has known (`withoutKnown` in replica.ts).
+  if (isCreation(record) && look(record.fid)?.removed === false) return 'partly';
   if (directories.length === 0 || !directories.every(hasIt)) return 'no';
   switch (record.op) {
     case 'remove':
