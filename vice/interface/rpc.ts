@@ -32,7 +32,7 @@ import {
 import { limits } from './vnode.js';
 
 /** Raised when a peer of the old version could not make sense of the new one. */
-export const protocolVersion = 7;
+export const protocolVersion = 8;
 
 const updateSet: z.ZodType<UpdateSet> = z.strictObject({
   storeId,

@@ -4,7 +4,7 @@
  *
  * A gateway has a log for each of its users, and makes StoreIds under a VenusId for each: who has one user's later
  * update need not have what another one did before. All of them count with one counter, and end like the gateway's own
- * VenusId, so that anybody sees whose they are. (Before protocol 7 a gateway made all under its own.)
+ * VenusId, so that anybody sees whose they are. (Before protocol 8 a gateway made all under its own.)
  *
  * Notation: `9c3e5d7b01f2a4c6:17`.
  */
