@@ -554,6 +554,24 @@ t.test('a partial merge never lets a directory claim more than is here', async (
   await check(b);
 });
 
+t.test('the record that made a directory waits while that is here without what it has known', async (t) => {
+  const parted = await Parted.begin();
+  const { a, b, anna } = parted;
+  const dir = anna.make(a, 'mkdir', root, 'dir');
+  await apply(a, dir);
+  await b.merge({ objects: [a.held(root) ?? fault(), a.held(dir.fid) ?? fault()], withoutKnown: true });
+  t.same(b.status(dir.fid)?.known, {}, 'a runt');
+  t.equal(await refusal(b, dir), '0 stale');
+  t.equal(
+    await refusal(b, { ...dir, settled: true }),
+    '0 stale',
+    'its author was answered: it must not be refused for good',
+  );
+  await mergeAll(b, a);
+  t.equal(await refusal(b, dir), 'applied', 'that is, it has been');
+  await parted.meet(t);
+});
+
 function fault(): never {
   throw new Error('not there');
 }
