@@ -194,16 +194,21 @@ export class Draft {
     return entry?.records.findLast(isOne)?.storeId;
   }
 
-  /** The records that name this one as the latest of its author that they had seen of `fid`. */
+  /**
+   * The records that name this one as the latest of its author that they had seen of `fid`. They stand before his next
+   * one of `fid`, or are that: so a folder of thousands of changes is not looked through.
+   */
   *#naming({ record, entry }: Standing, fid: Fid): Generator<Standing> {
     const [venus, counter] = [venusOf(record.storeId), counterOf(record.storeId)];
     const names = ({ base }: Mutation): boolean => base[fid]?.[venus] === counter;
+    const isHis = (each: Mutation): boolean => venusOf(each.storeId) === venus && fidsOf(each).includes(fid);
     if (entry !== null) {
       const entries = this.#entries(fid);
       for (let at = placeOf(entry.sequence, entries); at < entries.length; at += 1) {
         const later = entries[at];
         if (later === undefined) continue;
         for (const naming of later.records) if (names(naming)) yield { record: naming, entry: later };
+        if (later.sequence > entry.sequence && later.records.some(isHis)) return;
       }
     }
     for (const naming of this.#added) if (names(naming)) yield { record: naming, entry: null };
