@@ -12,6 +12,8 @@ import { WebdavClient } from './webdav-client.js';
 /** The `coda` command, compiled. */
 export const codaCommand = resolve(import.meta.dirname, '../gateway/cli/main.js');
 
+/** As `npm start` has them. */
+const nodeFlags = ['--max-semi-space-size=4', '--enable-source-maps'];
 const place = z.object({ name: z.string(), pid: z.number(), url: z.string() });
 
 /** What `coda up --ready-file F` writes. */
@@ -83,7 +85,7 @@ export class Realm {
     ];
     // tap gives every child its module hooks by NODE_OPTIONS: 40 MB and a slow start that no user has.
     const set = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-    const plain = ['-u', 'NODE_OPTIONS', ...set, process.execPath, '--enable-source-maps', codaCommand];
+    const plain = ['-u', 'NODE_OPTIONS', ...set, process.execPath, ...nodeFlags, codaCommand];
     const up = spawn('env', [...plain, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     const log = keepLog(up);
     // Its children end with it (they hold a channel to it), also when the test is killed.
