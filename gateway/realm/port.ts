@@ -1,7 +1,12 @@
 /** Ports of this machine: whether one can be bound, a free one, what to tell when one is taken. */
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { formatListenAddress, type ListenAddress } from '../config/listen-address.js';
 import { OperatorError, systemCode } from '../config/operator-error.js';
+
+const lowestPort = 20_000;
+const highestPort = 32_000;
+const attemptsMost = 100;
 
 /** Undefined when `address` can be bound, else the system's code, as EADDRINUSE or EACCES. */
 export async function whyNotFree(address: ListenAddress): Promise<string | undefined> {
@@ -13,8 +18,15 @@ export async function whyNotFree(address: ListenAddress): Promise<string | undef
   }
 }
 
-/** A port of `host` that nobody uses just now. */
-export function freePort(host: string): Promise<number> {
+/**
+ * A port of `host` that nobody uses just now. Not one of those that the system gives to outgoing connections (Linux:
+ * from 32768 on, others from 49152): until a server listens on it, or while it restarts, such a connection may take it.
+ */
+export async function freePort(host: string): Promise<number> {
+  for (let attempt = 0; attempt < attemptsMost; attempt += 1) {
+    const port = randomInt(lowestPort, highestPort);
+    if ((await whyNotFree({ host, port })) === undefined) return port;
+  }
   return bindOnce({ host, port: 0 });
 }
 
