@@ -44,8 +44,8 @@ t.setTimeout(1_800_000);
 const kinds: readonly VnodeKind[] = ['file', 'directory', 'symlink'];
 
 /** In none of the orders by which things are compared. */
-const venuses = ['b000000000000000', 'c000000000000000', 'a000000000000000'] as VenusId[];
-const maker = 'd000000000000000' as VenusId;
+const venuses = ['000000000000000b', '000000000000000c', '000000000000000a'] as VenusId[];
+const maker = '000000000000000d' as VenusId;
 const volume = '7f000001' as VolumeId;
 const root = rootFid(volume);
 const fid = makeFid(volume, 9, maker);
