@@ -13,7 +13,7 @@ function make(...changes: readonly Change[]): World {
 }
 
 function folder(worlds: Folder['worlds']): Folder {
-  return { path: '/w', worlds, unanswered: [], proven: false };
+  return { path: '/w', worlds, history: [], proven: false };
 }
 
 t.test('changes make the worlds that WebDAV makes', async (t) => {

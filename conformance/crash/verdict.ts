@@ -32,8 +32,8 @@ async function look(client: WebdavClient, folder: Folder): Promise<Sight> {
   return { got, faults: judge(folder, got).map((fault) => `${folder.path}: ${fault}${story(folder)}`) };
 }
 
-function story({ unanswered }: Folder): string {
-  return unanswered.length === 0 ? '' : ` (without an answer: ${unanswered.slice(-3).join(', ')})`;
+function story({ history }: Folder): string {
+  return `\n${history.join('\n')}`;
 }
 
 export function judge(folder: Folder, got: World | undefined): string[] {

@@ -18,8 +18,8 @@ export interface Folder {
   readonly path: string;
   /** What it may hold; undefined: that it does not exist. */
   worlds: readonly (World | undefined)[];
-  /** The changes that had no answer, for the report. */
-  readonly unanswered: string[];
+  /** What was tried in it, when (seconds of the writer's life) and what came of it, for the report. */
+  readonly history: string[];
   /** It was compared, where the servers have it, since the last change in it. */
   proven: boolean;
 }
@@ -67,7 +67,7 @@ export class Writer {
       const folder: Folder = {
         path: `/${this.#name}-${this.folders.length}`,
         worlds: [undefined],
-        unanswered: [],
+        history: [],
         proven: false,
       };
       this.folders.push(folder);
@@ -130,6 +130,8 @@ export class Writer {
     folder.proven = false;
     const started = performance.now();
     const outcome = await this.#send(folder.path, step);
+    const [begun, ended] = [started, performance.now()].map((at) => (at / 1000).toFixed(1));
+    folder.history.push(`${begun}-${ended} ${describe(folder, step.change)}: ${outcome.kind}`);
     if (outcome.kind === 'done') {
       this.acknowledged += 1;
       this.slowest = Math.max(this.slowest, performance.now() - started);
@@ -141,7 +143,6 @@ export class Writer {
       return false;
     }
     this.unknown += 1;
-    folder.unanswered.push(describe(folder, step.change));
     folder.worlds = [...folder.worlds, after];
     await pause(pauseMs);
     return false;

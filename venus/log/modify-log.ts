@@ -15,6 +15,7 @@ import { z } from 'zod';
 import {
   counterOf,
   fidsOf,
+  isFailure,
   seal,
   unseal,
   venusOf,
@@ -142,11 +143,22 @@ export class ModifyLog implements LogView {
     this.#buffer.put(key(entry.sequence), seal(entry));
   }
 
-  /** Marks entries as about to be sent; resolves when no crash can forget it (ML-4). */
-  async offer(entries: readonly LogEntry[]): Promise<void> {
+  /**
+   * Marks entries as about to be sent; resolves when no crash can forget it (ML-4). False: the disk did not take that,
+   * and they must not be sent.
+   */
+  async offer(entries: readonly LogEntry[]): Promise<boolean> {
     const fresh = entries.filter(({ sequence }) => this.#entries.get(sequence)?.offered === false);
+    if (fresh.length === 0) return true;
     for (const entry of fresh) this.update({ ...entry, offered: true });
-    if (fresh.length > 0) await this.#buffer.flush();
+    try {
+      await this.#buffer.flush();
+      return true;
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      this.withdraw(fresh);
+      return false;
+    }
   }
 
   /** It is certain that no server has these, although they were sent. */

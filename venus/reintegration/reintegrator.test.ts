@@ -39,6 +39,7 @@ function refused(kind: Failure['kind'], index = 0): Answer {
 
 class Gateway {
   readonly clock = new SimulatedClock();
+  readonly store = new MemoryStore({});
   /** The records of each `mutate`. */
   readonly sent: Mutation[][] = [];
   /** What the server says, in turn, and then that all is applied. */
@@ -53,7 +54,7 @@ class Gateway {
   static async open(): Promise<Gateway> {
     const gateway = new Gateway();
     const { clock } = gateway;
-    const buffer = new WriteBuffer(new MemoryStore({}));
+    const buffer = new WriteBuffer(gateway.store);
     const identity = await Identity.open(buffer, seededRandom(1));
     const cache = new ObjectCache(buffer);
     const modifyLog = await ModifyLog.open(buffer, () => sleep(clock, 0));
@@ -188,5 +189,18 @@ t.test('a settled change that is refused is kept', async (t) => {
   await gateway.clock.advance(100);
   t.same(gateway.wire(), [['docs!']]);
   t.match(gateway.modifyLog.kept(), [{ reason: 'access-denied: it says access-denied' }]);
+  t.equal(gateway.modifyLog.size, 0);
+});
+
+t.test('what the disk does not take as offered is not sent, and goes out later', async (t) => {
+  const gateway = await Gateway.open();
+  await gateway.clock.until(gateway.makeDirectory('docs'));
+  gateway.store.failNext('no-space', 1);
+  await gateway.volume.join(gateway.member);
+  await gateway.clock.advance(100);
+  t.same(gateway.wire(), [], 'a crash would forget that it was sent (ML-4)');
+  t.match([...gateway.modifyLog.all()], [{ offered: false }]);
+  await gateway.clock.advance(3000);
+  t.same(gateway.wire(), [['docs!']]);
   t.equal(gateway.modifyLog.size, 0);
 });

@@ -9,7 +9,6 @@
  * RI-3  An acknowledged entry that servers refuse for good is kept, with those that build on it (ML-5). What others did
  *       meanwhile is no reason: it goes out `settled`, and is merged. What is left are rights, quota, nonsense.
  */
-import PQueue from 'p-queue';
 import {
   Failure,
   isFailure,
@@ -18,7 +17,7 @@ import {
   type UpdateSet,
   type VolumeId,
 } from '../../vice/interface/index.js';
-import type { Clock, Timer } from '../../vice/seam/clock.js';
+import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { Random } from '../../vice/seam/random.js';
 import type { ContainerCache } from '../cache/container-cache.js';
@@ -32,6 +31,7 @@ import { acknowledgedBy } from '../volume/volume-state.js';
 import { entryAt, recordsOf } from './batch.js';
 import { BatchSender, type Transfers } from './batch-sender.js';
 import { applyToCache } from './cache-update.js';
+import { DrainRuns } from './drain-runs.js';
 import { Forgotten } from './forgotten.js';
 import type { UploadDifferences } from '../difference/upload-differences.js';
 import type { Logins } from '../people/logins.js';
@@ -72,11 +72,8 @@ export class Reintegrator {
   readonly #forgotten: Forgotten;
   readonly #untaken: Untaken;
   readonly #waiters = new Waiters();
-  /** One queue per volume: batches of a volume never overlap (ML-2). */
-  readonly #queues = new Map<VolumeId, PQueue>();
   readonly #replays = new Map<VolumeId, Replay>();
-  readonly #timers = new Map<VolumeId, Timer>();
-  #closed = false;
+  readonly #runs: DrainRuns;
 
   constructor(world: ReintegratorWorld) {
     this.#world = world;
@@ -84,6 +81,7 @@ export class Reintegrator {
     this.#localLog = new LocalLog(world);
     this.#forgotten = new Forgotten(world, this.#localLog);
     this.#untaken = new Untaken(world.modifyLog);
+    this.#runs = new DrainRuns(world.clock, (volume) => this.#drain(volume));
   }
 
   /** What is known of the replay of a volume's log. */
@@ -155,14 +153,7 @@ export class Reintegrator {
 
   /** Something may have become possible. */
   kick(volume: Volume): void {
-    if (this.#closed) return;
-    let queue = this.#queues.get(volume.id);
-    if (queue === undefined) {
-      queue = new PQueue({ concurrency: 1 });
-      this.#queues.set(volume.id, queue);
-    }
-    // One waiting run sees everything that is in the log when it starts.
-    if (queue.size === 0) void queue.add(() => this.#drain(volume));
+    this.#runs.kick(volume);
   }
 
   /**
@@ -184,9 +175,7 @@ export class Reintegrator {
 
   /** Waits until what can be sent is sent. */
   async close(): Promise<void> {
-    this.#closed = true;
-    for (const timer of this.#timers.values()) timer.cancel();
-    await Promise.all([...this.#queues.values()].map((queue) => queue.onIdle()));
+    await this.#runs.close();
     const stopping = new Failure('cancelled', 'venus.log', 'the gateway is stopping');
     for (const sequence of this.#waiters.sequences) this.#waiters.reject(sequence, stopping);
   }
@@ -194,7 +183,7 @@ export class Reintegrator {
   async #drain(volume: Volume): Promise<void> {
     const { modifyLog, identity, cache } = this.#world;
     const replay = this.replay(volume);
-    while (!this.#closed) {
+    while (!this.#runs.isClosed) {
       // What others would take for seen is safe in the log alone, from where a person saves it.
       if (volume.fault !== null) return;
       if (volume.avsg.length === 0) this.#answerFromLog(volume, Infinity);
@@ -204,11 +193,14 @@ export class Reintegrator {
       modifyLog.withdraw(unsent);
       if (batch.length === 0) {
         replay.settle();
-        if (nextMs < Infinity) this.#lookAgain(volume, nextMs);
+        if (nextMs < Infinity) this.#runs.lookAgain(volume, nextMs);
         return;
       }
       const fresh = this.#untaken.fresh(batch);
-      await modifyLog.offer(batch);
+      if (!(await modifyLog.offer(batch))) {
+        replay.hold(batch, "the gateway's disk does not take what is about to be sent");
+        continue;
+      }
       const entries = batch.flatMap(({ sequence }) => modifyLog.get(sequence) ?? []);
       const records = recordsOf(entries, modifyLog, (fid) => cache.status(fid)?.known);
       const watermark = modifyLog.oldestCounter(records) ?? identity.nextCounter;
@@ -221,14 +213,6 @@ export class Reintegrator {
       await this.#settle(volume, entries, records, replies, collateUpdate(replies));
       this.#untaken.answered(entries, fresh, replies);
     }
-  }
-
-  /** One timer per volume, the latest: every drain says anew when the next one is due. */
-  #lookAgain(volume: Volume, ms: number): void {
-    this.#timers.get(volume.id)?.cancel();
-    // A timer may run a moment early.
-    const timer = this.#world.clock.after(Math.ceil(ms) + 1, () => this.kick(volume));
-    this.#timers.set(volume.id, timer);
   }
 
   /** Carries out what the replies mean. */
@@ -315,8 +299,14 @@ export class Reintegrator {
       const kept = this.#localLog.keep(volume, entry, `${kind}: ${message}`);
       for (const each of kept) replay.forget(each);
       replay.note(`a change was refused and is kept: ${message}`);
-      const { sequence } = culprit;
-      const fields = { volume: volume.name, sequence, kind, message, fid, kept: kept.length };
+      const fields = {
+        volume: volume.name,
+        sequence: culprit.sequence,
+        kind,
+        message,
+        fid,
+        kept: kept.length,
+      };
       this.#world.log.error('change refused', fields);
     }
   }
