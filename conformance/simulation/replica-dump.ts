@@ -4,7 +4,7 @@ import {
   noNames,
   rootFid,
   toggledName,
-  versionsOf,
+  wantedVersions,
   type Fid,
   type VersionVector,
   type VnodeStatus,
@@ -26,7 +26,7 @@ export interface DumpedObject {
   readonly storeId: string | null;
   readonly known: Readonly<Record<string, number>>;
   readonly contents: string | null;
-  /** Contents of all versions, the shown one first. */
+  /** Contents of all versions that anybody may come to see, the shown one first. */
   readonly versions: readonly string[];
   /** All the rest of what replicas must agree on. */
   readonly status: Pick<
@@ -60,7 +60,7 @@ export async function dumpReplica(given: DumpOptions): Promise<ReplicaDump> {
     const status = replica.status(fid);
     if (status === undefined) throw new Error(`${options.id}: ${path} names ${fid}, which does not exist`);
     const versions: string[] = [];
-    for (const { digest, length } of versionsOf(status))
+    for (const { digest, length } of wantedVersions(status))
       versions.push(await text(options.containers, digest, length));
     const { data, siblings, setAside = [], places, gone, revived, mode, setters } = status;
     dumped.push({

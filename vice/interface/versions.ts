@@ -31,6 +31,15 @@ export function isCovered({ storeId, vouched = {} }: FileData, gone: StoreIdVect
   return knows(gone, storeId) && isWithin(vouched, gone);
 }
 
+/**
+ * The versions that anybody may still come to see. Not those that a removal covers and another version hides: they were
+ * given up, and their contents may be nowhere any more.
+ */
+export function wantedVersions(status: VnodeStatus): readonly FileData[] {
+  const hidden = (status.setAside ?? []).filter((version) => isCovered(version, status.gone));
+  return versionsOf(status).filter((version) => !hidden.includes(version));
+}
+
 /** Whether a repair gave `version` up, and nobody vouches for it whom that repair's author had not seen (MG-4). */
 export function isGivenUp({ storeId, vouched = {}, givenUp = {} }: FileData): boolean {
   return knows(givenUp, storeId) && isWithin(vouched, givenUp);

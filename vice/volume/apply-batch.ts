@@ -8,12 +8,11 @@ import {
   gatewayOf,
   identityOf,
   increment,
-  isCovered,
   isFailure,
   knows,
   RightsCheck,
-  versionsOf,
   venusOf,
+  wantedVersions,
   type Effect,
   type Fid,
   type Groups,
@@ -161,17 +160,13 @@ function mustHaveContents(record: StoreRecord, lengths: ReadonlyMap<string, numb
 /**
  * What brings a removed file back needs the contents that it had. A replica that let them go with the removal, or heard
  * of the file only when it was removed, is no judge: another one may have them, and where none has, the file is made
- * anew from the gateway's copy (venus/reintegration/forgotten.ts). Not needed are those of a version that the removal
- * covers and another one hides: they were given up, and may be nowhere any more.
+ * anew from the gateway's copy (venus/reintegration/forgotten.ts).
  */
 function mustHaveOldContents(transaction: VolumeTransaction, record: Mutation, { changed }: Effect): void {
   for (const status of changed) {
     const row = transaction.object(status.fid);
     if (status.kind !== 'file' || row?.removed !== true || row.keeps === true) continue;
-    const hidden = (status.setAside ?? []).filter((version) => isCovered(version, status.gone));
-    for (const version of versionsOf(status)) {
-      const { digest } = version;
-      if (hidden.includes(version)) continue;
+    for (const { digest } of wantedVersions(status)) {
       if ((record.op === 'store' && digest === record.digest) || transaction.hasContents(digest)) continue;
       const message = 'the file has been removed, and its contents are not at this replica';
       throw new Failure('stale', 'vice.mutate', message, { fid: status.fid });
