@@ -2,18 +2,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { whyNotFree } from '../gateway/realm/port.js';
 import { run, until, type Ended } from './program.js';
 import { WebdavClient } from './webdav-client.js';
 
 /** The `coda` command, compiled. */
 export const codaCommand = resolve(import.meta.dirname, '../gateway/cli/main.js');
 
-/** As `npm start` has them. */
-const nodeFlags = ['--max-semi-space-size=4', '--enable-source-maps'];
 const place = z.object({ name: z.string(), pid: z.number(), url: z.string() });
 
 /** What `coda up --ready-file F` writes. */
@@ -85,7 +83,7 @@ export class Realm {
     ];
     // tap gives every child its module hooks by NODE_OPTIONS: 40 MB and a slow start that no user has.
     const set = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-    const plain = ['-u', 'NODE_OPTIONS', ...set, process.execPath, ...nodeFlags, codaCommand];
+    const plain = ['-u', 'NODE_OPTIONS', ...set, process.execPath, '--enable-source-maps', codaCommand];
     const up = spawn('env', [...plain, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     const log = keepLog(up);
     // Its children end with it (they hold a channel to it), also when the test is killed.
@@ -204,16 +202,10 @@ async function roleLogs(data: string): Promise<string> {
 export async function freePorts(count: number): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt += 1) {
     const first = 10_000 + Math.floor(Math.random() * 20_000);
-    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
-    if (free.every(Boolean)) return first;
+    const refusals = await Promise.all(
+      Array.from({ length: count }, (_, index) => whyNotFree({ host: '127.0.0.1', port: first + index })),
+    );
+    if (refusals.every((why) => why === undefined)) return first;
   }
   throw new Error('no free port found');
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((settle) => {
-    const server = createServer();
-    server.once('error', () => settle(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => settle(true)));
-  });
 }

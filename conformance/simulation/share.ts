@@ -1,5 +1,12 @@
 /** A gateway as a script uses it: whole files by path. */
-import { isFailure, type Caller, type ObjectStatus, type Place, type Venus } from '../../venus/interface.js';
+import {
+  isFailure,
+  type Caller,
+  type ObjectStatus,
+  type OpenFile,
+  type Place,
+  type Venus,
+} from '../../venus/interface.js';
 
 /** Who does it, where nobody else is named. */
 export const caller: Caller = { user: 'ann' };
@@ -37,7 +44,11 @@ export async function put(venus: Venus, path: string, contents: string, by = cal
 export async function get(venus: Venus, path: string, by = caller): Promise<string | undefined> {
   const { object } = await placeOf(venus, path, by);
   if (object === null) return undefined;
-  const file = await venus.open(by, object.fid);
+  return contentsOf(await venus.open(by, object.fid));
+}
+
+/** Reads it to the end, and closes it. */
+export async function contentsOf(file: OpenFile): Promise<string> {
   try {
     const chunks: Uint8Array[] = [];
     for await (const chunk of file.read()) chunks.push(chunk);

@@ -3,7 +3,7 @@ import t from 'tap';
 import type { Caller, Fid, Venus } from '../../venus/interface.js';
 import { parseRights } from '../../venus/interface.js';
 import type { VolumeId } from '../../vice/interface/index.js';
-import { caller as ann, makeDirectory, outcomeOf, pathOf, put, remove } from './share.js';
+import { caller as ann, contentsOf, makeDirectory, outcomeOf, pathOf, put, remove } from './share.js';
 import { rootVolume, type SimulatedRealm } from './simulated-realm.js';
 import { startedRealm } from './started-realm.js';
 import { drawings, drawingServers, VolumesStory } from './volumes-story.js';
@@ -28,14 +28,7 @@ async function take(
 }
 
 async function read(venus: Venus, snapshot: string, path: string, by = ann): Promise<string> {
-  const file = await venus.snapshots.open(by, snapshot, pathOf(path));
-  try {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of file.read()) chunks.push(chunk);
-    return Buffer.concat(chunks).toString('latin1');
-  } finally {
-    await file.close();
-  }
+  return contentsOf(await venus.snapshots.open(by, snapshot, pathOf(path)));
 }
 
 async function names(venus: Venus, snapshot: string, path: string, by = ann): Promise<readonly string[]> {

@@ -9,6 +9,7 @@ import {
   Failure,
   isFailure,
   membersOf,
+  snapshotsHeld,
   type SnapshotId,
   type VolumeEntry,
 } from '../../vice/interface/index.js';
@@ -52,28 +53,12 @@ export async function snapshotsOf(
 ): Promise<KnownSnapshots> {
   const { done, failed } = await atMembers(volume, (server) => administration.snapshots(server, volume.id));
   if (done.length === 0) throw silence(volume, failed);
-  return { snapshots: merged(done), silent: failed.map(answerOf) };
-}
-
-/** What servers have, put together: by name and time. Pure. */
-export function merged(
-  replies: readonly {
-    readonly server: string;
-    readonly reply: { readonly snapshots: readonly SnapshotId[] };
-  }[],
-): readonly KnownSnapshot[] {
-  const found = new Map<string, KnownSnapshot>();
-  for (const { server, reply } of replies) {
-    for (const { name, time } of reply.snapshots) {
-      const key = `${time} ${name}`;
-      const known = found.get(key) ?? { name, time, servers: [], lacking: [] };
-      found.set(key, { ...known, servers: [...known.servers, server] });
-    }
-  }
-  const asked = replies.map(({ server }) => server);
-  return [...found.values()]
-    .map((each) => ({ ...each, lacking: asked.filter((server) => !each.servers.includes(server)) }))
-    .sort((a, b) => a.time - b.time);
+  const asked = done.map(({ server }) => server);
+  const held = snapshotsHeld(done.map(({ server, reply }) => [server, reply.snapshots] as const));
+  const snapshots = held.map(({ name, time, holders }) => {
+    return { name, time, servers: holders, lacking: asked.filter((server) => !holders.includes(server)) };
+  });
+  return { snapshots, silent: failed.map(answerOf) };
 }
 
 /** @throws Failure exists (an older one of this name), refused, unreachable: it is at no server */

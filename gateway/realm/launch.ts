@@ -28,6 +28,8 @@ export function launchRole(
   // The channel is the life line: it breaks when this process ends in whatever way; the child then ends too.
   const child = fork(command, [role, '--config', configFile], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // With a young generation of 16 MB garbage of large bodies takes 40 MB more (npm test -- clients/memory).
+    execArgv: [...process.execArgv, '--max-semi-space-size=4'],
     // Flushes wait in libuv's threads: the default of four would make uploads, commits and reads wait for each other.
     env: { UV_THREADPOOL_SIZE: '16', ...process.env },
   });

@@ -1,8 +1,15 @@
 /** Which snapshots of a volume there are, and which of its servers have them: asked, and kept for a moment. */
-import { Failure, isFailure, type SnapshotId, type VolumeId } from '../../vice/interface/index.js';
+import {
+  Failure,
+  isFailure,
+  snapshotsHeld,
+  type SnapshotId,
+  type VolumeId,
+} from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import { membersOf } from '../fetch/server-source.js';
+import { shared } from '../volume/shared-call.js';
 import type { Member, Volume } from '../volume/volume.js';
 
 /** A new one, or a deletion, is seen after that at the latest. */
@@ -37,11 +44,7 @@ export class HeldSnapshots {
     const kept = this.#kept.get(volume.id);
     if (kept !== undefined && kept.until > this.#world.clock.monotonic())
       return Promise.resolve(kept.snapshots);
-    const running = this.#asking.get(volume.id);
-    if (running !== undefined) return running;
-    const asked = this.#ask(volume).finally(() => this.#asking.delete(volume.id));
-    this.#asking.set(volume.id, asked);
-    return asked;
+    return shared(this.#asking, volume.id, () => this.#ask(volume));
   }
 
   /** The newest of this name. @throws Failure unreachable */
@@ -78,18 +81,18 @@ export class HeldSnapshots {
   }
 }
 
-/** By name and time, oldest first. */
+/** What was told, and of those who did not tell what was known. */
 function merged(
   told: ReadonlyMap<string, readonly SnapshotId[]>,
   kept: readonly HeldSnapshot[],
 ): readonly HeldSnapshot[] {
-  const found = new Map<string, HeldSnapshot>();
-  const add = ({ name, time }: SnapshotId, ...replicas: readonly string[]): void => {
-    if (replicas.length === 0) return;
-    const key = `${time} ${name}`;
-    found.set(key, { name, time, replicas: [...(found.get(key)?.replicas ?? []), ...replicas] });
-  };
-  for (const [replica, snapshots] of told) for (const snapshot of snapshots) add(snapshot, replica);
-  for (const snapshot of kept) add(snapshot, ...snapshot.replicas.filter((replica) => !told.has(replica)));
-  return [...found.values()].sort((a, b) => a.time - b.time);
+  const known = kept.flatMap((snapshot) => {
+    const silent = snapshot.replicas.filter((replica) => !told.has(replica));
+    return silent.map((replica) => [replica, [snapshot]] as const);
+  });
+  return snapshotsHeld([...told, ...known]).map(({ name, time, holders }) => ({
+    name,
+    time,
+    replicas: holders,
+  }));
 }

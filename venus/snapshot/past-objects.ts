@@ -5,6 +5,7 @@
 import { Failure, isFailure, rootFid, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
 import { RecentMap } from '../cache/recent-map.js';
 import { membersOf } from '../fetch/server-source.js';
+import { shared } from '../volume/shared-call.js';
 import type { Member, Volume } from '../volume/volume.js';
 import type { HeldSnapshot } from './held-snapshots.js';
 
@@ -42,11 +43,7 @@ export class PastObjects {
     const key = keyOf(snapshot, directory);
     const kept = this.#names.get(key);
     if (kept !== undefined) return Promise.resolve(kept);
-    const running = this.#running.get(key);
-    if (running !== undefined) return running;
-    const listed = this.#list(volume, snapshot, directory, key).finally(() => this.#running.delete(key));
-    this.#running.set(key, listed);
-    return listed;
+    return shared(this.#running, key, () => this.#list(volume, snapshot, directory, key));
   }
 
   async #list(volume: Volume, snapshot: HeldSnapshot, fid: Fid, key: string): Promise<PastNames> {

@@ -119,7 +119,9 @@ export class PastTrees implements Snapshots {
   async #top(name: string): Promise<Found | Volumes | undefined> {
     const root = volumeOf(this.#world.mounts.root);
     const having: Volumes['volumes'][number][] = [];
-    for (const volume of this.#world.volumes()) {
+    // The root's first: where that has one, servers of the others are not asked.
+    const volumes = this.#world.volumes().toSorted((a, b) => Number(b.id === root) - Number(a.id === root));
+    for (const volume of volumes) {
       const snapshot = (await this.#of(volume)).findLast((each) => each.name === name);
       if (snapshot === undefined) continue;
       if (volume.id === root) return this.#rootOf(volume, snapshot);

@@ -22,6 +22,7 @@ export { mutationSchema, statusSchema } from './value-schemas.js';
 export type { ScrubReport } from './scrub-report.js';
 export * from './semantics.js';
 export { snapshotNameSchema, type SnapshotId } from './snapshot-calls.js';
+export * from './snapshots-held.js';
 export * from './store-id.js';
 export * from './user-token.js';
 export * from './version-vector.js';

@@ -88,9 +88,8 @@ export function certify(record: Mutation, look: Look): Failure | undefined {
  * Whether the effect of `record` is here already, by an earlier call or by resolution.
  *
  * `partly`: resolution has brought the object but not yet all of its directories, or not yet what it has known; ask
- * again after it. A
- * directory alone proves nothing: updates of one Venus to different names in it may arrive in any order. So a
- * Venus must give a record that it sends again after a refusal a new StoreId once later records of its own
+ * again after it. A directory alone proves nothing: updates of one Venus to different names in it may arrive in any
+ * order. So a Venus must give a record that it sends again after a refusal a new StoreId once later records of its own
  * have passed.
  */
 export function alreadyApplied(
