@@ -68,6 +68,8 @@ interface Disk {
 export class Watched implements Network {
   readonly downloads: { readonly path: string; readonly start: number }[] = [];
   readonly changesSince: number[] = [];
+  /** In each of these calls: up to where the server said that it has all. */
+  readonly changesSettled: (number | undefined)[] = [];
   breakAfter = Infinity;
   readonly #network: Network;
 
@@ -86,7 +88,11 @@ export class Watched implements Network {
       close: () => link.close(),
       upload: (path, start, source, signal) => link.upload(path, start, source, signal),
       call: (name, argument, callOptions) => {
-        if (name === 'changes') this.changesSince.push((argument as Argument<'changes'>).since);
+        if (name === 'changes') {
+          const { since, settled } = argument as Argument<'changes'>;
+          this.changesSince.push(since);
+          this.changesSettled.push(settled);
+        }
         return link.call(name, argument, callOptions);
       },
       download: async (path, start, signal) => {

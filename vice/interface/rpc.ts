@@ -32,7 +32,7 @@ import {
 import { limits } from './vnode.js';
 
 /** Raised when a peer of the old version could not make sense of the new one. */
-export const protocolVersion = 8;
+export const protocolVersion = 9;
 
 const updateSet: z.ZodType<UpdateSet> = z.strictObject({
   storeId,
@@ -225,8 +225,9 @@ export const calls = {
     roles: ['server'],
     argument: z.strictObject({
       volume,
-      /** The replica that asks. */
+      /** The replica that asks, and up to which stamp it has all for good, whatever becomes of it now. */
       reader: replicaId.optional(),
+      settled: count.optional(),
       since: count,
       incarnation: z.string().nullable(),
       limit: count,

@@ -29,8 +29,13 @@ t.test('a server that was away catches up with everything, byte for byte', async
   await ann.rename(docs, root, 'docs', many, 'documents');
   await realm.isSame(t, 'meanwhile', ['s1', 's2']);
 
+  const before = realm.asked.get('s3')?.changesSettled.length ?? 0;
   await realm.start('s3');
   await realm.isSame(t, 'after');
+  const told = realm.asked.get('s3')?.changesSettled.slice(before) ?? [];
+  const since = realm.asked.get('s3')?.changesSince.slice(before) ?? [];
+  const pages = since.flatMap((stamp, index) => (stamp > (told[index] ?? 0) ? [index] : []));
+  t.ok(pages.length > 0, 'of what was read, but is not merged for good, no removal may be forgotten (CU-3)');
   t.equal(realm.status('s3', draft), undefined);
   t.equal((await realm.dump('s3')).get('/many/documents/a/b/letter.txt')?.contents, 'dear all, again');
 

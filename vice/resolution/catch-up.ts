@@ -5,6 +5,8 @@
  *
  * CU-1  The durable mark stands before the first change that is not settled: a restart looks at it again.
  * CU-2  What is not settled is looked at again at every catch-up, together with what is new.
+ * CU-3  The peer is told the durable mark, not how far its changes were read: it may forget the removals up to there
+ *       (graves.ts), and a removed directory is merged last.
  */
 import { Failure, type Fid, type Result } from '../interface/index.js';
 import { ask } from './ask.js';
@@ -88,7 +90,9 @@ async function readPage(
   { incarnation, stamp }: Mark,
 ): Promise<Result<'changes'>> {
   const { volume, id: reader } = world.replica;
-  const argument = { volume, reader, since: stamp, incarnation, limit: pageSize };
+  const mark = world.replica.caughtUp(peer);
+  const settled = mark?.incarnation === incarnation ? mark.stamp : 0;
+  const argument = { volume, reader, settled, since: stamp, incarnation, limit: pageSize };
   const page = await ask(source.link, 'changes', argument, world.signal);
   if (page.replica !== peer) throw incompatible(`replica ${page.replica} answers for ${peer}`);
   if (page.more && page.upTo <= stamp) throw incompatible('a peer has more changes but does not move on');

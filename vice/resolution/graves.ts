@@ -1,6 +1,7 @@
 /**
- * When a replica may forget what was removed: every other replica of the group has merged its changes past the removal,
- * and a day has passed, so that a gateway that was away for that long still finds what it must be told.
+ * When a replica may forget what was removed: every other replica of the group has merged its changes past the removal
+ * for good (CU-3 in catch-up.ts), and a day has passed, so that a gateway that was away for that long still finds what
+ * it must be told.
  */
 import type { Clock } from '../seam/clock.js';
 
@@ -20,7 +21,7 @@ export class Graves {
     this.#clock = clock;
   }
 
-  /** One that begins anew, having lost its disk, has read nothing. */
+  /** `replica` has merged all up to `stamp`. One that begins anew, having lost its disk, has nothing. */
   wasRead(replica: string, stamp: number): void {
     this.#read.set(replica, stamp);
   }

@@ -55,11 +55,11 @@ export const reading: Handlers<
     };
   },
 
-  async changes(context, _session, { volume, reader, since, incarnation, limit }) {
+  async changes(context, _session, { volume, reader, settled = 0, since, incarnation, limit }) {
     const replica = context.volumes.required(volume);
     if (reader !== undefined) {
       mustBeOfGroup(replica, reader);
-      context.resolver.wasRead(replica, reader, incarnation === replica.incarnation ? since : 0);
+      context.resolver.wasRead(replica, reader, incarnation === replica.incarnation ? settled : 0);
     }
     const page = replica.changes(since, Math.min(limit, changesMax));
     if (page.upTo > since) await flushed(context);
