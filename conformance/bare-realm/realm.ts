@@ -71,6 +71,8 @@ export class Watched implements Network {
   /** In each of these calls: up to where the server said that it has all. */
   readonly changesSettled: (number | undefined)[] = [];
   breakAfter = Infinity;
+  /** Runs before the changes of a peer are asked for. */
+  beforeChanges: () => Promise<void> = () => Promise.resolve();
   readonly #network: Network;
 
   constructor(network: Network) {
@@ -87,8 +89,9 @@ export class Watched implements Network {
       silence: () => link.silence(),
       close: () => link.close(),
       upload: (path, start, source, signal) => link.upload(path, start, source, signal),
-      call: (name, argument, callOptions) => {
+      call: async (name, argument, callOptions) => {
         if (name === 'changes') {
+          await this.beforeChanges();
           const { since, settled } = argument as Argument<'changes'>;
           this.changesSince.push(since);
           this.changesSettled.push(settled);

@@ -17,7 +17,7 @@ t.setTimeout(900_000);
 
 /**
  * Bits a second, as of a slow DSL line. Not even one server alone on it gets what makes a link strong (weakBelow in
- * venus/remote/link-quality.ts): TCP may let one of three have nearly all, and then the volume would not be weak (LQ-4).
+ * venus/remote/link-quality.ts): TCP may let one of three have nearly all, and the volume would not be weak (LQ-4).
  */
 const [there, back] = ['384kbit', '1mbit'];
 const letterBytes = 64 * 1024;

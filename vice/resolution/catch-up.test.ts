@@ -1,7 +1,8 @@
 /** Replicas end up the same, byte for byte, whatever some of them have missed. */
 import t from 'tap';
-import { BareGateway, realmOf } from '../../conformance/bare-realm/gateway.js';
+import { BareGateway, mutation, realmOf } from '../../conformance/bare-realm/gateway.js';
 import { digestOf, names, root, volume } from '../../conformance/bare-realm/realm.js';
+import type { Mutation, Result } from '../interface/index.js';
 
 t.test('a server that was away catches up with everything, byte for byte', async (t) => {
   const { realm, ann } = await realmOf(...names);
@@ -152,6 +153,39 @@ t.test(
     t.match(await operator.call('report', {}), { volumes: { [volume]: { unsettled: [], conflicts: 0 } } });
   },
 );
+
+t.test('a directory has not known the removal of one in it that is still there', async (t) => {
+  const { realm, ann } = await realmOf(...names);
+  const top = await ann.make('mkdir', root, 'top');
+  const inner = await ann.make('mkdir', top, 'inner');
+  ann.reach = ['s1'];
+  ann.sendsCop2 = false;
+  await ann.remove('rmdir', top, 'inner', inner);
+  // Replayed by a gateway, while s2 is told to resolve the directory: between that and all of the peer's changes.
+  const removal: Mutation = {
+    ...ann.record({ op: 'rmdir', parent: root, name: 'top', fid: top }, 's1'),
+    settled: true,
+  };
+  const client = await ann.client('s2');
+  const outcomes: string[] = [];
+  const asked = realm.asked.get('s2');
+  if (asked === undefined) throw new Error('s2 runs');
+  asked.beforeChanges = async () => {
+    asked.beforeChanges = () => Promise.resolve();
+    const reply = (await client.link.call('mutate', mutation(removal, {}))) as Result<'mutate'>;
+    outcomes.push(reply.outcome);
+  };
+  await client.call('resolve', { volume, fids: [top] });
+  t.same(outcomes, ['refused'], 'it lacks what the author has seen');
+  for (const name of names) {
+    const server = await ann.client(name);
+    if (name !== 's1') await server.call('resolve', { volume, fids: null });
+    t.match(await server.call('mutate', mutation(removal, {})), { outcome: 'applied' }, name);
+  }
+  await realm.clock.advance(130_000);
+  await realm.isSame(t, 'after');
+  t.notOk((await realm.dump('s3')).has('/top'), 'the removal is not taken for one that did not know of all');
+});
 
 t.test('a lost COP2 is healed without moving data', async (t) => {
   const { realm, ann } = await realmOf(...names);

@@ -2,8 +2,10 @@
  * Brings objects of one volume replica together with what one peer holds of them: decides about each (decide.ts),
  * fetches the contents that it lacks, and merges them in steps, directories above before what is in them.
  *
- * PL-1  A directory says that it has known an update only when all that the update put into it is here (VR-4): so what
- *       directories have known is merged last, in `finish`, and not at all for those in which something is missing.
+ * PL-1  A directory says that it has known an update only when all that the update put into it is here, and what it
+ *       took out of it is gone (VR-4): so what directories have known is merged last, in `finish`, and not at all for
+ *       those in which something is missing. One that said so too early would let its own removal pass with something
+ *       in it, and be revived for ever (ST-1).
  */
 import {
   emptyDigest,
@@ -117,8 +119,10 @@ export class Pull {
       const listed = new Set(children.map(({ fid }) => fid));
       const others = (await this.#childrenOf(next)).filter((fid) => !listed.has(fid));
       const gone = await this.ask(others);
-      if (gone.some((status) => status.kind === 'directory' && isRemoved(status))) this.#needsChanges = true;
-      if (listing.status !== null) await this.take([listing.status], true);
+      // What was in a removed directory is not known here, so it stays for now, and this one has not known its removal.
+      const isWhole = !gone.some((status) => status.kind === 'directory' && isRemoved(status));
+      if (!isWhole) this.#needsChanges = true;
+      if (listing.status !== null) await this.take([listing.status], isWhole);
       await this.take([...children, ...gone], false);
     }
   }
@@ -130,10 +134,11 @@ export class Pull {
       // As the peer has held it last, but with what it had known when all that was in it was taken.
       .map((whole) => withKnownOf(whole, this.#latest.get(whole.fid) ?? whole));
     for (const fid of this.#incomplete) if (this.#later.has(fid)) this.#unresolved.add(fid);
-    // Removed ones from below: a directory in which there is still something is not removed.
+    // Removed ones from below: a directory in which there is still something is not removed. And they before those that
+    // they were in, which have known that.
     const removed = ready.filter(isRemoved).map((status) => ({ status, depth: this.#depth(status) }));
     removed.sort((a, b) => b.depth - a.depth);
-    const ordered = [...ready.filter((status) => !isRemoved(status)), ...removed.map(({ status }) => status)];
+    const ordered = [...removed.map(({ status }) => status), ...ready.filter((status) => !isRemoved(status))];
     for (let start = 0; start < ordered.length; start += stepObjects) {
       await this.#merge({ objects: ordered.slice(start, start + stepObjects), withoutKnown: false });
     }
