@@ -3,10 +3,11 @@
  * prints its trace.
  */
 import t from 'tap';
+import { scaled } from '../test-scale.js';
 import { killedRun } from './killed-run.js';
 
 const first = Number(process.env['SEED'] ?? 1);
-const seeds = Number(process.env['SEEDS'] ?? 10);
+const seeds = Number(process.env['SEEDS'] ?? scaled(20, 4));
 const rounds = Number(process.env['ROUNDS'] ?? 4);
 
 t.setTimeout(3_600_000);
