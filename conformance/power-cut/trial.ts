@@ -10,6 +10,8 @@ import type { Laboratory } from './laboratory.js';
 
 const writerCount = 5;
 const drainMs = 240_000;
+/** The machine is a process among others on a disk that may be busy: it is slow, and sometimes it stands still. */
+const patienceMs = 90_000;
 
 /**
  * How the disk's file system is told to work: as Debian mounts it; and so that it does as little as it may unasked. By
@@ -28,7 +30,13 @@ export class Trial {
     this.#laboratory = laboratory;
     this.seeded = new Seeded(seed);
     this.writers = Array.from({ length: writerCount }, (_, index) => {
-      return new Writer(laboratory.client, `w${index}`, new Seeded(seed * 1_000 + index), lengths);
+      return new Writer(
+        laboratory.client,
+        `w${index}`,
+        new Seeded(seed * 1_000 + index),
+        lengths,
+        patienceMs,
+      );
     });
     // They rest from the beginning.
     for (const writer of this.writers) void writer.pause();
