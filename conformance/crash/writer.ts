@@ -247,7 +247,8 @@ function escape(folder: string, path: string): string {
   return `${folder}/${path.split('/').map(encodeURIComponent).join('/')}`;
 }
 
-function describe(folder: Folder, change: Change): string {
+/** A change as people read it in reports. */
+export function describe(folder: Pick<Folder, 'path'>, change: Change): string {
   const to = change.kind === 'move' ? ` to ${change.to}` : '';
   return `${change.kind} ${folder.path}/${change.path}${to}`;
 }

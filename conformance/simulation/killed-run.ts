@@ -4,13 +4,24 @@
  * milliseconds here, and every run can be repeated.
  */
 import { createHash } from 'node:crypto';
-import { ifFailed, isFailure } from '../../vice/interface/index.js';
+import { ifFailed, isFailure, type Fid } from '../../vice/interface/index.js';
 import type { Venus } from '../../venus/interface.js';
 import { nextStep, put as putStep, type Step } from '../crash/generator.js';
 import { Seeded } from '../crash/seeded.js';
 import { judge } from '../crash/verdict.js';
+import { describe } from '../crash/writer.js';
 import { apply, emptyWorld, type Item, type World } from '../crash/world.js';
-import { caller, get, list, makeDirectory, pathOf, put, remove, rename, setProperty } from './share.js';
+import {
+  caller,
+  contentsOf,
+  list,
+  makeDirectory,
+  pathOf,
+  put,
+  remove,
+  rename,
+  setProperty,
+} from './share.js';
 import { SimulatedRealm } from './simulated-realm.js';
 
 const mark = '{urn:x}mark';
@@ -210,13 +221,19 @@ interface Listener {
   done(): void;
 }
 
+interface UnderWay {
+  readonly what: string;
+  readonly folder: Folder;
+  readonly step: Step;
+}
+
 /** See Writer of conformance/crash/writer.ts. */
 class Writer {
   readonly folders: Folder[] = [];
   readonly #name: string;
   readonly #seeded: Seeded;
   readonly #listener: Listener;
-  #underWay: { readonly what: string } | undefined;
+  #underWay: UnderWay | undefined;
   #again: string | undefined;
 
   constructor(name: string, seeded: Seeded, listener: Listener) {
@@ -238,13 +255,18 @@ class Writer {
     if (this.isBusy) return;
     let folder = this.folders.at(-1);
     if (folder?.world === undefined || folder.steps >= stepsPerFolder) {
-      folder = { path: `${this.#name}-${this.folders.length}`, worlds: [undefined], world: emptyWorld, steps: 0 };
+      folder = {
+        path: `${this.#name}-${this.folders.length}`,
+        worlds: [undefined],
+        world: emptyWorld,
+        steps: 0,
+      };
       this.folders.push(folder);
       const step: Step = { change: { kind: 'mkcol', path: '' }, body: undefined };
       this.#begin(venus, folder, emptyWorld, step);
       return;
     }
-    const world = folder.world ?? emptyWorld;
+    const { world } = folder;
     const step =
       this.#again === undefined
         ? nextStep(world, this.#seeded, lengths)
@@ -256,28 +278,21 @@ class Writer {
   broken(): void {
     if (this.#underWay === undefined) return;
     this.#listener.told(`${this.#underWay.what}: no answer`);
-    this.#unknown();
+    this.#unknown(this.#underWay);
   }
 
-  #unknown(): void {
-    const [folder, step] = [this.folders.at(-1), this.#step];
+  #unknown({ folder, step: { change } }: UnderWay): void {
     this.#underWay = undefined;
-    if (folder === undefined || step === undefined) return;
-    this.#again = step.change.kind === 'put' ? step.change.path : undefined;
+    this.#again = change.kind === 'put' ? change.path : undefined;
     if (this.#again === undefined) folder.world = undefined;
   }
 
-  #step: Step | undefined;
-
   #begin(venus: Venus, folder: Folder, after: World, step: Step): void {
-    const { change } = step;
-    const what = `${change.kind} ${folder.path}/${change.path}${change.kind === 'move' ? ` to ${change.to}` : ''}`;
-    const underWay = { what };
+    const what = describe(folder, step.change);
+    const underWay = { what, folder, step };
     this.#underWay = underWay;
-    this.#step = step;
     folder.steps += 1;
-    const before = folder.worlds;
-    folder.worlds = [...before, after];
+    folder.worlds = [...folder.worlds, after];
     this.#listener.told(what);
     perform(venus, folder.path, step).then(
       () => {
@@ -295,7 +310,7 @@ class Writer {
         if (!isFailure(error, 'unreachable', 'timeout', 'busy')) {
           this.#listener.fault(`${what} was possible, but answered ${String(error)}`);
         }
-        this.#unknown();
+        this.#unknown(underWay);
       },
     );
   }
@@ -322,25 +337,23 @@ async function worldOf(venus: Venus, folder: string): Promise<World | undefined>
   const { object } = await venus.lookup(caller, pathOf(folder));
   if (object === null) return undefined;
   const world = new Map<string, Item>();
-  const visit = async (path: string): Promise<void> => {
-    const { object: directory } = await venus.lookup(caller, pathOf(`${folder}/${path}`));
-    if (directory === null) throw new Error(`${folder}/${path} was listed but is not there`);
-    const names: string[] = [];
-    for await (const batch of venus.list(caller, directory.fid)) names.push(...batch.map(({ name }) => name));
-    for (const name of names) {
-      const inside = path === '' ? name : `${path}/${name}`;
-      const { object: member } = await venus.lookup(caller, pathOf(`${folder}/${inside}`));
-      const has = member?.properties[mark] ?? '';
-      if (member?.kind === 'directory') {
-        world.set(inside, { kind: 'folder', digest: '', mark: has });
-        await visit(inside);
-      } else {
-        const contents = await get(venus, `${folder}/${inside}`).catch(ifFailed('unreadable'));
-        const digest = createHash('sha256').update(Buffer.from(contents ?? '', 'latin1')).digest('hex');
-        world.set(inside, { kind: 'file', digest, mark: has });
+  const visit = async (directory: Fid, path: string): Promise<void> => {
+    for await (const batch of venus.list(caller, directory)) {
+      for (const { name, status } of batch) {
+        const inside = `${path}${name}`;
+        const has = status.properties[mark] ?? '';
+        if (status.kind === 'directory') {
+          world.set(inside, { kind: 'folder', digest: '', mark: has });
+          await visit(status.fid, `${inside}/`);
+        } else world.set(inside, { kind: 'file', digest: await digestOf(venus, status.fid), mark: has });
       }
     }
   };
-  await visit('');
+  await visit(object.fid, '');
   return world;
+}
+
+async function digestOf(venus: Venus, fid: Fid): Promise<string> {
+  const contents = await venus.open(caller, fid).then(contentsOf).catch(ifFailed('unreadable'));
+  return createHash('sha256').update(Buffer.from(contents, 'latin1')).digest('hex');
 }
