@@ -13,6 +13,7 @@ import {
 } from '../interface/index.js';
 import { openLocation, type Location } from '../location/location.js';
 import { announced } from '../location/people-version.js';
+import { KnownGateways } from '../protection/known-gateways.js';
 import { LoginAttempts } from '../protection/login-attempts.js';
 import { PasswordChecks } from '../protection/password-checks.js';
 import { People } from '../protection/people.js';
@@ -149,10 +150,12 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
 function protecting(
   people: People,
   location: Location,
-  { clock, passwords }: ServerWorld,
-): Pick<ServerContext, 'people' | 'logins' | 'passwords' | 'attempts'> {
+  { clock, passwords, store }: ServerWorld,
+): Pick<ServerContext, 'people' | 'gateways' | 'logins' | 'passwords' | 'attempts'> {
+  const gateways = new KnownGateways(store);
   const logins = new SessionLogins({ clock, location, people });
-  return { people, logins, passwords: new PasswordChecks(passwords), attempts: new LoginAttempts(clock) };
+  const attempts = new LoginAttempts(clock);
+  return { people, gateways, logins, passwords: new PasswordChecks(passwords), attempts };
 }
 
 function running(
