@@ -7,6 +7,7 @@ import {
   Failure,
   isFailure,
   publisherOf,
+  revocationFault,
   signCredential,
   type Argument,
   type CallName,
@@ -221,7 +222,12 @@ export class Administration {
     const expires = clock.wall() + credentialMs;
     const credential = signCredential(this.#realmKey, this.#document.realm, peer, expires);
     const dialled = network
-      .dial(address, { credential, server: name, onPush: () => undefined })
+      .dial(address, {
+        credential,
+        server: name,
+        refuses: (shown) => revocationFault(this.#document.revoked, shown),
+        onPush: () => undefined,
+      })
       .then((link) => {
         void link.closed.then(() => this.#links.delete(address));
         if (link.hello.server === name && link.hello.realm === this.#document.realm) return link;

@@ -17,6 +17,7 @@ export * from './names-digest.js';
 export * from './needed-rights.js';
 export * from './people.js';
 export * from './realm.js';
+export * from './revocation.js';
 export * from './rpc.js';
 export { mutationSchema, statusSchema } from './value-schemas.js';
 export type { ScrubReport } from './scrub-report.js';

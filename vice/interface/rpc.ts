@@ -5,6 +5,7 @@
  * Names follow Coda's vice.rpc2 where it has one: Fetch is a container download (vice/seam/network.ts),
  * GetAttr is `status`, ValidateVols is `watch`, Reintegrate (and every connected update) is `mutate`.
  */
+import { revocationsMost } from './revocation.js';
 import { z } from 'zod';
 import { failureKinds } from './failure.js';
 import type { UpdateSet } from './mutation.js';
@@ -83,6 +84,16 @@ const realmDocument = z.strictObject({
   retiredVolumes: z.array(volume).max(10_000).optional(),
   groups: z.record(user, z.array(user).max(10_000)).optional(),
   people: peopleEntrySchema.optional(),
+  revoked: z
+    .array(
+      z.strictObject({
+        role: z.enum(['gateway', 'server', 'operator']),
+        name: z.string().max(64),
+        before: count,
+      }),
+    )
+    .max(revocationsMost)
+    .optional(),
 });
 export const realmDocumentSchema = realmDocument;
 

@@ -3,6 +3,7 @@ import {
   Failure,
   isFailure,
   publisherOf,
+  revocationFault,
   type Argument,
   type Fid,
   type PeopleDocument,
@@ -194,7 +195,11 @@ function followRealm(context: ServerContext): void {
     await volumes.follow(realm);
     links.follow(realm);
     for (const server of links.all().keys()) resolver.linkUp(server);
-    for (const session of sessions.values()) pushRealm(session, realm);
+    for (const session of sessions.values()) {
+      const fault = session.shown && revocationFault(realm.revoked, session.shown);
+      if (fault === undefined) pushRealm(session, realm);
+      else session.close(fault);
+    }
     steward.look();
     following.look();
   });
