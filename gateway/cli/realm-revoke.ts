@@ -62,6 +62,7 @@ async function certificateOf(folder: string, name: string): Promise<Own> {
     throw unknownName('certificate of', name, names);
   }
   if (found.file !== 'administrator.crt') return found;
-  const how = 'Say this in the folder of another administrator (coda realm certificate NAME --administrator).';
+  const how =
+    'Say this in the folder of another administrator (coda realm certificate NAME --administrator).';
   throw new OperatorError('refused', `${name} is who revokes here. ${how}`);
 }
