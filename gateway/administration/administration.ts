@@ -135,6 +135,11 @@ export class Administration {
     return this.#asked(name, 'scrub', { start });
   }
 
+  /** Entries of a server's audit log after number `after`; null: the newest. @throws Failure unreachable, damaged */
+  audit(server: string, after: number | null, limit: number): Promise<Result<'audit'>> {
+    return this.#call(this.#server(server), 'audit', { after, limit });
+  }
+
   /** What snapshots of a volume a server has. @throws Failure unreachable, stale, incompatible */
   snapshots(server: string, volume: VolumeId): Promise<Result<'snapshots'>> {
     return this.#call(this.#server(server), 'snapshots', { volume });

@@ -18,6 +18,7 @@ import { makeRealm, type FirstUser, type Kit } from '../setup/realm-kit.js';
 import { print, table, type CommonOptions } from './output.js';
 import { ownName } from './own-name.js';
 import { readPassword } from './password-file.js';
+import { addAuditCommand } from './realm-audit.js';
 import { addCertificateCommand } from './realm-certificate.js';
 import { addRevokeCommand } from './realm-revoke.js';
 
@@ -80,6 +81,7 @@ Examples:
     });
   addCertificateCommand(realm);
   addRevokeCommand(realm);
+  addAuditCommand(realm);
   realm
     .command('list [dir]')
     .description('the certificates of a realm, and when they end')

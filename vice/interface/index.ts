@@ -1,6 +1,7 @@
 /** The contract that both sides speak: everything in this folder, and nothing of anybody else's. */
 export * from './access-list.js';
 export * from './access.js';
+export * from './audit.js';
 export * from './codec.js';
 export * from './conflict.js';
 export * from './credential.js';

@@ -1,6 +1,7 @@
 /** What the handlers of a server share. */
 import type { Argument, CallName, Result } from '../interface/index.js';
 import type { Location } from '../location/location.js';
+import type { AuditLog } from '../protection/audit-log.js';
 import type { KnownGateways } from '../protection/known-gateways.js';
 import type { LoginAttempts } from '../protection/login-attempts.js';
 import type { PasswordChecks } from '../protection/password-checks.js';
@@ -43,6 +44,7 @@ export interface ServerContext {
   readonly location: Location;
   readonly people: People;
   readonly gateways: KnownGateways;
+  readonly audit: AuditLog;
   readonly logins: SessionLogins;
   readonly passwords: PasswordChecks;
   readonly attempts: LoginAttempts;

@@ -14,6 +14,7 @@ import {
 } from '../interface/index.js';
 import { openLocation, type Location } from '../location/location.js';
 import { announced } from '../location/people-version.js';
+import { AuditLog } from '../protection/audit-log.js';
 import { KnownGateways } from '../protection/known-gateways.js';
 import { LoginAttempts } from '../protection/login-attempts.js';
 import { PasswordChecks } from '../protection/password-checks.js';
@@ -151,12 +152,13 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
 function protecting(
   people: People,
   location: Location,
-  { clock, passwords, store }: ServerWorld,
-): Pick<ServerContext, 'people' | 'gateways' | 'logins' | 'passwords' | 'attempts'> {
+  { clock, log, passwords, store }: ServerWorld,
+): Pick<ServerContext, 'people' | 'gateways' | 'audit' | 'logins' | 'passwords' | 'attempts'> {
   const gateways = new KnownGateways(store);
+  const audit = new AuditLog({ clock, log, store });
   const logins = new SessionLogins({ clock, location, people });
   const attempts = new LoginAttempts(clock);
-  return { people, gateways, logins, passwords: new PasswordChecks(passwords), attempts };
+  return { people, gateways, audit, logins, passwords: new PasswordChecks(passwords), attempts };
 }
 
 function running(
