@@ -317,11 +317,7 @@ async function revoked(t: Test, machines: Machines): Promise<void> {
   t.equal(revoke, 'coda realm revoke g2 --realm office');
   const from = machines.roles.get('s3')?.said.length ?? 0;
   await machines.follow(revoke);
-  await machines.logged(
-    's3',
-    /"peer":"g2\/.*certificate was revoked.*session closed/,
-    from,
-  );
+  await machines.logged('s3', /"peer":"g2\/.*certificate was revoked.*session closed/, from);
   t.pass('its link is closed');
   await machines.logged('s3', /certificate was revoked on .*gateway g2.*peer refused/, from);
   t.pass('and it does not come in again');
