@@ -5,6 +5,7 @@ import type { DisconnectionScale } from './disconnection.js';
 import type { HealingScale } from './healing.js';
 import type { LargeFoldersScale } from './large-folders.js';
 import type { MillionScale } from './million.js';
+import type { PopulatingScale } from './populating.js';
 import { drive, fill, makeFolder, names, perSecond } from './generator.js';
 import type { Running } from './peers.js';
 
@@ -23,6 +24,7 @@ export interface Scale {
   readonly differences: DifferencesScale;
   readonly largeFolders: LargeFoldersScale;
   readonly million: MillionScale;
+  readonly populating: PopulatingScale;
 }
 
 export const full: Scale = {
@@ -39,6 +41,7 @@ export const full: Scale = {
   differences: { fileBytes: [256e6, 512e6, 1024e6] },
   largeFolders: { servers: 3, sizes: [25_000, 50_000, 100_000] },
   million: { folders: [250, 500, 1000] },
+  populating: { objects: [10_000, 20_000, 40_000], fileBytes: 16_000 },
 };
 
 export const quick: Scale = {
@@ -55,6 +58,7 @@ export const quick: Scale = {
   differences: { fileBytes: [20e6, 40e6] },
   largeFolders: { servers: 1, sizes: [5_000, 20_000] },
   million: { folders: [10, 20] },
+  populating: { objects: [1_000, 2_000], fileBytes: 16_000 },
 };
 
 export interface Workload {
