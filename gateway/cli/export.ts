@@ -6,7 +6,7 @@ import { userOption } from './conflicts.js';
 import { chooseGateway, gatewayOption, type GatewayOptions } from './gateway-choice.js';
 import { bytesText, print, progress } from './output.js';
 import { dataOption } from './status.js';
-import type { TreeObject } from '../realm/tree-orders.js';
+import type { TreeObject } from '../realm/tree-object.js';
 import { breakOff, endingOfCopy, onBreak } from './tree/ending.js';
 import { countShare, ExportRun, type TreeSink } from './tree/export-run.js';
 import { FolderSink } from './tree/folder-sink.js';
@@ -37,19 +37,19 @@ export function addExportCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Into a folder: run again, it goes on where it was, as \`coda import\` does. Each file has its name when it is whole: its
-bytes are compared with the digest that the share told. Nothing in the folder is ever removed, and nothing is written
-outside it: a symbolic link in it is never followed. Properties (WebDAV) go into the file .coda-properties.jsonl at its
-root, one JSON object a line: {"path", "properties": {"{namespace}name": XML}}; \`coda import\` gives them back.
+Into a folder: run again, it goes on where it was, as \`coda import\` does. Each file has its name when it is whole:
+its bytes are compared with the digest that the share told. Nothing in the folder is ever removed, and nothing is
+written outside it: a symbolic link in it is never followed. Properties (WebDAV) go into .coda-properties.jsonl at
+its root, one JSON object a line: {"path", "properties": {"{namespace}name": XML}}; \`coda import\` gives them back.
 
 Into a tar: POSIX (pax), with the properties in the pax record CODA.properties. It has its name when it is whole; broken
 off, it begins anew.
 
-Volumes that are mounted below come along, as they are seen; /.coda does not. Of a file in conflict every version that is
-seen is a file. The exit code is 4 if anything was not copied.
+Volumes that are mounted below come along, as they are seen; /.coda does not. Of a file in conflict every version
+that is seen is a file. The exit code is 4 if anything was not copied.
 
-JSON: {"gateway", "volume", "path", "target", "copied": {"files", "folders", "links", "bytes"}, "passedOver": {the same},
-       "refused": [{"path", "reason"}], "refusals"}
+JSON: {"gateway", "volume", "path", "target", "copied": {"files", "folders", "links", "bytes"},
+       "passedOver": {the same}, "refused": [{"path", "reason"}], "refusals"}
 
 Examples:
   coda export root:/projects ~/projects

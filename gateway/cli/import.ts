@@ -28,6 +28,8 @@ interface ImportOptions extends GatewayOptions {
   readonly verify?: boolean;
 }
 
+type Asked = () => ReturnType<ShareTree['pending']>;
+
 /** Files on their way at a time: small ones wait for the servers' disks, each for its own. */
 const filesAtOnce = 8;
 
@@ -44,9 +46,9 @@ export function addImportCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-What is in FOLDER comes into the folder PATH of the volume, which is made if it is missing. Times are kept. Run again, it
-goes on where it was: what is there with the same size and time is passed over; where only the time differs contents
-are compared. Nothing in the share is ever removed.
+What is in FOLDER comes into the folder PATH of the volume, which is made if it is missing. Times are kept. Run again,
+it goes on where it was: what is there with the same size and time is passed over; where only the time differs
+contents are compared. Nothing in the share is ever removed.
 
 Symbolic links are kept as links (WebDAV clients list them and cannot open them). Sockets, pipes, devices and names that
 the share cannot take are listed. Not kept: owners, permission bits, hard links, extended attributes.
@@ -85,7 +87,7 @@ async function importFolder(folder: string, given: string, options: ImportOption
   const properties = await readProperties(join(local, propertiesName));
   for (const fault of properties.faults) report.refuse(propertiesName, fault);
   const volumes = new Set([place.id]);
-  const ask = (): ReturnType<ShareTree['pending']> => share.pending([...volumes]);
+  const ask: Asked = () => share.pending([...volumes]);
   const before = await ask();
   const told = new TreeProgress(all);
   const run = new ImportRun({
@@ -95,7 +97,7 @@ async function importFolder(folder: string, given: string, options: ImportOption
     progress: told,
     rules: { replace: options.replace === true, verify: options.verify === true },
     properties: properties.of,
-    waitForRoom: () => roomMade(ask, () => lanes.check()),
+    waitForRoom: () => roomMade(ask, options.user, () => lanes.check()),
     enters: (fid) => void volumes.add(volumeOf(fid as Fid)),
   });
   const broken = await run.run(local, target).then(
@@ -105,7 +107,7 @@ async function importFolder(folder: string, given: string, options: ImportOption
   told.end();
   stop();
   const unknown = { isSent: false, last: { ...before, changes: 0 }, kept: 0 };
-  const end = broken === undefined ? await sent(ask, before.kept) : unknown;
+  const end = broken === undefined ? await sent(ask, options.user, before.kept) : unknown;
   const { last, isSent: isAll, kept } = end;
   const result = { sent: isAll, waiting: last.changes, kept };
   const path = `/${place.path.join('/')}`;
@@ -138,7 +140,7 @@ async function openTarget(share: ShareTree, { path, text }: SharePlace): Promise
 
 /** One wait for all that do not find room: until half of what waited is sent. */
 let waiting: Promise<boolean> | undefined;
-function roomMade(ask: () => ReturnType<ShareTree['pending']>, check: () => void): Promise<boolean> {
+function roomMade(ask: Asked, user: string, check: () => void): Promise<boolean> {
   const wait = async (): Promise<boolean> => {
     const { changes } = await ask();
     const isEnough = (state: { readonly changes: number }): boolean => state.changes <= changes / 2;
@@ -146,14 +148,14 @@ function roomMade(ask: () => ReturnType<ShareTree['pending']>, check: () => void
       check();
       return false;
     };
-    const { last } = await drained(ask, systemClock(), { keptBefore: 0, stopped, tell: say, isEnough });
+    const { last } = await drained(ask, systemClock(), { keptBefore: 0, user, stopped, tell: say, isEnough });
     return changes > 0 && isEnough(last);
   };
   waiting ??= wait().finally(() => (waiting = undefined));
   return waiting;
 }
 
-async function sent(ask: () => ReturnType<ShareTree['pending']>, keptBefore: number): Promise<Drained> {
+async function sent(ask: Asked, user: string, keptBefore: number): Promise<Drained> {
   let isStopped = false;
   const stop = onBreak(() => (isStopped = true));
   let told = '';
@@ -161,7 +163,7 @@ async function sent(ask: () => ReturnType<ShareTree['pending']>, keptBefore: num
     if (text !== told) say((told = text));
   };
   try {
-    return await drained(ask, systemClock(), { keptBefore, stopped: () => isStopped, tell });
+    return await drained(ask, systemClock(), { keptBefore, user, stopped: () => isStopped, tell });
   } finally {
     if (told !== '' && process.stderr.isTTY) process.stderr.write('\r\u001b[K');
     stop();

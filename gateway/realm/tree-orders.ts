@@ -8,28 +8,15 @@
  *       they are kept.
  */
 import { z } from 'zod';
-import { parseFid } from '../../vice/interface/index.js';
-import {
-  isFailure,
-  type Caller,
-  type Fid,
-  type ObjectStatus,
-  type StoreId,
-  type Venus,
-} from '../../venus/interface.js';
+import { isFailure, type Caller, type Fid, type ObjectStatus, type Venus } from '../../venus/interface.js';
 import { OperatorError } from '../config/operator-error.js';
 import { codaName } from '../webdav/coda-path.js';
 import { checkedProperties } from '../webdav/property-fragment.js';
-import { ByteAnswer, type Body } from './control-stream.js';
+import { ByteAnswer } from './control-stream.js';
+import { answered, fid, plain, time, type PendingState } from './tree-object.js';
 
 const user = z.string().min(1).max(256);
-/** Also of a version in conflict: the file's, '@', the version. */
-const fid = z.custom<Fid>(
-  (value) => typeof value === 'string' && parseFid(value.split('@', 1)[0] ?? '') !== undefined,
-);
 const name = z.string().max(1024);
-/** Milliseconds since 1970, as far as a Date goes. */
-const time = z.number().int().min(-8.64e15).max(8.64e15);
 const properties = z.record(z.string().max(8192), z.string());
 const findSchema = z.strictObject({ user, path: z.array(name).max(256), make: z.boolean() });
 const objectOrder = z.strictObject({ user, fid });
@@ -43,59 +30,6 @@ const attributesSchema = z.strictObject({
   properties: properties.optional(),
 });
 const pendingSchema = z.strictObject({ volumes: z.array(z.string()).max(10_000) });
-const decimal = z.string().regex(/^-?\d{1,16}$/);
-const putSchema = z.strictObject({
-  user,
-  parent: fid,
-  name,
-  length: decimal,
-  modified: decimal,
-  /** The version that is replaced; '': the name must be free. */
-  replaces: z.string(),
-});
-
-/** As it comes out of the door. */
-export const treeObjectSchema = z.object({
-  fid: z.string(),
-  kind: z.enum(['file', 'directory', 'symlink']),
-  length: z.number(),
-  version: z.string().nullable(),
-  digest: z.string().nullable(),
-  modified: z.number(),
-  target: z.string().nullable(),
-  properties: z.record(z.string(), z.string()),
-});
-export type TreeObject = z.infer<typeof treeObjectSchema>;
-const failureSchema = z.object({ failure: z.object({ kind: z.string(), message: z.string() }) });
-export const treeEntrySchema = z.union([
-  z.object({ name: z.string(), object: treeObjectSchema }),
-  failureSchema,
-]);
-export const treeAnswerSchema = z.union([z.object({ object: treeObjectSchema }), failureSchema]);
-export const foundSchema = z.union([
-  z.object({
-    /** Null: there is no such object. */
-    object: treeObjectSchema.nullable(),
-    /** Folders that were made on the way. */
-    made: z.number(),
-    /** It is the root of the share, where a name is reserved (`/.coda`). */
-    isShare: z.boolean(),
-  }),
-  failureSchema,
-]);
-export type Found = Exclude<z.infer<typeof foundSchema>, { failure: unknown }>;
-export const pendingStateSchema = z.object({
-  changes: z.number(),
-  bytes: z.number(),
-  /** Refused by the servers for good. */
-  kept: z.number(),
-  /** Each of the volumes has a server that is reached. */
-  isReached: z.boolean(),
-  awaitedLogins: z.array(z.string()),
-  lastError: z.string().nullable(),
-});
-export type PendingState = z.infer<typeof pendingStateSchema>;
-
 type Read = <T>(schema: z.ZodType<T>) => Promise<T>;
 
 export const treeOrders: Readonly<Record<string, (venus: Venus, read: Read) => Promise<unknown>>> = {
@@ -135,42 +69,6 @@ export const treeOrders: Readonly<Record<string, (venus: Venus, read: Read) => P
   },
 };
 
-/**
- * `POST /tree/put?user=...&parent=...&name=...&length=...&modified=...&replaces=...` with contents: they are stored
- * whole, with that time, or nothing is.
- */
-export async function putFile(venus: Venus, query: URLSearchParams, body: Body): Promise<unknown> {
-  const parsed = putSchema.safeParse(Object.fromEntries(query));
-  if (!parsed.success) throw new OperatorError('usage', 'The gateway does not know this order.');
-  const { parent, name: file, replaces, ...order } = parsed.data;
-  const [length, modified] = [Number(order.length), time.parse(Number(order.modified))];
-  const version = replaces === '' ? null : (replaces as StoreId);
-  return answered(async () => {
-    const writer = await venus.write({ user: order.user }, length === 0 ? undefined : length, {
-      into: parent,
-    });
-    try {
-      for await (const chunk of body) await writer.write(chunk);
-      if (writer.length !== length)
-        throw new OperatorError('refused', `${writer.length} bytes came of ${length}.`);
-      const { status } = await writer.close({ parent, name: file, expect: { version }, modified });
-      return { object: plain(status) };
-    } finally {
-      await writer.abort();
-    }
-  });
-}
-
-/** What Venus refuses, as a value (TO-1). */
-async function answered(work: () => Promise<object>): Promise<object> {
-  try {
-    return await work();
-  } catch (error) {
-    if (isFailure(error)) return { failure: { kind: error.kind, message: error.message } };
-    throw error;
-  }
-}
-
 async function find(venus: Venus, caller: Caller, path: readonly string[], make: boolean): Promise<object> {
   if (path[0] === codaName) {
     throw new OperatorError('refused', `/${codaName} is the gateway's own; give another place.`);
@@ -190,11 +88,11 @@ async function find(venus: Venus, caller: Caller, path: readonly string[], make:
 
 async function setAttributes(venus: Venus, order: z.infer<typeof attributesSchema>): Promise<object> {
   const caller = { user: order.user };
+  if (order.modified !== undefined) await venus.setModified(caller, order.fid, order.modified);
   if (order.properties !== undefined) {
     const checked = checkedProperties(order.properties);
     await venus.setProperties(caller, order.fid, { set: checked, remove: [] });
   }
-  if (order.modified !== undefined) await venus.setModified(caller, order.fid, order.modified);
   return { object: plain(await venus.status(caller, order.fid)) };
 }
 
@@ -237,19 +135,5 @@ function pendingOf(venus: Venus, volumes: readonly string[]): PendingState {
     isReached: states.every(({ state }) => state !== 'emulating'),
     awaitedLogins: [...new Set(states.flatMap(({ awaitedLogins }) => awaitedLogins))],
     lastError: states.find(({ lastError }) => lastError !== null)?.lastError ?? null,
-  };
-}
-
-function plain(status: ObjectStatus): TreeObject {
-  const { kind, length, version, digest, modified, target } = status;
-  return {
-    fid: status.fid,
-    kind,
-    length,
-    version,
-    digest,
-    modified,
-    target,
-    properties: { ...status.properties },
   };
 }

@@ -1,6 +1,6 @@
 /** Waiting until what was copied is on the servers, or until there is room for more: as long as it goes on. */
 import { sleep, type Clock } from '../../../vice/seam/clock.js';
-import type { PendingState } from '../../realm/tree-orders.js';
+import type { PendingState } from '../../realm/tree-object.js';
 import { bytesText } from '../output.js';
 import { countText } from '../words.js';
 
@@ -25,17 +25,26 @@ export async function drained(
   clock: Clock,
   options: {
     readonly keptBefore: number;
+    /** In whose name the changes are: without a login they are not sent. */
+    readonly user: string;
     readonly stopped: () => boolean;
     readonly tell: (text: string) => void;
     readonly isEnough?: (state: PendingState) => boolean;
   },
 ): Promise<Drained> {
-  const { keptBefore, stopped, tell, isEnough = () => false } = options;
+  const { keptBefore, user, stopped, tell, isEnough = () => false } = options;
   let [moved, seen] = [clock.monotonic(), ''];
   for (;;) {
     const last = await ask();
     const outcome = { isSent: last.changes === 0, last, kept: Math.max(0, last.kept - keptBefore) };
-    if (last.changes === 0 || isEnough(last) || !last.isReached || stopped()) return outcome;
+    if (
+      last.changes === 0 ||
+      isEnough(last) ||
+      !last.isReached ||
+      last.awaitedLogins.includes(user) ||
+      stopped()
+    )
+      return outcome;
     const state = `${last.changes} ${last.bytes}`;
     if (state !== seen) moved = clock.monotonic();
     seen = state;

@@ -4,7 +4,7 @@
  * EX-1  Nothing is dropped in silence: what is not copied is in the report, with why.
  * EX-2  What is written is a version of the file that the share told of, whole: its bytes have its digest.
  */
-import type { TreeObject } from '../../realm/tree-orders.js';
+import type { TreeObject } from '../../realm/tree-object.js';
 import type { Lanes } from './lanes.js';
 import { reasonOf } from './refusal.js';
 import { TreeRefusal, type ShareEntry, type ShareTree } from './share-tree.js';
@@ -14,7 +14,7 @@ import type { TreeReport } from './tree-report.js';
 /** What becomes of one object. */
 export type Placed = 'copied' | 'same';
 
-/** Where an exported tree goes. Paths are names from its root. What fails with TreeRefusal is about that object alone. */
+/** Where an exported tree goes; paths are names from its root. A TreeRefusal is about that object alone. */
 export interface TreeSink {
   /** How many files may come at a time. */
   readonly lanes: number;

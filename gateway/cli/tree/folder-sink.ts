@@ -9,7 +9,7 @@ import { lutimes, mkdir, open, readdir, realpath, rename, rm, symlink, utimes } 
 import { join } from 'node:path';
 import { messageOf, OperatorError, systemCode } from '../../config/operator-error.js';
 import { giveName } from '../archive-file.js';
-import type { TreeObject } from '../../realm/tree-orders.js';
+import type { TreeObject } from '../../realm/tree-object.js';
 import { comparedStep, stepOf, type CopyRules, type Step } from './comparison.js';
 import type { Placed, TreeSink } from './export-run.js';
 import { digestOfFile, entryOf } from './local-tree.js';
@@ -81,7 +81,7 @@ export class FolderSink implements TreeSink {
         for await (const chunk of bytes) {
           for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
         }
-        await handle.utimes(object.modified / 1000, object.modified / 1000);
+        await handle.utimes(timeOf(object), timeOf(object));
         await handle.sync();
       } finally {
         await handle.close();
@@ -98,7 +98,7 @@ export class FolderSink implements TreeSink {
     if (step === 'same') return 'same';
     await this.#placed(place, step, async (part) => {
       await symlink(object.target ?? '', part);
-      await lutimes(part, object.modified / 1000, object.modified / 1000);
+      await lutimes(part, timeOf(object), timeOf(object));
     });
     return 'copied';
   }
@@ -181,7 +181,12 @@ function partIn(folder: string): string {
 }
 
 async function setTime(place: string, modified: number): Promise<void> {
-  await utimes(place, modified / 1000, modified / 1000);
+  await utimes(place, timeOf({ modified }), timeOf({ modified }));
+}
+
+/** Not a number: Node takes those before 1970 for now. */
+function timeOf({ modified }: { readonly modified: number }): Date {
+  return new Date(modified);
 }
 
 async function flushFolder(place: string): Promise<void> {

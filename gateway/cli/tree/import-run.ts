@@ -7,7 +7,7 @@
  * IM-3  What is there and differs stays, unless it shall be replaced; then the version that was seen is, and no other.
  */
 import { join } from 'node:path';
-import type { TreeObject } from '../../realm/tree-orders.js';
+import type { TreeObject } from '../../realm/tree-object.js';
 import { comparedStep, propertyStep, stepOf, type CopyRules, type Step } from './comparison.js';
 import { Lanes } from './lanes.js';
 import { digestOfFile, readFolder, readUnchanged, type LocalEntry, type LocalFolder } from './local-tree.js';
@@ -198,7 +198,7 @@ export class ImportRun {
     const { name, length, modified, target } = entry;
     folder.isTouched = true;
     if (target !== null) return share.makeLink(folder.fid, name, target);
-    const file = { parent: folder.fid, name, length, modified, replaces: there?.version ?? null };
+    const file = { parent: folder.fid, name, length, modified, replaces: there ?? null };
     for (;;) {
       const bytes = readUnchanged(join(folder.local, name), entry);
       try {

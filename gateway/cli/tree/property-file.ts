@@ -4,11 +4,11 @@
  *
  *   {"path": "docs/plan.txt", "properties": {"{http://example.org/}status": "<status xmlns=...>final</status>"}}
  *
- * `path` is from the root of the folder, "" is the folder itself; each property stands under its name in Clark notation,
- * as a whole XML element. `coda import` of the folder gives the properties back, and copies the file not as a file.
+ * `path` is from the root of the folder, "" is the folder itself; each property stands under its name in Clark
+ * notation, as a whole XML element. `coda import` of the folder gives the properties back; it does not copy the file.
  */
 import { createReadStream } from 'node:fs';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { messageOf, systemCode } from '../../config/operator-error.js';
@@ -18,6 +18,8 @@ export type Properties = Readonly<Record<string, string>>;
 const lineSchema = z.object({ path: z.string(), properties: z.record(z.string(), z.string()) });
 /** Far more than an object may have (64 KiB, and what JSON makes of it). */
 const lineCharacters = 1024 * 1024;
+/** All of it is kept in memory. */
+const fileBytes = 256 * 1024 * 1024;
 
 /** The file as it is written: under another name until it is whole. */
 export class PropertyWriter {
@@ -70,6 +72,7 @@ export async function readProperties(file: string): Promise<ReadProperties> {
   const faults: string[] = [];
   let number = 0;
   try {
+    if ((await stat(file)).size > fileBytes) return { of, faults: ['it is larger than any that is written'] };
     for await (const line of createInterface({
       input: createReadStream(file, 'utf8'),
       crlfDelay: Infinity,

@@ -12,7 +12,7 @@ import {
   type Found,
   type PendingState,
   type TreeObject,
-} from '../../realm/tree-orders.js';
+} from '../../realm/tree-object.js';
 import { linesOf } from '../json-lines.js';
 
 /** One object could not be read, made or changed, while others may be: `kind` is a Failure's, or `door`. */
@@ -36,8 +36,8 @@ export interface NewFile {
   readonly name: string;
   readonly length: number;
   readonly modified: number;
-  /** Version of the file that is replaced; null: the name must be free. */
-  readonly replaces: string | null;
+  /** The file that is replaced, in this version; null: the name must be free. */
+  readonly replaces: Pick<TreeObject, 'fid' | 'version'> | null;
 }
 
 /** What fails with TreeRefusal may be listed; any other error ends the whole. */
@@ -96,7 +96,8 @@ export class ShareTree {
       ...place,
       length: String(length),
       modified: String(modified),
-      replaces: replaces ?? '',
+      replaces: replaces?.version ?? '',
+      file: replaces?.fid ?? '',
     });
     const sum = new ContentsDigest();
     const summed = async function* (): AsyncGenerator<Uint8Array> {

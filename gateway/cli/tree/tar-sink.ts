@@ -9,9 +9,11 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { messageOf, OperatorError } from '../../config/operator-error.js';
 import { giveName, requireNew } from '../archive-file.js';
-import type { TreeObject } from '../../realm/tree-orders.js';
+import type { TreeObject } from '../../realm/tree-object.js';
 import type { Placed, TreeSink } from './export-run.js';
+import { TreeRefusal } from './share-tree.js';
 import { memberHeader, padding, tarEnd } from './tar-header.js';
+import { localNameFault } from './tree-name.js';
 
 export class TarSink implements TreeSink {
   readonly lanes = 1;
@@ -96,6 +98,8 @@ export class TarSink implements TreeSink {
     object: TreeObject,
     bytes: AsyncIterable<Uint8Array>,
   ): Promise<void> {
+    const fault = localNameFault(path.at(-1) ?? '', false, 'linux');
+    if (fault !== undefined) throw new TreeRefusal('invalid', fault);
     const { kind, modified, properties, target } = object;
     const length = kind === 'file' ? object.length : 0;
     const header = memberHeader({ path, kind, length, target: target ?? '', modified, properties });
