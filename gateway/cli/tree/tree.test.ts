@@ -310,6 +310,12 @@ t.test('a tree comes in, and nothing is dropped in silence', async (t) => {
   t.same(again.passedOver, { files: 3, folders: 2, links: 1, bytes: 700_007 });
   t.equal((await venus.status(ann, plan.fid)).version, plan.version, 'not touched');
 
+  // Something new in a folder whose own time is as it was.
+  fs.writeFileSync(join(local, 'docs', 'new'), '');
+  fs.utimesSync(join(local, 'docs'), 946_684_800, 946_684_800);
+  t.match((await stage.import()).copied, { files: 1 });
+  t.equal((await venus.status(ann, await stage.fid('docs'))).modified, 946_684_800_000);
+
   // Another time, the same contents; then other contents of the same size.
   fs.utimesSync(join(local, 'docs', 'plan.txt'), 5, 5);
   t.equal((await stage.import()).refusals, 5);
@@ -341,6 +347,19 @@ t.test('what happens while a file is on its way in', async (t) => {
   t.match(torn.refused, [{ path: 'a', reason: /changed while it was read/ }]);
   t.equal(await stage.text('a'), null, 'nothing of it is there');
   t.equal(await stage.text('b'), 'b');
+  const bytes = Buffer.alloc(600_000, 'other');
+  fs.writeFileSync(join(local, 'a'), 'a'.repeat(600_000));
+  venus.beforeNext('writer.write', async () => fs.writeFileSync(join(local, 'a'), bytes));
+  t.match((await stage.import()).refused, [{ path: 'a', reason: /changed/ }], 'of the same size');
+  const write = venus.write.bind(venus);
+  venus.write = async (...order) => {
+    const writer = await write(...order);
+    const written = writer.write.bind(writer);
+    return Object.assign(writer, { write: (chunk: Uint8Array) => written(chunk.map((byte) => byte ^ 1)) });
+  };
+  t.match((await stage.import()).refused, [{ path: 'a', reason: /holds other bytes than were sent/ }]);
+  venus.write = write;
+  await venus.remove(ann, await stage.fid(), 'a');
   await t.rejects(
     venus.lookup(ann, ['a']).then(({ object }) => object ?? Promise.reject(new Error('free'))),
     /free/,
@@ -411,14 +430,29 @@ t.test('a tree goes out, and what is there stays', async (t) => {
     ['.coda-properties.jsonl', 'docs', 'empty', 'link'],
     'and nothing half',
   );
-  fs.writeFileSync(out('.coda-export-0123456789ab.part'), 'left by one that was killed');
+  const open = venus.open.bind(venus);
+  venus.open = async (...order) => {
+    const file = await open(...order);
+    return {
+      ...file,
+      read: async function* () {
+        yield Buffer.alloc(file.status.length, 'x');
+      },
+    };
+  };
+  const other = await stage.export('out');
+  t.match(other.refused, [{ path: 'big.bin', reason: /not what the share says it holds/ }]);
+  t.notOk(fs.existsSync(out('big.bin')));
+  venus.open = open;
+  const left = [out('.coda-export-0123456789ab.part'), out('docs', '.coda-export-0123456789ab.part')];
+  for (const part of left) fs.writeFileSync(part, 'left by one that was killed');
   const whole = await stage.export('out');
   t.match(whole, {
     copied: { files: 1, folders: 0 },
     passedOver: { files: 1, folders: 2, links: 1 },
     refusals: 0,
   });
-  t.notOk(fs.existsSync(out('.coda-export-0123456789ab.part')));
+  for (const part of left) t.notOk(fs.existsSync(part));
   t.ok(fs.readFileSync(out('big.bin')).equals(big));
   t.equal(Math.round(fs.statSync(out('docs', 'plan.txt')).mtimeMs), 981_173_106_789);
   t.equal(Math.round(fs.statSync(out('docs')).mtimeMs), 946_684_800_000);
@@ -447,6 +481,7 @@ t.test('a tree goes out, and what is there stays', async (t) => {
   venus.failNext('read', new Failure('unreachable', 'test', 'no server has it'));
   const tar = await stage.export('all.tar');
   t.match(tar.refused, [{ path: 'big.bin' }]);
+  t.ok(fs.statSync(join(folder, 'all.tar')).size < 20_000, 'nothing of it is left');
   const list = execFileSync('tar', ['--warning=no-unknown-keyword', '-tf', join(folder, 'all.tar')], {
     encoding: 'utf8',
   });
@@ -466,15 +501,16 @@ t.test('properties that an export wrote come back, and no others', async (t) => 
     { path: 'plan.txt', properties: { '{urn:x}color': good } },
     { path: 'docs', properties: { '{urn:x}color': good } },
     { path: 'evil', properties: { '{urn:x}color': '</D:prop><D:href>elsewhere</D:href>' } },
+    { path: 'other', properties: { '{urn:x}other': good } },
     { path: 'live', properties: { '{DAV:}getetag': '<D:getetag xmlns:D="DAV:">"1"</D:getetag>' } },
   ].map((line) => JSON.stringify(line));
   const text = [...lines, 'no line', ''].join('\n');
-  const files = { 'plan.txt': 'p', evil: '', live: '', docs: {}, '.coda-properties.jsonl': text };
+  const files = { 'plan.txt': 'p', evil: '', live: '', other: '', docs: {}, '.coda-properties.jsonl': text };
   const stage = await Stage.open(t, files);
   const { venus } = stage;
   const report = await stage.import();
-  t.same(report.refused.map(({ path }) => path).sort(), ['evil', 'live']);
-  t.match(await readProperties(join(stage.local, '.coda-properties.jsonl')), { faults: [/line 5/] });
+  t.same(report.refused.map(({ path }) => path).sort(), ['evil', 'live', 'other']);
+  t.match(await readProperties(join(stage.local, '.coda-properties.jsonl')), { faults: [/line 6/] });
   for (const path of ['plan.txt', 'docs']) {
     const { properties } = await venus.status(ann, await stage.fid(path));
     t.same(properties, { '{urn:x}color': good });
