@@ -146,7 +146,7 @@ export class FolderSink implements TreeSink {
       await write(part);
       // Something that came meanwhile is not replaced unseen.
       if (step === 'replace') await rename(part, place);
-      else await giveName(part, place, false);
+      else await giveName(part, place, false).catch(taken);
     } finally {
       await rm(part, { force: true });
     }
@@ -178,6 +178,13 @@ export class FolderSink implements TreeSink {
 
 function partIn(folder: string): string {
   return join(folder, `.coda-export-${randomBytes(6).toString('hex')}.part`);
+}
+
+/** Of `giveName`: that is about one name here, and its advice about an archive. */
+function taken(error: unknown): never {
+  if (!(error instanceof OperatorError)) throw error;
+  const message = 'something of this name came meanwhile; run the command again';
+  throw new TreeRefusal('exists', message);
 }
 
 async function setTime(place: string, modified: number): Promise<void> {

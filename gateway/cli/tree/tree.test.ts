@@ -461,6 +461,14 @@ t.test('a tree goes out, and what is there stays', async (t) => {
   const line = { path: 'docs/plan.txt', properties: { [color]: '<x:color xmlns:x="urn:x">red</x:color>' } };
   t.same(JSON.parse(fs.readFileSync(out('.coda-properties.jsonl'), 'utf8')), line);
 
+  // A name that is taken while its file is on the way.
+  const late = await stage.put(root, 'late', Buffer.from('late'));
+  t.ok(late);
+  venus.beforeNext('read', async () => fs.writeFileSync(out('late'), 'mine'));
+  t.match((await stage.export('out')).refused, [{ path: 'late', reason: /came meanwhile/ }]);
+  t.equal(fs.readFileSync(out('late'), 'utf8'), 'mine');
+  await venus.remove(ann, root, 'late');
+
   // What is there and differs; and links that lead out of the folder.
   fs.writeFileSync(out('docs', 'plan.txt'), 'mine');
   fs.rmSync(out('empty'), { recursive: true });
