@@ -5,12 +5,14 @@
 import {
   Failure,
   isFailure,
+  revocationFault,
   volumeOf,
   type Fid,
   type Groups,
   type PeopleEntry,
   type Push,
   type RealmDocument,
+  type ShownCertificate,
   type VolumeId,
 } from '../vice/interface/index.js';
 import type { ObjectCache } from './cache/object-cache.js';
@@ -61,6 +63,7 @@ export class Realm {
       realm: realm.realm,
       realmKey,
       name: `${name}/${world.identity.venus}`,
+      refuses: (shown: ShownCertificate) => revocationFault(this.#document.current.revoked, shown),
       onUp: (link: ServerLink) => this.#up(link),
       onDown: (link: ServerLink) => this.#forMembers(link, (volume, member) => volume.leave(member)),
       onQuality: (link: ServerLink) => this.#forMembers(link, (volume) => volume.signalWeakness()),
@@ -162,6 +165,7 @@ export class Realm {
     this.servers.follow(this.#document.current.servers);
     this.#openVolumes();
     for (const server of this.servers.all) {
+      server.judgeAgain();
       this.#forMembers(server, (volume, member) => {
         if (server.reachable && !member.watched) this.#join(volume, member);
       });

@@ -156,6 +156,7 @@ t.test('the README, from nothing to a share', { skip: skipWithout('curl') }, asy
   await t.test('who must not come in is refused', (t) => knocks(t, machines));
   await t.test('a configuration with a wrong certificate does not start', (t) => wrongFiles(t, machines));
   await t.test('certificates are replaced under a running server', (t) => replaced(t, machines));
+  await t.test('a stolen gateway is out, and comes back with a new certificate', (t) => revoked(t, machines));
   await t.test('one more server, as the README has it', (t) => oneMore(t, machines));
 });
 
@@ -195,6 +196,13 @@ async function peopleOf(t: Test, machines: Machines): Promise<void> {
     async () => (await status('bob', '10.0.0.4')) === '200' || undefined,
   );
   t.equal(await status('bob', '10.0.0.4', '-T', 'plan.txt'), '204', 'and may save');
+  const audit = await machines.coda('realm', 'audit', '--realm', 'office', '--verify');
+  for (const line of [/ bob +gateway g\d +login/, / eve +gateway g1 +login-refused +why="no such user"/]) {
+    t.match(audit.stdout, line, 'and remember it');
+  }
+  t.match(audit.stdout, / administrator administrator +change-people +change="disable-user" user="bob"/);
+  t.match(audit.stdout, /All entries are there/);
+  t.notOk(audit.stdout.includes(machines.password));
   const logs = [...machines.roles.values()].map(({ said }) => said).join('');
   t.match(logs, /"user":"bob".*"msg":"login"|"msg":"login".*"user":"bob"/, 'servers log who came in');
   t.notOk(logs.includes(machines.password), 'no log has a password');
@@ -302,6 +310,29 @@ async function replaced(t: Test, machines: Machines): Promise<void> {
   t.notMatch(machines.roles.get('s1')?.said.slice(from), /session closed/, 'no link was closed');
   const list = await machines.coda('server', 'list', '--realm', 'office');
   t.notMatch(list.output, /does not answer/, 'a new link is opened with it');
+}
+
+async function revoked(t: Test, machines: Machines): Promise<void> {
+  const [, , revoke = ''] = commandsOf('### Certificates', '### Configuration files');
+  t.equal(revoke, 'coda realm revoke g2 --realm office');
+  const from = machines.roles.get('s3')?.said.length ?? 0;
+  await machines.follow(revoke);
+  await machines.logged('s3', /"peer":"g2\/.*certificate was revoked.*session closed/, from);
+  t.pass('its link is closed');
+  await machines.logged('s3', /certificate was revoked on .*gateway g2.*peer refused/, from);
+  t.pass('and it does not come in again');
+  const save = 'curl --cacert office/ca.crt --user ada -T plan.txt https://10.0.0.5:8443/alone.txt';
+  await machines.follow(save);
+  t.match((await machines.coda('realm', 'list', 'office')).stdout, /gateway g2 .*revoked/);
+  const g1 = await machines.follow('curl --cacert office/ca.crt --user ada https://10.0.0.4:8443/plan.txt');
+  t.equal(g1, 'the plan', 'nobody else is touched');
+  await machines.follow('coda realm certificate g2 --realm office');
+  for (const end_ of ['key', 'crt']) {
+    copyFileSync(machines.at(`office/g2/g2.${end_}`), machines.at(`etc/g2/g2.${end_}`));
+  }
+  const alone = 'curl --cacert office/ca.crt --user ada https://10.0.0.4:8443/alone.txt';
+  t.equal(await machines.follow(alone), 'the plan', 'what was saved there meanwhile arrives');
+  t.notMatch((await machines.coda('realm', 'list', 'office')).stdout, /revoked/);
 }
 
 async function oneMore(t: Test, machines: Machines): Promise<void> {

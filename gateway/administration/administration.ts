@@ -7,6 +7,7 @@ import {
   Failure,
   isFailure,
   publisherOf,
+  revocationFault,
   signCredential,
   type Argument,
   type CallName,
@@ -134,6 +135,11 @@ export class Administration {
     return this.#asked(name, 'scrub', { start });
   }
 
+  /** Entries of a server's audit log after number `after`; null: the newest. @throws Failure unreachable, damaged */
+  audit(server: string, after: number | null, limit: number): Promise<Result<'audit'>> {
+    return this.#call(this.#server(server), 'audit', { after, limit });
+  }
+
   /** What snapshots of a volume a server has. @throws Failure unreachable, stale, incompatible */
   snapshots(server: string, volume: VolumeId): Promise<Result<'snapshots'>> {
     return this.#call(this.#server(server), 'snapshots', { volume });
@@ -221,7 +227,12 @@ export class Administration {
     const expires = clock.wall() + credentialMs;
     const credential = signCredential(this.#realmKey, this.#document.realm, peer, expires);
     const dialled = network
-      .dial(address, { credential, server: name, onPush: () => undefined })
+      .dial(address, {
+        credential,
+        server: name,
+        refuses: (shown) => revocationFault(this.#document.revoked, shown),
+        onPush: () => undefined,
+      })
       .then((link) => {
         void link.closed.then(() => this.#links.delete(address));
         if (link.hello.server === name && link.hello.realm === this.#document.realm) return link;

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RealmDocument, type RealmIdentity } from '../../vice/interface/index.js';
+import { revokedBefore, type RealmDocument, type RealmIdentity } from '../../vice/interface/index.js';
 import { OperatorError } from '../config/operator-error.js';
 import { readRealmDocument } from '../config/role-config.js';
 import {
@@ -65,7 +65,7 @@ async function certificate(name: string, options: CertificateOptions): Promise<v
   const made =
     found?.identity === undefined
       ? await forSomebodyNew(realm, name, options)
-      : await again(realm, found, found.identity);
+      : await again(realm, found, found.identity, revokedBefore(realm.document.revoked, found.identity));
   const news =
     found === undefined ? 'Copy the folder to its machine' : 'Copy them to its machine, the key first';
   print(options, { name, made }, () => [...made.map((file) => `made ${file}`), `${news}.`].join('\n'));
@@ -84,10 +84,11 @@ async function again(
   { folder, authority }: Realm,
   { file }: Listed,
   identity: RealmIdentity,
+  notBefore: number,
 ): Promise<string[]> {
   const made: string[] = [];
   const [own, base] = splitFile(folder, file);
-  await issue(authority, { folder: own, base }, memberSubject(identity), made);
+  await issue(authority, { folder: own, base }, memberSubject(identity), made, notBefore);
   const door = (await listCertificates(own)).find((each) => each.file === 'door.crt');
   if (door !== undefined)
     await issue(authority, { folder: own, base: 'door' }, doorSubject(door.subject), made);

@@ -1,8 +1,15 @@
 /** `coda realm`: a realm on several machines from nothing, and its certificates. */
 import type { Command } from 'commander';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { checkedUserName, identityText } from '../../vice/interface/index.js';
+import {
+  checkedUserName,
+  identityText,
+  revokedBefore,
+  type RealmDocument,
+} from '../../vice/interface/index.js';
 import { commandName, shellQuoted } from '../config/command-name.js';
+import { readRealmDocument } from '../config/role-config.js';
 import { formatListenAddress } from '../config/listen-address.js';
 import { listCertificates, type Listed } from '../setup/issued.js';
 import { hasDoor, parseGateway, parseServer, type Member } from '../setup/member.js';
@@ -11,7 +18,9 @@ import { makeRealm, type FirstUser, type Kit } from '../setup/realm-kit.js';
 import { print, table, type CommonOptions } from './output.js';
 import { ownName } from './own-name.js';
 import { readPassword } from './password-file.js';
+import { addAuditCommand } from './realm-audit.js';
 import { addCertificateCommand } from './realm-certificate.js';
+import { addRevokeCommand } from './realm-revoke.js';
 
 const day = 24 * 60 * 60 * 1000;
 const soonDays = 30;
@@ -71,6 +80,8 @@ Examples:
       await init(folder, command.optsWithGlobals<InitOptions>());
     });
   addCertificateCommand(realm);
+  addRevokeCommand(realm);
+  addAuditCommand(realm);
   realm
     .command('list [dir]')
     .description('the certificates of a realm, and when they end')
@@ -155,11 +166,13 @@ function lastLines(folder: string): string[] {
 
 async function list(folder: string, options: CommonOptions): Promise<void> {
   const now = Date.now();
+  const document = join(folder, 'realm.json');
+  const revoked = existsSync(document) ? readRealmDocument(document).revoked : undefined;
   const certificates = (await listCertificates(folder)).map((listed) => ({
     name: nameOf(listed),
     file: listed.file,
     until: new Date(listed.until).toISOString(),
-    state: stateOf(listed.until - now),
+    state: isRevoked(listed, revoked) ? 'revoked' : stateOf(listed.until - now),
   }));
   print(options, { certificates }, () =>
     table([
@@ -172,6 +185,10 @@ async function list(folder: string, options: CommonOptions): Promise<void> {
 function nameOf({ file, identity, subject }: Listed): string {
   if (identity !== undefined) return identityText(identity);
   return file === 'ca.crt' ? 'the authority' : `the door at ${subject}`;
+}
+
+function isRevoked({ identity, from }: Listed, revoked: RealmDocument['revoked']): boolean {
+  return identity !== undefined && from < revokedBefore(revoked, identity);
 }
 
 function stateOf(left: number): string {

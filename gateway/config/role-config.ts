@@ -231,7 +231,7 @@ export function checkRealmTls(file: string, files: CertificateFiles, { role, nam
     new OperatorError('usage', `${file}: "realmTls": ${message}`);
   try {
     const { identity } = readCertificates(files, Date.now());
-    const wanted = identityText({ realm: realm.realm, role, name: name ?? identity.name });
+    const wanted = identityText({ role, name: name ?? identity.name });
     if (identityText(identity) !== wanted) {
       throw wrong(`${files.certificate} is the certificate of ${identityText(identity)}, not of ${wanted}.`);
     }

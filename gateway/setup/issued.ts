@@ -50,14 +50,17 @@ export function doorSubject(host: string): Subject {
   return { commonName: host, purposes: ['server'], uris: [], hosts: [host] };
 }
 
-/** Makes a certificate with a new key, in place of the one that is there. */
+/** Makes a certificate with a new key, in place of the one that is there. `notBefore`: earlier ones are revoked. */
 export async function issue(
   authority: Certified,
   place: Place,
   subject: Subject,
   made: string[],
+  notBefore = 0,
 ): Promise<void> {
-  await writePair(place, issueCertificate(authority, subject, validity(memberDays)), made);
+  const { from, to } = validity(memberDays);
+  const certified = issueCertificate(authority, subject, { from: Math.max(from, notBefore), to });
+  await writePair(place, certified, made);
 }
 
 /** The key first: a process that sees a new certificate finds its key. */
@@ -74,6 +77,7 @@ export interface Listed {
   readonly identity: RealmIdentity | undefined;
   readonly subject: string;
   /** Milliseconds since 1970. */
+  readonly from: number;
   readonly until: number;
 }
 
@@ -96,9 +100,10 @@ export async function listCertificates(folder: string): Promise<Listed[]> {
 
 function described(file: string, text: string): Listed {
   try {
-    const { subject, subjectAltName, validTo } = new X509Certificate(text);
+    const { subject, subjectAltName, validFrom, validTo } = new X509Certificate(text);
     const identity = identityIn(subjectAltName);
-    return { file, identity, subject: subject.replace(/^CN=/, ''), until: Date.parse(validTo) };
+    const [from, until] = [Date.parse(validFrom), Date.parse(validTo)];
+    return { file, identity, subject: subject.replace(/^CN=/, ''), from, until };
   } catch (cause) {
     throw new OperatorError('refused', `${file} is damaged. Restore it, or issue another one.`, { cause });
   }

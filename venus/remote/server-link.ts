@@ -13,6 +13,7 @@ import {
   type Push,
   type Result,
   type ServerEntry,
+  type ShownCertificate,
 } from '../../vice/interface/index.js';
 import type { z } from 'zod';
 import { sleep, type Clock } from '../../vice/seam/clock.js';
@@ -39,6 +40,8 @@ export interface ServerLinkOptions {
   readonly name: string;
   /** Not to be dialled until `resume`. */
   readonly suspended: boolean;
+  /** Why the server's certificate counts no more; undefined: it does. */
+  readonly refuses: (shown: ShownCertificate) => string | undefined;
   readonly onUp: (server: ServerLink) => void;
   readonly onDown: (server: ServerLink) => void;
   readonly onPush: (server: ServerLink, push: Push) => void;
@@ -92,6 +95,12 @@ export class ServerLink {
   resume(): void {
     this.#suspended = false;
     this.#wake?.();
+  }
+
+  /** Certificates may have been revoked: gives the link up if that of the server was. */
+  judgeAgain(): void {
+    const shown = this.#link?.shown;
+    if (shown !== undefined && this.#options.refuses(shown) !== undefined) this.#link?.close();
   }
 
   /** Milliseconds since the server was last heard; null while there is no link. */
@@ -212,6 +221,7 @@ export class ServerLink {
       const link = await this.#world.network.dial(this.address, {
         credential: this.#freshCredential(clock.wall()),
         server: this.name,
+        refuses: this.#options.refuses,
         onPush: (push) => this.#received(push),
       });
       const { realm, protocol } = link.hello;

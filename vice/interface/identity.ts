@@ -24,7 +24,7 @@ export function identityUri({ realm, role, name }: RealmIdentity): string {
 }
 
 /** As people read it: `server s1`. */
-export function identityText({ role, name }: RealmIdentity): string {
+export function identityText({ role, name }: Omit<RealmIdentity, 'realm'>): string {
   return `${roleWords[role]} ${name}`;
 }
 
@@ -51,7 +51,7 @@ export function identityIn(alternatives: string | undefined): RealmIdentity | un
 }
 
 /** Whether who shows the certificate of `identity` may speak as `peer`. A gateway adds its VenusId to its name. */
-export function maySpeakAs(identity: RealmIdentity, peer: Peer): boolean {
+export function maySpeakAs(identity: Omit<RealmIdentity, 'realm'>, peer: Peer): boolean {
   if (identity.role !== peer.role) return false;
   const name = peer.role === 'gateway' ? peer.name.replace(/\/[^/]*$/, '') : peer.name;
   return identity.name === name;

@@ -1,6 +1,7 @@
 /** The contract that both sides speak: everything in this folder, and nothing of anybody else's. */
 export * from './access-list.js';
 export * from './access.js';
+export * from './audit.js';
 export * from './codec.js';
 export * from './conflict.js';
 export * from './credential.js';
@@ -17,6 +18,7 @@ export * from './names-digest.js';
 export * from './needed-rights.js';
 export * from './people.js';
 export * from './realm.js';
+export * from './revocation.js';
 export * from './rpc.js';
 export { mutationSchema, statusSchema } from './value-schemas.js';
 export type { ScrubReport } from './scrub-report.js';

@@ -58,6 +58,13 @@ export const intentionSchema = z.discriminatedUnion('change', [
   z.strictObject({ change: z.literal('add-members'), group, members }),
   z.strictObject({ change: z.literal('remove-members'), group, members }),
   z.strictObject({ change: z.literal('remove-group'), group }),
+  /** See revocation.ts. */
+  z.strictObject({
+    change: z.literal('revoke'),
+    role: z.enum(['gateway', 'server', 'operator']),
+    name: z.string().min(1).max(64),
+    before: z.int().min(1),
+  }),
 ]);
 
 export type Intention = z.infer<typeof intentionSchema>;

@@ -5,6 +5,7 @@
 import type { Groups } from './access.js';
 import type { Fid, VolumeId } from './fid.js';
 import type { PeopleEntry } from './people.js';
+import type { Revocation } from './revocation.js';
 
 export interface ServerEntry {
   readonly name: string;
@@ -74,6 +75,8 @@ export interface RealmDocument {
   readonly groups?: Groups | undefined;
   /** The servers keep the people. Absent: each gateway has users of its own, and servers believe whom it names. */
   readonly people?: PeopleEntry | undefined;
+  /** Certificates that count no more. Absent: there are none. */
+  readonly revoked?: readonly Revocation[] | undefined;
 }
 
 /** The volume entry of `id`, if the realm has it. */

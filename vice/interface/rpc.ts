@@ -6,12 +6,14 @@
  * GetAttr is `status`, ValidateVols is `watch`, Reintegrate (and every connected update) is `mutate`.
  */
 import { z } from 'zod';
+import { auditCalls } from './audit.js';
 import { failureKinds } from './failure.js';
 import type { UpdateSet } from './mutation.js';
 import { intentionSchema } from './intention.js';
 import { peopleCalls } from './people-calls.js';
 import { peopleEntrySchema } from './people.js';
 import { conflictPolicies, replicaStates } from './realm.js';
+import { revocationsMost } from './revocation.js';
 import { scrubReportSchema } from './scrub-report.js';
 import { snapshotCalls } from './snapshot-calls.js';
 import {
@@ -83,6 +85,16 @@ const realmDocument = z.strictObject({
   retiredVolumes: z.array(volume).max(10_000).optional(),
   groups: z.record(user, z.array(user).max(10_000)).optional(),
   people: peopleEntrySchema.optional(),
+  revoked: z
+    .array(
+      z.strictObject({
+        role: z.enum(['gateway', 'server', 'operator']),
+        name: z.string().max(64),
+        before: count,
+      }),
+    )
+    .max(revocationsMost)
+    .optional(),
 });
 export const realmDocumentSchema = realmDocument;
 
@@ -130,7 +142,7 @@ export const realmDocumentSchema = realmDocument;
  * - `fenced` whether the replica here takes no changes any more; those that it took before are flushed then.
  * - `scrub` how far the scrub of this server is, and what it could not heal; `start`: begins a pass, unless one runs.
  * - `report` what an operator wants to see of this server.
- * - of people: people-calls.ts; of snapshots: snapshot-calls.ts.
+ * - of people: people-calls.ts; of snapshots: snapshot-calls.ts; of who changed what: audit.ts.
  */
 export const calls = {
   locate: { roles: ['gateway', 'server', 'operator'], argument: z.strictObject({}), result: realmDocument },
@@ -294,6 +306,7 @@ export const calls = {
     argument: z.strictObject({ start: z.boolean() }),
     result: scrubReportSchema,
   },
+  ...auditCalls,
   ...peopleCalls,
   ...snapshotCalls,
   report: { roles: ['operator'], argument: z.strictObject({}), result: z.record(z.string(), z.unknown()) },

@@ -4,6 +4,7 @@ import {
   isFailure,
   publisherOf,
   realmDocumentSchema,
+  revocationFault,
   type Intention,
   type RealmDocument,
   type ReplicaEntry,
@@ -141,6 +142,35 @@ t.test('the id of a replica is never given again', async (t) => {
   document = intended(document, removal('s2'), scripted);
   document = intended(document, add('s2'), scripted);
   t.equal(replicasOf(document), 's1 two+', 'not that of one that was');
+});
+
+t.test('certificates are revoked: the latest moment holds, and never for the server that publishes', (t) => {
+  const revoke = (role: 'server' | 'gateway', name: string, before: number): Intention => {
+    return { change: 'revoke', role, name, before };
+  };
+  const document = documentOf(member('s1'));
+  const once = intended(document, revoke('gateway', 'g2', 5000), newId);
+  t.same(once.revoked, [{ role: 'gateway', name: 'g2', before: 5000 }]);
+  t.equal(once.version, 8);
+  t.ok(realmDocumentSchema.safeParse(once).success);
+  t.equal(intended(once, revoke('gateway', 'g2', 5000), newId), once, 'said again it changes nothing');
+  t.equal(intended(once, revoke('gateway', 'g2', 4000), newId), once, 'and nothing counts again');
+  const more = intended(
+    intended(once, revoke('server', 's2', 1000), newId),
+    revoke('gateway', 'g2', 6000),
+    newId,
+  );
+  t.same(more.revoked, [
+    { role: 'server', name: 's2', before: 1000 },
+    { role: 'gateway', name: 'g2', before: 6000 },
+  ]);
+  t.throws(() => intended(document, revoke('server', 's1', 5000), newId), /s1 publishes the realm document/);
+  const shown = { role: 'gateway', name: 'g2', validFrom: 5999 } as const;
+  t.match(revocationFault(more.revoked, shown), /revoked on 1970-01-01T00:00:06/);
+  t.equal(revocationFault(more.revoked, { ...shown, validFrom: 6000 }), undefined);
+  t.equal(revocationFault(more.revoked, { ...shown, role: 'operator' }), undefined);
+  t.equal(revocationFault(undefined, shown), undefined);
+  t.end();
 });
 
 t.test('servers come and go; one of them publishes', async (t) => {

@@ -13,6 +13,8 @@ import {
   Failure,
   membersOf,
   publisherOf,
+  revocationsMost,
+  revokedBefore,
   volumeEntry,
   type Intention,
   type RealmDocument,
@@ -89,6 +91,8 @@ export function intended(
       const groups = regrouped(document, intention);
       return groups === undefined ? document : next(document, { groups });
     }
+    case 'revoke':
+      return withRevocation(document, intention);
   }
 }
 
@@ -193,6 +197,24 @@ function withoutReplica(
   return held.state === 'leaving'
     ? document
     : withVolume(document, changed(entry, withState(held, 'leaving')));
+}
+
+/** What counts again by an earlier moment would be no revocation: the latest holds. */
+function withRevocation(
+  document: RealmDocument,
+  { role, name, before }: Extract<Intention, { change: 'revoke' }>,
+): RealmDocument {
+  const revoked = document.revoked ?? [];
+  if (revokedBefore(revoked, { role, name }) >= before) return document;
+  if (role === 'server' && publisherOf(document) === name) {
+    // Nobody would take the next version from it.
+    throw refused(`${name} publishes the realm document; let another server do that first`);
+  }
+  const others = revoked.filter((each) => each.role !== role || each.name !== name);
+  if (others.length >= revocationsMost) {
+    throw refused(`certificates of ${revocationsMost} parties are revoked: replace the authority`);
+  }
+  return next(document, { revoked: [...others, { role, name, before }] });
 }
 
 function isToGo({ replicas }: VolumeEntry, { id, state }: ReplicaEntry): boolean {

@@ -5,6 +5,7 @@
  * asked of the access lists inside the transaction that applies the record (vice/interface/needed-rights.ts).
  */
 import { calls, Failure, type CallName, type Mutation, type Peer, type Role } from '../interface/index.js';
+import { mustBeItsRecord } from './known-gateways.js';
 
 /** @throws Failure access-denied when a peer of this role may not make this call. */
 export function checkCall(peer: Peer, name: CallName): void {
@@ -16,7 +17,7 @@ export function checkCall(peer: Peer, name: CallName): void {
 
 /** @throws Failure access-denied when `peer` may not make this change in its author's name. */
 export function checkRecord(peer: Peer, record: Mutation): void {
-  if (peer.role === 'gateway') return;
+  if (peer.role === 'gateway') return mustBeItsRecord(peer, record);
   throw new Failure('access-denied', 'vice.mutate', `the role ${peer.role} makes no changes`, {
     fid: record.fid,
   });

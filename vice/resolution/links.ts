@@ -5,9 +5,11 @@
 import {
   isFailure,
   pushSchema,
+  revocationFault,
   signCredential,
   type RealmDocument,
   type ServerEntry,
+  type ShownCertificate,
 } from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
 import type { Log } from '../seam/log.js';
@@ -46,6 +48,7 @@ export class ServerLinks {
   readonly #open = new Map<string, Link>();
   readonly #diallers = new Map<string, Dialler>();
   readonly #dialling = new Set<Promise<void>>();
+  #revoked: RealmDocument['revoked'];
 
   /** `name` is this server's own. */
   constructor(name: string, realmKey: Uint8Array, world: LinkWorld, events: LinkEvents) {
@@ -67,6 +70,10 @@ export class ServerLinks {
 
   /** Dials the servers of `realm` and lets go of those that it has no more. */
   follow(realm: RealmDocument): void {
+    this.#revoked = realm.revoked;
+    for (const link of this.#open.values()) {
+      if (link.shown !== undefined && this.#refuses(link.shown) !== undefined) link.close();
+    }
     for (const [server, { address, stop }] of this.#diallers) {
       const entry = realm.servers.find((candidate) => candidate.name === server);
       if (entry?.address === address) continue;
@@ -127,8 +134,17 @@ export class ServerLinks {
       if (!push.success || push.data.push !== 'realm' || link === undefined) return;
       this.#events.realmVersion(link, push.data.version);
     };
-    link = await this.#world.network.dial(server.address, { credential, server: server.name, onPush });
+    link = await this.#world.network.dial(server.address, {
+      credential,
+      server: server.name,
+      refuses: (shown) => this.#refuses(shown),
+      onPush,
+    });
     return link;
+  }
+
+  #refuses(shown: ShownCertificate): string | undefined {
+    return revocationFault(this.#revoked, shown);
   }
 
   /** As long as the link stands. */

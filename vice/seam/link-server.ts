@@ -1,5 +1,5 @@
 /** The end of a link that was dialled: a session. Runs calls, sends replies and pushes, trusts nothing. */
-import { Failure, isFailure, type Peer } from '../interface/index.js';
+import { Failure, isFailure, type Peer, type ShownCertificate } from '../interface/index.js';
 import type { Clock } from './clock.js';
 import type { Log } from './log.js';
 import type { Service, Session } from './network.js';
@@ -24,6 +24,7 @@ interface CallUnderWay {
 export class ServerEnd implements WireEnd, Session {
   readonly id: number;
   readonly peer: Peer;
+  readonly shown: ShownCertificate | undefined;
   readonly #wire: Wire;
   readonly #service: Service;
   readonly #world: ServerEndWorld;
@@ -34,9 +35,16 @@ export class ServerEnd implements WireEnd, Session {
   #unsentPushBytes = 0;
   #closed = false;
 
-  constructor(id: number, peer: Peer, wire: Wire, service: Service, world: ServerEndWorld) {
+  constructor(
+    id: number,
+    { peer, shown }: Pick<Session, 'peer' | 'shown'>,
+    wire: Wire,
+    service: Service,
+    world: ServerEndWorld,
+  ) {
     this.id = id;
     this.peer = peer;
+    this.shown = shown;
     this.#wire = wire;
     this.#service = service;
     this.#world = world;

@@ -12,7 +12,7 @@
  *       `incompatible` with no details (and is logged at the server).
  * NW-5  Frames are at most `frameBytes`; longer replies are sent in parts.
  */
-import type { Peer } from '../interface/index.js';
+import type { Peer, ShownCertificate } from '../interface/index.js';
 
 export const linkTiming = { beatMs: 500, silenceMs: 2500, dialMs: 2500 } as const;
 export const frameBytes = 16 * 1024 * 1024;
@@ -28,6 +28,8 @@ export interface DialOptions {
   readonly credential: string;
   /** The server that is meant: where there are certificates, the one at the address must be this one. */
   readonly server?: string;
+  /** Why a certificate that is good otherwise is not accepted; undefined: it is. Asked where there are certificates. */
+  readonly refuses?: (shown: ShownCertificate) => string | undefined;
   /** Called in order of arrival; must not throw. */
   readonly onPush: (push: unknown) => void;
 }
@@ -41,6 +43,8 @@ export interface Hello {
 
 export interface Link {
   readonly hello: Hello;
+  /** The server's, where there are certificates. */
+  readonly shown?: ShownCertificate | undefined;
   /**
    * Sends a call and waits for its reply. A reply in parts arrives as one value whose `entries` are concatenated.
    * @throws Failure unreachable, timeout (outcome unknown), or what the server answered
@@ -74,6 +78,8 @@ export interface Service {
   readonly hello: Hello;
   /** Who the credential proves, or undefined: then the link is refused. */
   authenticate(credential: string): Peer | undefined;
+  /** As in DialOptions; asked for links and for transfers. */
+  refuses?(shown: ShownCertificate): string | undefined;
   opened(session: Session): void;
   closed(session: Session): void;
   /** One call; an AsyncIterable result is sent in parts (each part an object of the result's shape). */
@@ -87,9 +93,11 @@ export interface Service {
 export interface Session {
   readonly id: number;
   readonly peer: Peer;
+  /** The peer's, where there are certificates. */
+  readonly shown?: ShownCertificate | undefined;
   /** Queues a push. A session whose unsent pushes exceed 8 MiB is closed: its promises end with it. */
   push(push: unknown): void;
-  close(): void;
+  close(reason?: string): void;
 }
 
 export interface Listener {

@@ -25,8 +25,11 @@ export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
     mustAdminister(context, session, argument);
     const { intention, basedOn } = argument;
     const { location, world } = context;
+    // Whoever asks the wrong server asks another one, and is noted there.
+    if (intention.change !== 'take-over') mustPublish(context.name, location.current);
+    const by = argument.user ?? session.peer.name;
     let before: RealmDocument | undefined;
-    const document = await location.publish((current) => {
+    const decide = (current: RealmDocument): RealmDocument => {
       before = current;
       if (intention.change === 'take-over') mustBeTaker(context.name, intention.name);
       else mustPublish(context.name, current);
@@ -36,12 +39,14 @@ export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
       }
       checkGroups(context, current, intention);
       return intended(current, intention, (server) => `${server}-${randomHex(world.random, 4)}`);
-    });
+    };
+    const document = await context.audit.act(session, { event: 'change', by, what: intention }, () =>
+      location.publish(decide),
+    );
     if (intention.change === 'take-over') await takePeopleOver({ ...context, log: world.log });
     const changed = document !== before;
     if (changed) {
-      const { name, role } = session.peer;
-      const fields = { version: document.version, by: argument.user ?? name, role, ...intention };
+      const fields = { version: document.version, by, role: session.peer.role, ...intention };
       world.log.info('published', fields);
       context.steward.look();
     }

@@ -1,6 +1,8 @@
 /** What the handlers of a server share. */
 import type { Argument, CallName, Result } from '../interface/index.js';
 import type { Location } from '../location/location.js';
+import type { AuditLog } from '../protection/audit-log.js';
+import type { KnownGateways } from '../protection/known-gateways.js';
 import type { LoginAttempts } from '../protection/login-attempts.js';
 import type { PasswordChecks } from '../protection/password-checks.js';
 import type { People } from '../protection/people.js';
@@ -41,6 +43,8 @@ export interface ServerContext {
   readonly world: ServerWorld;
   readonly location: Location;
   readonly people: People;
+  readonly gateways: KnownGateways;
+  readonly audit: AuditLog;
   readonly logins: SessionLogins;
   readonly passwords: PasswordChecks;
   readonly attempts: LoginAttempts;

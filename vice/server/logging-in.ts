@@ -9,6 +9,7 @@ import {
   type UserEntry,
 } from '../interface/index.js';
 import { announced } from '../location/people-version.js';
+import { throughOf } from '../protection/audit-log.js';
 import { aboveRealm, changedPeople } from '../protection/changed-people.js';
 import type { Session } from '../seam/network.js';
 import { mustPublish } from './administering.js';
@@ -24,7 +25,7 @@ export const loggingIn: Handlers<PeopleCall> = {
   async login(context, session, { user, password, seen }) {
     mustKnowPeople(context, seen);
     const name = user.normalize('NFC');
-    const { people, passwords, attempts, world } = context;
+    const { audit, people, passwords, attempts, world } = context;
     const gateway = session.peer.name;
     const wait = attempts.waitOf(gateway, name);
     if (wait > 0) throw busy(`too many failed logins from this gateway; again in ${wait} s`);
@@ -35,11 +36,14 @@ export const loggingIn: Handlers<PeopleCall> = {
     const now = people.get(name);
     if (isRight && now !== undefined && now.disabled !== true && now.verifier === entry?.verifier) {
       world.log.info('login', { user: name, gateway });
+      audit.mention({ event: 'login', by: name, through: throughOf(session) });
       return admitted(context, session, now);
     }
     attempts.failed(gateway, name);
     const why = entry === undefined ? 'no such user' : isRight ? 'disabled' : 'wrong password';
     world.log.warn('login refused', { user: name.slice(0, 64), gateway, why });
+    const refused = { by: name.slice(0, 64), through: throughOf(session), what: { why } };
+    audit.mention({ event: 'login-refused', ...refused });
     throw new Failure('not-authenticated', 'vice.login', 'user or password is wrong');
   },
 
@@ -86,7 +90,9 @@ async function changePeople(
 ): Promise<Result<'changePeople'>> {
   const { location, people, world } = context;
   mustKnowPeople(context, 0);
-  const changed = await people.change((current) => {
+  const what = { change: change.change, user: change.name };
+  const noted = { event: 'change-people', by: session.peer.name, what } as const;
+  const decide = (current: PeopleDocument): PeopleDocument => {
     mustPublish(context.name, location.current);
     if (change.change === 'add-user' && location.current.groups?.[change.name] !== undefined) {
       throw new Failure(
@@ -97,7 +103,8 @@ async function changePeople(
     }
     const made = changedPeople(current, change, world.clock.wall());
     return aboveRealm(made, current, location.current.version);
-  });
+  };
+  const changed = await context.audit.act(session, noted, () => people.change(decide));
   // Durable here, then told: also what a crash between the two has left untold.
   await location.publish((current) => announced(current, people.version));
   if (changed) {

@@ -1,8 +1,12 @@
-/** Calls about the server itself: `locate`, `resolve`, `scrub`, `report`. */
+/** Calls about the server itself: `locate`, `resolve`, `scrub`, `report`, `audit`. */
 import type { Handlers, ServerContext } from './context.js';
 import type { Replica } from '../volume/replica.js';
 
-export const operating: Handlers<'locate' | 'resolve' | 'scrub' | 'report'> = {
+export const operating: Handlers<'locate' | 'resolve' | 'scrub' | 'report' | 'audit'> = {
+  async audit({ audit }, _session, { after, limit }) {
+    return audit.page(after, limit);
+  },
+
   async locate(context) {
     return mutableCopy(context.location.current);
   },

@@ -4,10 +4,12 @@ import {
   isFailure,
   limits,
   type Fid,
+  type Peer,
   type Result,
   type UpdateSet,
   type VnodeStatus,
 } from '../interface/index.js';
+import { mustBeItsUpdates } from '../protection/known-gateways.js';
 import { sleep } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import { page } from '../volume/pages.js';
@@ -25,7 +27,7 @@ export const reading: Handlers<
 > = {
   async status(context, { peer }, { volume, replica: meant, fids, cop2 }) {
     const replica = context.volumes.required(volume, meant);
-    await takeCop2(context, replica, cop2);
+    await takeCop2(context, peer, replica, cop2);
     const isServer = peer.role === 'server';
     const statuses = await told(context, replica, () => {
       return fids.map((fid) => readable(context, replica, fid, isServer));
@@ -33,9 +35,9 @@ export const reading: Handlers<
     return { statuses };
   },
 
-  async list(context, _session, { volume, replica: meant, fid, full, since, cop2 }) {
+  async list(context, { peer }, { volume, replica: meant, fid, full, since, cop2 }) {
     const replica = context.volumes.required(volume, meant);
-    await takeCop2(context, replica, cop2);
+    await takeCop2(context, peer, replica, cop2);
     let listing: Listing | undefined;
     const [status = null] = await told(context, replica, () => {
       listing = healing(context, replica, fid, () => replica.list(fid));
@@ -169,13 +171,19 @@ function readable(
   }
 }
 
-/** COP2 messages: counts them, and has replicas that missed an update pull it. */
+/**
+ * COP2 messages: counts them, and has replicas that missed an update pull it.
+ * @throws Failure access-denied: they tell of another gateway's updates
+ */
 export async function takeCop2(
   context: ServerContext,
+  peer: Peer,
   replica: Replica,
   updates: readonly UpdateSet[],
 ): Promise<void> {
   if (updates.length === 0) return;
+  mustBeItsUpdates(peer, updates);
+  await context.gateways.admit(peer);
   await replica.cop2(updates);
   const missing = new Set<string>();
   for (const { replicas } of updates) {

@@ -5,6 +5,7 @@ import {
   Failure,
   isFailure,
   protocolVersion,
+  revocationFault,
   verifyCredential,
   type Argument,
   type CallName,
@@ -47,6 +48,7 @@ export function viceService(
   const { clock, log } = context.world;
   return {
     hello: { protocol: protocolVersion, server: context.name, realm },
+    refuses: (shown) => revocationFault(context.location.current.revoked, shown),
     authenticate: (credential) => verifyCredential(realmKey, realm, credential, clock.wall()),
     opened(session) {
       sessions.set(session.id, session);

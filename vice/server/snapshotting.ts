@@ -15,18 +15,22 @@ const newsMs = 2000;
 export const snapshotting: Handlers<
   'takeSnapshot' | 'dropSnapshot' | 'snapshots' | 'snapshotStatus' | 'snapshotList'
 > = {
-  async takeSnapshot(context, { peer }, { volume, snapshot }) {
+  async takeSnapshot(context, session, { volume, snapshot }) {
+    const by = session.peer.name;
     const replica = context.volumes.required(volume);
     await broughtUpToDate(context, replica);
-    const taken = await replica.snapshots.take(snapshot);
-    if (taken) context.world.log.info('snapshot taken', { volume, ...snapshot, by: peer.name });
+    const noted = { event: 'take-snapshot', by, what: { volume, ...snapshot } } as const;
+    const taken = await context.audit.act(session, noted, () => replica.snapshots.take(snapshot));
+    if (taken) context.world.log.info('snapshot taken', { volume, ...snapshot, by });
     return { taken };
   },
 
-  async dropSnapshot(context, { peer }, { volume, name }) {
+  async dropSnapshot(context, session, { volume, name }) {
+    const by = session.peer.name;
     const replica = context.volumes.required(volume);
-    const dropped = await replica.snapshots.drop(name);
-    if (dropped) context.world.log.info('snapshot deleted', { volume, name, by: peer.name });
+    const noted = { event: 'drop-snapshot', by, what: { volume, name } } as const;
+    const dropped = await context.audit.act(session, noted, () => replica.snapshots.drop(name));
+    if (dropped) context.world.log.info('snapshot deleted', { volume, name, by });
     context.volumes.sweepSnapshots(replica);
     return { dropped };
   },

@@ -26,6 +26,7 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
     const replica = context.volumes.required(argument.volume, argument.replica);
     mustTakeChanges(replica);
     checkBatch(session, argument);
+    await context.gateways.admit(session.peer);
     const loggedOut = firstLoggedOut(context, session, argument.records);
     if (loggedOut !== undefined) return loggedOut;
     const releases: (() => void)[] = [];
@@ -36,7 +37,7 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
       // The COP2 messages of earlier updates share a flush with this one.
       const [mutated] = await Promise.all([
         replica.mutate({ records, watermark, packed }, { session: session.id, groups }),
-        takeCop2(context, replica, cop2),
+        takeCop2(context, session.peer, replica, cop2),
       ]);
       release(context, session, argument, mutated);
       if (mutated.outcome === 'applied') logStores(context, replica, records);
@@ -46,8 +47,8 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
     }
   },
 
-  async cop2(context, _session, { volume, replica, cop2 }) {
-    await takeCop2(context, context.volumes.required(volume, replica), cop2);
+  async cop2(context, { peer }, { volume, replica, cop2 }) {
+    await takeCop2(context, peer, context.volumes.required(volume, replica), cop2);
     return {};
   },
 };

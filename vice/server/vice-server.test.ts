@@ -68,6 +68,8 @@ async function slowToFlush() {
   const gateway = new BareGateway(slow, 'a');
   const client = await gateway.client('s1');
   const peer = await slow.dial('s1', 's2', 'server');
+  gateway.reach = ['s1'];
+  await gateway.make('mkdir', root, 'first, so that it is known here');
   const fid = makeFid(volume, 9, gateway.venus);
   return { slow, store, gateway, client, peer, fid };
 }

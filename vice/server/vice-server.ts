@@ -3,6 +3,7 @@ import {
   Failure,
   isFailure,
   publisherOf,
+  revocationFault,
   type Argument,
   type Fid,
   type PeopleDocument,
@@ -13,6 +14,8 @@ import {
 } from '../interface/index.js';
 import { openLocation, type Location } from '../location/location.js';
 import { announced } from '../location/people-version.js';
+import { AuditLog } from '../protection/audit-log.js';
+import { KnownGateways } from '../protection/known-gateways.js';
 import { LoginAttempts } from '../protection/login-attempts.js';
 import { PasswordChecks } from '../protection/password-checks.js';
 import { People } from '../protection/people.js';
@@ -149,10 +152,13 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
 function protecting(
   people: People,
   location: Location,
-  { clock, passwords }: ServerWorld,
-): Pick<ServerContext, 'people' | 'logins' | 'passwords' | 'attempts'> {
+  { clock, log, passwords, store }: ServerWorld,
+): Pick<ServerContext, 'people' | 'gateways' | 'audit' | 'logins' | 'passwords' | 'attempts'> {
+  const gateways = new KnownGateways(store);
+  const audit = new AuditLog({ clock, log, store });
   const logins = new SessionLogins({ clock, location, people });
-  return { people, logins, passwords: new PasswordChecks(passwords), attempts: new LoginAttempts(clock) };
+  const attempts = new LoginAttempts(clock);
+  return { people, gateways, audit, logins, passwords: new PasswordChecks(passwords), attempts };
 }
 
 function running(
@@ -191,7 +197,11 @@ function followRealm(context: ServerContext): void {
     await volumes.follow(realm);
     links.follow(realm);
     for (const server of links.all().keys()) resolver.linkUp(server);
-    for (const session of sessions.values()) pushRealm(session, realm);
+    for (const session of sessions.values()) {
+      const fault = session.shown && revocationFault(realm.revoked, session.shown);
+      if (fault === undefined) pushRealm(session, realm);
+      else session.close(fault);
+    }
     steward.look();
     following.look();
   });

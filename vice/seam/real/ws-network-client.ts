@@ -1,15 +1,15 @@
 /** Dialling: a WebSocket for the link, HTTP beside it for bulk transfers, both under one credential. */
 import type { Socket } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
-import { Failure } from '../../interface/index.js';
+import { Failure, type ShownCertificate } from '../../interface/index.js';
 import { ClientEnd } from '../link-client.js';
 import { frameBytes, type DialOptions, type Link } from '../network.js';
 import { linkPath, parseAddress } from './ws-network-address.js';
 import { BulkClient } from './ws-network-bulk-client.js';
 import type { WsNetworkOptions } from './ws-network-options.js';
 import { refusalHeader } from './ws-network-secure-server.js';
-import { dialTrust, isProtocolFault, trustFault } from './ws-network-trust.js';
+import { dialTrust, isProtocolFault, shownBy, trustFault } from './ws-network-trust.js';
 import { socketOptions, WebSocketWire } from './ws-network-wire.js';
 
 /** @see Network.dial */
@@ -26,7 +26,7 @@ export async function dialWebSocket(
     throw new Failure('invalid', 'network.dial', message);
   }
   const trust = (): ConnectionOptions =>
-    certificates === undefined ? {} : dialTrust(certificates.current(), options.server);
+    certificates === undefined ? {} : dialTrust(certificates.current(), options);
   const socket = new WebSocket(`${address.replace(/\/$/, '')}${linkPath}`, {
     ...socketOptions,
     ...trust(),
@@ -41,7 +41,9 @@ export async function dialWebSocket(
     if (failure === undefined) end.broken(error.message);
     else end.refused(failure);
   });
+  let shown: ShownCertificate | undefined;
   socket.on('upgrade', (response) => {
+    if (secure) shown = shownBy(response.socket as TLSSocket);
     // Only when the WebSocket listens to the connection itself: else the first bytes would be ours alone.
     socket.on('open', () => wire.attach(end, response.socket as Socket));
   });
@@ -56,6 +58,7 @@ export async function dialWebSocket(
   void end.closed.then((reason) => bulk.close(reason));
   return {
     hello,
+    shown,
     closed: end.closed,
     call: (name, argument, callOptions) => end.call(name, argument, callOptions),
     download: (path, start, signal) => bulk.download(path, start, signal),

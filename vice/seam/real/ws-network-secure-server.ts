@@ -2,7 +2,7 @@
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { RealmIdentity } from '../../interface/index.js';
+import type { ShownCertificate } from '../../interface/index.js';
 import type { Clock, Timer } from '../clock.js';
 import type { Log } from '../log.js';
 import type { Certificates, CertificateSet } from './realm-certificates.js';
@@ -30,7 +30,7 @@ export interface SecureWorld {
 }
 
 interface Accepted {
-  readonly identity: RealmIdentity;
+  readonly shown: ShownCertificate;
   asked: boolean;
 }
 
@@ -72,11 +72,11 @@ export class SecureServer {
     this.#timer = this.#watch();
   }
 
-  /** Whose certificate the other end of `socket` has shown; it has asked for something now. */
-  certified(socket: object): RealmIdentity | undefined {
+  /** The certificate that the other end of `socket` has shown; it has asked for something now. */
+  certified(socket: object): ShownCertificate | undefined {
     const accepted = this.#accepted.get(socket);
     if (accepted !== undefined) accepted.asked = true;
-    return accepted?.identity;
+    return accepted?.shown;
   }
 
   /** Says so to the log, once a minute. */
@@ -137,7 +137,7 @@ export class SecureServer {
       socket.once('close', () => timer.cancel());
       return false;
     }
-    const accepted: Accepted = { identity: judged, asked: false };
+    const accepted: Accepted = { shown: judged, asked: false };
     this.#accepted.set(socket, accepted);
     socket.once('close', () => {
       // Who dials judges this side when the handshake is over here, too: silence is all that is seen of a refusal.

@@ -4,10 +4,17 @@ import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { Failure, identityText, isFailure, maySpeakAs, type Peer } from '../../interface/index.js';
+import {
+  Failure,
+  identityText,
+  isFailure,
+  maySpeakAs,
+  type Peer,
+  type ShownCertificate,
+} from '../../interface/index.js';
 import { addressInUse } from '../link-failure.js';
 import { ServerEnd } from '../link-server.js';
-import { frameBytes, type Listener, type Service } from '../network.js';
+import { frameBytes, type Listener, type Service, type Session } from '../network.js';
 import { bearerOf, bulkPath, linkPath, parseAddress } from './ws-network-address.js';
 import { serveBulk } from './ws-network-bulk-server.js';
 import type { WsNetworkOptions } from './ws-network-options.js';
@@ -117,14 +124,15 @@ class LinkServer {
       return refuseUpgrade(socket, '503 Service Unavailable');
     }
     this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, socket as Socket, peer);
+      const shown = this.#secure?.certified(request.socket);
+      this.#open(webSocket, socket as Socket, { peer, shown });
     });
   }
 
-  #open(webSocket: WebSocket, socket: Socket, peer: Peer): void {
+  #open(webSocket: WebSocket, socket: Socket, who: Pick<Session, 'peer' | 'shown'>): void {
     this.#sessions += 1;
     const wire = new WebSocketWire(webSocket, this.#world.clock);
-    const end = new ServerEnd(this.#sessions, peer, wire, this.#service, this.#world);
+    const end = new ServerEnd(this.#sessions, who, wire, this.#service, this.#world);
     this.#links.set(end, webSocket);
     webSocket.once('close', () => this.#links.delete(end));
     wire.attach(end, socket);
@@ -137,12 +145,21 @@ class LinkServer {
     if (peer === undefined) {
       throw new Failure('not-authenticated', operation, 'the credential proves nobody here');
     }
-    const identity = this.#secure?.certified(request.socket);
-    if (this.#secure === undefined || (identity !== undefined && maySpeakAs(identity, peer))) return peer;
-    const shown = identity === undefined ? 'nobody' : identityText(identity);
-    const reason = `it calls as ${peer.role} ${peer.name}, but its certificate is that of ${shown}`;
+    if (this.#secure === undefined) return peer;
+    const reason = this.#faultOf(peer, this.#secure.certified(request.socket));
+    if (reason === undefined) return peer;
     this.#secure.refused(request.socket.remoteAddress, reason);
     throw new Failure('not-authenticated', operation, reason);
+  }
+
+  /** Why `shown` is not the certificate to speak as `peer` with. */
+  #faultOf(peer: Peer, shown: ShownCertificate | undefined): string | undefined {
+    if (shown === undefined) return `it calls as ${peer.role} ${peer.name}, but shows no certificate`;
+    if (!maySpeakAs(shown, peer)) {
+      return `it calls as ${peer.role} ${peer.name}, but its certificate is that of ${identityText(shown)}`;
+    }
+    const fault = this.#service.refuses?.(shown);
+    return fault && `${fault} (it says ${identityText(shown)})`;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

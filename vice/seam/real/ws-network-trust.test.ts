@@ -7,8 +7,15 @@ import { connect } from 'node:tls';
 import t, { type Test } from 'tap';
 import { TestAuthority } from '../../../conformance/suites/test-authority.js';
 import { until } from '../../../conformance/program.js';
-import { isFailure, signCredential, verifyCredential, type Peer, type Role } from '../../interface/index.js';
-import type { Log } from '../log.js';
+import {
+  isFailure,
+  signCredential,
+  verifyCredential,
+  type Peer,
+  type Role,
+  type ShownCertificate,
+} from '../../interface/index.js';
+import { silentLog, type Log } from '../log.js';
 import type { Listener, Service, Session } from '../network.js';
 import {
   readCertificates,
@@ -30,12 +37,20 @@ const g1 = authority.issue('gateway', 'g1');
 class RealmService implements Service {
   readonly hello = { protocol: 1, server: 's1', realm: 'office' };
   readonly peers: Peer[] = [];
+  readonly sessions: Session[] = [];
+  /** When certificates must have become valid to count. */
+  before = 0;
 
   authenticate(credential: string): Peer | undefined {
     return verifyCredential(realmKey, 'office', credential, clock.wall());
   }
 
+  refuses({ validFrom }: ShownCertificate): string | undefined {
+    return validFrom < this.before ? 'its certificate was revoked' : undefined;
+  }
+
   opened(session: Session): void {
+    this.sessions.push(session);
     this.peers.push(session.peer);
   }
 
@@ -211,6 +226,56 @@ for (const [what, set, reason] of refusedServers) {
     t.same(place.service.peers, []);
   });
 }
+
+t.test('refused: one that was revoked, for new links and for transfers beside one that stands', async (t) => {
+  const place = await Place.open(t, fixed(good.s1));
+  const credential = signCredential(
+    realmKey,
+    'office',
+    { role: 'gateway', name: 'g1/0123456789abcdef' },
+    clock.wall() + 60_000,
+  );
+  const network = wsNetwork({ clock, log: silentLog, certificates: fixed(g1) });
+  const link = await network.dial(place.listener.address, { credential, server: 's1', onPush() {} });
+  t.match(link.shown, { role: 'server', name: 's1' }, 'what the server has shown is known here');
+  const [session] = place.service.sessions;
+  t.match(session?.shown, { role: 'gateway', name: 'g1' }, 'and there what this side has');
+  place.service.before = Date.now();
+  t.ok((session?.shown?.validFrom ?? place.service.before) < place.service.before);
+  await t.rejects(link.download('x', 0), { kind: 'not-authenticated', message: /revoked .*gateway g1/ });
+  link.close();
+  t.match(await place.dial(fixed(g1), 'gateway', 'g1'), /refuses this side: .*was revoked.*gateway g1/);
+  t.match((await place.told())[0], /revoked.*gateway g1/, 'and so is the log of the server');
+  const fresh = authority.issue('gateway', 'g1', { days: [1 / 86_400, 9] });
+  place.service.before = Date.now() - 1000;
+  const came = await until('the new one to be valid', 20_000, async () => {
+    const outcome = await place.dial(fixed(fresh), 'gateway', 'g1');
+    return outcome.includes('not valid yet') ? undefined : outcome;
+  });
+  t.equal(came, 'answered, contents', 'one that was issued since comes in');
+});
+
+t.test('not believed: a server whose certificate was revoked', async (t) => {
+  const place = await Place.open(t, fixed(good.s1));
+  const asked: ShownCertificate[] = [];
+  const network = wsNetwork({ clock, log: silentLog, certificates: fixed(g1) });
+  const refuses = (shown: ShownCertificate): string => {
+    asked.push(shown);
+    return 'its certificate was revoked';
+  };
+  const dialled = network.dial(place.listener.address, {
+    credential: 'x',
+    server: 's1',
+    refuses,
+    onPush() {},
+  });
+  await t.rejects(dialled, {
+    kind: 'not-authenticated',
+    message: /not the server that it should be: .*revoked/,
+  });
+  t.match(asked, [{ role: 'server', name: 's1' }]);
+  t.same(place.service.peers, []);
+});
 
 t.test('without a certificate, without TLS, with an older TLS nobody gets anything', async (t) => {
   const place = await Place.open(t, fixed(good.s1));

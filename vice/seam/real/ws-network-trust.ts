@@ -3,18 +3,23 @@
  * a certificate of the realm's authority (TLS 1.3, both sides). Refusals are told in words, on both sides.
  */
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls';
-import { identityIn, identityText, type RealmIdentity } from '../../interface/index.js';
+import { identityIn, identityText, type ShownCertificate } from '../../interface/index.js';
+import type { DialOptions } from '../network.js';
 import type { CertificateSet } from './realm-certificates.js';
 
 /** Options of tls.connect. `server`: by name; undefined: any server of the realm. */
-export function dialTrust(own: CertificateSet, server: string | undefined): ConnectionOptions {
+export function dialTrust(
+  own: CertificateSet,
+  { server, refuses }: Pick<DialOptions, 'server' | 'refuses'>,
+): ConnectionOptions {
   return {
     cert: own.certificate,
     key: own.key,
     ca: own.authority,
     minVersion: 'TLSv1.3',
     rejectUnauthorized: true,
-    checkServerIdentity: (_host, certificate) => serverFault(own.identity.realm, server, certificate),
+    checkServerIdentity: (_host, certificate) =>
+      serverFault(own.identity.realm, server, certificate, refuses),
   };
 }
 
@@ -23,13 +28,21 @@ class WrongServer extends Error {
   override readonly name = 'WrongServer';
 }
 
-function serverFault(realm: string, server: string | undefined, shown: PeerCertificate): Error | undefined {
+function serverFault(
+  realm: string,
+  server: string | undefined,
+  shown: PeerCertificate,
+  refuses: DialOptions['refuses'],
+): Error | undefined {
   const identity = identityIn(shown.subjectaltname);
   if (identity === undefined) return new WrongServer('its certificate names no server of a realm');
   if (identity.realm !== realm) {
     return new WrongServer(`its certificate is of another realm (${identity.realm}, not ${realm})`);
   }
-  if (identity.role === 'server' && (server === undefined || identity.name === server)) return undefined;
+  if (identity.role === 'server' && (server === undefined || identity.name === server)) {
+    const fault = refuses?.({ ...identity, validFrom: Date.parse(shown.valid_from) });
+    return fault === undefined ? undefined : new WrongServer(fault);
+  }
   const wanted = server === undefined ? 'a server' : `server ${server}`;
   return new WrongServer(`its certificate is that of ${identityText(identity)}, not of ${wanted}`);
 }
@@ -55,7 +68,7 @@ export function isProtocolFault({ code = '' }: NodeJS.ErrnoException): boolean {
 }
 
 /** Who is at the other end of a connection that was accepted, or in words why it is nobody of `realm`. */
-export function judgePeer(socket: TLSSocket, realm: string, now: number): RealmIdentity | string {
+export function judgePeer(socket: TLSSocket, realm: string, now: number): ShownCertificate | string {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return 'it shows no certificate';
   const identity = identityIn(certificate.subjectAltName);
@@ -70,5 +83,13 @@ export function judgePeer(socket: TLSSocket, realm: string, now: number): RealmI
   if (identity === undefined) return 'its certificate names nobody of a realm';
   if (identity.realm !== realm)
     return `its certificate is of another realm (${identity.realm}, not ${realm})`;
-  return identity;
+  return { ...identity, validFrom: Date.parse(certificate.validFrom) };
+}
+
+/** The certificate of the server at the other end of a connection that was dialled, judged already. */
+export function shownBy(socket: TLSSocket): ShownCertificate | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  const identity = identityIn(certificate?.subjectAltName);
+  if (certificate === undefined || identity === undefined) return undefined;
+  return { ...identity, validFrom: Date.parse(certificate.validFrom) };
 }

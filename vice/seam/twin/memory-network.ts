@@ -208,7 +208,7 @@ export class MemoryNetwork implements Network {
     }
     this.#sessions += 1;
     const world = { clock: listener.life.clock, log: this.#log };
-    const session = new ServerEnd(this.#sessions, peer, connection.server, listener.service, world);
+    const session = new ServerEnd(this.#sessions, { peer }, connection.server, listener.service, world);
     connection.server.attach(session);
     for (const earlier of listener.sessions) if (earlier.isClosed) listener.sessions.delete(earlier);
     listener.sessions.add(session);
