@@ -59,8 +59,8 @@ The exit code is 4 if anything was not copied.
 
 JSON: {"gateway", "volume", "path", "copied": {"files", "folders", "links", "bytes"}, "passedOver": {the same},
        "refused": [{"path", "reason"}], "refusals", "sent", "waiting", "kept"}
-"refused" names at most 1000, "refusals" counts all. "waiting": changes that the servers do not have yet; "kept": that
-they refused for good.
+"refused" names at most 1000, "refusals" counts all. "waiting": changes that the servers do not have yet, null when it
+was broken off; "kept": that they refused for good.
 
 Examples:
   coda import ~/projects root:/projects
@@ -88,7 +88,6 @@ async function importFolder(folder: string, given: string, options: ImportOption
   for (const fault of properties.faults) report.refuse(propertiesName, fault);
   const volumes = new Set([place.id]);
   const ask: Asked = () => share.pending([...volumes]);
-  const before = await ask();
   const told = new TreeProgress(all);
   const run = new ImportRun({
     share,
@@ -106,16 +105,18 @@ async function importFolder(folder: string, given: string, options: ImportOption
   );
   told.end();
   stop();
-  const unknown = { isSent: false, last: { ...before, changes: 0 }, kept: 0 };
-  const end = broken === undefined ? await sent(ask, options.user, before.kept) : unknown;
-  const { last, isSent: isAll, kept } = end;
-  const result = { sent: isAll, waiting: last.changes, kept };
+  const keptBefore = gateway.status.volumes
+    .filter(({ id }) => volumes.has(id))
+    .reduce((sum, { keptRecords }) => sum + keptRecords, 0);
+  const end = broken === undefined ? await sent(ask, options.user, keptBefore) : undefined;
+  const result = { sent: end?.isSent ?? false, waiting: end?.last.changes ?? null, kept: end?.kept ?? 0 };
   const path = `/${place.path.join('/')}`;
   print(options, { gateway: gateway.name, volume: place.volume, path, ...report.plain(), ...result }, () => {
-    const unsent = last.changes === 0 ? [] : [unsentText(gateway.name, commandName(), end)];
-    return [report.text(), ...(isAll ? ['The servers have everything.'] : unsent)].join('\n');
+    if (end === undefined) return report.text();
+    const unsent = (): string => unsentText(gateway.name, commandName(), end);
+    return `${report.text()}\n${end.isSent ? 'The servers have everything.' : unsent()}`;
   });
-  endingOfCopy(report, broken, kept, gateway.name);
+  endingOfCopy(report, broken, result.kept, gateway.name);
 }
 
 async function mustBeFolder(local: string, given: string): Promise<void> {

@@ -7,13 +7,12 @@ import type { Body } from './control-stream.js';
 import { answered, fid, plain, time } from './tree-object.js';
 
 const operation = 'gateway.tree';
-const decimal = z.string().regex(/^-?\d{1,16}$/);
 const putSchema = z.strictObject({
   user: z.string().min(1).max(256),
   parent: fid,
   name: z.string().max(1024),
-  length: decimal,
-  modified: decimal,
+  length: z.string().regex(/^\d{1,16}$/),
+  modified: z.string().regex(/^-?\d{1,16}$/),
   /** The version that is replaced; '': the name must be free. */
   replaces: z.string(),
   /** The file that has it; '': none. */

@@ -2,6 +2,7 @@
 import { commandName } from '../../config/command-name.js';
 import { messageOf, OperatorError, systemCode } from '../../config/operator-error.js';
 import { countText } from '../words.js';
+import { adviceFor } from './refusal.js';
 import { TreeRefusal } from './share-tree.js';
 import type { TreeReport } from './tree-report.js';
 
@@ -32,8 +33,7 @@ export function endingOfCopy(
   gateway: string,
 ): void {
   if (broken?.why instanceof TreeRefusal) {
-    const advice =
-      'What was copied stays. Make room, or raise the quota (coda volume quota), and run it again.';
+    const advice = `What was copied stays. ${adviceFor(broken.why)}.`;
     throw new OperatorError('refused', `Broken off: ${broken.why.message}. ${advice}`, { cause: broken.why });
   }
   if (broken !== undefined && systemCode(broken.why) !== undefined) {

@@ -14,9 +14,24 @@ const endings = new Set([
   'EPIPE',
 ]);
 
+const makeRoom = 'Make room, or raise the quota (coda volume quota), and run it again';
+const logIn = 'Log in once at this gateway (mount the share), or say with --user who has';
+/** Refusals that all others would meet, too, and what to do. */
+const endingKinds: ReadonlyMap<string, string> = new Map([
+  ['no-space', makeRoom],
+  ['quota', makeRoom],
+  ['logged-out', logIn],
+  ['not-authenticated', logIn],
+]);
+
+/** What to do about a refusal that ends the whole copy. */
+export function adviceFor({ kind }: TreeRefusal): string {
+  return endingKinds.get(kind) ?? 'Run it again';
+}
+
 /** Why this object was not copied, in words. @throws `error` when it is not about this object alone */
 export function reasonOf(error: unknown): string {
-  if (error instanceof TreeRefusal) return isFull(error) ? rethrow(error) : error.message;
+  if (error instanceof TreeRefusal) return endingKinds.has(error.kind) ? rethrow(error) : error.message;
   const code = systemCode(error);
   if (code === undefined || endings.has(code)) throw error;
   return code === 'EACCES' || code === 'EPERM' ? 'this system does not permit it' : messageOf(error);

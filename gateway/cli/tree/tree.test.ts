@@ -12,12 +12,13 @@ import type { PendingState } from '../../realm/tree-object.js';
 import { venusAnswer } from '../../realm/venus-answer.js';
 import { comparedStep, propertyStep, stepOf, type Compared, type CopyRules } from './comparison.js';
 import { drained, unsentText } from './drain.js';
+import { endingOfCopy } from './ending.js';
 import { ExportRun, type TreeSink } from './export-run.js';
 import { FolderSink } from './folder-sink.js';
 import { ImportRun } from './import-run.js';
 import { Lanes } from './lanes.js';
 import { readProperties } from './property-file.js';
-import { ShareTree } from './share-tree.js';
+import { ShareTree, TreeRefusal } from './share-tree.js';
 import { memberHeader, padding, tarEnd, type TarMember } from './tar-header.js';
 import { TarSink } from './tar-sink.js';
 import { localForm, localNameFault, shareForm, shareNameFault } from './tree-name.js';
@@ -392,6 +393,20 @@ t.test('a full share ends it, unless there will be room', async (t) => {
   );
   await t.rejects(stage.import(), { name: 'TreeRefusal', kind: 'no-space' });
   t.equal(stage.venus.openWriters, 0);
+  stage.venus.failNext('write', new Failure('logged-out', 'test', 'ann has not logged in at this gateway'));
+  await t.rejects(
+    stage.import(),
+    { name: 'TreeRefusal', kind: 'logged-out' },
+    'nor does anything go on in the name of a stranger',
+  );
+  const ended = (why: unknown) => (): void => endingOfCopy(new TreeReport(), { why }, 0, 'g1');
+  t.throws(ended(new TreeRefusal('quota', 'full')), /Broken off: full. What was copied stays. Make room/);
+  t.throws(ended(new TreeRefusal('logged-out', 'no')), /Log in once/);
+  t.throws(ended(Object.assign(new Error('ENOSPC: disk'), { code: 'ENOSPC' })), {
+    name: 'OperatorError',
+    kind: 'refused',
+  });
+  t.throws(ended(new TypeError('a fault of ours')), { name: 'TypeError' });
   const other = await Stage.open(t, { a: 'a'.repeat(600_000) }, new MemoryVenus({ capacity: 800_000 }));
   const bulk = await other.put(await other.fid(), 'bulk', Buffer.alloc(700_000));
   t.ok(bulk);
