@@ -12,7 +12,7 @@ import type { PendingState } from '../../realm/tree-object.js';
 import { venusAnswer } from '../../realm/venus-answer.js';
 import { comparedStep, propertyStep, stepOf, type Compared, type CopyRules } from './comparison.js';
 import { drained, unsentText } from './drain.js';
-import { endingOfCopy } from './ending.js';
+import { breakOff, endingOfCopy } from './ending.js';
 import { ExportRun, type TreeSink } from './export-run.js';
 import { FolderSink } from './folder-sink.js';
 import { ImportRun } from './import-run.js';
@@ -201,6 +201,8 @@ class Stage {
   readonly folder: string;
   readonly local: string;
   readonly share: ShareTree;
+  /** Of the copy that runs. */
+  lanes = new Lanes(4);
 
   private constructor(
     readonly venus: MemoryVenus,
@@ -225,11 +227,12 @@ class Stage {
   async import(rules = plain, waitForRoom = async (): Promise<boolean> => false): Promise<TreeReport> {
     const { object, isShare } = await this.share.find([], false);
     if (object === null) throw new Error('there is a root');
+    this.lanes = new Lanes(4);
     const report = new TreeReport();
     const { of: properties } = await readProperties(join(this.local, '.coda-properties.jsonl'));
     const progress = new TreeProgress({ files: 0, bytes: 0 });
     const common = { share: this.share, rules, report, progress, properties, waitForRoom };
-    const run = new ImportRun({ ...common, lanes: new Lanes(4), enters: () => undefined });
+    const run = new ImportRun({ ...common, lanes: this.lanes, enters: () => undefined });
     await run.run(this.local, { object, isNew: false, isShare });
     return report;
   }
@@ -243,9 +246,13 @@ class Stage {
       : await FolderSink.open(path, rules, () => undefined);
     const report = new TreeReport();
     const progress = new TreeProgress({ files: 0, bytes: 0 });
-    await new ExportRun({ share: this.share, sink, report, progress, lanes: new Lanes(sink.lanes) }).run(
-      object,
-    );
+    await new ExportRun({
+      share: this.share,
+      sink,
+      report,
+      progress,
+      lanes: (this.lanes = new Lanes(sink.lanes)),
+    }).run(object);
     return report;
   }
 
@@ -415,6 +422,30 @@ t.test('a full share ends it, unless there will be room', async (t) => {
     return true;
   });
   t.match(made, { copied: { files: 1 }, refusals: 0 });
+});
+
+t.test('Ctrl-C, in and out', async (t) => {
+  const stage = await Stage.open(t, { a: 'a'.repeat(600_000), docs: { b: 'b' } });
+  const { venus, folder } = stage;
+  const stop = async (): Promise<void> => stage.lanes.fail(breakOff());
+  venus.beforeNext('writer.write', stop);
+  await t.rejects(stage.import(), /Broken off.*run the command again/);
+  t.equal(await stage.text('a'), null);
+  t.equal(venus.openWriters, 0);
+  t.match(await stage.import(), { refusals: 0 });
+  for (const target of ['out', 'all.tar']) {
+    venus.beforeNext('read', stop);
+    await t.rejects(stage.export(target), /Broken off/);
+    const left = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    t.same(
+      left.filter((path) => /part$|tmp$|tar$/.test(path)),
+      [],
+      `${target}: nothing half is left`,
+    );
+    if (target === 'out') t.notOk(fs.existsSync(join(folder, 'out', 'a')));
+    t.match(await stage.export(target), { refusals: 0 });
+  }
+  t.equal(venus.openFiles, 0);
 });
 
 t.test('a tree goes out, and what is there stays', async (t) => {
