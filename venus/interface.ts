@@ -42,6 +42,8 @@ export interface ObjectStatus {
    * renames, properties and reintegration. For others null.
    */
   readonly version: StoreId | null;
+  /** Of a file's contents: SHA-256 over the digests of their blocks (vice/seam/block-digests.ts); for others null. */
+  readonly digest: string | null;
   /** Milliseconds since 1970. */
   readonly created: number;
   readonly modified: number;

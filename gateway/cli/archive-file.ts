@@ -46,12 +46,12 @@ export class ByteProgress {
 }
 
 /** @throws OperatorError refused: there is such a file */
-export async function requireNew(file: string, force: boolean): Promise<void> {
+export async function requireNew(file: string, force: boolean, option = '--force'): Promise<void> {
   const exists = await access(file).then(
     () => true,
     () => false,
   );
-  if (exists && !force) throw alreadyThere(file);
+  if (exists && !force) throw alreadyThere(file, option);
 }
 
 /**
@@ -69,7 +69,7 @@ export async function writeArchive(
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     await spool(temporary, chunks);
-    await name(temporary, target, force);
+    await giveName(temporary, target, force);
   } catch (error) {
     await rm(temporary, { force: true });
     if (systemCode(error) === undefined) throw error;
@@ -105,8 +105,8 @@ async function spool(temporary: string, chunks: AsyncIterable<Uint8Array>): Prom
   }
 }
 
-/** A link, unlike a rename, never replaces what somebody has put there meanwhile. */
-async function name(temporary: string, target: string, force: boolean): Promise<void> {
+/** Gives a file its name. A link, unlike a rename, never replaces what somebody has put there meanwhile. */
+export async function giveName(temporary: string, target: string, force: boolean): Promise<void> {
   if (force) return rename(temporary, target);
   try {
     await link(temporary, target);
@@ -130,7 +130,7 @@ async function flushed(path: string, flags: string): Promise<void> {
   }
 }
 
-function alreadyThere(file: string): OperatorError {
-  const advice = `Give another name, or --force to replace ${shellQuoted(file)}.`;
+function alreadyThere(file: string, option = '--force'): OperatorError {
+  const advice = `Give another name, or ${option} to replace ${shellQuoted(file)}.`;
   return new OperatorError('refused', `${file} exists. ${advice}`);
 }

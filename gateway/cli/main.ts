@@ -8,9 +8,11 @@ import { addCacheCommand } from './cache.js';
 import { addConflictsCommand } from './conflicts.js';
 import { addDisconnectCommands } from './disconnect.js';
 import { endingOf, exitCodesHelp } from './exit-code.js';
+import { addExportCommand } from './export.js';
 import { addGatewayCommand } from './gateway.js';
 import { addGroupCommand } from './group.js';
 import { addHoardCommand } from './hoard.js';
+import { addImportCommand } from './import.js';
 import { addLogCommand } from './log.js';
 import { printError, type CommonOptions } from './output.js';
 import { addRealmCommand } from './realm.js';
@@ -47,6 +49,7 @@ Examples:
   coda scrub --wait                check all that the servers hold, heal what is damaged
   coda disconnect                  let the gateway work without servers, until coda reconnect
   coda hoard add /docs 100:d+      keep a folder in the cache, then coda hoard walk
+  coda import DIR root:/docs       bring a folder in; coda export takes one out
   coda log                         what waits to be sent to the servers
   coda conflicts                   what people must decide about, then coda repair
   coda user add alice              another user of the share
@@ -67,6 +70,8 @@ Examples:
   addHoardCommand(program);
   addSpyCommand(program);
   addCacheCommand(program);
+  addImportCommand(program);
+  addExportCommand(program);
   addLogCommand(program);
   addConflictsCommand(program);
   addRepairCommand(program);

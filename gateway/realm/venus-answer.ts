@@ -10,6 +10,8 @@ import type { Answer } from './control-door.js';
 import { ByteAnswer, type Body } from './control-stream.js';
 import { hoardOrders } from './hoard-orders.js';
 import { mountOrders } from './mount-orders.js';
+import { treeOrders } from './tree-orders.js';
+import { putFile } from './tree-put.js';
 import { ordered as resolversOrdered, resolverOrderSchema, type ResolverControl } from './resolver-orders.js';
 
 const serversSchema = z.strictObject({ servers: z.array(z.string()).max(1000) });
@@ -59,12 +61,14 @@ export function venusAnswer(
     if (method !== 'POST') return undefined;
     const [route = '', query = ''] = path.split('?', 2);
     if (route === '/conflicts/merge') return merge(venus, new URLSearchParams(query), body);
+    if (route === '/tree/put') return putFile(venus, new URLSearchParams(query), body, clock);
     const read = <T>(schema: z.ZodType<T>): Promise<T> => ordered(body, schema);
     if (Object.hasOwn(conflictOrders, route)) return conflictOrders[route]?.(venus, read, resolverFailure);
     if (Object.hasOwn(accessOrders, route)) return accessOrders[route]?.(venus, read);
     if (route === '/resolvers' && resolvers !== undefined)
       return resolversOrdered(resolvers, await read(resolverOrderSchema));
     if (Object.hasOwn(mountOrders, route)) return mountOrders[route]?.(venus, read, clock);
+    if (Object.hasOwn(treeOrders, route)) return treeOrders[route]?.(venus, read);
     if (Object.hasOwn(hoardOrders, route)) return hoardOrders[route]?.(venus, read, clock);
     const order = Object.hasOwn(orders, route) ? orders[route] : undefined;
     return order?.(venus, body, clock);

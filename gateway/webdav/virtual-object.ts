@@ -25,6 +25,7 @@ export function virtualStatus(path: readonly string[], modified: number): Object
     kind: 'file',
     length: 0,
     version: null,
+    digest: null,
     created: modified,
     modified,
     mode: 0o555,

@@ -61,6 +61,7 @@ export function viewOf(status: VnodeStatus, name: string | null = null, hidesVer
     kind: status.kind,
     length: status.data?.length ?? 0,
     version: status.data?.storeId ?? null,
+    digest: status.data?.digest ?? null,
     created: status.created,
     modified: status.modified,
     mode: status.mode,

@@ -322,11 +322,12 @@ function writtenOver(found: Bound | undefined): VnodeStatus | undefined {
 }
 
 /** A new file with these contents. */
-function asMade({ fid, storeId: version, length, modified, author }: StoreRecord): ObjectStatus {
+function asMade({ fid, storeId: version, length, digest, modified, author }: StoreRecord): ObjectStatus {
   const file = {
     fid,
     version,
     length,
+    digest,
     modified,
     author,
     kind: 'file',
@@ -342,6 +343,6 @@ function asMade({ fid, storeId: version, length, modified, author }: StoreRecord
  */
 function asWritten(view: ObjectStatus, stored: StoreRecord | undefined): ObjectStatus {
   if (stored === undefined || view.version === stored.storeId) return view;
-  const { storeId: version, length, modified, author } = stored;
-  return Object.freeze({ ...view, version, length, modified, author });
+  const { storeId: version, length, digest, modified, author } = stored;
+  return Object.freeze({ ...view, version, length, digest, modified, author });
 }

@@ -82,7 +82,7 @@ export function siblingView(file: Seen, version: FileData): ObjectStatus {
 }
 
 function makeView({ status, view }: Seen, version: FileData): ObjectStatus {
-  const { storeId, length, modified, author, host, saved } = version;
+  const { storeId, length, digest, modified, author, host, saved } = version;
   const wanted = status.places[0]?.name ?? '';
   const conflict = Object.freeze({
     kind: 'sibling',
@@ -97,6 +97,7 @@ function makeView({ status, view }: Seen, version: FileData): ObjectStatus {
     fid: siblingFid(status.fid, storeId),
     length,
     version: storeId,
+    digest,
     modified,
     author,
     conflict,

@@ -173,7 +173,7 @@ function viewIn(status: VnodeStatus): ObjectStatus {
 function folderOf({ volumes }: Volumes): ObjectStatus {
   const times = volumes.map(({ snapshot: { time } }) => time);
   const modified = Math.max(...times);
-  const nobody = { owner: '', author: '', properties: {}, target: null, conflict: null, version: null };
+  const nobody = { owner: '', author: '', properties: {}, target: null, conflict: null, version: null, digest: null };
   const fid = rootFid(volumes[0]?.volume.id ?? ('' as never));
   return { ...nobody, fid, kind: 'directory', length: 0, created: modified, modified, mode: 0o555 };
 }

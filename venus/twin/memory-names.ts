@@ -93,6 +93,7 @@ export function viewOf(
     kind: status.kind,
     length: data?.length ?? 0,
     version: data?.storeId ?? null,
+    digest: data?.digest ?? null,
     created: status.created,
     modified: sibling?.modified ?? status.modified,
     mode: status.mode,

@@ -1,0 +1,574 @@
+/** Trees in and out: the decisions, the headers against the system's tar, whole copies against a Venus in memory. */
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { skipWithout } from '../../../conformance/program.js';
+import { systemClock } from '../../../vice/seam/real/system-clock.js';
+import { Failure, parseRights, type Caller, type Fid } from '../../../venus/interface.js';
+import { MemoryVenus } from '../../../venus/twin/memory-venus.js';
+import { openControlDoor } from '../../realm/control-door.js';
+import type { PendingState } from '../../realm/tree-object.js';
+import { venusAnswer } from '../../realm/venus-answer.js';
+import { comparedStep, propertyStep, stepOf, type Compared, type CopyRules } from './comparison.js';
+import { drained, unsentText } from './drain.js';
+import { breakOff, endingOfCopy } from './ending.js';
+import { ExportRun, type TreeSink } from './export-run.js';
+import { FolderSink } from './folder-sink.js';
+import { ImportRun } from './import-run.js';
+import { Lanes } from './lanes.js';
+import { readProperties } from './property-file.js';
+import { ShareTree, TreeRefusal } from './share-tree.js';
+import { memberHeader, padding, tarEnd, type TarMember } from './tar-header.js';
+import { TarSink } from './tar-sink.js';
+import { localForm, localNameFault, shareForm, shareNameFault } from './tree-name.js';
+import { Pace, TreeProgress } from './tree-progress.js';
+import { TreeReport } from './tree-report.js';
+
+const clock = systemClock();
+const ann: Caller = { user: 'ann' };
+const plain: CopyRules = { replace: false, verify: false };
+const replacing: CopyRules = { ...plain, replace: true };
+const verifying: CopyRules = { ...plain, verify: true };
+
+t.test('what is done with one object', async (t) => {
+  const file: Compared = { kind: 'file', length: 3, modified: 1000, target: null };
+  const folder: Compared = { kind: 'directory', length: 0, modified: 1000, target: null };
+  const link: Compared = { kind: 'symlink', length: 0, modified: 1000, target: 'there' };
+  const longer = { ...file, length: 4 };
+  const later = { ...file, modified: 1001 };
+  const elsewhere = { ...link, target: 'elsewhere', modified: 7 };
+  t.equal(stepOf(file, undefined, plain), 'make');
+  t.equal(stepOf(file, file, plain), 'same');
+  t.equal(stepOf(file, file, verifying), 'compare', 'size and time alone are not believed');
+  t.equal(stepOf(file, later, plain), 'compare', 'a time may have been lost on the way');
+  t.equal(stepOf(file, later, replacing), 'compare');
+  t.match(stepOf(file, longer, plain), { refused: /differs; --replace/ });
+  t.equal(stepOf(file, longer, replacing), 'replace');
+  t.equal(comparedStep(true, replacing), 'same');
+  t.equal(comparedStep(false, replacing), 'replace');
+  t.match(comparedStep(false, plain), { refused: /differs/ });
+  t.equal(stepOf(folder, { ...folder, modified: 5 }, plain), 'same');
+  t.equal(stepOf(link, { ...link, modified: 5 }, plain), 'same');
+  t.match(stepOf(link, elsewhere, plain), { refused: /differs/ });
+  t.equal(stepOf(link, elsewhere, replacing), 'replace');
+  for (const rules of [plain, replacing]) {
+    t.match(stepOf(file, folder, rules), { refused: /there is a folder of this name/ });
+    t.match(stepOf(folder, link, rules), { refused: /there is a symbolic link of this name/ });
+  }
+  const has = { '{x}a': '<a/>', '{x}b': '<b/>' };
+  t.same(propertyStep(has, { '{x}b': '<b>2</b>', '{x}c': '<c/>' }, plain), {
+    set: { '{x}c': '<c/>' },
+    differing: ['{x}b'],
+  });
+  t.same(propertyStep(has, { '{x}b': '<b>2</b>' }, replacing), {
+    set: { '{x}b': '<b>2</b>' },
+    differing: [],
+  });
+  t.same(propertyStep(has, has, plain), { set: {}, differing: [] });
+});
+
+t.test('names of both sides', async (t) => {
+  for (const name of ['plan.txt', ' a ', 'ü'.repeat(127), '%41 #?&', '.hidden', 'con', '-rf']) {
+    t.equal(shareNameFault(name, true), undefined, name);
+    t.equal(localNameFault(name, true, 'linux'), undefined, name);
+  }
+  t.match(shareNameFault('a\\b', false), /backslash/);
+  t.match(shareNameFault('a\nb', false), /control/);
+  t.match(shareNameFault('ü'.repeat(128), false), /longer/);
+  t.match(shareNameFault('.coda', true), /own/);
+  t.equal(shareNameFault('.coda', false), undefined);
+  t.match(shareNameFault('.coda-export-0123456789ab.part', false), /left behind/);
+  t.equal(shareForm('e\u0301'), shareForm('\u00e9'));
+  t.match(localNameFault('..', false, 'linux'), /reserved/, 'whatever a server says');
+  t.match(localNameFault('a/b', false, 'linux'), /slash/);
+  t.match(localNameFault('.coda-properties.jsonl', true, 'linux'), /kept/);
+  t.equal(localNameFault('.coda-properties.jsonl', false, 'linux'), undefined);
+  for (const name of ['a:b', 'end.', 'end ', 'CON', 'nul.txt', 'what?']) {
+    t.match(localNameFault(name, false, 'win32'), /Windows/, name);
+  }
+  t.equal(localForm('Plan', 'darwin'), localForm('plan', 'darwin'));
+  t.not(localForm('Plan', 'linux'), localForm('plan', 'linux'));
+});
+
+const member = (path: string, more: Partial<TarMember> = {}): TarMember => ({
+  path: path.split('/'),
+  kind: 'file',
+  length: 0,
+  target: '',
+  modified: 981_173_106_789,
+  properties: {},
+  ...more,
+});
+
+t.test("the system's tar reads the headers", { skip: skipWithout('tar') }, async (t) => {
+  const folder = t.testdir({ out: {} });
+  const long = `${'d'.repeat(200)}/${'ü'.repeat(100)}/${'f'.repeat(60)}`;
+  const members: readonly TarMember[] = [
+    member('docs', { kind: 'directory', modified: 946_684_800_000 }),
+    member('docs/plan.txt', { length: 5 }),
+    member('docs/-odd "name" ü%41', { length: 512 }),
+    member('docs/link', { kind: 'symlink', target: `../${'t'.repeat(150)}/ü` }),
+    member('docs/short-link', { kind: 'symlink', target: 'plan.txt' }),
+    member('docs/before-1970', { modified: -1500 }),
+    member('docs/far', { modified: 8 ** 11 * 1000 + 1 }),
+    member(long, { length: 513, properties: { '{urn:x}a': `<a xmlns="urn:x">${'ä'.repeat(5000)}</a>` } }),
+  ];
+  const contents = (at: TarMember): Buffer => Buffer.alloc(at.length, at.path.at(-1) ?? '');
+  const parts = members.flatMap((at) => [memberHeader(at), contents(at), padding(at.length)]);
+  fs.writeFileSync(join(folder, 'a.tar'), Buffer.concat([...parts, tarEnd]));
+  const tar = (...options: readonly string[]): string =>
+    execFileSync('tar', ['--warning=no-unknown-keyword', ...options], { encoding: 'utf8', stdio: 'pipe' });
+  tar('-xf', join(folder, 'a.tar'), '-C', join(folder, 'out'));
+  for (const at of members) {
+    const path = join(folder, 'out', ...at.path);
+    t.equal(Math.round(fs.lstatSync(path).mtimeMs), at.modified, `time of ${at.path.at(-1) ?? ''}`);
+    if (at.kind === 'file') t.ok(fs.readFileSync(path).equals(contents(at)));
+    if (at.kind === 'symlink') t.equal(fs.readlinkSync(path), at.target);
+  }
+  // A size that fits no octal field: the contents are a hole in the file.
+  const huge = 9 * 2 ** 30;
+  const header = memberHeader(member('huge', { length: huge }));
+  const file = fs.openSync(join(folder, 'huge.tar'), 'w');
+  fs.writeSync(file, header);
+  fs.writeSync(file, memberHeader(member('behind', { modified: 1000 })), 0, 512, header.length + huge);
+  fs.ftruncateSync(file, header.length + huge + 2048);
+  fs.closeSync(file);
+  t.match(tar('-tvf', join(folder, 'huge.tar')), new RegExp(` ${huge} .* huge\\n.* behind\\n$`));
+  fs.rmSync(join(folder, 'huge.tar'));
+});
+
+t.test('progress, waiting, and lanes', async (t) => {
+  const pace = new Pace({ files: 10, bytes: 100 * 2 ** 20 }, 0);
+  t.equal(pace.text(0), '0 of 10 files, 0 B of 100 MiB');
+  [pace.files, pace.bytes] = [2, 20 * 2 ** 20];
+  t.equal(pace.text(10_000), '2 of 10 files, 20.0 MiB of 100 MiB, 2.0 MiB/s, 40 s left');
+  t.match(pace.text(60_000), /^2 of 10 files, 20.0 MiB of 100 MiB$/, 'what was long ago tells nothing');
+
+  const state: PendingState = {
+    changes: 2,
+    bytes: 100,
+    kept: 1,
+    isReached: true,
+    awaitedLogins: [],
+    lastError: null,
+  };
+  const answers = [state, { ...state, changes: 1 }, { ...state, changes: 0, kept: 3 }];
+  const told: string[] = [];
+  const options = {
+    keptBefore: 1,
+    user: 'ann',
+    stopped: () => false,
+    tell: (text: string) => told.push(text),
+  };
+  const ask = async (): Promise<PendingState> => answers.shift() ?? state;
+  t.match(await drained(ask, clock, options), { isSent: true, kept: 2 });
+  t.equal(told[0], 'waiting for the servers: 2 changes (100 B)');
+  answers.push({ ...state, isReached: false });
+  const cut = await drained(ask, clock, options);
+  t.equal(cut.isSent, false, 'nobody waits for servers that are not there');
+  t.match(unsentText('g1', 'coda', cut), /2 changes \(100 B\) still wait at g1.*when a server is reached/);
+  answers.push({ ...state, awaitedLogins: ['ann'] });
+  t.match(unsentText('g1', 'coda', await drained(ask, clock, options)), /when ann logs in/);
+  t.equal((await drained(ask, clock, { ...options, stopped: () => true })).isSent, false, 'Ctrl-C');
+
+  const lanes = new Lanes(2);
+  const order: string[] = [];
+  const ends: (() => void)[] = [];
+  const task = (name: string) => async (): Promise<void> => {
+    order.push(name);
+    await new Promise<void>((resolve) => ends.push(resolve));
+  };
+  const first = await lanes.start(task('a'));
+  const second = await lanes.start(task('b'));
+  const third = lanes.start(task('c'));
+  lanes.after([first.over, second.over], async () => void order.push('after'));
+  t.same(order, ['a', 'b'], 'two at a time');
+  ends[1]?.();
+  await third;
+  t.same(order, ['a', 'b', 'c']);
+  ends[0]?.();
+  ends[2]?.();
+  await lanes.idle();
+  t.same(order, ['a', 'b', 'c', 'after']);
+  await lanes.start(() => Promise.reject(new Error('enough')));
+  await t.rejects(lanes.idle(), /enough/);
+  await t.rejects(lanes.start(task('d')), /enough/, 'nothing begins after a failure');
+});
+
+/** A Venus in memory behind a door, and the copies of one person through it. */
+class Stage {
+  readonly folder: string;
+  readonly local: string;
+  readonly share: ShareTree;
+  /** Of the copy that runs. */
+  lanes = new Lanes(4);
+
+  private constructor(
+    readonly venus: MemoryVenus,
+    folder: string,
+  ) {
+    this.folder = folder;
+    this.local = join(folder, 'local');
+    this.share = new ShareTree(join(folder, 'gateway'), ann.user);
+  }
+
+  static async open(
+    t: Test,
+    local: NonNullable<Parameters<Test['testdir']>[0]>,
+    venus = new MemoryVenus(),
+  ): Promise<Stage> {
+    const folder = t.testdir({ gateway: {}, local });
+    const door = await openControlDoor(join(folder, 'gateway'), venusAnswer(venus, clock), clock, 0);
+    t.teardown(() => door.close());
+    return new Stage(venus, folder);
+  }
+
+  async import(rules = plain, waitForRoom = async (): Promise<boolean> => false): Promise<TreeReport> {
+    const { object, isShare } = await this.share.find([], false);
+    if (object === null) throw new Error('there is a root');
+    this.lanes = new Lanes(4);
+    const report = new TreeReport();
+    const { of: properties } = await readProperties(join(this.local, '.coda-properties.jsonl'));
+    const progress = new TreeProgress({ files: 0, bytes: 0 });
+    const common = { share: this.share, rules, report, progress, properties, waitForRoom };
+    const run = new ImportRun({ ...common, lanes: this.lanes, enters: () => undefined });
+    await run.run(this.local, { object, isNew: false, isShare });
+    return report;
+  }
+
+  async export(target: string, rules = plain): Promise<TreeReport> {
+    const { object } = await this.share.find([], false);
+    if (object === null) throw new Error('there is a root');
+    const path = join(this.folder, target);
+    const sink: TreeSink = target.endsWith('.tar')
+      ? await TarSink.open(path, rules.replace)
+      : await FolderSink.open(path, rules, () => undefined);
+    const report = new TreeReport();
+    const progress = new TreeProgress({ files: 0, bytes: 0 });
+    await new ExportRun({
+      share: this.share,
+      sink,
+      report,
+      progress,
+      lanes: (this.lanes = new Lanes(sink.lanes)),
+    }).run(object);
+    return report;
+  }
+
+  async put(parent: Fid, name: string, bytes: Uint8Array): Promise<Fid> {
+    const writer = await this.venus.write(ann);
+    await writer.write(bytes);
+    return (await writer.close({ parent, name })).status.fid;
+  }
+
+  async text(...path: string[]): Promise<string | null> {
+    const { object } = await this.share.find(path, false);
+    if (object === null) return null;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.share.read(object)) chunks.push(chunk);
+    return Buffer.concat(chunks).toString();
+  }
+
+  async fid(...path: string[]): Promise<Fid> {
+    const { object } = await this.venus.lookup(ann, path);
+    if (object === null) throw new Error(`there is no ${path.join('/')}`);
+    return object.fid;
+  }
+}
+
+t.test('a tree comes in, and nothing is dropped in silence', async (t) => {
+  const stage = await Stage.open(t, {
+    docs: { 'plan.txt': 'plan', deep: {} },
+    'big.bin': 'x'.repeat(700_000),
+  });
+  const { local, venus } = stage;
+  fs.writeFileSync(join(local, 'docs', 'e\u0301'), 'one');
+  fs.writeFileSync(join(local, 'docs', '\u00e9'), 'two');
+  fs.writeFileSync(join(local, 'back\\slash'), '');
+  fs.writeFileSync(Buffer.concat([Buffer.from(`${local}/bad`), Buffer.from([0xff])]), '');
+  fs.mkdirSync(join(local, '.coda'));
+  fs.symlinkSync('docs/plan.txt', join(local, 'link'));
+  execFileSync('mkfifo', [join(local, 'pipe')]);
+  fs.utimesSync(join(local, 'docs', 'plan.txt'), 981_173_106.789, 981_173_106.789);
+  fs.utimesSync(join(local, 'docs'), 946_684_800, 946_684_800);
+
+  const report = await stage.import();
+  t.same(report.copied, { files: 3, folders: 2, links: 1, bytes: 700_007 });
+  t.same(report.refused.map(({ path }) => path).sort(), [
+    '.coda',
+    'back\\slash',
+    'bad\u00ff',
+    'docs/\u00e9',
+    'pipe',
+  ]);
+  t.match(report.text(), /not copied: 5\n.*\n.*\n?.*pipe: it is a pipe/s);
+  const plan = await venus.status(ann, await stage.fid('docs', 'plan.txt'));
+  t.match(plan, { modified: 981_173_106_789, length: 4 });
+  t.equal(
+    (await venus.status(ann, await stage.fid('docs'))).modified,
+    946_684_800_000,
+    'after what is in it',
+  );
+  t.match(await venus.status(ann, await stage.fid('link')), { kind: 'symlink', target: 'docs/plan.txt' });
+  t.equal(await stage.text('docs', 'e\u0301'), 'one');
+
+  const again = await stage.import();
+  t.same(again.copied, { files: 0, folders: 0, links: 0, bytes: 0 });
+  t.same(again.passedOver, { files: 3, folders: 2, links: 1, bytes: 700_007 });
+  t.equal((await venus.status(ann, plan.fid)).version, plan.version, 'not touched');
+
+  // Something new in a folder whose own time is as it was.
+  fs.writeFileSync(join(local, 'docs', 'new'), '');
+  fs.utimesSync(join(local, 'docs'), 946_684_800, 946_684_800);
+  t.match((await stage.import()).copied, { files: 1 });
+  t.equal((await venus.status(ann, await stage.fid('docs'))).modified, 946_684_800_000);
+
+  // Another time, the same contents; then other contents of the same size.
+  fs.utimesSync(join(local, 'docs', 'plan.txt'), 5, 5);
+  t.equal((await stage.import()).refusals, 5);
+  fs.writeFileSync(join(local, 'docs', 'plan.txt'), 'plot');
+  t.match((await stage.import()).refused.at(-1), {
+    path: 'docs/plan.txt',
+    reason: /it is there and differs/,
+  });
+  t.equal(await stage.text('docs', 'plan.txt'), 'plan');
+  fs.utimesSync(join(local, 'docs', 'plan.txt'), 981_173_106.789, 981_173_106.789);
+  t.equal((await stage.import()).refusals, 5, 'size and time are believed');
+  t.equal((await stage.import(verifying)).refusals, 6, 'unless they are not');
+  const replaced = await stage.import({ replace: true, verify: true });
+  t.match(replaced.copied, { files: 1, bytes: 4 });
+  t.equal(await stage.text('docs', 'plan.txt'), 'plot');
+  t.equal(await stage.fid('docs', 'plan.txt'), plan.fid, 'it is the same file, of another version');
+  t.equal(venus.openWriters, 0);
+});
+
+t.test('what happens while a file is on its way in', async (t) => {
+  const stage = await Stage.open(
+    t,
+    { a: 'a'.repeat(600_000), b: 'b' },
+    new MemoryVenus({ capacity: 700_000, groups: { 'System:Administrators': ['root'] } }),
+  );
+  const { local, venus } = stage;
+  venus.beforeNext('writer.write', async () => fs.appendFileSync(join(local, 'a'), 'more'));
+  const torn = await stage.import();
+  t.match(torn.refused, [{ path: 'a', reason: /changed while it was read/ }]);
+  t.equal(await stage.text('a'), null, 'nothing of it is there');
+  t.equal(await stage.text('b'), 'b');
+  const bytes = Buffer.alloc(600_000, 'other');
+  fs.writeFileSync(join(local, 'a'), 'a'.repeat(600_000));
+  venus.beforeNext('writer.write', async () => fs.writeFileSync(join(local, 'a'), bytes));
+  t.match((await stage.import()).refused, [{ path: 'a', reason: /changed/ }], 'of the same size');
+  const write = venus.write.bind(venus);
+  venus.write = async (...order) => {
+    const writer = await write(...order);
+    const written = writer.write.bind(writer);
+    return Object.assign(writer, { write: (chunk: Uint8Array) => written(chunk.map((byte) => byte ^ 1)) });
+  };
+  t.match((await stage.import()).refused, [{ path: 'a', reason: /holds other bytes than were sent/ }]);
+  venus.write = write;
+  await venus.remove(ann, await stage.fid(), 'a');
+  await t.rejects(
+    venus.lookup(ann, ['a']).then(({ object }) => object ?? Promise.reject(new Error('free'))),
+    /free/,
+  );
+
+  const root = await stage.fid();
+  venus.beforeNext('writer.close', async () => void (await stage.put(root, 'a', Buffer.from('theirs'))));
+  t.match(
+    (await stage.import()).refused,
+    [{ path: 'a' }],
+    'a name that was taken meanwhile is not taken over',
+  );
+  t.equal(await stage.text('a'), 'theirs');
+  await venus.leases.put({ token: 'l', fid: await stage.fid('a'), holder: 'bob', expires: 8e15, note: '' });
+  t.match((await stage.import(replacing)).refused, [{ path: 'a', reason: /bob has locked it/ }]);
+  await venus.leases.remove('l');
+  await venus.setAccess({ user: 'root' }, root, {
+    positive: { ann: parseRights('read') ?? 0 },
+    negative: {},
+  });
+  t.match((await stage.import(replacing)).refused, [{ path: 'a', reason: /may put nothing/ }]);
+  t.equal(venus.openWriters, 0);
+});
+
+t.test('a full share ends it, unless there will be room', async (t) => {
+  const stage = await Stage.open(
+    t,
+    { a: 'a'.repeat(600_000), z: 'z' },
+    new MemoryVenus({ capacity: 500_000 }),
+  );
+  await t.rejects(stage.import(), { name: 'TreeRefusal', kind: 'no-space' });
+  t.equal(stage.venus.openWriters, 0);
+  stage.venus.failNext('write', new Failure('logged-out', 'test', 'ann has not logged in at this gateway'));
+  await t.rejects(
+    stage.import(),
+    { name: 'TreeRefusal', kind: 'logged-out' },
+    'nor does anything go on in the name of a stranger',
+  );
+  const ended = (why: unknown) => (): void => endingOfCopy(new TreeReport(), { why }, 0, 'g1');
+  t.throws(ended(new TreeRefusal('quota', 'full')), /Broken off: full. What was copied stays. Make room/);
+  t.throws(ended(new TreeRefusal('logged-out', 'no')), /Log in once/);
+  t.throws(ended(Object.assign(new Error('ENOSPC: disk'), { code: 'ENOSPC' })), {
+    name: 'OperatorError',
+    kind: 'refused',
+  });
+  t.throws(ended(new TypeError('a fault of ours')), { name: 'TypeError' });
+  const other = await Stage.open(t, { a: 'a'.repeat(600_000) }, new MemoryVenus({ capacity: 800_000 }));
+  const bulk = await other.put(await other.fid(), 'bulk', Buffer.alloc(700_000));
+  t.ok(bulk);
+  const made = await other.import(plain, async () => {
+    await other.venus.remove(ann, await other.fid(), 'bulk');
+    return true;
+  });
+  t.match(made, { copied: { files: 1 }, refusals: 0 });
+});
+
+t.test('Ctrl-C, in and out', async (t) => {
+  const stage = await Stage.open(t, { a: 'a'.repeat(600_000), docs: { b: 'b' } });
+  const { venus, folder } = stage;
+  const stop = async (): Promise<void> => stage.lanes.fail(breakOff());
+  venus.beforeNext('writer.write', stop);
+  await t.rejects(stage.import(), /Broken off.*run the command again/);
+  t.equal(await stage.text('a'), null);
+  t.equal(venus.openWriters, 0);
+  t.match(await stage.import(), { refusals: 0 });
+  for (const target of ['out', 'all.tar']) {
+    venus.beforeNext('read', stop);
+    await t.rejects(stage.export(target), /Broken off/);
+    const left = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    t.same(
+      left.filter((path) => /part$|tmp$|tar$/.test(path)),
+      [],
+      `${target}: nothing half is left`,
+    );
+    if (target === 'out') t.notOk(fs.existsSync(join(folder, 'out', 'a')));
+    t.match(await stage.export(target), { refusals: 0 });
+  }
+  t.equal(venus.openFiles, 0);
+});
+
+t.test('a tree goes out, and what is there stays', async (t) => {
+  const stage = await Stage.open(t, {});
+  const { venus, folder } = stage;
+  const root = await stage.fid();
+  const docs = await venus.makeDirectory(ann, root, 'docs');
+  const plan = await stage.put(docs.fid, 'plan.txt', Buffer.from('plan'));
+  const big = Buffer.alloc(600_000, 'big');
+  await stage.put(root, 'big.bin', big);
+  const empty = await venus.makeDirectory(ann, root, 'empty');
+  await venus.setModified(ann, plan, 981_173_106_789);
+  await venus.setModified(ann, empty.fid, -1500);
+  await venus.setModified(ann, docs.fid, 946_684_800_000);
+  await venus.makeSymlink(ann, root, 'link', '/etc');
+  const color = '{urn:x}color';
+  await venus.setProperties(ann, plan, {
+    set: { [color]: '<x:color xmlns:x="urn:x">red</x:color>' },
+    remove: [],
+  });
+  const out = (...path: string[]): string => join(folder, 'out', ...path);
+
+  venus.failNext('read', new Failure('damaged', 'test', 'its bytes are not its bytes'));
+  const torn = await stage.export('out');
+  t.match(torn.refused, [{ path: 'big.bin', reason: /not its bytes/ }]);
+  t.same(
+    fs.readdirSync(out()).sort(),
+    ['.coda-properties.jsonl', 'docs', 'empty', 'link'],
+    'and nothing half',
+  );
+  const open = venus.open.bind(venus);
+  venus.open = async (...order) => {
+    const file = await open(...order);
+    return {
+      ...file,
+      read: async function* () {
+        yield Buffer.alloc(file.status.length, 'x');
+      },
+    };
+  };
+  const other = await stage.export('out');
+  t.match(other.refused, [{ path: 'big.bin', reason: /not what the share says it holds/ }]);
+  t.notOk(fs.existsSync(out('big.bin')));
+  venus.open = open;
+  const left = [out('.coda-export-0123456789ab.part'), out('docs', '.coda-export-0123456789ab.part')];
+  for (const part of left) fs.writeFileSync(part, 'left by one that was killed');
+  const whole = await stage.export('out');
+  t.match(whole, {
+    copied: { files: 1, folders: 0 },
+    passedOver: { files: 1, folders: 2, links: 1 },
+    refusals: 0,
+  });
+  for (const part of left) t.notOk(fs.existsSync(part));
+  t.ok(fs.readFileSync(out('big.bin')).equals(big));
+  t.equal(Math.round(fs.statSync(out('docs', 'plan.txt')).mtimeMs), 981_173_106_789);
+  t.equal(Math.round(fs.statSync(out('docs')).mtimeMs), 946_684_800_000);
+  t.equal(Math.round(fs.statSync(out('empty')).mtimeMs), -1500);
+  t.equal(fs.readlinkSync(out('link')), '/etc');
+  const line = { path: 'docs/plan.txt', properties: { [color]: '<x:color xmlns:x="urn:x">red</x:color>' } };
+  t.same(JSON.parse(fs.readFileSync(out('.coda-properties.jsonl'), 'utf8')), line);
+
+  // A name that is taken while its file is on the way.
+  const late = await stage.put(root, 'late', Buffer.from('late'));
+  t.ok(late);
+  venus.beforeNext('read', async () => fs.writeFileSync(out('late'), 'mine'));
+  t.match((await stage.export('out')).refused, [{ path: 'late', reason: /came meanwhile/ }]);
+  t.equal(fs.readFileSync(out('late'), 'utf8'), 'mine');
+  await venus.remove(ann, root, 'late');
+
+  // What is there and differs; and links that lead out of the folder.
+  fs.writeFileSync(out('docs', 'plan.txt'), 'mine');
+  fs.rmSync(out('empty'), { recursive: true });
+  fs.mkdirSync(join(folder, 'outside'));
+  fs.symlinkSync(join(folder, 'outside'), out('empty'));
+  fs.rmSync(out('big.bin'));
+  fs.symlinkSync(join(folder, 'outside', 'big'), out('big.bin'));
+  await stage.put(empty.fid, 'inner', Buffer.from('x'));
+  for (const rules of [plain, replacing]) {
+    const refused = await stage.export('out', rules);
+    const paths = refused.refused.map(({ path }) => path).sort();
+    t.same(paths, rules.replace ? ['big.bin', 'empty'] : ['big.bin', 'docs/plan.txt', 'empty']);
+    t.same(fs.readdirSync(join(folder, 'outside')), [], 'nothing is written through a link');
+  }
+  t.equal(fs.readFileSync(out('docs', 'plan.txt'), 'utf8'), 'plan', '--replace');
+
+  // A tar takes back what broke off, and is not given up for it.
+  venus.failNext('read', new Failure('unreachable', 'test', 'no server has it'));
+  const tar = await stage.export('all.tar');
+  t.match(tar.refused, [{ path: 'big.bin' }]);
+  t.ok(fs.statSync(join(folder, 'all.tar')).size < 20_000, 'nothing of it is left');
+  const list = execFileSync('tar', ['--warning=no-unknown-keyword', '-tf', join(folder, 'all.tar')], {
+    encoding: 'utf8',
+  });
+  t.same(list.split('\n').sort(), ['', 'docs/', 'docs/plan.txt', 'empty/', 'empty/inner', 'link']);
+  await t.rejects(stage.export('all.tar'), /exists.*--replace/);
+  t.match(await stage.export('all.tar', replacing), { refusals: 0 });
+  t.same(
+    fs.readdirSync(folder).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
+  t.equal(venus.openFiles, 0);
+});
+
+t.test('properties that an export wrote come back, and no others', async (t) => {
+  const good = '<x:color xmlns:x="urn:x">red</x:color>';
+  const lines = [
+    { path: 'plan.txt', properties: { '{urn:x}color': good } },
+    { path: 'docs', properties: { '{urn:x}color': good } },
+    { path: 'evil', properties: { '{urn:x}color': '</D:prop><D:href>elsewhere</D:href>' } },
+    { path: 'other', properties: { '{urn:x}other': good } },
+    { path: 'live', properties: { '{DAV:}getetag': '<D:getetag xmlns:D="DAV:">"1"</D:getetag>' } },
+  ].map((line) => JSON.stringify(line));
+  const text = [...lines, 'no line', ''].join('\n');
+  const files = { 'plan.txt': 'p', evil: '', live: '', other: '', docs: {}, '.coda-properties.jsonl': text };
+  const stage = await Stage.open(t, files);
+  const { venus } = stage;
+  const report = await stage.import();
+  t.same(report.refused.map(({ path }) => path).sort(), ['evil', 'live', 'other']);
+  t.match(await readProperties(join(stage.local, '.coda-properties.jsonl')), { faults: [/line 6/] });
+  for (const path of ['plan.txt', 'docs']) {
+    const { properties } = await venus.status(ann, await stage.fid(path));
+    t.same(properties, { '{urn:x}color': good });
+  }
+  t.same((await venus.status(ann, await stage.fid('evil'))).properties, {});
+  t.equal(await stage.text('.coda-properties.jsonl'), null, 'it is no file of the tree');
+});
