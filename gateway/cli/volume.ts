@@ -16,7 +16,9 @@ import { addReplicaCommands } from './replica.js';
 import { addSnapshotCommands } from './snapshot.js';
 import { dataOption } from './status.js';
 import { addVolumeChangeCommands } from './volume-change.js';
+import { addDumpCommand } from './volume-dump.js';
 import { addVolumeMountCommands } from './volume-mount.js';
+import { addRestoreVolumeCommand } from './volume-restore.js';
 import { countText, shown } from './words.js';
 
 export function addVolumeCommand(program: Command): void {
@@ -77,6 +79,8 @@ Examples:
   addPolicyCommand(volume);
   addReplicaCommands(volume);
   addSnapshotCommands(volume);
+  addDumpCommand(volume);
+  addRestoreVolumeCommand(volume);
 }
 
 /** What the document says of a volume as a whole. */
