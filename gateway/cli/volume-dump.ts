@@ -11,7 +11,7 @@ import type { DumpTrailer } from '../administration/dump/format.js';
 import { dumped } from '../administration/dump/writer.js';
 import { reportOf } from '../administration/replica-way.js';
 import { OperatorError } from '../config/operator-error.js';
-import { requireNew, writeArchive } from './archive-file.js';
+import { removeLeftovers, requireNew, writeArchive } from './archive-file.js';
 import { tellCarrying, type Carried } from './carrying-progress.js';
 import { withDumps } from './dump-file.js';
 import { bytesText, print, progress } from './output.js';
@@ -49,11 +49,12 @@ export function addDumpCommand(volume: Command): void {
       'after',
       `
 The file has everything: names, versions, attributes, properties, access lists, contents. It is written under another
-name and gets its own when it is whole. Without a snapshot one is taken for the time of the dump. \`coda volume restore\`
-makes a new volume of it, in this realm or in another one. Users, groups and mounts are of the realm, and not in it.
+name and gets its own when it is whole. Without a snapshot one is taken for the time of the dump. With
+\`coda volume restore\` it becomes a new volume, in this realm or in another one. Users, groups and mounts are of the
+realm, and not in it.
 
 After --since a dump in a file must be a full one, unless its snapshot is still there. Keep what an incremental dump
-builds on: without it nothing can be restored. Whoever can read the file can read all that is in it: keep it as safe.
+builds on: without it nothing can be restored. Whoever can read the file can read all that is in it.
 
 Examples:
   coda volume dump office office.dump
@@ -92,6 +93,7 @@ async function written(administration: Administration, wish: Wish): Promise<Writ
   const { entry, snapshot, since, file, force } = wish;
   const now = systemClock().wall();
   const stop = new Interruption();
+  await removeLeftovers(file);
   const source = await dumpSource(administration, {
     volume: entry,
     snapshot,

@@ -1,4 +1,4 @@
-/** `coda volume restore` and `coda volume snapshot restore`: a new volume of what was (Coda: volutil restore, clone). */
+/** `coda volume restore` and `coda volume snapshot restore`: a new volume of what was (Coda: volutil restore). */
 import type { Command } from 'commander';
 import { volumeNameSchema } from '../../vice/interface/index.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
@@ -19,7 +19,8 @@ import { unknownName } from './unknown-name.js';
 import { countText, shown } from './words.js';
 
 const json =
-  'print one JSON object: {"id", "name", "servers", "silent", "objects", "bytes", "sent", "from": {"volume", "snapshot", "time"}}';
+  'print one JSON object: {"id", "name", "servers", "silent", "objects", "bytes", "sent", ' +
+  '"from": {"volume", "snapshot", "time"}}';
 
 interface RestoreOptions extends RealmOptions {
   readonly then: readonly string[];
@@ -131,9 +132,10 @@ async function made(
     from: { volume: header.volume.name, snapshot: header.state.snapshot, time: header.state.time },
   };
   print(options, report, () => {
-    const head =
-      `volume ${shown(volume.name)} (${volume.id}) holds all of it, on ${report.servers.join(', ')}: ` +
-      `${countText(carried.objects, 'object')}, ${bytesText(carried.bytes)}, of which ${bytesText(carried.sent)} were sent`;
+    const has = `${countText(carried.objects, 'object')}, ${bytesText(carried.bytes)}`;
+    const where = report.servers.join(', ');
+    const sent = `of which ${bytesText(carried.sent)} were sent`;
+    const head = `volume ${shown(volume.name)} (${volume.id}) holds all of it, on ${where}: ${has}, ${sent}`;
     const later = silent.map((server) => `${server} does not answer; it fetches all when it is back`);
     return [head, ...later, `Nobody sees it until it is mounted: coda volume mount`].join('\n');
   });

@@ -2,10 +2,10 @@
  * Calls that carry whole volumes out of a realm and into it (gateway/administration/dump); a part of rpc.ts. Only an
  * operator makes them. He reads nothing but snapshots, and writes nothing but volumes that are being restored.
  *
- * - `snapshotObjects` of a snapshot, after `after` in the order of their Fids. `replica`: whose snapshot that is. What
- *   files of it hold he downloads at `dumpPath`, and nowhere else.
- * - `lackingContents` which of these contents this server does not have. Those that it has it keeps for some minutes, so
- *   that `restoreObjects` may name them.
+ * - `snapshotObjects` of a snapshot, after `after` in the order of their Fids. `replica`: whose snapshot that is.
+ *   What files of it hold he downloads at `dumpPath`, and nowhere else.
+ * - `lackingContents` which of these contents this server does not have. Those that it has it keeps for some minutes:
+ *   `restoreObjects` may name them.
  * - `restoreObjects` puts these objects, of which each directory comes before what is in it, into a volume that is being
  *   restored. `inline` and `transfers` as in `mutate`. `skipped`: those whose directory is not here. Saying it again
  *   changes nothing.

@@ -37,7 +37,7 @@ export const intentionSchema = z.discriminatedUnion('change', [
   /** `lost`: the server never comes back, so nobody can ask it what it has. */
   z.strictObject({ change: z.literal('remove-replica'), volume, server, lost: z.boolean() }),
   z.strictObject({ change: z.literal('set-policy'), volume, conflicts: z.enum(conflictPolicies) }),
-  /** `id`: made by whoever says it, once. It is empty, and in no tree; `restoring`: until `open-volume`, as realm.ts says. */
+  /** `id`: made by whoever says it, once. It is empty, and in no tree; `restoring` (realm.ts) until `open-volume`. */
   z.strictObject({
     change: z.literal('create-volume'),
     id: volume,

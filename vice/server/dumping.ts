@@ -3,8 +3,8 @@
  * `restoreObjects`. All for operators.
  *
  * DP-1  An operator reads contents of objects in a snapshot, and no others: who takes and reads one is in the log.
- * DP-2  He puts objects only into a volume that the realm document calls one that is being restored. Gateways put nothing
- *       there and nobody sees it, so nothing that anybody has made is written over.
+ * DP-2  He puts objects only into a volume that the realm document calls one that is being restored. Gateways put
+ *       nothing there and nobody sees it, so nothing that anybody has made is written over.
  * DP-3  What he sends is checked as what a peer sends: contents by their digests, objects by the merge.
  */
 import {

@@ -1,4 +1,4 @@
-/** Which objects a snapshot may have, in the order of their Fids: those that live, and those of which a row is saved. */
+/** Which objects a snapshot may have, in the order of their Fids: living ones, and those of which a row is saved. */
 import type { Fid } from '../interface/index.js';
 import { endOf, type StoreReader } from '../seam/store.js';
 import { partsOf, type SnapshotKeys } from '../store/snapshot-rows.js';

@@ -1,6 +1,6 @@
 /**
- * A dump that was read once from its first byte to its last and found whole: before anything is made of it. What is kept
- * of it in memory is where its contents are. Whatever is read again is checked again.
+ * A dump that was read once from its first byte to its last and found whole, before anything is made of it. In memory
+ * there is only where its contents are. Whatever is read again is checked again.
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { Fid, FileData, VnodeStatus } from '../../../vice/interface/index.js';

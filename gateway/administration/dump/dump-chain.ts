@@ -38,7 +38,7 @@ function mustFit(chain: readonly CheckedDump[]): void {
     const { volume, realm, base } = dump.header;
     if (before === undefined) {
       if (base !== null) {
-        const wanted = `begin with the full dump of volume ${volume.name} that it builds on, and name ${dump.name} after --then`;
+        const wanted = 'begin with the full dump that it builds on, and name this one after --then';
         throw refused(`${dump.name} is incremental: ${wanted}`);
       }
     } else {

@@ -1,8 +1,8 @@
 /**
  * Which snapshot is dumped, and where. A volume without one gets one for the time of the dump.
  *
- * DU-1  A snapshot for the time of a dump bears a name that follows from where the dump goes, so that a dump that was cut
- *       short is found when it is said again, and its snapshot goes with the next one.
+ * DU-1  A snapshot for the time of a dump bears a name that follows from where the dump goes, so that what a dump
+ *       has left that was cut short is found when it is said again.
  */
 import { createHash } from 'node:crypto';
 import {

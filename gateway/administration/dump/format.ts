@@ -2,8 +2,8 @@
  * The format of a dump: what its frames are, and the bounds for whoever reads one. README.md in this folder is the
  * description for other programs.
  *
- * DF-1  A dump begins with `magic`, then come frames: a kind (one ASCII letter), the length of the payload (4 bytes, big
- *       endian), the payload, and the CRC-32 of all of that (4 bytes, big endian).
+ * DF-1  A dump begins with `magic`, then come frames: a kind (one ASCII letter), the length of the payload (4 bytes,
+ *       big endian), the payload, and the CRC-32 of all of that (4 bytes, big endian).
  * DF-2  First the header, last the trailer, and nothing behind it. The trailer has the SHA-256 of every byte before its
  *       own frame, so that a dump is whole or is found not to be.
  * DF-3  Objects and removals come in the order of their Fids (ASCII), each Fid once.

@@ -2,7 +2,7 @@
  * A state of a volume, put into a new volume. Said again after it was cut short, it goes on: what is there is not sent
  * again.
  *
- * RV-1  The new volume is marked in the realm document as being restored, and from what; nobody can mount it or change it
+ * RV-1  The new volume is marked in the realm document as being restored, and from what; nobody can mount or change it
  *       until all of it is there. Then the mark is taken away.
  * RV-2  Objects go to one server, directories before what is in them; the others get them from it as any replica that
  *       was away does, and are waited for as far as they answer.

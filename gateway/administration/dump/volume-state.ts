@@ -12,7 +12,7 @@ export interface VolumeState {
   readonly header: Omit<DumpHeader, 'base'>;
   /** In the order of their Fids, which are of the volume that they were in; any number of times. */
   objects(): AsyncIterable<VnodeStatus>;
-  /** Those of a version that `fid` has; whoever takes them checks them. @throws Failure not-found, damaged, unreachable */
+  /** Those of a version that `fid` has. Whoever takes them checks them. @throws Failure not-found, unreachable */
   contents(fid: Fid, version: FileData): AsyncIterable<Uint8Array>;
 }
 
