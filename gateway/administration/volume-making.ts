@@ -31,6 +31,10 @@ export async function madeVolume(
   const before = await administration.document();
   const known = before.volumes.find((volume) => volume.name === name);
   if (known !== undefined) {
+    if (known.restoring !== undefined && restoring === undefined) {
+      const message = `volume ${name} is being restored: say that again, or delete it by \`coda volume delete\``;
+      throw new Failure('exists', 'administration.volume', message);
+    }
     if (servers === undefined || isOn(known, servers)) return { volume: known, isNew: false };
     const where = known.replicas.map(({ server }) => server).join(', ');
     const message =

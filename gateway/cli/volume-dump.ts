@@ -53,7 +53,8 @@ name and gets its own when it is whole. Without a snapshot one is taken for the 
 \`coda volume restore\` it becomes a new volume, in this realm or in another one. Users, groups and mounts are of the
 realm, and not in it.
 
-After --since a dump in a file must be a full one, unless its snapshot is still there. Keep what an incremental dump
+What is given after --since is looked for as a file first, then as a snapshot. A file must be a full dump, unless its
+snapshot is still there. Keep what an incremental dump
 builds on: without it nothing can be restored. Whoever can read the file can read all that is in it.
 
 Examples:

@@ -6,9 +6,9 @@
  *   What files of it hold he downloads at `dumpPath`, and nowhere else.
  * - `lackingContents` which of these contents this server does not have. Those that it has it keeps for some minutes:
  *   `restoreObjects` may name them.
- * - `restoreObjects` puts these objects, of which each directory comes before what is in it, into a volume that is being
- *   restored. `inline` and `transfers` as in `mutate`. `skipped`: those whose directory is not here. Saying it again
- *   changes nothing.
+ * - `restoreObjects` puts these objects, of which each directory comes before what is in it, into a volume that is
+ *   being restored. `inline` and `transfers` as in `mutate`. `skipped`: those whose directory is not here. Said again
+ *   it changes nothing.
  */
 import { z } from 'zod';
 import type { Fid, VolumeId } from './fid.js';

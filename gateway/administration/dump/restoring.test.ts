@@ -1,4 +1,4 @@
-/** Dumps and restores on servers in this process: whoever dies in between, the new volume is whole or not to be seen. */
+/** Dumps and restores on servers in this process: whoever dies, the new volume is whole or not to be seen. */
 import t from 'tap';
 import { BareGateway } from '../../../conformance/bare-realm/gateway.js';
 import {
