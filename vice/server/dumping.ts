@@ -2,7 +2,7 @@
  * Whole volumes on their way out and in: `snapshotObjects` and the contents that they have, `lackingContents`,
  * `restoreObjects`. All for operators.
  *
- * DP-1  An operator reads contents of objects in a snapshot, and no others: who takes and reads one is in the log.
+ * DP-1  An operator reads contents of objects in a snapshot, and no others; who reads one is in the audit log.
  * DP-2  He puts objects only into a volume that the realm document calls one that is being restored. Gateways put
  *       nothing there and nobody sees it, so nothing that anybody has made is written over.
  * DP-3  What he sends is checked as what a peer sends: contents by their digests, objects by the merge.
@@ -31,12 +31,13 @@ import type { Handlers, ServerContext } from './context.js';
 const pageOf = { objects: 500, bytes: 1024 * 1024 } as const;
 
 export const dumping: Handlers<'snapshotObjects' | 'lackingContents' | 'restoreObjects'> = {
-  async snapshotObjects(context, { peer }, argument) {
+  async snapshotObjects(context, session, argument) {
     const replica = context.volumes.required(argument.volume);
     const { snapshot, volume, after } = argument;
-    const page = await objectsOf(context, replica, argument);
-    if (after === null) context.world.log.info('snapshot read', { volume, ...snapshot, by: peer.name });
-    return page;
+    if (after !== null) return objectsOf(context, replica, argument);
+    const what = { volume, ...snapshot };
+    const noted = { event: 'read-snapshot', by: session.peer.name, what } as const;
+    return context.audit.act(session, noted, () => objectsOf(context, replica, argument));
   },
 
   async lackingContents(context, { peer }, { volume, contents }) {
