@@ -73,7 +73,7 @@ class Stage {
     const base = await mkdtemp(join(tmpdir(), 'coda-slow-'));
     const network = await SeparateNetwork.make();
     try {
-      const placeOf = (name: string): Place => (isAway(name) ? network : here);
+      const placeOf = (name: string): Place => (name.startsWith('s') && isAway(name) ? network : here);
       const ground = await KillingGround.open(join(base, 'realm'), { gateways: 2, placeOf });
       await ground.calm();
       return new Stage(base, ground, network);
