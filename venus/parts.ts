@@ -69,6 +69,7 @@ export async function openParts(config: VenusConfig, world: VenusWorld): Promise
       seed: parseInt(identity.venus.slice(0, 8), 16),
       isNeeded: (digest) => read?.needs(digest) ?? true,
       packed: stored,
+      pause,
       log: world.log,
     }),
   ]);

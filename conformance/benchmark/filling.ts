@@ -1,6 +1,6 @@
 /**
- * Fills a volume with empty files by the servers' own calls, as a gateway would make them, but a hundred changes in one
- * call and to all servers at once: a hundred thousand files by WebDAV would take an hour.
+ * Fills a volume with files, empty ones as a rule, by the servers' own calls, as a gateway would make them, but a
+ * hundred changes in one call and to all servers at once: a hundred thousand files by WebDAV would take an hour.
  */
 import {
   counterOf,
@@ -14,6 +14,7 @@ import {
   type UpdateSet,
   type VenusId,
 } from '../../vice/interface/index.js';
+import { digestOfPacked } from '../../vice/seam/packed-containers.js';
 import type { DirectServers } from './direct-servers.js';
 
 const venus = '00000000000000be' as VenusId;
@@ -33,10 +34,13 @@ export class VolumeFiller {
   #folders = 0;
   #lastInRoot: number | undefined;
   #cop2: UpdateSet[] = [];
+  readonly #contents: ((fid: Fid) => Uint8Array) | undefined;
 
-  constructor(servers: DirectServers) {
+  /** `contents` of each file of `fillTo`, small enough to travel with its record. */
+  constructor(servers: DirectServers, contents?: (fid: Fid) => Uint8Array) {
     const { document } = servers;
     this.#servers = servers;
+    this.#contents = contents;
     this.#root = rootFid(document.rootVolume);
     const volume = document.volumes.find(({ id }) => id === document.rootVolume);
     this.#replicas = (volume?.replicas ?? []).map(({ id }) => id);
@@ -78,6 +82,23 @@ export class VolumeFiller {
       records.push(this.#record(folder, this.#counter, this.#newFid(), fileName(file), 'create'));
     }
     await this.#send(records, counterOf(made.storeId));
+    if (this.#contents !== undefined) await this.#store(records.slice(1), this.#contents);
+  }
+
+  async #store(made: readonly Mutation[], contents: (fid: Fid) => Uint8Array): Promise<void> {
+    const inline: Record<string, Uint8Array> = {};
+    const records = made.map(({ fid, storeId: before }): Mutation => {
+      const body = contents(fid);
+      const digest = digestOfPacked(body);
+      inline[digest] = body;
+      const storeId = makeStoreId(venus, (this.#counter += 1));
+      const time = Date.now();
+      const base = { [fid]: { [venus]: counterOf(before) } };
+      const common = { storeId, time, author: 'bench', host: 'bench', base };
+      return { op: 'store', ...common, fid, length: body.length, digest, modified: time, saved: 1 };
+    });
+    const [first] = records;
+    if (first !== undefined) await this.#send(records, counterOf(first.storeId), inline);
   }
 
   /** The second phase of the last changes. */
@@ -88,12 +109,16 @@ export class VolumeFiller {
     await this.#everywhere((server) => this.#servers.call(server, 'gateway', 'cop2', { volume, cop2 }));
   }
 
-  async #send(records: readonly Mutation[], watermark: number): Promise<void> {
+  async #send(
+    records: readonly Mutation[],
+    watermark: number,
+    inline: Readonly<Record<string, Uint8Array>> = {},
+  ): Promise<void> {
     const cop2 = this.#cop2;
     this.#cop2 = records.map(({ storeId }) => ({ storeId, replicas: [...this.#replicas] }));
     const volume = this.#servers.document.rootVolume;
     await this.#everywhere(async (server) => {
-      const argument = { volume, records: [...records], inline: {}, transfers: {}, watermark, cop2 };
+      const argument = { volume, records: [...records], inline, transfers: {}, watermark, cop2 };
       const reply = await this.#again(() => this.#servers.call(server, 'gateway', 'mutate', argument));
       if (reply.outcome !== 'applied') throw new Error(`${server} refused: ${JSON.stringify(reply)}`);
     });

@@ -1,7 +1,8 @@
 /**
  * `npm run bench [-- --quick] [--only WORD] [--json]`: our gateway beside Apache's mod_dav, nginx, rclone and
  * a bare Node server, all on this machine and in one run; then our PUT with 1, 2 and 3 replicas; then work
- * without servers, and coming back; then resolution; then cold files; then new versions of large files.
+ * without servers, and coming back; then resolution; then cold files; then new versions of large files; then a new
+ * replica of a volume; then slow links; then very many files.
  *
  * All servers are up, one is loaded at a time; the rounds of all servers are interleaved, so that what else
  * the machine does falls on all alike. A figure is the median of its rounds. A peer that is not installed is
@@ -16,6 +17,8 @@ import { disconnection } from './disconnection.js';
 import { healing } from './healing.js';
 import { million } from './million.js';
 import { largeFolders } from './large-folders.js';
+import { populating } from './populating.js';
+import { slowLinks } from './slow-links.js';
 import { apache, bareNode, lacks, nginx, rclone, type Peer, type Running } from './peers.js';
 import { asText, median, say, shown, type Report, type Row, type Table } from './report.js';
 import { full, quick, replicated, titleAt, workloads, type Scale, type Workload } from './workloads.js';
@@ -27,6 +30,8 @@ const coldName = 'cold files';
 const differencesName = 'differences';
 const largeFoldersName = 'scale: large folders';
 const millionName = 'scale: many files';
+const populatingName = 'new replica';
+const slowLinksName = 'slow links';
 
 interface Column {
   readonly name: string;
@@ -148,6 +153,8 @@ function parts(only: string, scale: Scale, notes: string[]): readonly Part[] {
     { names: [healingName], measure: () => healing(scale.healing) },
     { names: [coldName], measure: () => coldReads(scale.cold) },
     { names: [differencesName], measure: () => differences(scale.differences) },
+    { names: [slowLinksName], measure: () => slowLinks(scale.slowLinks) },
+    { names: [populatingName], measure: () => populating(scale.populating) },
     { names: [millionName], measure: () => million(scale.million) },
     { names: [largeFoldersName], measure: () => largeFolders(scale.largeFolders) },
   ];

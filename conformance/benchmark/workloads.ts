@@ -5,6 +5,8 @@ import type { DisconnectionScale } from './disconnection.js';
 import type { HealingScale } from './healing.js';
 import type { LargeFoldersScale } from './large-folders.js';
 import type { MillionScale } from './million.js';
+import type { PopulatingScale } from './populating.js';
+import type { SlowLinksScale } from './slow-links.js';
 import { drive, fill, makeFolder, names, perSecond } from './generator.js';
 import type { Running } from './peers.js';
 
@@ -23,6 +25,8 @@ export interface Scale {
   readonly differences: DifferencesScale;
   readonly largeFolders: LargeFoldersScale;
   readonly million: MillionScale;
+  readonly populating: PopulatingScale;
+  readonly slowLinks: SlowLinksScale;
 }
 
 export const full: Scale = {
@@ -39,6 +43,8 @@ export const full: Scale = {
   differences: { fileBytes: [256e6, 512e6, 1024e6] },
   largeFolders: { servers: 3, sizes: [25_000, 50_000, 100_000] },
   million: { folders: [250, 500, 1000] },
+  populating: { objects: [10_000, 20_000, 40_000], fileBytes: 16_000 },
+  slowLinks: { rates: [2_000, 4_000, 8_000], letters: 5 },
 };
 
 export const quick: Scale = {
@@ -55,6 +61,8 @@ export const quick: Scale = {
   differences: { fileBytes: [20e6, 40e6] },
   largeFolders: { servers: 1, sizes: [5_000, 20_000] },
   million: { folders: [10, 20] },
+  populating: { objects: [1_000, 2_000], fileBytes: 16_000 },
+  slowLinks: { rates: [8_000, 16_000], letters: 3 },
 };
 
 export interface Workload {

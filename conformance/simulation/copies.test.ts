@@ -22,6 +22,11 @@ async function saved(realm: SimulatedRealm, gateway: string, path: string, text:
   }
 }
 
+/** On another machine, as the gateway that it is a copy of. */
+function startClone(realm: SimulatedRealm): Promise<Venus> {
+  return realm.startGateway('clone', realm.document, 'g1');
+}
+
 t.test('what was done since the backup is at a server that is gone: others tell of it', async (t) => {
   const realm = await startedRealm({ seed: 1 });
   await realm.finish(put(realm.gateway('g1'), 'a', 'one'));
@@ -50,7 +55,7 @@ t.test('two gateways on copies of one data folder: nothing acknowledged is lost'
   await realm.finish(list(g1, 'e'));
   await realm.clock.advance(1000);
   realm.replaceDisk('clone', realm.copyDisk('g1'));
-  const clone = await realm.startGateway('clone');
+  const clone = await startClone(realm);
   await realm.clock.advance(5000);
   const acknowledged = new Map<string, string>();
   for (let index = 0; index < 5; index += 1) {
@@ -74,7 +79,7 @@ t.test('who reads what its copy has written changes it no more', async (t) => {
   await realm.finish(put(g1, 'a', 'before'));
   await realm.clock.advance(1000);
   realm.replaceDisk('clone', realm.copyDisk('g1'));
-  await realm.startGateway('clone');
+  await startClone(realm);
   await realm.clock.advance(5000);
   t.ok(await saved(realm, 'clone', 'a', 'of the copy'));
   await realm.clock.advance(1000);
@@ -83,4 +88,25 @@ t.test('who reads what its copy has written changes it no more', async (t) => {
   t.notOk(await saved(realm, 'g1', 'a', 'after'), 'servers would take it for an earlier change');
   await realm.clock.advance(1000);
   t.equal(await realm.finish(get(realm.gateway('g2'), 'a')), 'of the copy');
+});
+
+t.test('a copy that goes to work under another name is told so, and keeps what it cannot send', async (t) => {
+  const realm = await startedRealm({ seed: 4 });
+  await realm.finish(put(realm.gateway('g1'), 'a', 'before'));
+  await realm.clock.advance(1000);
+  realm.replaceDisk('clone', realm.copyDisk('g1'));
+  const clone = await realm.startGateway('clone');
+  await realm.clock.advance(5000);
+  t.notOk(await saved(realm, 'clone', 'a', 'of the copy'));
+  for (const server of realm.serverNames) realm.network.cut('clone', server);
+  await realm.clock.advance(5000);
+  t.ok(await saved(realm, 'clone', 'b', 'in its log'));
+  for (const server of realm.serverNames) realm.network.heal('clone', server);
+  await realm.clock.advance(30_000);
+  t.match(faultOf(clone), /first came here as gateway g1; start it under that name/);
+  t.ok((clone.state().volumes[0]?.pendingRecords ?? 0) > 0, 'it waits');
+  t.equal(clone.state().volumes[0]?.keptRecords, 0, 'and is not given up');
+  t.ok(await saved(realm, 'g1', 'a', 'after'), 'the one that it is a copy of goes on');
+  await realm.clock.advance(1000);
+  t.equal(await realm.finish(get(realm.gateway('g2'), 'a')), 'after');
 });

@@ -167,7 +167,8 @@ export class SimulatedRealm {
     this.#servers.set(name, server);
   }
 
-  async startGateway(name: string, document = this.document): Promise<Venus> {
+  /** `called`: the name that it bears in the realm. */
+  async startGateway(name: string, document = this.document, called = name): Promise<Venus> {
     const disk = this.disk(name);
     const network = new CountingNetwork(this.network.host(name));
     this.traffic.set(name, network);
@@ -175,7 +176,7 @@ export class SimulatedRealm {
     const venus = await this.finish(
       openVenus(
         {
-          name,
+          name: called,
           realm: document,
           realmKey,
           cacheBytes: this.#cacheBytes,

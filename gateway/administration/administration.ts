@@ -26,6 +26,10 @@ const credentialMs = 24 * 60 * 60 * 1000;
 /** A server that has just come to publish hears of it in a moment. */
 const attemptsMost = 5;
 const againMs = 200;
+/** A page of objects is read, or written and flushed; `covers` fetches what is missing. */
+const carryingMs = 60_000;
+
+type CarryingCall = 'snapshotObjects' | 'lackingContents' | 'restoreObjects' | 'covers';
 
 export interface AdministrationWorld {
   readonly clock: Clock;
@@ -155,6 +159,21 @@ export class Administration {
     return this.#call(this.#server(server), 'dropSnapshot', { volume, name });
   }
 
+  /** What carries volumes out and in (vice/interface/dump-calls.ts). @throws Failure as the call */
+  carry<C extends CarryingCall>(server: string, call: C, argument: Argument<C>): Promise<Result<C>> {
+    return this.#call(this.#server(server), call, argument, carryingMs);
+  }
+
+  /** What an operator may read at a server, from byte `start` on. @throws Failure unreachable, not-found, damaged */
+  async download(server: string, path: string, start: number): Promise<AsyncIterable<Uint8Array>> {
+    return (await this.#linked(this.#server(server))).download(path, start);
+  }
+
+  /** @throws Failure unreachable, no-space, what `source` throws */
+  async upload(server: string, path: string, source: AsyncIterable<Uint8Array>): Promise<void> {
+    return (await this.#linked(this.#server(server))).upload(path, 0, source);
+  }
+
   #server(name: string): ServerEntry {
     const server = this.#document.servers.find((each) => each.name === name);
     if (server !== undefined) return server;
@@ -212,9 +231,15 @@ export class Administration {
     }
   }
 
-  async #call<C extends CallName>(server: ServerEntry, name: C, argument: Argument<C>): Promise<Result<C>> {
+  async #call<C extends CallName>(
+    server: ServerEntry,
+    name: C,
+    argument: Argument<C>,
+    timeoutMs?: number,
+  ): Promise<Result<C>> {
     const link = await this.#linked(server);
-    const reply = calls[name].result.safeParse(await link.call(name, argument));
+    const options = timeoutMs === undefined ? {} : { timeoutMs };
+    const reply = calls[name].result.safeParse(await link.call(name, argument, options));
     if (reply.success) return reply.data as Result<C>;
     throw new Failure('incompatible', `administration.${name}`, `${server.name} answered in another version`);
   }

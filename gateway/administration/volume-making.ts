@@ -18,17 +18,23 @@ export interface VolumeWish {
   /** Absent: those that have the root volume. */
   readonly servers?: readonly string[] | undefined;
   readonly conflicts?: ConflictPolicy | undefined;
+  /** What it is restored from, until it is opened. */
+  readonly restoring?: string | undefined;
 }
 
 /** The volume that is wished for, and whether it is new. @throws Failure exists, not-found, refused, unreachable */
 export async function madeVolume(
   administration: Administration,
-  { name, servers, conflicts }: VolumeWish,
+  { name, servers, conflicts, restoring }: VolumeWish,
   random: Random,
 ): Promise<{ readonly volume: VolumeEntry; readonly isNew: boolean }> {
   const before = await administration.document();
   const known = before.volumes.find((volume) => volume.name === name);
   if (known !== undefined) {
+    if (known.restoring !== undefined && restoring === undefined) {
+      const message = `volume ${name} is being restored: say that again, or delete it by \`coda volume delete\``;
+      throw new Failure('exists', 'administration.volume', message);
+    }
     if (servers === undefined || isOn(known, servers)) return { volume: known, isNew: false };
     const where = known.replicas.map(({ server }) => server).join(', ');
     const message =
@@ -38,7 +44,14 @@ export async function madeVolume(
   }
   const id = newVolumeId(before, random);
   const wanted = servers ?? serversOf(volumeEntry(before, before.rootVolume));
-  await administration.publish({ change: 'create-volume', id, name, servers: [...wanted], conflicts });
+  await administration.publish({
+    change: 'create-volume',
+    id,
+    name,
+    servers: [...wanted],
+    conflicts,
+    restoring,
+  });
   const volume = volumeEntry(administration.known, id);
   if (volume === undefined) throw new Error(`administration: volume ${id} is not in the document`);
   return { volume, isNew: true };

@@ -1,8 +1,8 @@
 /** The archive of a log as a file: written whole or not at all, over nothing that is there unless told to. */
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, link, open, rename, rm } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { access, link, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { shellQuoted } from '../config/command-name.js';
 import { messageOf, OperatorError, systemCode } from '../config/operator-error.js';
 import { bytesText } from './output.js';
@@ -78,6 +78,16 @@ export async function writeArchive(
   }
   if (process.platform === 'win32') return;
   await flushed(dirname(target), 'r');
+}
+
+/** What writers of `file` that were killed have left beside it. */
+export async function removeLeftovers(file: string): Promise<void> {
+  const target = resolve(file);
+  const name = basename(target);
+  for (const each of await readdir(dirname(target)).catch(() => [])) {
+    const rest = each.startsWith(`${name}.`) ? each.slice(name.length) : '';
+    if (/^\.[0-9a-f]{12}\.tmp$/.test(rest)) await rm(join(dirname(target), each), { force: true });
+  }
 }
 
 /** @throws OperatorError usage: there is no such file; it cannot be read */

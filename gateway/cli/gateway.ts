@@ -1,4 +1,5 @@
 /** `coda gateway`: one gateway from a configuration file. */
+import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { readGatewayConfig } from '../config/role-config.js';
 import type { Status } from '../realm/status.js';
@@ -43,7 +44,14 @@ Examples:
     });
 }
 
+/**
+ * V8 lets a heap grow to two or three times of what lives in it before it clears up: with a million cached files two
+ * gigabytes of 0.7. To a third more costs some processor time and less than half the memory.
+ */
+const heapGrowingPercent = 30;
+
 async function gateway(options: GatewayOptions): Promise<void> {
+  setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
   const config = readGatewayConfig(options.config);
   await runRole({
     role: 'gateway',

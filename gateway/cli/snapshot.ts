@@ -15,6 +15,7 @@ import { print, table } from './output.js';
 import { keyOption, realmOption, volumeNamed, withRealm, type RealmOptions } from './realm-choice.js';
 import { dataOption } from './status.js';
 import { unknownName } from './unknown-name.js';
+import { addRestoreSnapshotCommand } from './volume-restore.js';
 import { shown, timeText } from './words.js';
 
 export function addSnapshotCommands(volume: Command): void {
@@ -24,6 +25,7 @@ export function addSnapshotCommands(volume: Command): void {
   addCreate(snapshot);
   addList(snapshot);
   addDelete(snapshot);
+  addRestoreSnapshotCommand(snapshot);
 }
 
 function command(snapshot: Command, usage: string, description: string, json: string, help: string): Command {

@@ -16,7 +16,9 @@ import { addReplicaCommands } from './replica.js';
 import { addSnapshotCommands } from './snapshot.js';
 import { dataOption } from './status.js';
 import { addVolumeChangeCommands } from './volume-change.js';
+import { addDumpCommand } from './volume-dump.js';
 import { addVolumeMountCommands } from './volume-mount.js';
+import { addRestoreVolumeCommand } from './volume-restore.js';
 import { countText, shown } from './words.js';
 
 export function addVolumeCommand(program: Command): void {
@@ -29,7 +31,8 @@ export function addVolumeCommand(program: Command): void {
     .option(...keyOption)
     .option(
       '--json',
-      'print one JSON object: {"version", "volumes": [{"id", "name", "mount", "quota", "locked", "replicas"}]}',
+      'print one JSON object: {"version", "volumes": [{"id", "name", "mount", "quota", "locked", "restoring", ' +
+        '"replicas"}]}',
     )
     .addHelpText(
       'after',
@@ -54,8 +57,9 @@ Examples:
     .option(...keyOption)
     .option(
       '--json',
-      'print one JSON object: {"id", "name", "mount", "quota", "locked", "conflicts", "used", "available", ' +
-        '"undecided", "replicas": [{"id", "server", "state", "answers", "objects", "bytes", "available", "reason"}]}',
+      'print one JSON object: {"id", "name", "mount", "quota", "locked", "restoring", "conflicts", "used", ' +
+        '"available", "undecided", "replicas": [{"id", "server", "state", "answers", "objects", "bytes", ' +
+        '"available", "reason"}]}',
     )
     .addHelpText(
       'after',
@@ -77,17 +81,22 @@ Examples:
   addPolicyCommand(volume);
   addReplicaCommands(volume);
   addSnapshotCommands(volume);
+  addDumpCommand(volume);
+  addRestoreVolumeCommand(volume);
 }
 
 /** What the document says of a volume as a whole. */
-function traitsOf({ id, name, mount, quotaBytes, locked }: VolumeEntry): Traits {
-  return { id, name, mount: mount ?? null, quota: quotaBytes ?? null, locked: locked === true };
+function traitsOf({ id, name, mount, quotaBytes, locked, restoring }: VolumeEntry): Traits {
+  const bounds = { quota: quotaBytes ?? null, locked: locked === true };
+  return { id, name, mount: mount ?? null, ...bounds, restoring: restoring !== undefined };
 }
 
 interface Traits extends Pick<VolumeEntry, 'id' | 'name'> {
   readonly mount: Fid | null;
   readonly quota: number | null;
   readonly locked: boolean;
+  /** It is not whole. */
+  readonly restoring: boolean;
 }
 
 function mountText({ volumes, rootVolume }: RealmDocument, { id, mount }: VolumeEntry): string {
@@ -99,13 +108,14 @@ function mountText({ volumes, rootVolume }: RealmDocument, { id, mount }: Volume
 
 function volumesText(document: RealmDocument): string {
   const rows = document.volumes.map((volume) => {
-    const { id, name, replicas, quotaBytes, locked } = volume;
+    const { id, name, replicas, quotaBytes, locked, restoring } = volume;
     const servers = replicas.map(({ server, state }) =>
       state === undefined ? server : `${server} (${state})`,
     );
     const quota = quotaBytes === undefined ? '-' : bytesText(quotaBytes);
     const lock = locked === true ? ' (locked)' : '';
-    return [`${shown(name)}${lock}`, id, mountText(document, volume), quota, servers.join(' ')];
+    const state = restoring === undefined ? lock : ' (being restored)';
+    return [`${shown(name)}${state}`, id, mountText(document, volume), quota, servers.join(' ')];
   });
   return table([['VOLUME', 'ID', 'MOUNT', 'QUOTA', 'SERVERS'], ...rows]);
 }

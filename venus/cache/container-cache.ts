@@ -60,6 +60,8 @@ export interface ContainerCacheOptions {
   readonly packed?: PackedContents;
   /** Decides between equals. */
   readonly seed?: number;
+  /** Lets others run in the middle of long work. */
+  readonly pause?: () => Promise<void>;
 }
 
 export class ContainerCache {
@@ -83,6 +85,7 @@ export class ContainerCache {
 
   private constructor(options: ContainerCacheOptions) {
     const { containers, limitBytes, isNeeded, packed, log, seed = 0 } = options;
+    const { pause = () => Promise.resolve() } = options;
     this.#containers = containers;
     this.#packed = packed;
     this.#isCounted = packed === undefined;
@@ -90,7 +93,7 @@ export class ContainerCache {
     this.#log = log;
     this.#order = new EvictionOrder(generationShift(limitBytes), seed);
     this.#room = new Room(limitBytes, {
-      ...{ containers, order: this.#order, gate: this.#gate, isNeeded, log },
+      ...{ containers, order: this.#order, gate: this.#gate, isNeeded, log, pause },
       coming: () => this.#coming(),
       beside: () => this.#beside,
       forget: (digest) => this.#bodies.delete(digest),

@@ -42,6 +42,8 @@ interface Spot {
   readonly key: number;
 }
 
+/** Items that get another place in one turn of the event loop. */
+const movedAtOnce = 1_000;
 /** What one hoard priority weighs in generations: 75 / 25. */
 const hoardGenerations = 3;
 
@@ -128,14 +130,20 @@ export class EvictionOrder {
     if (isPlaced) this.restore(kept);
   }
 
-  /** The cache has another size, so generations have another length. */
-  rescale(shift: number): void {
+  /**
+   * The cache has another size, so generations have another length. Others may run at each step; until all are over,
+   * those that were not come to yet are where the old length has them, and what is taken may be worth a little more.
+   */
+  *rescale(shift: number): Generator<void> {
     if (shift === this.#shift) return;
     this.#shift = shift;
+    let moved = 0;
     for (const kept of this.#kept.values()) {
       if (kept.heap === null) continue;
       this.#leave(kept);
       this.restore(kept);
+      moved += 1;
+      if (moved % movedAtOnce === 0) yield;
     }
   }
 

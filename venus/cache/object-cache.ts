@@ -23,8 +23,9 @@ import { DirectoryNames, type NameChange, type Replacement } from './directory-n
 import { RecentMap } from './recent-map.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
-/** Each takes about 3 KB. */
-const hotObjects = 120_000;
+/** Each takes about 3 KB; a folder of a hundred thousand names still fits. */
+const hotObjects = 105_000;
+
 export class ObjectCache implements Tree {
   /** Told of what is known anew of an object, and whether it is in doubt. */
   onStatus: (status: VnodeStatus, suspect: boolean) => void = () => undefined;

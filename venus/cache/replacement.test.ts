@@ -124,7 +124,7 @@ function play(
   const name = digest(index);
   const [kept, item] = [order.get(name), twin.items.get(name)];
   if (what === 'scale') {
-    order.rescale(index);
+    Array.from(order.rescale(index));
     twin.shift = index;
   } else if (what === 'evict' || what === 'evict file') {
     const onlyFiles = what === 'evict file';

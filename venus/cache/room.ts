@@ -32,6 +32,9 @@ interface Excess {
   readonly disk: number;
 }
 
+/** What is chosen, and what is removed, in one turn of the event loop: some milliseconds. */
+const takenAtOnce = 1_000;
+const removedAtOnce = 100;
 /** So many bytes come without the disk being asked for its space, as long as it had much. */
 const littleBytes = 64 * 1024;
 
@@ -46,6 +49,8 @@ export interface RoomWorld {
   readonly beside: () => Beside;
   /** It is about to be removed. */
   readonly forget: (digest: string) => void;
+  /** Lets others run. */
+  readonly pause: () => Promise<void>;
   readonly log: Log;
 }
 
@@ -76,10 +81,10 @@ export class Room {
   /** Resolves when what is too much for it has gone, as far as it may. */
   async setLimit(limit: number): Promise<void> {
     this.#limit = limit;
-    this.#world.order.rescale(generationShift(limit));
+    for (const _ of this.#world.order.rescale(generationShift(limit))) await this.#world.pause();
     const over = (): number => this.#taken - limit;
     await this.#world.beside().trim(over, limit);
-    await this.#world.gate.remove(() => this.#shrink(() => ({ limit: over(), disk: 0 }), Infinity));
+    await this.#shrink(() => ({ limit: over(), disk: 0 }), Infinity);
     await this.#world.beside().trim(over, 0);
   }
 
@@ -175,11 +180,9 @@ export class Room {
       });
       if (greater(short()) <= 0) continue;
       await this.#trim(() => greater(short()), space);
-      await world.gate.remove(async () => {
-        await this.#dropOversize(over);
-        await this.#shrink(() => ({ limit: over(), disk: 0 }), foregroundRequest);
-        await this.#shrink(short, marginRequest);
-      });
+      await world.gate.remove(() => this.#dropOversize(over));
+      await this.#shrink(() => ({ limit: over(), disk: 0 }), foregroundRequest);
+      await this.#shrink(short, marginRequest);
       // Whatever is whole is in use, or worth more.
       await world.beside().trim(over, 0);
     }
@@ -190,13 +193,20 @@ export class Room {
     await this.#world.beside().trim(excess, Math.min(this.#limit, this.#taken + space));
   }
 
-  /** Evicts one after the other while there is too much, and something that may go. */
+  /** Evicts while there is too much, and something that may go: some at a time, so that nobody waits for all. */
   async #shrink(excess: () => Excess, request: number): Promise<void> {
-    for (let left = excess(); greater(left) > 0; left = excess()) {
-      const kept = this.#world.order.take(request, this.#isHeld, left.limit <= 0);
-      if (kept === undefined) return;
-      await this.#remove(kept);
-    }
+    const { gate, order, pause } = this.#world;
+    const some = async (): Promise<boolean> => {
+      for (let removed = 0; removed < removedAtOnce; removed += 1) {
+        const left = excess();
+        if (greater(left) <= 0) return false;
+        const kept = order.take(request, this.#isHeld, left.limit <= 0);
+        if (kept === undefined) return false;
+        await this.#remove(kept);
+      }
+      return true;
+    };
+    while (await gate.remove(some)) await pause();
   }
 
   async #dropOversize(tooMuch: () => number): Promise<void> {
@@ -208,7 +218,7 @@ export class Room {
   }
 
   async #evict(missing: Excess, request: number): Promise<boolean> {
-    const { order } = this.#world;
+    const { order, pause } = this.#world;
     const victims: Kept[] = [];
     let { limit, disk } = missing;
     while (greater({ limit, disk }) > 0) {
@@ -218,10 +228,14 @@ export class Room {
         return false;
       }
       victims.push(victim);
+      if (victims.length % takenAtOnce === 0) await pause();
       limit -= victim.length;
       if (!victim.inRows) disk -= victim.length;
     }
-    for (const victim of victims) await this.#remove(victim);
+    for (const [index, victim] of victims.entries()) {
+      await this.#remove(victim);
+      if ((index + 1) % removedAtOnce === 0) await pause();
+    }
     return true;
   }
 

@@ -16,6 +16,7 @@ export const auditEvents = [
   'change-people', // the same of the people
   'take-snapshot',
   'drop-snapshot',
+  'read-snapshot', // a volume is dumped, with all contents
   'refused', // what the entry before by the same one wanted was not done
 ] as const;
 

@@ -5,6 +5,7 @@ export * from './audit.js';
 export * from './codec.js';
 export * from './conflict.js';
 export * from './credential.js';
+export { dumpedContents, dumpPath, restoredAtOnce } from './dump-calls.js';
 export type { Effect, Tree } from './effect.js';
 export * from './empty-root.js';
 export * from './failure.js';

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { parseFid, volumeId, type Fid, type VolumeId } from './fid.js';
-import { conflictPolicies } from './realm.js';
+import { conflictPolicies, restoringMost } from './realm.js';
 
 const volume = z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined);
 const directory = z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined);
@@ -37,14 +37,17 @@ export const intentionSchema = z.discriminatedUnion('change', [
   /** `lost`: the server never comes back, so nobody can ask it what it has. */
   z.strictObject({ change: z.literal('remove-replica'), volume, server, lost: z.boolean() }),
   z.strictObject({ change: z.literal('set-policy'), volume, conflicts: z.enum(conflictPolicies) }),
-  /** `id`: made by whoever says it, once. It is empty, and in no tree. */
+  /** `id`: made by whoever says it, once. It is empty, and in no tree; `restoring` (realm.ts) until `open-volume`. */
   z.strictObject({
     change: z.literal('create-volume'),
     id: volume,
     name: volumeNameSchema,
     servers: z.array(server).min(1).max(64),
     conflicts: z.enum(conflictPolicies).optional(),
+    restoring: z.string().min(1).max(restoringMost).optional(),
   }),
+  /** All that was to be restored is there. */
+  z.strictObject({ change: z.literal('open-volume'), volume }),
   z.strictObject({ change: z.literal('rename-volume'), volume, name: volumeNameSchema }),
   /** With all that is in it. */
   z.strictObject({ change: z.literal('delete-volume'), volume }),

@@ -37,6 +37,7 @@ export function volumesAbove({ volumes }: Mounted, volume: VolumeId): readonly V
 export function mountFault(realm: Mounted, volume: VolumeId, directory: Fid): string | undefined {
   if (volume === realm.rootVolume) return 'it is the root volume, which all others are below';
   const entry = realm.volumes.find(({ id }) => id === volume);
+  if (entry?.restoring !== undefined) return 'it is being restored, and is not whole; say the restore again';
   if (entry?.mount === directory) return undefined;
   if (entry?.mount !== undefined) return 'it is mounted elsewhere; unmount it there first';
   if (directory === rootFid(volumeOf(directory)))

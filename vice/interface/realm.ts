@@ -54,7 +54,15 @@ export interface VolumeEntry {
   readonly quotaBytes?: number | undefined;
   /** It takes no changes of gateways; reading and resolution go on. Absent: it does. */
   readonly locked?: true | undefined;
+  /**
+   * It is being restored from what bears this name, and is not whole: it takes no changes of gateways and cannot be
+   * mounted. Absent: it is no such one, or no longer.
+   */
+  readonly restoring?: string | undefined;
 }
+
+/** Characters of `restoring`. */
+export const restoringMost = 256;
 
 export interface RealmDocument {
   readonly format: 1;

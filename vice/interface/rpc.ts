@@ -7,12 +7,13 @@
  */
 import { z } from 'zod';
 import { auditCalls } from './audit.js';
+import { dumpCalls } from './dump-calls.js';
 import { failureKinds } from './failure.js';
 import type { UpdateSet } from './mutation.js';
 import { intentionSchema } from './intention.js';
 import { peopleCalls } from './people-calls.js';
 import { peopleEntrySchema } from './people.js';
-import { conflictPolicies, replicaStates } from './realm.js';
+import { conflictPolicies, replicaStates, restoringMost } from './realm.js';
 import { revocationsMost } from './revocation.js';
 import { scrubReportSchema } from './scrub-report.js';
 import { snapshotCalls } from './snapshot-calls.js';
@@ -79,6 +80,7 @@ const realmDocument = z.strictObject({
       mount: fid.optional(),
       quotaBytes: count.optional(),
       locked: z.literal(true).optional(),
+      restoring: z.string().max(restoringMost).optional(),
     }),
   ),
   rootVolume: volume,
@@ -142,7 +144,8 @@ export const realmDocumentSchema = realmDocument;
  * - `fenced` whether the replica here takes no changes any more; those that it took before are flushed then.
  * - `scrub` how far the scrub of this server is, and what it could not heal; `start`: begins a pass, unless one runs.
  * - `report` what an operator wants to see of this server.
- * - of people: people-calls.ts; of snapshots: snapshot-calls.ts; of who changed what: audit.ts.
+ * - of people: people-calls.ts; of snapshots: snapshot-calls.ts; of volumes on their way out and in: dump-calls.ts; of
+ *   who changed what: audit.ts.
  */
 export const calls = {
   locate: { roles: ['gateway', 'server', 'operator'], argument: z.strictObject({}), result: realmDocument },
@@ -309,6 +312,7 @@ export const calls = {
   ...auditCalls,
   ...peopleCalls,
   ...snapshotCalls,
+  ...dumpCalls,
   report: { roles: ['operator'], argument: z.strictObject({}), result: z.record(z.string(), z.unknown()) },
 } as const satisfies Record<
   string,

@@ -190,3 +190,27 @@ t.test('quota and lock are set and taken away', async (t) => {
   t.same(changed(t, locked, unlock).volumes, limited.volumes);
   t.equal(outcome(t, before, unlock), before);
 });
+
+t.test('a volume that is being restored is opened when it is whole, and mounted only then', (t) => {
+  const create: Intention = {
+    change: 'create-volume',
+    id: drawings,
+    name: 'drawings',
+    servers: ['s1'],
+    restoring: 'office of noon',
+  };
+  const made = intended(realm(), create, newId);
+  t.ok(realmDocumentSchema.safeParse(made).success);
+  t.equal(volumeEntry(made, drawings)?.restoring, 'office of noon');
+  const mount: Intention = { change: 'mount-volume', volume: drawings, directory: place(root, '5') };
+  t.throws(() => intended(made, mount, newId), { kind: 'refused', message: /is being restored/ });
+  const open: Intention = { change: 'open-volume', volume: drawings };
+  const opened = intended(made, open, newId);
+  t.equal(opened.version, made.version + 1);
+  t.equal(volumeEntry(opened, drawings)?.restoring, undefined);
+  t.equal(intended(opened, open, newId), opened, 'said again it comes to nothing more');
+  t.equal(volumeEntry(intended(opened, mount, newId), drawings)?.mount, place(root, '5'));
+  const deleted = intended(made, { change: 'delete-volume', volume: drawings }, newId);
+  t.equal(volumeEntry(deleted, drawings), undefined, 'who does not go on may delete it');
+  t.end();
+});

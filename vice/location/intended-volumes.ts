@@ -34,7 +34,7 @@ export function withNewVolume(
   intention: Create,
   newId: (server: string) => string,
 ): RealmDocument {
-  const { id, name, conflicts } = intention;
+  const { id, name, conflicts, restoring } = intention;
   const known = volumeEntry(document, id);
   if (known?.name === name) return document;
   if (known !== undefined) throw exists(`the id ${id} is that of volume ${known.name}`);
@@ -51,8 +51,20 @@ export function withNewVolume(
     while (replicas.some((other) => other.id === replica)) replica = newId(server);
     replicas.push({ id: replica, server });
   }
-  const entry: VolumeEntry = { id, name, replicas, ...(conflicts !== undefined && { conflicts }) };
+  const entry: VolumeEntry = {
+    id,
+    name,
+    replicas,
+    ...(conflicts !== undefined && { conflicts }),
+    ...(restoring !== undefined && { restoring }),
+  };
   return next(document, { volumes: [...document.volumes, entry] });
+}
+
+/** @throws Failure not-found */
+export function opened(document: RealmDocument, volume: VolumeId): RealmDocument {
+  const { restoring, ...rest } = required(document, volume);
+  return restoring === undefined ? document : withVolume(document, rest);
 }
 
 /** @throws Failure exists, not-found */

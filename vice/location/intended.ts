@@ -25,6 +25,7 @@ import {
 import { exists, next, refused, replicasMost, required, requireServer, withVolume } from './document-step.js';
 import {
   mounted,
+  opened,
   renamed,
   unmounted,
   withLock,
@@ -71,6 +72,8 @@ export function intended(
     }
     case 'create-volume':
       return withNewVolume(document, intention, newId);
+    case 'open-volume':
+      return opened(document, intention.volume);
     case 'rename-volume':
       return renamed(document, intention.volume, intention.name);
     case 'delete-volume':

@@ -25,7 +25,7 @@ export function checkRecord(peer: Peer, record: Mutation): void {
 
 /**
  * Container bytes: every gateway and server of the realm reads them; which user may read which the gateway
- * checks (venus/access), as it has the one copy for all of its users.
+ * checks (venus/access), as it has the one copy for all of its users. (Operators: vice/server/dumping.ts, DP-1.)
  * @throws Failure access-denied
  */
 export function checkDownload(peer: Peer): void {
@@ -33,8 +33,11 @@ export function checkDownload(peer: Peer): void {
   throw new Failure('access-denied', 'vice.download', `the role ${peer.role} reads no contents`);
 }
 
-/** @throws Failure access-denied */
+/**
+ * What a gateway brings counts when a record names it; what an operator brings, when an object that is restored does
+ * (vice/server/dumping.ts, DP-2). @throws Failure access-denied
+ */
 export function checkUpload(peer: Peer): void {
-  if (peer.role === 'gateway') return;
+  if (peer.role === 'gateway' || peer.role === 'operator') return;
   throw new Failure('access-denied', 'vice.upload', `the role ${peer.role} brings no contents`);
 }

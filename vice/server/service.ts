@@ -17,6 +17,7 @@ import { administering } from './administering.js';
 import type { Handlers, ServerContext } from './context.js';
 import { basing, receiveDifference, type Upload } from './differences.js';
 import { openDownload } from './downloads.js';
+import { dumping } from './dumping.js';
 import { loggingIn } from './logging-in.js';
 import { offering } from './offering.js';
 import { operating } from './operating.js';
@@ -29,6 +30,7 @@ import { updating } from './updating.js';
 const handlers: Handlers<CallName> = {
   ...administering,
   ...basing,
+  ...dumping,
   ...loggingIn,
   ...offering,
   ...operating,
@@ -84,7 +86,7 @@ export function viceService(
 async function takeUpload(context: ServerContext, peer: Peer, upload: Upload): Promise<void> {
   const id = /^staging\/([^/]+)$/.exec(upload.path)?.[1];
   if (id !== undefined) return context.staging.receive(peer.name, id, upload.start, upload.source);
-  if (await receiveDifference(context, peer, upload)) return;
+  if (peer.role === 'gateway' && (await receiveDifference(context, peer, upload))) return;
   throw new Failure('invalid', 'vice.upload', `nothing takes an upload at ${upload.path}`);
 }
 

@@ -1,9 +1,7 @@
 /** Calls that change a replica: `mutate` (COP1) and `cop2`. */
 import {
-  emptyDigest,
   Failure,
   fidsOf,
-  limits,
   volumeOf,
   type Argument,
   type Mutation,
@@ -11,11 +9,10 @@ import {
   type VolumeId,
 } from '../interface/index.js';
 import { checkRecord } from '../protection/session-rights.js';
-import type { Containers } from '../seam/containers.js';
-import { digestOfPacked } from '../seam/packed-containers.js';
 import type { Session } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
 import { mustTakeChanges } from '../volume/standing.js';
+import { bringContents, mustBeNamed } from './brought-contents.js';
 import type { Handlers, ServerContext } from './context.js';
 import { takeCop2 } from './reading.js';
 
@@ -31,8 +28,9 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
     if (loggedOut !== undefined) return loggedOut;
     const releases: (() => void)[] = [];
     try {
-      const packed = await bringContents(context, session, replica, argument, releases);
-      const { records, watermark, cop2 } = argument;
+      const { records, watermark, cop2, inline, transfers } = argument;
+      const bringing = { inline, transfers, named: storedBy(records) };
+      const packed = await bringContents(context, session, replica, bringing, releases);
       const { groups } = context.location.current;
       // The COP2 messages of earlier updates share a flush with this one.
       const [mutated] = await Promise.all([
@@ -94,16 +92,15 @@ function firstLoggedOut(
 
 /** @throws Failure access-denied, invalid */
 function checkBatch(session: Session, argument: Argument<'mutate'>): void {
-  const named = new Set<string>();
   for (const record of argument.records) {
     checkRecord(session.peer, record);
     checkVolume(record, argument.volume);
-    if (record.op === 'store') named.add(record.digest);
   }
-  for (const digest of [...Object.keys(argument.inline), ...Object.keys(argument.transfers)]) {
-    if (named.has(digest)) continue;
-    throw new Failure('invalid', operation, `no record stores the contents ${digest}`);
-  }
+  mustBeNamed(argument, new Set(storedBy(argument.records)));
+}
+
+function storedBy(records: readonly Mutation[]): readonly string[] {
+  return records.flatMap((record) => (record.op === 'store' ? [record.digest] : []));
 }
 
 function checkVolume(record: Mutation, volume: VolumeId): void {
@@ -111,62 +108,6 @@ function checkVolume(record: Mutation, volume: VolumeId): void {
     if (volumeOf(fid) === volume) continue;
     throw new Failure('cross-volume', operation, `the object is not in volume ${volume}`, { fid });
   }
-}
-
-/**
- * Makes sure that contents which came with the call or before it are containers, and holds them until
- * `releases`. Returns those that are so small that they are stored in the transaction of the records.
- * @throws Failure invalid (other contents than the digest says), too-large, busy, no-space
- */
-async function bringContents(
-  context: ServerContext,
-  session: Session,
-  replica: Replica,
-  argument: Argument<'mutate'>,
-  releases: (() => void)[],
-): Promise<ReadonlyMap<string, Uint8Array>> {
-  const { containers } = context.world;
-  const packed = new Map<string, Uint8Array>();
-  for (const record of argument.records) {
-    if (record.op === 'store') releases.push(replica.hold(record.digest));
-  }
-  const inline = Object.entries(argument.inline).map(async ([digest, bytes]) => {
-    if (!context.packed.packs(bytes.length)) return spoolInline(containers, digest, bytes);
-    mustBe(digest, digestOfPacked(bytes));
-    await context.packed.mustFit(bytes.length);
-    packed.set(digest, bytes);
-  });
-  const staged = Object.entries(argument.transfers).map(async ([digest, id]) => {
-    if (await containers.has(digest)) return;
-    const arrived = await context.staging.arrived(session.peer.name, id);
-    // What is not what it was said to be is of no use to anybody: the next attempt begins at byte 0.
-    if (arrived.digest !== digest) context.staging.claimed(session.peer.name, id);
-    mustBe(digest, arrived.digest);
-  });
-  // All of them end before anything is released.
-  for (const outcome of await Promise.allSettled([...inline, ...staged])) {
-    if (outcome.status === 'rejected') throw outcome.reason;
-  }
-  return packed;
-}
-
-async function spoolInline(containers: Containers, digest: string, bytes: Uint8Array): Promise<void> {
-  if (bytes.length > limits.inlineBytes) {
-    throw new Failure('too-large', operation, `contents over ${limits.inlineBytes} bytes travel by upload`);
-  }
-  if (digest === emptyDigest || (await containers.has(digest))) return;
-  const spool = await containers.spool();
-  try {
-    await spool.write(bytes);
-    mustBe(digest, (await spool.commit()).digest);
-  } finally {
-    await spool.abort();
-  }
-}
-
-function mustBe(promised: string, found: string): void {
-  if (promised === found) return;
-  throw new Failure('invalid', operation, `the contents sent as ${promised} have the digest ${found}`);
 }
 
 function logStores(context: ServerContext, replica: Replica, records: readonly Mutation[]): void {

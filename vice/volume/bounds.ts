@@ -11,8 +11,9 @@ import { Failure, type Fid, type Result, type VolumeEntry } from '../interface/i
 
 export type Bounds = Pick<VolumeEntry, 'quotaBytes' | 'locked'>;
 
-export function boundsOf({ quotaBytes, locked }: VolumeEntry): Bounds {
-  return { quotaBytes, locked };
+/** A volume that is being restored takes nothing of gateways, as a locked one. */
+export function boundsOf({ quotaBytes, locked, restoring }: VolumeEntry): Bounds {
+  return { quotaBytes, locked: restoring === undefined ? locked : true };
 }
 
 /** What is free on the disk counts only as far as the quota lets it be used. */

@@ -110,6 +110,8 @@ export interface Snapshots {
   status(snapshot: Snapshot, fid: Fid): VnodeStatus | undefined;
   /** In no order; undefined wherever others may have a turn of the event loop. @throws as `status` */
   entries(snapshot: Snapshot, directory: Fid): Iterable<ListedEntry | undefined>;
+  /** All objects after `after`, in the order of their Fids; undefined as above. @throws as `status` */
+  objects(snapshot: Snapshot, after: Fid | null): Iterable<VnodeStatus | undefined>;
 }
 
 /** `dropped`: it has left the group, and its rows are being taken away. */

@@ -1,7 +1,7 @@
 /** Snapshots of a replica: what people rely on as stories, then against a twin that copies everything each time. */
 import fc from 'fast-check';
 import t from 'tap';
-import { emptyDigest, rootFid, versionsOf, type Fid, type VnodeStatus } from '../interface/index.js';
+import { emptyDigest, isRunt, rootFid, versionsOf, type Fid, type VnodeStatus } from '../interface/index.js';
 import { silentLog } from '../seam/log.js';
 import { endOf, type Store } from '../seam/store.js';
 import { SimulatedClock } from '../seam/twin/simulated-clock.js';
@@ -50,11 +50,17 @@ function living(replica: Replica): Record<string, VnodeStatus> {
 function inSnapshot(replica: Replica, name: string): Record<string, VnodeStatus> {
   const snapshot = replica.snapshots.list().find((each) => each.name === name);
   if (snapshot === undefined) throw new Error(`there is no snapshot ${name}`);
-  return copyOf(replica.snapshots.status(snapshot, root), (directory) =>
+  const copy = copyOf(replica.snapshots.status(snapshot, root), (directory) =>
     [...replica.snapshots.entries(snapshot, directory)].flatMap((entry) =>
       entry === undefined ? [] : [[entry.name, entry.status] as const],
     ),
   );
+  // Whoever dumps a volume takes the other way to them: all objects in the order of their Fids.
+  const walked = Object.values(copy).filter((status) => !isRunt(status));
+  walked.sort((a, b) => (a.fid < b.fid ? -1 : 1));
+  const listed = [...replica.snapshots.objects(snapshot, null)].filter((status) => status !== undefined);
+  if (!sameJson(listed, walked)) throw new Error(`the objects of ${name} are not those that are in its tree`);
+  return copy;
 }
 
 /** Rows of `store` whose keys begin so. */
@@ -137,6 +143,44 @@ t.test('yesterday is what it was, whatever is done today', async (t) => {
   t.same([await containers.has(first), await containers.has(second)], [false, true]);
   t.equal(rowsUnder(store, `${volume}/saved/`).length, 0, 'nothing of it is left');
   checkReferences(store);
+});
+
+t.test('all objects are read as they were, while others come, change and go', async (t) => {
+  const replica = await server().open();
+  const ann = new Venus('a');
+  const fids: Fid[] = [];
+  for (let index = 0; index < 350; index += 1) {
+    const made = ann.make(replica, 'create', root, `file ${index}`);
+    await apply(replica, made);
+    fids.push(made.fid);
+  }
+  const noon = { name: 'noon', time: 1 };
+  await replica.snapshots.take(noon);
+  const wanted = [...fids, root].sort();
+  const read: Fid[] = [];
+  let turns = 0;
+  for (const status of replica.snapshots.objects(noon, null)) {
+    if (status !== undefined) {
+      read.push(status.fid);
+      t.equal(status.mode === 0o777, false, 'as it was');
+      continue;
+    }
+    // At each turn: some go, some change, some come, behind and before what was read.
+    for (let index = turns; index < fids.length; index += 7) {
+      const fid = fids[index];
+      if (fid === undefined || replica.status(fid) === undefined) continue;
+      if (index % 2 === 0) await apply(replica, ann.remove(replica, 'remove', root, `file ${index}`, fid));
+      else await apply(replica, ann.chmod(replica, fid, 0o777));
+    }
+    await apply(replica, ann.make(replica, 'create', root, `new ${turns}`));
+    await replica.forgetRemoved(replica.stamp);
+    turns += 1;
+  }
+  t.ok(turns > 2, 'others had their turn');
+  t.same(read, wanted);
+  const last = wanted[200] ?? null;
+  const rest = [...replica.snapshots.objects(noon, last)].flatMap((status) => status?.fid ?? []);
+  t.same(rest, wanted.slice(201), 'from any object on');
 });
 
 t.test('who has a snapshot in his hand when it is deleted is told so', async (t) => {

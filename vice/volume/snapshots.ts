@@ -6,7 +6,15 @@
  * name may differ in what had not come to all of them. Nothing in it ever changes, so whoever has read something of it
  * may keep that for as long as there is such a snapshot.
  */
-import { Failure, isFailure, seal, unseal, type Fid, type VnodeStatus } from '../interface/index.js';
+import {
+  Failure,
+  isFailure,
+  isRunt as isUntouched,
+  seal,
+  unseal,
+  type Fid,
+  type VnodeStatus,
+} from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
 import { endOf, type Store, type StoreTransaction } from '../seam/store.js';
 import { countReferences, type ContainerReferences } from '../store/container-references.js';
@@ -23,6 +31,7 @@ import {
   type Snapshot,
 } from '../store/snapshot-rows.js';
 import type { EntryRow, ObjectRow, VolumeKeys } from '../store/volume-store.js';
+import { fidsAfter } from './snapshot-fids.js';
 import type { ListedEntry, Snapshots } from './replica.js';
 import { mustBeThere, mustTakeChanges } from './standing.js';
 
@@ -112,6 +121,20 @@ export class VolumeSnapshots implements Snapshots {
     for (const [name, fid] of names) {
       const row = this.#object(number, fid);
       if (row?.removed === false) yield { name, status: row.status };
+    }
+  }
+
+  *objects(snapshot: Snapshot, after: Fid | null): Generator<VnodeStatus | undefined> {
+    const number = this.#numberOf(snapshot);
+    for (let last = after; ;) {
+      this.#mustHave(number);
+      const { fids, isLast } = fidsAfter(this.#world.store, this.rows, this.#keys, last);
+      // Read in the same turn: what changes later is saved, and found by the next look.
+      const rows = fids.map((fid) => this.#object(number, fid));
+      for (const row of rows) if (row?.removed === false && !isUntouched(row.status)) yield row.status;
+      if (isLast) return;
+      last = fids.at(-1) ?? last;
+      yield undefined;
     }
   }
 

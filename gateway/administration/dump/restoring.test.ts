@@ -1,0 +1,303 @@
+/** Dumps and restores on servers in this process: whoever dies, the new volume is whole or not to be seen. */
+import t from 'tap';
+import { BareGateway } from '../../../conformance/bare-realm/gateway.js';
+import {
+  BareRealm,
+  digestOf,
+  kindOf,
+  realmKey,
+  root,
+  volume,
+} from '../../../conformance/bare-realm/realm.js';
+import { dumpPath, rootFid, type Fid, type VolumeId } from '../../../vice/interface/index.js';
+import type { Network } from '../../../vice/seam/network.js';
+import { seededRandom } from '../../../vice/seam/twin/seeded-random.js';
+import { Administration } from '../administration.js';
+import { checkedDump } from './checked-dump.js';
+import { stateOf } from './dump-chain.js';
+import { dumpSource, type DumpWish } from './dumping.js';
+import { restored, type Restored, type RestoreWish } from './restoring.js';
+import { stateOfSnapshot } from './snapshot-state.js';
+import type { VolumeState } from './volume-state.js';
+import { dumped } from './writer.js';
+
+class Killed extends Error {
+  override readonly message = 'killed';
+}
+
+/** The command line, which dies before its `steps`th word to a server. */
+function command(realm: BareRealm, steps = Infinity): Administration {
+  let left = steps;
+  const alive = (): void => {
+    if ((left -= 1) < 0) throw new Killed();
+  };
+  const network = realm.network.host('admin');
+  const dying: Network = {
+    listen: (address, service) => network.listen(address, service),
+    dial: async (address, options) => {
+      const link = await network.dial(address, options);
+      return {
+        hello: link.hello,
+        closed: link.closed,
+        silence: () => link.silence(),
+        close: () => link.close(),
+        call: async (name, argument, callOptions) => {
+          if (name !== 'locate') alive();
+          return link.call(name, argument, callOptions);
+        },
+        download: async (path, start, signal) => {
+          alive();
+          return link.download(path, start, signal);
+        },
+        upload: async (path, start, source, signal) => {
+          alive();
+          return link.upload(path, start, source, signal);
+        },
+      };
+    },
+  };
+  return new Administration(realm.realm, realmKey, 'op', { clock: realm.clock, network: dying });
+}
+
+async function bytesFrom(
+  realm: BareRealm,
+  administration: Administration,
+  wish: Partial<DumpWish>,
+): Promise<Buffer> {
+  const entry = (await realm.run(administration.document())).volumes.find(({ id }) => id === volume);
+  if (entry === undefined) throw new Error('no volume');
+  const now = realm.clock.wall();
+  const whole = { volume: entry, snapshot: undefined, since: undefined, target: '/x', now, ...wish };
+  return realm.run(
+    (async () => {
+      const source = await dumpSource(administration, whole);
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of dumped(source.state, source.base, { objects: 0, bytes: 0 }))
+        chunks.push(chunk);
+      await source.close();
+      return Buffer.concat(chunks);
+    })(),
+  );
+}
+
+function read(buffer: Buffer): ReturnType<typeof checkedDump> {
+  return checkedDump({
+    name: 'office.dump',
+    size: buffer.length,
+    read: (start, length) => Promise.resolve(buffer.subarray(start, start + length)),
+    pause: () => Promise.resolve(),
+  });
+}
+
+function restore(
+  realm: BareRealm,
+  administration: Administration,
+  state: VolumeState,
+  wish: Partial<RestoreWish> = {},
+): Promise<Restored> {
+  const world = { administration, clock: realm.clock, random: seededRandom(7) };
+  const progress = { objects: 0, bytes: 0, sent: 0 };
+  return realm.run(restored(state, { name: 'again', servers: undefined, ...wish }, world, progress));
+}
+
+/** What people see of a volume at a server. */
+async function seen(realm: BareRealm, server: string, of: VolumeId): Promise<unknown> {
+  const found = await realm.dump(server, of);
+  return [...found].map(
+    ([path, { contents, versions, conflicts, data, mode, modified, author, properties }]) => {
+      return {
+        path,
+        contents,
+        versions,
+        conflicts: conflicts.length,
+        store: data?.storeId,
+        mode,
+        modified,
+        author,
+        properties,
+      };
+    },
+  );
+}
+
+/** A tree with a folder that is older than the one that it is in, and with versions made apart. */
+async function office(): Promise<{ realm: BareRealm; ann: BareGateway; letters: Fid }> {
+  const realm = new BareRealm();
+  realm.packedBytes = 16;
+  await realm.start('s1', 's2', 's3');
+  const ann = new BareGateway(realm, 'a');
+  const bob = new BareGateway(realm, 'b');
+  const letters = await ann.make('mkdir', root, 'letters');
+  await ann.file(letters, 'offer', 'an offer');
+  const above = await ann.make('mkdir', root, 'above');
+  await ann.rename(letters, root, 'letters', above, 'letters');
+  const large = await ann.make('create', above, 'large');
+  const text = 'large contents. '.repeat(9000);
+  for (const server of ann.reach) await (await ann.client(server)).upload('staging/large', 0, text);
+  const digest = digestOf(text);
+  await ann.apply([{ op: 'store', fid: large, length: text.length, digest, modified: 5, saved: 1 }]);
+  for (let index = 0; index < 130; index += 1)
+    await ann.file(letters, `letter ${index}`, `text ${index >> 1}`);
+  const shared = await ann.file(root, 'shared', 'before');
+  ann.reach = ['s1'];
+  bob.reach = ['s2'];
+  await ann.store(shared, 'of ann');
+  await bob.store(shared, 'of bob');
+  ann.reach = ['s1', 's2', 's3'];
+  await realm.clock.advance(130_000);
+  return { realm, ann, letters };
+}
+
+t.test(
+  'a command that dies at any step leaves no half volume to be seen, and goes on when it is repeated',
+  async (t) => {
+    const { realm, ann, letters } = await office();
+    const operator = command(realm);
+    const full = await read(await bytesFrom(realm, operator, {}));
+    const before = await seen(realm, 's1', volume);
+    await ann.remove('remove', letters, 'offer', fidNamed(realm, letters, 'offer'));
+    await ann.file(letters, 'new', 'text 3');
+    const second = await read(await bytesFrom(realm, operator, { since: full }));
+    t.match(second.trailer, { removed: 1, contents: 0 });
+    const state = await stateOf(full, second);
+    let made: Restored | undefined;
+    let deaths = 0;
+    for (; made === undefined; deaths += 1) {
+      try {
+        made = await restore(realm, command(realm, deaths), state);
+      } catch (error) {
+        if (!(error instanceof Killed)) throw error;
+        const entry = (await realm.run(operator.document())).volumes.find(({ name }) => name === 'again');
+        if (entry === undefined) continue;
+        if (entry.restoring === undefined) t.fail(`half a volume is open after ${deaths} steps`);
+        const mount = { change: 'mount-volume', volume: entry.id, directory: letters } as const;
+        t.equal(await kindOf(realm.run(operator.publish(mount))), 'refused');
+        const eve = new BareGateway(realm, 'e', entry.id);
+        await t.rejects(eve.make('mkdir', rootFid(entry.id), 'mine'));
+      }
+    }
+    t.ok(deaths > 8, `${deaths} deaths`);
+    const { id } = made.volume;
+    t.same(await seen(realm, 's1', id), await seen(realm, 's1', volume));
+    t.notSame(await seen(realm, 's1', id), before);
+    await realm.isSame(t, 'the same at each server', ['s1', 's2', 's3'], id);
+    const snapshots = await realm.run(operator.snapshots('s1', volume));
+    t.same(snapshots.snapshots, [], 'no snapshot is left of the dumps');
+    // From then on it is a volume as any other.
+    const eve = new BareGateway(realm, 'e', id);
+    await eve.file(rootFid(id), 'mine', 'in the new one');
+    await realm.clock.advance(130_000);
+    await realm.isSame(t, 'also after a change', ['s1', 's2', 's3'], id);
+    t.equal(await kindOf(restore(realm, operator, state)), 'exists');
+  },
+);
+
+t.test('a server that dies in the middle, and one that is away', async (t) => {
+  const { realm } = await office();
+  const full = await read(await bytesFrom(realm, command(realm), {}));
+  const state = await stateOf(full);
+  await t.rejects(restore(realm, command(realm, 8), state), /killed/);
+  realm.kill('s1');
+  await realm.start('s1');
+  realm.kill('s3');
+  const { volume: made, silent } = await restore(realm, command(realm), state);
+  t.same(silent, ['s3']);
+  t.same(await seen(realm, 's1', made.id), await seen(realm, 's1', volume));
+  await realm.start('s3');
+  await realm.clock.advance(130_000);
+  await realm.isSame(t, 'who was away has it, too', ['s1', 's3'], made.id);
+});
+
+t.test('a restore from something else does not go on with it', async (t) => {
+  const { realm, ann, letters } = await office();
+  const one = await stateOf(await read(await bytesFrom(realm, command(realm), {})));
+  await t.rejects(restore(realm, command(realm, 6), one), /killed/);
+  await ann.file(letters, 'later', 'text');
+  const other = await stateOf(await read(await bytesFrom(realm, command(realm), {})));
+  await t.rejects(restore(realm, command(realm), other), /is being restored from something else/);
+  await restore(realm, command(realm), one);
+});
+
+t.test('a dump that was killed is repeated, and its snapshot goes', async (t) => {
+  const { realm } = await office();
+  const operator = command(realm);
+  for (let steps = 0, isDone = false; !isDone; steps += 1) {
+    try {
+      await bytesFrom(realm, command(realm, steps), {});
+      isDone = true;
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+    }
+  }
+  t.same((await realm.run(operator.snapshots('s1', volume))).snapshots, []);
+});
+
+t.test('a snapshot is a new volume at the same servers, and no contents travel', async (t) => {
+  const { realm, ann, letters } = await office();
+  const operator = command(realm);
+  const noon = { name: 'noon', time: 5 };
+  await realm.run(operator.takeSnapshot('s2', volume, noon));
+  const before = await seen(realm, 's2', volume);
+  await ann.remove('remove', letters, 'letter 7', fidNamed(realm, letters, 'letter 7'));
+  const [entry] = realm.realm.volumes;
+  if (entry === undefined) throw new Error('no volume');
+  const state = stateOfSnapshot(operator, realm.realm, { server: 's2', volume: entry, snapshot: noon });
+  const unread = {
+    ...state,
+    contents: () => {
+      throw new Error('contents are read');
+    },
+  };
+  const { volume: made } = await restore(realm, operator, unread, { preferred: 's2' });
+  t.same(await seen(realm, 's2', made.id), before);
+});
+
+t.test('an operator reads nothing but snapshots and writes nothing but what is restored', async (t) => {
+  const { realm, letters } = await office();
+  const operator = await realm.dial('s1', 'op', 'operator');
+  const gateway = await realm.dial('s1', 'gateway/eve');
+  const noon = { name: 'noon', time: 5 };
+  await operator.call('takeSnapshot', { volume, snapshot: noon });
+  const offer = fidNamed(realm, letters, 'offer');
+  const digest = digestOf('an offer');
+  t.equal(await operator.download(dumpPath(volume, noon, offer, digest)), 'an offer');
+  t.equal(await operator.download(dumpPath(volume, noon, offer, digest), 3), 'offer');
+  const refusedAt = (path: string): Promise<string> => kindOf(operator.download(path));
+  t.equal(await refusedAt(`container/${digest}`), 'access-denied');
+  t.equal(await refusedAt(dumpPath(volume, noon, offer, digestOf('text 1'))), 'not-found');
+  t.equal(await refusedAt(dumpPath(volume, { ...noon, time: 6 }, offer, digest)), 'not-found');
+  t.equal(await kindOf(gateway.download(dumpPath(volume, noon, offer, digest))), 'not-found');
+  const nothing = { volume, objects: [], inline: {}, transfers: {} };
+  t.equal(await operator.refusal('restoreObjects', nothing), 'refused', 'it is not being restored');
+  t.equal(await operator.refusal('lackingContents', { volume, contents: [] }), 'refused');
+  t.equal(await gateway.refusal('restoreObjects', nothing), 'access-denied');
+  t.equal(await gateway.refusal('snapshotObjects', { volume, snapshot: noon, after: null }), 'access-denied');
+  const { objects } = await operator.call('snapshotObjects', { volume, snapshot: noon, after: null });
+  t.same(
+    objects.map(({ fid }) => fid),
+    objects.map(({ fid }) => fid).toSorted(),
+  );
+
+  const id = '7f0000aa' as VolumeId;
+  const create = {
+    change: 'create-volume' as const,
+    id,
+    name: 'new',
+    servers: ['s1'],
+    restoring: 'x',
+  };
+  await realm.run(command(realm).publish(create));
+  const into = { volume: id, inline: {}, transfers: {} };
+  const [object] = objects;
+  if (object === undefined) throw new Error('no object');
+  t.equal(await operator.refusal('restoreObjects', { ...into, objects: [object] }), 'cross-volume');
+  const other = { ...into, objects: [], inline: { [digest]: Buffer.from('another') } };
+  t.equal(await operator.refusal('restoreObjects', other), 'invalid', 'nothing names it');
+});
+
+function fidNamed(realm: BareRealm, directory: Fid, name: string): Fid {
+  const replica = realm.server('s1').replica(volume);
+  for (const entry of replica?.list(directory)?.entries ?? [])
+    if (entry.name === name) return entry.status.fid;
+  throw new Error(`there is no ${name}`);
+}

@@ -1,0 +1,27 @@
+/** All that a volume held at one moment: what is dumped, and what is restored, wherever it comes from. */
+import {
+  emptyDigest,
+  versionsOf,
+  type Fid,
+  type FileData,
+  type VnodeStatus,
+} from '../../../vice/interface/index.js';
+import type { DumpHeader } from './format.js';
+
+export interface VolumeState {
+  readonly header: Omit<DumpHeader, 'base'>;
+  /** In the order of their Fids, which are of the volume that they were in; any number of times. */
+  objects(): AsyncIterable<VnodeStatus>;
+  /** Those of a version that `fid` has. Whoever takes them checks them. @throws Failure not-found, unreachable */
+  contents(fid: Fid, version: FileData): AsyncIterable<Uint8Array>;
+}
+
+/** Versions whose contents have to be somewhere. */
+export function storedVersions(status: VnodeStatus): readonly FileData[] {
+  return versionsOf(status).filter(({ digest }) => digest !== emptyDigest);
+}
+
+/** Which state this is: what is restored from it is not restored from another one. */
+export function nameOfState({ volume, state }: Pick<DumpHeader, 'volume' | 'state'>): string {
+  return `${volume.id} ${state.time} ${state.replica} ${state.snapshot}`;
+}

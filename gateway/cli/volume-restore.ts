@@ -1,0 +1,150 @@
+/** `coda volume restore` and `coda volume snapshot restore`: a new volume of what was (Coda: volutil restore). */
+import type { Command } from 'commander';
+import { volumeNameSchema } from '../../vice/interface/index.js';
+import { systemClock } from '../../vice/seam/real/system-clock.js';
+import { systemRandom } from '../../vice/seam/real/system-random.js';
+import type { Administration } from '../administration/administration.js';
+import { stateOf } from '../administration/dump/dump-chain.js';
+import { restored, type RestoreWish } from '../administration/dump/restoring.js';
+import { stateOfSnapshot } from '../administration/dump/snapshot-state.js';
+import type { VolumeState } from '../administration/dump/volume-state.js';
+import { snapshotsOf } from '../administration/snapshot-making.js';
+import { OperatorError } from '../config/operator-error.js';
+import { tellCarrying } from './carrying-progress.js';
+import { withDumps } from './dump-file.js';
+import { bytesText, print } from './output.js';
+import { keyOption, realmOption, volumeNamed, withRealm, type RealmOptions } from './realm-choice.js';
+import { dataOption } from './status.js';
+import { unknownName } from './unknown-name.js';
+import { countText, shown } from './words.js';
+
+const json =
+  'print one JSON object: {"id", "name", "servers", "silent", "objects", "bytes", "sent", ' +
+  '"from": {"volume", "snapshot", "time"}}';
+
+interface RestoreOptions extends RealmOptions {
+  readonly then: readonly string[];
+  readonly on?: string;
+}
+
+export function addRestoreVolumeCommand(volume: Command): void {
+  volume
+    .command('restore <file> <newvolume>')
+    .description('make a new volume of what `coda volume dump` has written')
+    .option(...dataOption)
+    .option(...realmOption)
+    .option(...keyOption)
+    .option(
+      '--then <file>',
+      'an incremental dump that builds on it; give it again for the next one',
+      (file: string, files: readonly string[]) => [...files, file],
+      [] as readonly string[],
+    )
+    .option('--on <servers>', 'which servers hold it, as s1,s2 (default: those of the root volume)')
+    .option('--json', json)
+    .addHelpText(
+      'after',
+      `
+All files are read and found whole before anything is made. What the servers have already is not sent. Until all is
+there the new volume cannot be mounted or changed; then \`coda volume mount\` shows it. If this is cut short, say it
+again: it goes on.
+
+Examples:
+  coda volume restore office.dump office-again
+  coda volume restore office.dump office-again --then monday.dump --then tuesday.dump --on s1,s3`,
+    )
+    .action(async (file: string, given: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<RestoreOptions>();
+      const name = volumeNameIn(given);
+      const servers = options.on?.split(',').map((server) => server.trim());
+      await withDumps([file, ...options.then], async ([full, ...then]) => {
+        if (full === undefined) throw new Error('volume restore: no dump');
+        const state = await stateOf(full, ...then);
+        await withRealm(options, (administration) => made(administration, options, state, { name, servers }));
+      });
+    });
+}
+
+interface SnapshotRestoreOptions extends RealmOptions {
+  readonly as?: string;
+}
+
+export function addRestoreSnapshotCommand(snapshot: Command): void {
+  snapshot
+    .command('restore <volume> <name>')
+    .description('make a new volume of what a snapshot holds')
+    .option(...dataOption)
+    .option(...realmOption)
+    .option(...keyOption)
+    .option('--as <newvolume>', 'its name (default: VOLUME-NAME)')
+    .option('--json', json)
+    .addHelpText(
+      'after',
+      `
+The volume itself stays as it is. The new one is on the same servers, where the contents are already; mount it, or take
+its place by \`coda volume unmount\` and \`mount\`. Single files are copied out of /.coda/snapshots.
+
+Examples:
+  coda volume snapshot restore office "before the move"
+  coda volume snapshot restore office yesterday --as office-yesterday`,
+    )
+    .action(async (volumeName: string, name: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<SnapshotRestoreOptions>();
+      await withRealm(options, async (administration) => {
+        const realm = await administration.document();
+        const volume = volumeNamed(realm, volumeName);
+        const { snapshots } = await snapshotsOf(administration, volume);
+        const found = snapshots.findLast((each) => each.name === name);
+        const [server] = found?.servers ?? [];
+        if (found === undefined || server === undefined) {
+          const names = snapshots.map((each) => each.name);
+          throw unknownName(`snapshot of volume ${volume.name}`, name, names);
+        }
+        const state = stateOfSnapshot(administration, realm, { server, volume, snapshot: found });
+        const servers = volume.replicas.flatMap((each) => (each.state === 'leaving' ? [] : [each.server]));
+        const wish = {
+          name: volumeNameIn(options.as ?? `${volume.name}-${name}`),
+          servers,
+          preferred: server,
+        };
+        await made(administration, options, state, wish);
+      });
+    });
+}
+
+async function made(
+  administration: Administration,
+  options: RealmOptions,
+  state: VolumeState,
+  wish: RestoreWish,
+): Promise<void> {
+  const carried = { objects: 0, bytes: 0, sent: 0 };
+  const silence = tellCarrying('restored', carried, undefined);
+  const world = { administration, clock: systemClock(), random: systemRandom() };
+  const { volume, silent } = await restored(state, wish, world, carried).finally(silence);
+  const { header } = state;
+  const report = {
+    id: volume.id,
+    name: volume.name,
+    servers: volume.replicas.map(({ server }) => server),
+    silent,
+    ...carried,
+    from: { volume: header.volume.name, snapshot: header.state.snapshot, time: header.state.time },
+  };
+  print(options, report, () => {
+    const has = `${countText(carried.objects, 'object')}, ${bytesText(carried.bytes)}`;
+    const where = report.servers.join(', ');
+    const sent = `of which ${bytesText(carried.sent)} were sent`;
+    const head = `volume ${shown(volume.name)} (${volume.id}) holds all of it, on ${where}: ${has}, ${sent}`;
+    const later = silent.map((server) => `${server} does not answer; it fetches all when it is back`);
+    return [head, ...later, `Nobody sees it until it is mounted: coda volume mount`].join('\n');
+  });
+}
+
+/** @throws OperatorError usage */
+function volumeNameIn(text: string): string {
+  const parsed = volumeNameSchema.safeParse(text);
+  if (parsed.success) return parsed.data;
+  const fault = parsed.error.issues[0]?.message ?? '';
+  throw new OperatorError('usage', `"${shown(text)}" is no name of a volume: ${fault}.`);
+}
