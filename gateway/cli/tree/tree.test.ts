@@ -289,6 +289,7 @@ t.test('a tree comes in, and nothing is dropped in silence', async (t) => {
   fs.writeFileSync(Buffer.concat([Buffer.from(`${local}/bad`), Buffer.from([0xff])]), '');
   fs.mkdirSync(join(local, '.coda'));
   fs.symlinkSync('docs/plan.txt', join(local, 'link'));
+  fs.lutimesSync(join(local, 'link'), 1_000_000_000.5, 1_000_000_000.5);
   execFileSync('mkfifo', [join(local, 'pipe')]);
   fs.utimesSync(join(local, 'docs', 'plan.txt'), 981_173_106.789, 981_173_106.789);
   fs.utimesSync(join(local, 'docs'), 946_684_800, 946_684_800);
@@ -311,6 +312,8 @@ t.test('a tree comes in, and nothing is dropped in silence', async (t) => {
     'after what is in it',
   );
   t.match(await venus.status(ann, await stage.fid('link')), { kind: 'symlink', target: 'docs/plan.txt' });
+  const link = { kind: 'symlink', target: 'docs/plan.txt', modified: 1_000_000_000_500 };
+  t.match(await venus.status(ann, await stage.fid('link')), link);
   t.equal(await stage.text('docs', 'e\u0301'), 'one');
 
   const again = await stage.import();
@@ -340,7 +343,26 @@ t.test('a tree comes in, and nothing is dropped in silence', async (t) => {
   t.match(replaced.copied, { files: 1, bytes: 4 });
   t.equal(await stage.text('docs', 'plan.txt'), 'plot');
   t.equal(await stage.fid('docs', 'plan.txt'), plan.fid, 'it is the same file, of another version');
+  // The same contents with another time: that is set if it shall be as here. A link is never replaced.
+  fs.utimesSync(join(local, 'docs', 'plan.txt'), 7, 7);
+  fs.rmSync(join(local, 'link'));
+  fs.symlinkSync('elsewhere', join(local, 'link'));
+  const timed = await stage.import(replacing);
+  t.equal((await venus.status(ann, plan.fid)).modified, 7_000);
+  t.match(timed.copied, { files: 0 });
+  t.match(
+    timed.refused.find(({ path }) => path === 'link'),
+    { reason: /leads elsewhere; delete it/ },
+  );
   t.equal(venus.openWriters, 0);
+});
+
+t.test('a report names some and counts all', async (t) => {
+  const report = new TreeReport();
+  for (let at = 0; at < 1500; at += 1) report.refuse(`\u001b[2J${at}`, 'why');
+  t.equal(report.refused.length, 1000);
+  t.equal(report.refusals, 1500);
+  t.match(report.text(), /not copied: 1500\n {2}\ufffd\[2J0: why\n.*\.\.\. and 1400 more/s);
 });
 
 t.test('what happens while a file is on its way in', async (t) => {
@@ -526,6 +548,7 @@ t.test('a tree goes out, and what is there stays', async (t) => {
   for (const rules of [plain, replacing]) {
     const refused = await stage.export('out', rules);
     const paths = refused.refused.map(({ path }) => path).sort();
+    t.match(refused.refused.find(({ path }) => path === 'empty')?.reason, /a symbolic link of this name/);
     t.same(paths, rules.replace ? ['big.bin', 'empty'] : ['big.bin', 'docs/plan.txt', 'empty']);
     t.same(fs.readdirSync(join(folder, 'outside')), [], 'nothing is written through a link');
   }
