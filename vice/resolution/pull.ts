@@ -231,7 +231,11 @@ export class Pull {
   /** Of where it is here, until its removal is merged: the peer may have moved it before. */
   #depth(status: VnodeStatus): number {
     let depth = 0;
-    for (let next = (this.#own(status.fid) ?? status).parent; next !== null && depth < limits.depth; depth += 1) {
+    for (
+      let next = (this.#own(status.fid) ?? status).parent;
+      next !== null && depth < limits.depth;
+      depth += 1
+    ) {
       next = this.#own(next)?.parent ?? null;
     }
     return depth;
