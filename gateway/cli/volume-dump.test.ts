@@ -7,6 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
+import {
+  fidOf,
+  folder as madeFolder,
+  madeDump,
+  portable,
+  root,
+} from '../../conformance/bare-realm/made-dump.js';
 import { codaCommand } from '../../conformance/coda-command.js';
 import { Realm } from '../../conformance/realm.js';
 
@@ -104,6 +111,13 @@ t.test('a volume leaves as files and comes back as another one', async (t) => {
   await said(4, /checksum\. Use another copy/, 'restore', file('changed.dump'), 'again');
   await said(4, /does not begin as a dump/, 'restore', file('foreign.dump'), 'again');
   await said(2, /does not exist/, 'restore', file('none.dump'), 'again');
+  const circle = [
+    portable(root(1)),
+    portable(madeFolder('a', fidOf('b'))),
+    portable(madeFolder('b', fidOf('a'))),
+  ];
+  await writeFile(file('circle.dump'), madeDump(circle));
+  await said(4, /circle\.dump cannot be a volume: .* is in itself/, 'restore', file('circle.dump'), 'again');
   await said(4, /is incremental: begin with/, 'restore', file('second.dump'), 'again');
   await said(4, /is a full dump: restore it alone/, 'restore', full, 'again', '--then', full);
   await said(0, /^(?!.*again)/s, 'list');

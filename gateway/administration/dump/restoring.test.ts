@@ -1,4 +1,5 @@
 /** Dumps and restores on servers in this process: whoever dies, the new volume is whole or not to be seen. */
+import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { BareGateway } from '../../../conformance/bare-realm/gateway.js';
 import {
@@ -181,6 +182,9 @@ t.test(
     t.same(await seen(realm, 's1', id), await seen(realm, 's1', volume));
     t.notSame(await seen(realm, 's1', id), before);
     await realm.isSame(t, 'the same at each server', ['s1', 's2', 's3'], id);
+    await countsOnce(t, realm, made.volume);
+    const { stagedBytes } = (await realm.run(operator.report('s1'))) ?? {};
+    t.equal(stagedBytes, 0, 'what came before its objects is let go');
     const snapshots = await realm.run(operator.snapshots('s1', volume));
     t.same(snapshots.snapshots, [], 'no snapshot is left of the dumps');
     // From then on it is a volume as any other.
@@ -291,9 +295,30 @@ t.test('an operator reads nothing but snapshots and writes nothing but what is r
   const [object] = objects;
   if (object === undefined) throw new Error('no object');
   t.equal(await operator.refusal('restoreObjects', { ...into, objects: [object] }), 'cross-volume');
-  const other = { ...into, objects: [], inline: { [digest]: Buffer.from('another') } };
-  t.equal(await operator.refusal('restoreObjects', other), 'invalid', 'nothing names it');
+  const top = { ...object, fid: rootFid(id) };
+  const restoring = (more: object): Promise<string> => {
+    return operator.refusal('restoreObjects', { ...into, objects: [top], ...more });
+  };
+  const other = digestOf('another');
+  t.equal(await restoring({ inline: { [digest]: Buffer.from('another') } }), 'invalid', 'not these contents');
+  t.equal(await restoring({ inline: { [other]: Buffer.from('another') } }), 'invalid', 'nothing names them');
+  t.equal(await operator.upload('staging/other', 0, 'another'), 'answered');
+  t.equal(await restoring({ transfers: { [other]: 'other' } }), 'invalid', 'nothing names them either');
+  t.same(realm.status('s1', rootFid(id))?.known, {}, 'nothing was put there');
+  t.equal(await restoring({}), 'answered');
+  t.same(realm.status('s1', rootFid(id))?.known, object.known);
 });
+
+/** Each replica has, or gets by resolution, one and the same state: no replica seems to be ahead of another. */
+async function countsOnce(t: Tap, realm: BareRealm, { id, replicas }: Restored['volume']): Promise<void> {
+  const once = Object.fromEntries(replicas.map((replica) => [replica.id, 1]));
+  for (const { server } of replicas) {
+    const odd = [...(await realm.dump(server, id))].filter(([, { vv }]) => !isDeepStrictEqual(vv, once));
+    t.same(odd.slice(0, 3), [], `${server} counts each object once for each replica`);
+  }
+}
+
+type Tap = Pick<typeof t, 'same'>;
 
 function fidNamed(realm: BareRealm, directory: Fid, name: string): Fid {
   const replica = realm.server('s1').replica(volume);
