@@ -2,19 +2,19 @@
  * Whether the objects of a state are one tree, before anything is made of it: a restore that finds out in the middle
  * leaves half a volume. In memory there are the Fids of directories, and of those that objects are in.
  *
- * TR-1  There is the root, each object is in a directory that is there, and no directory is its own ancestor (I6).
+ * TR-1  Each object is in a directory that is there, and no directory is its own ancestor (I6). The root is always
+ *       there: where nobody has touched it no state speaks of it.
  */
 import { rootFid, type Fid, type VnodeStatus, type VolumeId } from '../../../vice/interface/index.js';
 
 export class SoundTree {
-  readonly #root: Fid;
   /** Directories, and what they are in; the root, in nothing. */
-  readonly #parents = new Map<Fid, Fid | null>();
+  readonly #parents: Map<Fid, Fid | null>;
   /** What objects are in, and one of them. */
   readonly #needed = new Map<Fid, Fid>();
 
   constructor(volume: VolumeId) {
-    this.#root = rootFid(volume);
+    this.#parents = new Map([[rootFid(volume), null]]);
   }
 
   add({ fid, kind, parent }: Pick<VnodeStatus, 'fid' | 'kind' | 'parent'>): void {
@@ -24,7 +24,6 @@ export class SoundTree {
 
   /** Why all that was added is no tree; undefined: it is one. */
   fault(): string | undefined {
-    if (!this.#parents.has(this.#root)) return `it has no root ${this.#root}`;
     for (const [directory, object] of this.#needed) {
       if (!this.#parents.has(directory)) return `${object} is in ${directory}, which is no directory in it`;
     }
@@ -32,7 +31,7 @@ export class SoundTree {
   }
 
   #circle(): string | undefined {
-    const hanging = new Set<Fid>([this.#root]);
+    const hanging = new Set<Fid>();
     for (const directory of this.#parents.keys()) {
       const way = new Set<Fid>();
       for (let at: Fid | null | undefined = directory; at != null && !hanging.has(at);) {
