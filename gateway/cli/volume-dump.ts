@@ -18,6 +18,7 @@ import { bytesText, print, progress } from './output.js';
 import { keyOption, realmOption, volumeNamed, withRealm, type RealmOptions } from './realm-choice.js';
 import { dataOption } from './status.js';
 import { countText, shown } from './words.js';
+import { isLeft, ownMark } from './writing-process.js';
 
 interface DumpOptions extends RealmOptions {
   readonly since?: string;
@@ -100,6 +101,8 @@ async function written(administration: Administration, wish: Wish): Promise<Writ
     snapshot,
     since,
     target: resolve(file),
+    writer: ownMark(),
+    isLeft,
     now,
   });
   const carried = { objects: 0, bytes: 0 };

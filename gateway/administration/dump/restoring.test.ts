@@ -68,17 +68,25 @@ async function bytesFrom(
   const entry = (await realm.run(administration.document())).volumes.find(({ id }) => id === volume);
   if (entry === undefined) throw new Error('no volume');
   const now = realm.clock.wall();
-  const whole = { volume: entry, snapshot: undefined, since: undefined, target: '/x', now, ...wish };
-  return realm.run(
-    (async () => {
-      const source = await dumpSource(administration, whole);
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of dumped(source.state, source.base, { objects: 0, bytes: 0 }))
-        chunks.push(chunk);
-      await source.close();
-      return Buffer.concat(chunks);
-    })(),
-  );
+  const whole = {
+    volume: entry,
+    snapshot: undefined,
+    since: undefined,
+    target: '/x',
+    writer: 'a',
+    isLeft: () => true,
+    now,
+    ...wish,
+  };
+  return realm.run(dumpedBytes(administration, whole));
+}
+
+async function dumpedBytes(administration: Administration, wish: DumpWish): Promise<Buffer> {
+  const source = await dumpSource(administration, wish);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of dumped(source.state, source.base, { objects: 0, bytes: 0 })) chunks.push(chunk);
+  await source.close();
+  return Buffer.concat(chunks);
 }
 
 function read(buffer: Buffer): ReturnType<typeof checkedDump> {
@@ -163,6 +171,8 @@ t.test(
     const state = await stateOf(full, second);
     let made: Restored | undefined;
     let deaths = 0;
+    const staged = async (): Promise<unknown> => (await realm.run(operator.report('s1')))?.['stagedBytes'];
+    const stagedBefore = await staged();
     for (; made === undefined; deaths += 1) {
       try {
         made = await restore(realm, command(realm, deaths), state);
@@ -183,8 +193,7 @@ t.test(
     t.notSame(await seen(realm, 's1', id), before);
     await realm.isSame(t, 'the same at each server', ['s1', 's2', 's3'], id);
     await countsOnce(t, realm, made.volume);
-    const { stagedBytes } = (await realm.run(operator.report('s1'))) ?? {};
-    t.equal(stagedBytes, 0, 'what came before its objects is let go');
+    t.equal(await staged(), stagedBefore, 'what came before its objects is let go, also of those that died');
     const snapshots = await realm.run(operator.snapshots('s1', volume));
     t.same(snapshots.snapshots, [], 'no snapshot is left of the dumps');
     // From then on it is a volume as any other.
@@ -192,7 +201,20 @@ t.test(
     await eve.file(rootFid(id), 'mine', 'in the new one');
     await realm.clock.advance(130_000);
     await realm.isSame(t, 'also after a change', ['s1', 's2', 's3'], id);
-    t.equal(await kindOf(restore(realm, operator, state)), 'exists');
+    // The command may have died behind its last word to the servers.
+    const { version } = await realm.run(operator.document());
+    t.match(await restore(realm, operator, state), { volume: { id }, changed: false });
+    t.equal((await realm.run(operator.document())).version, version, 'said again it changes nothing');
+    t.ok((await realm.dump('s1', id)).has('/mine'), 'what was put there since is left');
+    await t.rejects(restore(realm, operator, await stateOf(full)), {
+      kind: 'exists',
+      message:
+        /again already, restored from something else, volume 7f000001 in "dump .*" of .*Z: give another/,
+    });
+    await t.rejects(restore(realm, operator, state, { name: 'root' }), {
+      kind: 'exists',
+      message: /root already, which is no restored one/,
+    });
   },
 );
 
@@ -234,6 +256,35 @@ t.test('a dump that was killed is repeated, and its snapshot goes', async (t) =>
     }
   }
   t.same((await realm.run(operator.snapshots('s1', volume))).snapshots, []);
+});
+
+t.test('two dumps to one place at a time leave each other alone', async (t) => {
+  const { realm } = await office();
+  const [operator, entry] = [command(realm), realm.realm.volumes[0]];
+  if (entry === undefined) throw new Error('no volume');
+  const now = realm.clock.wall();
+  const wish = { volume: entry, snapshot: undefined, since: undefined, target: '/x', now };
+  const dead = { ...wish, writer: 'dead', isLeft: () => false };
+  await realm.run(dumpSource(operator, dead));
+  const one = dumpedBytes(operator, { ...wish, writer: 'one', isLeft: (writer) => writer === 'dead' });
+  const two = dumpedBytes(command(realm), { ...wish, writer: 'two', isLeft: (writer) => writer === 'dead' });
+  for (const dump of await realm.run(Promise.all([one, two]))) {
+    t.ok((await stateOf(await read(dump))).header.state.snapshot.startsWith('dump '));
+  }
+  t.same(
+    (await realm.run(operator.snapshots('s1', volume))).snapshots,
+    [],
+    'and take away what is left of the dead',
+  );
+});
+
+t.test('a volume that nobody has touched', async (t) => {
+  const realm = new BareRealm();
+  await realm.start('s1', 's2', 's3');
+  const state = await stateOf(await read(await bytesFrom(realm, command(realm), {})));
+  const { volume: made } = await restore(realm, command(realm), state);
+  await new BareGateway(realm, 'a', made.id).file(rootFid(made.id), 'mine', 'the first');
+  t.same([...(await realm.dump('s2', made.id)).keys()], ['', '/mine']);
 });
 
 t.test('a snapshot is a new volume at the same servers, and no contents travel', async (t) => {
