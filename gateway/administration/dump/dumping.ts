@@ -48,7 +48,6 @@ export async function dumpSource(administration: Administration, wish: DumpWish)
   const { volume, since } = wish;
   if (typeof since === 'object') mustBeOf(since, volume);
   const realm = administration.known;
-  await dropLeftover(administration, wish);
   const { snapshots } = await snapshotsOf(administration, volume);
   const base =
     typeof since === 'string' ? named(volume, snapshots, since) : baseNeeded(volume, snapshots, since);
@@ -147,16 +146,22 @@ async function taker(
   return undefined;
 }
 
-function temporaryName(wish: DumpWish): string {
+function temporaryName(wish: Pick<DumpWish, 'target' | 'writer'>): string {
   return `${targetName(wish)}${wish.writer}`;
 }
 
-function targetName({ target }: DumpWish): string {
+function targetName({ target }: Pick<DumpWish, 'target'>): string {
   return `dump ${createHash('sha256').update(target).digest('hex').slice(0, 12)} `;
 }
 
-/** DU-1. */
-async function dropLeftover(administration: Administration, wish: DumpWish): Promise<void> {
+/**
+ * DU-1: to be called before a dump, also before one that will be refused because the file is there.
+ * @throws Failure unreachable
+ */
+export async function dropLeftover(
+  administration: Administration,
+  wish: Omit<DumpWish, 'snapshot' | 'since'>,
+): Promise<void> {
   const { snapshots } = await snapshotsOf(administration, wish.volume);
   for (const { name, time, servers } of snapshots) {
     const ours = targetName(wish);

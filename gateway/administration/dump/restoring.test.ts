@@ -16,7 +16,7 @@ import { seededRandom } from '../../../vice/seam/twin/seeded-random.js';
 import { Administration } from '../administration.js';
 import { checkedDump } from './checked-dump.js';
 import { stateOf } from './dump-chain.js';
-import { dumpSource, type DumpWish } from './dumping.js';
+import { dropLeftover, dumpSource, type DumpWish } from './dumping.js';
 import { restored, type Restored, type RestoreWish } from './restoring.js';
 import { stateOfSnapshot } from './snapshot-state.js';
 import type { VolumeState } from './volume-state.js';
@@ -82,6 +82,7 @@ async function bytesFrom(
 }
 
 async function dumpedBytes(administration: Administration, wish: DumpWish): Promise<Buffer> {
+  await dropLeftover(administration, wish);
   const source = await dumpSource(administration, wish);
   const chunks: Uint8Array[] = [];
   for await (const chunk of dumped(source.state, source.base, { objects: 0, bytes: 0 })) chunks.push(chunk);
