@@ -279,6 +279,40 @@ t.test('two dumps to one place at a time leave each other alone', async (t) => {
   );
 });
 
+t.test(
+  'into a realm that has nothing of it: what is sent is let go, also what dead commands have sent',
+  async (t) => {
+    const { realm: old } = await office();
+    const state = await stateOf(await read(await bytesFrom(old, command(old), {})));
+    const realm = new BareRealm();
+    await realm.start('s1', 's2', 's3');
+    const staged: unknown[] = [];
+    const operator = command(realm);
+    for (let steps = 2, made = false; !made; steps += 1) {
+      try {
+        await restore(realm, command(realm, steps), state);
+        made = true;
+      } catch (error) {
+        if (!(error instanceof Killed)) throw error;
+      }
+      staged.push((await realm.run(operator.report('s1')))?.['stagedBytes']);
+    }
+    t.ok(staged.includes(144_000), 'a command has died between sending and putting');
+    t.equal(staged.at(-1), 0, 'in the end nothing is staged');
+    const made = (await realm.run(operator.document())).volumes.find(({ name }) => name === 'again');
+    t.same(await seen(realm, 's1', made?.id ?? volume), await seen(old, 's1', volume));
+  },
+);
+
+t.test('a transfer that objects name is let go', async (t) => {
+  const { realm: old } = await office();
+  const state = await stateOf(await read(await bytesFrom(old, command(old), {})));
+  const realm = new BareRealm();
+  await realm.start('s1', 's2', 's3');
+  await restore(realm, command(realm), state);
+  t.equal((await realm.run(command(realm).report('s1')))?.['stagedBytes'], 0);
+});
+
 t.test('a volume that nobody has touched', async (t) => {
   const realm = new BareRealm();
   await realm.start('s1', 's2', 's3');
