@@ -39,8 +39,8 @@ export function addVolumeCommand(program: Command): void {
       'after',
       `
 "mount" is the Fid of the folder that the volume covers; null: it is not mounted, or the root of the share. "path" is
-where that is in the share, as a gateway on --data sees it; null: it is in no tree, or no gateway there knows. "quota" is
-in bytes, or null.
+where that is in the share, as a gateway on --data sees it; null: it is in no tree, or no gateway there knows. "quota"
+is in bytes, or null.
 
 Examples:
   coda volume list`,
