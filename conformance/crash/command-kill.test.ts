@@ -58,7 +58,8 @@ t.test(`kill -9 of commands, ${kills} times (seed ${seed})`, async (t) => {
       await ground.ground.start(victims);
     });
     if (first.code !== null) completed += 1;
-    const what = `${kind}, ${isKilled ? 'command' : ''} ${victims.map(({ name }) => name).join(' ')} at ${Math.round(ms)} ms`;
+    const hit = [...(isKilled ? ['the command'] : []), ...victims.map(({ name }) => name)].join(' and ');
+    const what = `${kind}, ${hit} killed at ${Math.round(ms)} ms`;
     await ground.calm();
     const again = await saidAgain(ground, order);
     took.set(kind, Math.max(first.code === 0 ? first.took : 0, again.took));
