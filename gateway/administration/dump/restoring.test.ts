@@ -131,9 +131,9 @@ async function seen(realm: BareRealm, server: string, of: VolumeId): Promise<unk
 }
 
 /** A tree with a folder that is older than the one that it is in, and with versions made apart. */
-async function office(): Promise<{ realm: BareRealm; ann: BareGateway; letters: Fid }> {
+async function office(packedBytes = 16): Promise<{ realm: BareRealm; ann: BareGateway; letters: Fid }> {
   const realm = new BareRealm();
-  realm.packedBytes = 16;
+  realm.packedBytes = packedBytes;
   await realm.start('s1', 's2', 's3');
   const ann = new BareGateway(realm, 'a');
   const bob = new BareGateway(realm, 'b');
@@ -282,7 +282,7 @@ t.test('two dumps to one place at a time leave each other alone', async (t) => {
 t.test(
   'into a realm that has nothing of it: what is sent is let go, also what dead commands have sent',
   async (t) => {
-    const { realm: old } = await office();
+    const { realm: old } = await office(0);
     const state = await stateOf(await read(await bytesFrom(old, command(old), {})));
     const realm = new BareRealm();
     await realm.start('s1', 's2', 's3');
