@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import {
+  bytesOf,
   file,
   fidOf,
   filesOf,
@@ -28,7 +29,7 @@ import {
   type VnodeStatus,
 } from '../../../vice/interface/index.js';
 import { digestOf } from '../../../vice/seam/block-digests.js';
-import type { CheckedDump } from './checked-dump.js';
+import { checkedDump, type CheckedDump } from './checked-dump.js';
 import { DigestIndex } from './digest-index.js';
 import { stateOf } from './dump-chain.js';
 import { frame, headBytes, jsonFrame, tailBytes } from './format.js';
@@ -343,6 +344,51 @@ t.test('an incremental dump that does not fit what it builds on is refused', asy
   const longer = { ...offer, data: { ...data(offer), length: 9 } };
   t.match(await then([longer]), /has 9 bytes, and its contents 8/);
   t.match(await then([within(letters, fidOf('c')), portable(folder('c', fidOf('a')))]), /is in itself/);
+});
+
+t.test('several contents are asked for at a time, and come in their order', async (t) => {
+  const names = 'abcdefghijklmnopqrstuvwxyz'.split('');
+  const state = stateWith(Object.fromEntries(names.map((name) => [name, `contents of ${name}`])), 'noon', 1);
+  let [asked, most, under] = [0, 0, 0];
+  const late: VolumeState = {
+    ...state,
+    async *contents(fid, version) {
+      asked += 1;
+      most = Math.max(most, (under += 1));
+      // The later they are asked for, the sooner they come.
+      for (let turn = asked; turn < 60; turn += 1) await Promise.resolve();
+      yield* state.contents(fid, version);
+      under -= 1;
+    },
+  };
+  const dump = await written(late);
+  t.same(dump, await written(state), 'as if one came after the other');
+  t.ok(most > 8 && most <= 18, `${most} at a time`);
+  const failing: VolumeState = {
+    ...state,
+    async *contents(fid, version) {
+      if (fid === fidOf('c')) throw new Error('the server is gone');
+      yield* state.contents(fid, version);
+    },
+  };
+  await t.rejects(written(failing), /the server is gone/);
+});
+
+t.test('whoever looks for objects does not read contents', async (t) => {
+  const bytes = await written(stateWith({ a: 'x'.repeat(3_000_000), b: 'two' }, 'noon', 1));
+  let taken = 0;
+  const dump = await checkedDump({
+    ...bytesOf(bytes),
+    read: (start, length) => {
+      taken += length;
+      return Promise.resolve(bytes.subarray(start, start + length));
+    },
+  });
+  taken = 0;
+  let objects = 0;
+  for await (const entry of dump.entries()) objects += 'fid' in entry ? 1 : 0;
+  t.equal(objects, 3);
+  t.ok(taken < 1_200_000, `${taken} bytes of ${bytes.length} were read`);
 });
 
 t.test('an index of digests is a map', (t) => {
