@@ -145,7 +145,7 @@ export class CommandGround implements Looking {
   }
 
   async #fill(seeded: Seeded): Promise<void> {
-    await this.must('create', work, '--mount', `/${work}`);
+    await this.must('create', work, '--servers', 's1,s2', '--mount', `/${work}`);
     await this.must('create', small, '--servers', 's1,s2', '--mount', `/${small}`);
     await this.#put('MKCOL', `/${work}/letters`);
     for (let index = 0; index < files.small; index += 1) {
