@@ -43,8 +43,8 @@ export async function dumps({ objects, fileBytes }: DumpsScale): Promise<Table[]
   }
   const [base = ''] = columns;
   const title =
-    `Dumps of a volume with files of ${shown(fileBytes / 1000)} kB, no two alike, and restores of them; two servers on ` +
-    'one disk, in brackets the ratio to the smallest';
+    `Dumps of a volume with files of ${shown(fileBytes / 1000)} kB, no two alike, and restores of them; two servers ` +
+    'on one disk, in brackets the ratio to the smallest';
   return [{ title, columns, base, rows: [...rows.values()] }];
 }
 

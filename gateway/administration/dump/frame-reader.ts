@@ -34,7 +34,7 @@ export class FrameReader {
   #window: Uint8Array = new Uint8Array();
   #windowAt = 0;
   #read = 0;
-  /** What was skipped last does not fit a window with the next frame: reading ahead would read all of it for nothing. */
+  /** What was skipped last fills windows by itself: reading ahead would read all of it for nothing. */
   #isLong = false;
 
   constructor(bytes: DumpBytes) {
