@@ -46,7 +46,7 @@ export const full: Scale = {
   largeFolders: { servers: 3, sizes: [25_000, 50_000, 100_000] },
   million: { folders: [250, 500, 1000] },
   populating: { objects: [10_000, 20_000, 40_000], fileBytes: 16_000 },
-  dumps: { objects: [5_000, 10_000, 20_000], fileBytes: 16_000 },
+  dumps: { objects: [5_000, 10_000], fileBytes: 16_000 },
   slowLinks: { rates: [2_000, 4_000, 8_000], letters: 5 },
 };
 
