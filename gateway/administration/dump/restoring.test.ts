@@ -11,6 +11,7 @@ import {
   volume,
 } from '../../../conformance/bare-realm/realm.js';
 import { dumpPath, rootFid, type Fid, type VolumeId } from '../../../vice/interface/index.js';
+import { sleep } from '../../../vice/seam/clock.js';
 import type { Network } from '../../../vice/seam/network.js';
 import { seededRandom } from '../../../vice/seam/twin/seeded-random.js';
 import { Administration } from '../administration.js';
@@ -311,6 +312,23 @@ t.test('a transfer that objects name is let go', async (t) => {
   await realm.start('s1', 's2', 's3');
   await restore(realm, command(realm), state);
   t.equal((await realm.run(command(realm).report('s1')))?.['stagedBytes'], 0);
+});
+
+t.test('two commands that restore the same at a time make one volume', async (t) => {
+  const { realm } = await office();
+  const state = await stateOf(await read(await bytesFrom(realm, command(realm), {})));
+  const progress = { objects: 0, bytes: 0, sent: 0 };
+  const wish = { name: 'again', servers: undefined };
+  const ended = [0, 1, 40].map(async (ms) => {
+    await sleep(realm.clock, ms);
+    const world = { administration: command(realm), clock: realm.clock, random: seededRandom(ms) };
+    return restored(state, wish, world, progress);
+  });
+  const volumes = (await realm.run(Promise.all(ended))).map(({ volume: { id } }) => id);
+  t.equal(new Set(volumes).size, 1);
+  const there = (await realm.run(command(realm).document())).volumes.filter(({ name }) => name === 'again');
+  t.match(there, [{ id: volumes[0], restoring: undefined }]);
+  t.same(await seen(realm, 's1', volumes[0] ?? volume), await seen(realm, 's1', volume));
 });
 
 t.test('a volume that nobody has touched', async (t) => {

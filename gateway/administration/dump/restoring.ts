@@ -16,6 +16,7 @@ import {
   membersOf,
   restoredAtOnce,
   rootFid,
+  volumeEntry,
   type Fid,
   type FileData,
   type VnodeStatus,
@@ -77,26 +78,48 @@ export async function restored(
   const { administration } = world;
   const volume = await volumeFor(state, wish, world);
   if (volume.restored !== undefined) return { volume, silent: [], changed: false };
-  const target = await answering(volume, wish.preferred, world);
+  try {
+    const silent = await filled(state, volume, wish, world, progress);
+    await administration.publish({ change: 'open-volume', volume: volume.id });
+    return { volume, silent, changed: true };
+  } catch (error) {
+    // Another command that does the same was faster: servers take nothing more.
+    if (!isFailure(error, 'refused')) throw error;
+    const now = volumeEntry(await administration.document(), volume.id);
+    if (now?.restored !== nameOfState(state.header)) throw error;
+    return { volume: now, silent: [], changed: false };
+  }
+}
+
+/** RV-2; servers that did not answer. */
+async function filled(
+  state: VolumeState,
+  volume: VolumeEntry,
+  { preferred }: RestoreWish,
+  world: RestoreWorld,
+  progress: RestoreProgress,
+): Promise<readonly string[]> {
+  const target = await answering(volume, preferred, world);
   await new Restoration(state, { volume: volume.id, server: target.server }, world, progress).run();
   const silent: string[] = [];
   for (const { server, id } of membersOf(volume)) {
     if (id === target.id) continue;
     if (!(await isCovered(server, volume.id, target.id, world))) silent.push(server);
   }
-  await administration.publish({ change: 'open-volume', volume: volume.id });
-  return { volume, silent, changed: true };
+  return silent;
 }
 
 /** RV-1: one that is being restored from this state, or was. @throws Failure exists */
 async function volumeFor(state: VolumeState, wish: RestoreWish, world: RestoreWorld): Promise<VolumeEntry> {
   const { name, servers } = wish;
   const restoring = nameOfState(state.header);
-  const { volume, isNew } = await madeVolume(
-    world.administration,
-    { name, servers, restoring },
-    world.random,
-  );
+  const made = (): ReturnType<typeof madeVolume> =>
+    madeVolume(world.administration, { name, servers, restoring }, world.random);
+  // Made meanwhile by another command: it is found by a second look, and is this restore or is not.
+  const { volume, isNew } = await made().catch((error: unknown) => {
+    if (!isFailure(error, 'exists')) throw error;
+    return made();
+  });
   if (isNew || volume.restoring === restoring || volume.restored === restoring) return volume;
   throw new Failure('exists', 'restore', otherText(volume));
 }
