@@ -85,6 +85,24 @@ t.test('only what the servers cannot know yet comes on top', (t) => {
   t.end();
 });
 
+t.test('a change that waits does not say that servers have those before it', (t) => {
+  const chained = (counter: number, before: number, name: string): Mutation => {
+    return { ...create(counter, name, fid(counter)), base: { [directory]: { [venus]: before } } };
+  };
+  const waiting = [entry([chained(7, 6, 'one')]), entry([chained(9, 7, 'two')])];
+  t.same(
+    overlayOf(status({ [venus]: 6 }), waiting).known,
+    { [venus]: 9 },
+    'they have the one before the first',
+  );
+  const { records, known } = overlayOf(status({ [venus]: 5 }), waiting);
+  t.same(known, { [venus]: 5 }, 'they lack it: another server has it, which is not reached');
+  t.equal(records.length, 2, 'what waits is seen all the same');
+  const cached = status({ [venus]: 9 }, digestOf(names(['six', fid(6)], ['one', fid(7)], ['two', fid(9)])));
+  t.notOk(hasOtherNames(cached, status({ [venus]: 5 }), waiting), 'so the cache knows better');
+  t.end();
+});
+
 t.test('names made, removed and moved here; where a name is taken, both objects are seen', (t) => {
   const records: Mutation[] = [
     create(1, 'mine', fid(11)),

@@ -24,7 +24,10 @@ import { isLocal, type LogEntry } from '../log/modify-log.js';
 export interface Overlay {
   /** Records that change the directory's names and that `status` does not know, in order. */
   readonly records: readonly Mutation[];
-  /** What the directory has known with them, and with ours that change it otherwise. */
+  /**
+   * What the directory has known with them, and with ours that change it otherwise. Less than the cache knows, where
+   * servers lack changes of ours that other servers have had: then what is cached is newer than what they say.
+   */
   readonly known: StoreIdVector;
 }
 
@@ -35,8 +38,11 @@ export function overlayOf({ fid, known: before }: VnodeStatus, entries: readonly
     .flatMap((entry) => entry.records)
     .filter((record) => fidsOf(record).includes(fid) && !knows(before, record.storeId));
   const known: Record<string, number> = { ...before };
-  for (const { storeId } of unknown) {
+  for (const { storeId, base } of unknown) {
     const venus = venusOf(storeId);
+    // Its author's last record before it is no more in the log, and these servers lack it: a later one does not tell
+    // what that one did (log/draft.ts: the chain).
+    if ((base[fid]?.[venus] ?? 0) > (known[venus] ?? 0)) continue;
     known[venus] = Math.max(known[venus] ?? 0, counterOf(storeId));
   }
   return { records: unknown.filter((record) => directoriesOf(record).includes(fid)), known };
