@@ -56,9 +56,11 @@ t.test('every planted bug still fits the file that it is planted in', async (t) 
     plantedBugs.length,
     'each has a name of its own',
   );
-  for (const { name, file, find: text } of plantedBugs) {
-    const source = readFileSync(join(dist, file), 'utf8');
-    t.equal(source.split(text).length - 1, 1, `${name} in ${file}`);
+  for (const { name, edits } of plantedBugs) {
+    for (const { file, find: text } of edits) {
+      const source = readFileSync(join(dist, file), 'utf8');
+      t.equal(source.split(text).length - 1, 1, `${name} in ${file}`);
+    }
   }
 });
 

@@ -1,5 +1,6 @@
 /** All laws, by name. */
 import type { Law, Run } from '../world/outcome.js';
+import { accessible } from './accessible.js';
 import { answers } from './answers.js';
 import { appliedOnce } from './applied-once.js';
 import { conflicts } from './conflicts.js';
@@ -16,6 +17,7 @@ import { sessions } from './sessions.js';
 import { staleness } from './staleness.js';
 
 export const laws: Readonly<Record<string, Law>> = {
+  accessible,
   answers,
   'applied once': appliedOnce,
   conflicts,

@@ -7,7 +7,7 @@
  * version that the mover had.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
-import type { Attempt, Ledger } from '../world/ledger.js';
+import { authorOf, type Attempt, type Ledger } from '../world/ledger.js';
 import type { Law } from '../world/outcome.js';
 
 export const sessions: Law = ({ ledger }) => {
@@ -40,13 +40,13 @@ function* withdrawn({ attempts }: Ledger): Generator<StoreId> {
   const removed = new Map<string, Map<Fid, number>>();
   for (const { by, removes, outcome, number } of attempts) {
     if (outcome !== 'ok') continue;
-    let mine = removed.get(by);
-    if (mine === undefined) removed.set(by, (mine = new Map()));
+    let mine = removed.get(authorOf(by));
+    if (mine === undefined) removed.set(authorOf(by), (mine = new Map()));
     for (const fid of removes) mine.set(fid, number);
   }
   for (const { by, made, version, number } of attempts) {
     if (made === undefined || typeof version !== 'string') continue;
-    if ((removed.get(by)?.get(made) ?? 0) > number) yield version;
+    if ((removed.get(authorOf(by))?.get(made) ?? 0) > number) yield version;
   }
 }
 

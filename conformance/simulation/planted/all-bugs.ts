@@ -1,5 +1,6 @@
 /** All planted bugs. */
-import { callbacks, certification, durability, upkeep, type PlantedBug } from './bugs.js';
+import type { PlantedBug } from './bug.js';
+import { callbacks, certification, durability, upkeep } from './bugs.js';
 import { logging, merging } from './merging-bugs.js';
 
 export const plantedBugs: readonly PlantedBug[] = [

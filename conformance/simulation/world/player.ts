@@ -4,7 +4,7 @@ import { isFailure } from '../../../vice/interface/index.js';
 import { rootVolume, type SimulatedRealm } from '../simulated-realm.js';
 import { aftermathMs, Faults } from './faults.js';
 import { lookAt, measure } from './inspector.js';
-import type { Attempt } from './ledger.js';
+import { authorOf, type Attempt } from './ledger.js';
 import type { Look, Run } from './outcome.js';
 import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from './scenario.js';
 import { Session } from './session.js';
@@ -144,16 +144,21 @@ export class Player {
   #chain(by: string, gateway: string): Chain {
     let chain = this.#chains.get(by);
     if (chain === undefined) {
-      const [, user = ''] = by.split('/');
-      const world = {
-        venus: this.#realm.gateway(gateway),
-        ledger: this.#stage.ledger,
-        now: () => this.#stage.now(),
-      };
-      chain = { session: new Session(user, world), last: Promise.resolve() };
+      const [, user = ''] = authorOf(by).split('/');
+      chain = { session: this.#session(user, gateway), last: Promise.resolve() };
       this.#chains.set(by, chain);
     }
     return chain;
+  }
+
+  #session(user: string, gateway: string): Session {
+    const { ledger, ways } = this.#stage;
+    return new Session(user, {
+      venus: this.#realm.gateway(gateway),
+      ledger,
+      now: () => this.#stage.now(),
+      isQuiet: (server, since) => ways.isQuiet(gateway, server, since),
+    });
   }
 
   async #heal(): Promise<void> {
@@ -263,7 +268,7 @@ export class Player {
     const [gateway = 'g1'] = this.#stage.gateways;
     const venus = this.#realm.gateway(gateway);
     const by = `${gateway}/ann`;
-    const session = new Session('ann', { venus, ledger: this.#stage.ledger, now: () => this.#stage.now() });
+    const session = this.#session('ann', gateway);
     const reports = (await this.#realm.finish(collect(venus.conflicts.list({ user: 'ann' })))).flat();
     for (const report of reports) {
       const pick = this.#realm.random.fraction() < 0.5 ? 'all' : this.#realm.random.fraction();

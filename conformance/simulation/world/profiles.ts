@@ -2,9 +2,10 @@
  * Kinds of trouble. A seed has one, and its own mixture within it (swarm testing, Groce et al. 2012): what is dense in
  * a short run meets more than everything thinly in a long one.
  */
-import { chatter, look, race, saves, watch } from './deeds.js';
+import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import { full, loss, restored, rot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
+import { brokenCatchUp, lagging } from './lagging.js';
 import { resize } from './resizing.js';
 import {
   absence,
@@ -42,6 +43,7 @@ const some: Scene = (draft) => {
   for (let index = 2 + draft.below(3); index > 0; index -= 1) chatter(draft);
 };
 const saving: Scene = (draft) => saves(draft, draft.pick(draft.sessions));
+const bursting: Scene = (draft) => burst(draft, draft.pick(draft.sessions));
 const gatewayCrash: Scene = (draft) => crash(draft, draft.pick(draft.gateways));
 const lonelyCrash: Scene = (draft) => {
   const gateway = draft.pick(draft.gateways);
@@ -54,6 +56,7 @@ const lonelyWork: Scene = (draft) => {
   alone(draft, gateway);
   for (let index = 1 + draft.below(3); index > 0; index -= 1) {
     if (draft.chance(0.5)) saves(draft, draft.sessionOf(gateway));
+    else if (draft.chance(0.3)) burst(draft, draft.sessionOf(gateway));
     else chatter(draft, draft.sessionOf(gateway));
     if (draft.chance(0.3)) chatter(draft);
   }
@@ -93,6 +96,7 @@ export const profiles: readonly Profile[] = [
       [race, 3],
       [look, 3],
       [saving, 1],
+      [bursting, 2],
     ],
   },
   {
@@ -118,6 +122,7 @@ export const profiles: readonly Profile[] = [
       [noise, 1],
       [saving, 1],
       [watching, 1],
+      [bursting, 2],
     ],
   },
   {
@@ -129,6 +134,17 @@ export const profiles: readonly Profile[] = [
       [race, 1],
       [outage, 1],
       [look, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'lagging replicas',
+    scenes: 5,
+    mixture: [
+      [lagging, 4],
+      [brokenCatchUp, 3],
+      [some, 1],
+      [bursting, 0.5],
     ],
   },
   {
@@ -248,6 +264,11 @@ export const profiles: readonly Profile[] = [
         [split, 1],
         [noise, 2],
         [lonelyCrash, 2],
+      ] as const),
+      ...([
+        [lagging, 1],
+        [brokenCatchUp, 1],
+        [bursting, 1],
       ] as const),
       ...([
         [writeFails, 1],

@@ -4,7 +4,10 @@
  * seed means changes with the generator.
  */
 
-/** What a user does, in a session on one gateway: the name of the gateway, '/', his own. */
+/**
+ * What a user does, in a session on one gateway: the name of the gateway, '/', his own; with '#' and a number one more
+ * of his requests there, beside the others.
+ */
 export type Deed =
   | { readonly do: 'put'; readonly by: string; readonly path: string; readonly bytes: number }
   /** Half of a body, then nothing more: its author has given it up. */
@@ -53,8 +56,8 @@ export type Fault =
   /** Time passes, nothing else. */
   | { readonly do: 'wait' }
   | { readonly do: 'commit-fails'; readonly at: string }
-  /** One bit of one of the containers on its disk flips: the newest (0) to the oldest (1). */
-  | { readonly do: 'flip'; readonly at: string; readonly pick: number }
+  /** One bit of one of the containers on its disk flips: the newest (0) to the oldest (1); where in it, 0 to 1. */
+  | { readonly do: 'flip'; readonly at: string; readonly pick: number; readonly where?: number }
   | { readonly do: 'wall'; readonly at: string; readonly ahead: number }
   /** The server is dead, its disk is lost: it comes back with an empty one. */
   | { readonly do: 'wipe'; readonly at: string }

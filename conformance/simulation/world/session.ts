@@ -5,10 +5,15 @@ import { pathOf } from '../share.js';
 import type { Attempt, Ledger } from './ledger.js';
 import type { Deed } from './scenario.js';
 
+/** Longer than it takes a server to tell a gateway of a change. */
+export const newsMs = 1000;
+
 export interface SessionWorld {
   readonly venus: Venus;
   readonly ledger: Ledger;
   readonly now: () => number;
+  /** Whether nothing has disturbed the way to a server since then. */
+  readonly isQuiet: (server: string, since: number) => boolean;
 }
 
 export class Session {
@@ -25,6 +30,9 @@ export class Session {
     const [volume] = this.#world.venus.state().volumes;
     attempt.connected = volume !== undefined && volume.avsg.length > 0 && volume.state === 'hoarding';
     attempt.reaches = volume?.avsg.length ?? 0;
+    const isHearing = volume?.state === 'hoarding' || volume?.state === 'resolving';
+    attempt.isCurrent = isHearing && this.#world.venus.log.changes().length === 0;
+    const reached = volume?.avsg ?? [];
     attempt.shutOut = volume?.lastError?.includes('is an old copy') === true;
     try {
       attempt.outcome = (await this.#act(attempt.deed, attempt)) ? 'ok' : 'nothing';
@@ -34,6 +42,7 @@ export class Session {
       if (!isFailure(error) && error instanceof Error) attempt.message = error.stack ?? error.message;
     }
     attempt.end = this.#world.now();
+    attempt.steady = reached.filter((server) => this.#world.isQuiet(server, attempt.begin - newsMs));
   }
 
   async #act(deed: Deed, attempt: Attempt): Promise<boolean> {
