@@ -7,6 +7,7 @@
  * version that the mover had.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
+import { digestOf } from '../../../vice/seam/block-digests.js';
 import { authorOf, type Attempt, type Ledger } from '../world/ledger.js';
 import type { Law } from '../world/outcome.js';
 
@@ -14,6 +15,9 @@ export const sessions: Law = ({ ledger }) => {
   const broken: string[] = [];
   const bases = new Map(basesOf(ledger));
   for (const version of withdrawn(ledger)) bases.delete(version);
+  // Refused for good: their author sees again what there was.
+  for (const [version, text] of ledger.texts)
+    if (ledger.forgiven.size > 0 && ledger.forgiven.has(digestOf(Buffer.from(text)))) bases.delete(version);
   const names = new Set(ledger.attempts.map(({ by, generation }) => `${by} ${generation}`));
   for (const name of names) {
     const attempts = ledger.attempts.filter(({ by, generation }) => `${by} ${generation}` === name);
@@ -81,6 +85,7 @@ function vanished(
   if (seen !== null || before === undefined) return [];
   named.delete(deed.path);
   const way = ledger.wasIn(before);
+  if (ledger.forgiven.has(before)) return [];
   const isExplained = ledger.attempts.some((other) => {
     if (other.begin > (end ?? Infinity)) return false;
     if (other.deed.do === 'repair') return true;

@@ -1,4 +1,5 @@
 /** All planted bugs. */
+import { rights } from './access-bugs.js';
 import type { PlantedBug } from './bug.js';
 import { callbacks, certification, durability, upkeep } from './bugs.js';
 import { logging, merging } from './merging-bugs.js';
@@ -10,6 +11,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...certification,
   ...merging,
   ...logging,
+  ...rights,
 ];
 
 export function plantedBug(name: string): PlantedBug {

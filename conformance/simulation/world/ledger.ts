@@ -118,6 +118,14 @@ export class Ledger {
     }
   }
 
+  /** Whether a change that was acknowledged may be refused for this reason, itself or what it builds on. */
+  explains(reason: string | null): boolean {
+    const isSet = this.attempts.some(
+      (attempt) => attempt.deed.do === 'setacl' && this.mayHaveHappened(attempt),
+    );
+    return isSet && reason?.includes('access-denied') === true;
+  }
+
   /** The disk of `server` has these contents from now on, if it had them not. */
   holds(server: string, version: StoreId, now: number): void {
     let servers = this.held.get(version);

@@ -6,6 +6,7 @@ import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import { full, loss, restored, rot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
 import { brokenCatchUp, lagging } from './lagging.js';
+import { lists } from './lists.js';
 import { resize } from './resizing.js';
 import {
   absence,
@@ -149,6 +150,19 @@ export const profiles: readonly Profile[] = [
   },
   {
     ...usual,
+    name: 'access lists',
+    scenes: 9,
+    mixture: [
+      [lists, 6],
+      [lagging, 0.5],
+      [outage, 0.7],
+      [gatewayCrash, 0.7],
+      [lonelyWork, 1],
+      [circle, 0.3],
+    ],
+  },
+  {
+    ...usual,
     name: 'islands',
     scenes: 7,
     mixture: [
@@ -269,6 +283,7 @@ export const profiles: readonly Profile[] = [
         [lagging, 1],
         [brokenCatchUp, 1],
         [bursting, 1],
+        [lists, 0.3],
       ] as const),
       ...([
         [writeFails, 1],

@@ -27,6 +27,8 @@ export type Deed =
       readonly value: string;
     }
   | { readonly do: 'chmod'; readonly by: string; readonly path: string; readonly mode: number }
+  /** The access list of a directory: `bob:rl cid:none`, and all rights for ann; empty: that from above. */
+  | { readonly do: 'setacl'; readonly by: string; readonly path: string; readonly list: string }
   | { readonly do: 'utimes'; readonly by: string; readonly path: string; readonly time: number }
   | { readonly do: 'lock'; readonly by: string; readonly path: string; readonly token: string }
   | { readonly do: 'unlock'; readonly by: string; readonly token: string }
@@ -98,7 +100,7 @@ export interface StoredScenario extends Scenario {
 
 const deeds: ReadonlySet<string> = new Set<Deed['do']>([
   ...(['put', 'get', 'list', 'mkdir', 'symlink', 'remove', 'rename', 'copy', 'setprop', 'chmod'] as const),
-  ...(['utimes', 'lock', 'unlock', 'repair', 'give-up'] as const),
+  ...(['utimes', 'setacl', 'lock', 'unlock', 'repair', 'give-up'] as const),
 ]);
 
 export function isDeed(step: Step): step is Deed & { readonly ms: number } {

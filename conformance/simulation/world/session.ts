@@ -3,6 +3,7 @@ import { isFailure, type Fid, type StoreId } from '../../../vice/interface/index
 import type { Caller, ConflictReport, Entry, ObjectStatus, Place, Venus } from '../../../venus/interface.js';
 import { pathOf } from '../share.js';
 import type { Attempt, Ledger } from './ledger.js';
+import { listOf } from './lists.js';
 import type { Deed } from './scenario.js';
 
 /** Longer than it takes a server to tell a gateway of a change. */
@@ -98,7 +99,7 @@ export class Session {
     return true;
   }
 
-  async #mark(deed: Deed, { fid }: ObjectStatus, attempt: Attempt): Promise<boolean> {
+  async #mark(deed: Deed, { fid, kind }: ObjectStatus, attempt: Attempt): Promise<boolean> {
     const { venus } = this.#world;
     if (deed.do !== 'lock') attempt.touches = fileOf(fid);
     switch (deed.do) {
@@ -109,6 +110,11 @@ export class Session {
       case 'chmod':
         attempt.marked = isVersion(fid) ? undefined : { fid, what: 'mode', value: String(deed.mode) };
         await venus.setMode(this.#caller, fid, deed.mode);
+        return true;
+      case 'setacl':
+        if (kind !== 'directory') return false;
+        attempt.marked = { fid, what: 'list', value: JSON.stringify(listOf(deed.list)) };
+        await venus.setAccess(this.#caller, fid, listOf(deed.list));
         return true;
       case 'utimes':
         await venus.setModified(this.#caller, fid, deed.time);
@@ -234,8 +240,10 @@ export class Session {
   /** Decides one conflict. */
   async decide(report: ConflictReport, pick: number | 'all', attempt: Attempt): Promise<void> {
     const { versions, kind, fid } = report;
-    const kept = pick === 'all' ? undefined : versions[Math.floor(pick * versions.length)];
-    if (kept === undefined || kind !== 'versions') {
+    const kept = versions[Math.floor((pick === 'all' ? 0 : pick) * versions.length)];
+    if (kind === 'protection' && kept !== undefined)
+      return this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId });
+    if (pick === 'all' || kept === undefined || kind !== 'versions') {
       return this.#world.venus.conflicts.repair(this.#caller, fid, { keepAll: true });
     }
     for (const version of versions) {

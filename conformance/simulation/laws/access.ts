@@ -1,0 +1,67 @@
+/**
+ * Rights: what every gateway says that a user may do in a directory is what the access lists that the servers hold come
+ * to, worked out here in other words than the product's (vice/interface/access.ts).
+ */
+import { anyUser, rightsText, type AccessList } from '../../../vice/interface/index.js';
+import type { DumpedObject, ReplicaDump } from '../replica-dump.js';
+import type { Law } from '../world/outcome.js';
+
+const letters = ['r', 'l', 'i', 'd', 'w', 'k', 'a'] as const;
+/** As the simulated realm has it (simulated-realm.ts). */
+const administrator = 'ann';
+
+export const access: Law = ({ looks, settledMs }) => {
+  const broken: string[] = [];
+  for (const { when, dumps, views } of settledMs === undefined ? [] : looks) {
+    const dump = [...dumps.values()].find((each) => !(each instanceof Error));
+    if (dump === undefined || dump instanceof Error) continue;
+    for (const { gateway, rights } of views) {
+      for (const [user, byPath] of Object.entries(rights)) {
+        for (const [path, shown] of Object.entries(byPath)) {
+          const isSeen = path === '' || rightsAt(dump, parentOf(path), user).has('l');
+          const expected = isSeen ? [...rightsAt(dump, path, user)].join('') : 'hidden';
+          if (shown !== expected)
+            broken.push(`${when}: ${gateway} gives ${user} "${shown}" in ${path}, lists say "${expected}"`);
+        }
+      }
+    }
+  }
+  return broken;
+};
+
+/** In the order in which people write them. */
+function rightsAt(dump: ReplicaDump, path: string, user: string): ReadonlySet<string> {
+  const granted = inherited(dump, path, user);
+  const isOwn = user === administrator;
+  return new Set(letters.filter((letter) => granted.has(letter) || (isOwn && 'la'.includes(letter))));
+}
+
+function inherited(dump: ReplicaDump, path: string, user: string): ReadonlySet<string> {
+  const directory = dump.find((object) => object.path === path);
+  const lists = listsOf(directory);
+  let granted: ReadonlySet<string> = new Set(letters);
+  for (const list of lists.length === 0 ? [null] : lists) {
+    const each = list === null ? above(dump, path, user) : grants(list, user);
+    granted = new Set([...granted].filter((letter) => each.has(letter)));
+  }
+  return granted;
+}
+
+function above(dump: ReplicaDump, path: string, user: string): ReadonlySet<string> {
+  if (path === '') return new Set(letters.slice(0, -1));
+  return inherited(dump, parentOf(path), user);
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
+
+function listsOf(directory: DumpedObject | undefined): readonly (AccessList | null)[] {
+  return (directory?.status.access ?? []).map(({ list }) => list);
+}
+
+function grants({ positive, negative }: AccessList, user: string): ReadonlySet<string> {
+  const own = (entries: AccessList['positive']): string =>
+    rightsText((entries[user] ?? 0) | (entries[anyUser] ?? 0));
+  return new Set([...own(positive)].filter((letter) => !own(negative).includes(letter)));
+}
