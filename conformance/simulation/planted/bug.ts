@@ -9,8 +9,6 @@ export interface PlantedBug {
   readonly story: string;
   /** Of different places; of several where one alone is caught by a second check of the same thing. */
   readonly edits: readonly Edit[];
-  /** Nobody can observe it: what catches it. The proof then says so, and fails when it is found. */
-  readonly survives?: string;
 }
 
 export interface Edit {

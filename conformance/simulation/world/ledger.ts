@@ -63,6 +63,8 @@ export interface Attempt {
   shown?: Seen | null;
   /** The object that the deed has made, or given new contents. */
   made?: Fid;
+  /** Lists that it replaces knowingly: those that the directory had when its author looked. */
+  replaces?: readonly string[];
   /** Where it puts an object. */
   placed?: { readonly fid: Fid; readonly parent: Fid; readonly name: string };
   /** What it says about an object: a property's name or `mode`, and the value. */

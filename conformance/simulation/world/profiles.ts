@@ -6,7 +6,7 @@ import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import { full, loss, restored, rot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
 import { brokenCatchUp, lagging } from './lagging.js';
-import { lists } from './lists.js';
+import { lists, listsApart } from './lists.js';
 import { resize } from './resizing.js';
 import {
   absence,
@@ -98,6 +98,7 @@ export const profiles: readonly Profile[] = [
       [look, 3],
       [saving, 1],
       [bursting, 2],
+      [lists, 2],
     ],
   },
   {
@@ -153,7 +154,8 @@ export const profiles: readonly Profile[] = [
     name: 'access lists',
     scenes: 9,
     mixture: [
-      [lists, 6],
+      [lists, 5],
+      [listsApart, 2],
       [lagging, 0.5],
       [outage, 0.7],
       [gatewayCrash, 0.7],
@@ -167,6 +169,7 @@ export const profiles: readonly Profile[] = [
     scenes: 7,
     mixture: [
       [island, 5],
+      [listsApart, 1],
       [circle, 2],
       [some, 1],
       [calm, 0.3],

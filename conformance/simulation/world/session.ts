@@ -114,6 +114,7 @@ export class Session {
       case 'setacl':
         if (kind !== 'directory') return false;
         attempt.marked = { fid, what: 'list', value: JSON.stringify(listOf(deed.list)) };
+        attempt.replaces = await this.#listsOf(fid);
         await venus.setAccess(this.#caller, fid, listOf(deed.list));
         return true;
       case 'utimes':
@@ -133,6 +134,11 @@ export class Session {
       default:
         throw new Error(`no such deed: ${deed.do}`);
     }
+  }
+
+  async #listsOf(directory: Fid): Promise<readonly string[]> {
+    const { lists } = await this.#world.venus.access(this.#caller, directory);
+    return lists.flatMap((each) => (each.directory === directory ? [JSON.stringify(each.list)] : []));
   }
 
   async #put({ parent, name, object }: Place, attempt: Attempt, bytes: number): Promise<boolean> {
