@@ -3,6 +3,7 @@
  * file"), one call for each; of larger ones the reader gets each block when it has come (venus/fetch).
  */
 import { emptyDigest, Failure, isFailure, type FileData, type Fid } from '../../vice/interface/index.js';
+import type { Spool } from '../../vice/seam/containers.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { FetchDifferences, FetchedDifference } from '../difference/fetched-difference.js';
@@ -10,7 +11,7 @@ import { replacement } from '../fetch/choice.js';
 import { cannotFetch } from '../fetch/failures.js';
 import type { Fetches } from '../fetch/fetches.js';
 import type { FileFetch } from '../fetch/file-fetch.js';
-import { membersOf, sourcesOf } from '../fetch/server-source.js';
+import { bytesOf, membersOf, sourcesOf } from '../fetch/server-source.js';
 import { unstored } from '../fetch/unstored.js';
 import type { ObjectStatus, OpenFile } from '../interface.js';
 import type { Background, Fetching } from '../volume/fetching.js';
@@ -19,6 +20,12 @@ import { Pace } from './pace.js';
 
 /** Contents up to this length come whole: a few blocks, whose digests are known when all of them are here. */
 const wholeBytes = 1024 * 1024;
+
+interface Bringing {
+  readonly pace: Pace;
+  readonly spool: Spool;
+  readonly difference: FetchedDifference;
+}
 
 interface Transfer {
   readonly pace: Pace;
@@ -256,7 +263,6 @@ export class Contents {
     await this.#transfer(volume, fid, data, pace);
   }
 
-  /** From the preferred server; where the transfer breaks it goes on from another, at the byte where it broke. */
   async #transfer(
     volume: Volume,
     fid: Fid,
@@ -266,26 +272,13 @@ export class Contents {
   ): Promise<void> {
     const spool = await this.#containers.spool(data.length, pace.request);
     try {
-      let failure: Failure | undefined;
-      for (const member of membersOf(volume)) {
-        try {
-          const source =
-            (await difference?.from(member.server, spool.length)) ??
-            (await member.server.download(`container/${data.digest}`, spool.length));
-          for await (const chunk of source) {
-            if (spool.length + chunk.length > data.length) break;
-            await spool.write(chunk);
-            await pace.turn(chunk.length);
-          }
-          if (spool.length === data.length) break;
-        } catch (error) {
-          if (!isFailure(error) || isFailure(error, 'no-space')) throw error;
-          failure = error;
-          const { kind, message } = error;
-          this.#log.warn('fetch broke', { server: member.server.name, fid, at: spool.length, kind, message });
-        }
+      if (difference !== undefined)
+        await this.#bringDifference(volume, fid, data, { pace, spool, difference });
+      try {
+        await this.#bringPlainly(volume, data, pace, spool);
+      } catch (error) {
+        throw isFailure(error) && error.kind !== 'no-space' ? cannotFetch(volume, fid, error) : error;
       }
-      if (spool.length !== data.length) throw cannotFetch(volume, fid, failure);
       const { digest, length } = await spool.commit();
       if (digest !== data.digest) {
         throw new Failure('damaged', 'venus.fetch', 'the servers sent other bytes than announced', { fid });
@@ -294,6 +287,38 @@ export class Contents {
       replacement(sourcesOf(volume))?.prefer();
     } finally {
       await spool.abort();
+    }
+  }
+
+  /** What is not in `spool` yet, from whoever has it soonest. */
+  async #bringPlainly(volume: Volume, data: FileData, pace: Pace, spool: Spool): Promise<void> {
+    const soonest = this.#fetches.soonest(bytesOf(volume, data.digest), data.digest, spool.length);
+    while (spool.length < data.length) {
+      for await (const chunk of soonest.to(data.length, pace.isUrgent)) {
+        await spool.write(chunk);
+        await pace.turn(chunk.length);
+      }
+    }
+  }
+
+  /** As far as servers can tell how it differs from what is here; the rest comes plainly. */
+  async #bringDifference(volume: Volume, fid: Fid, data: FileData, bringing: Bringing): Promise<void> {
+    const { pace, spool, difference } = bringing;
+    for (const { server } of membersOf(volume)) {
+      try {
+        const source = await difference.from(server, spool.length);
+        if (source === undefined) return;
+        for await (const chunk of source) {
+          if (spool.length + chunk.length > data.length) break;
+          await spool.write(chunk);
+          await pace.turn(chunk.length);
+        }
+        if (spool.length === data.length) return;
+      } catch (error) {
+        if (!isFailure(error) || isFailure(error, 'no-space')) throw error;
+        const { kind, message } = error;
+        this.#log.warn('fetch broke', { server: server.name, fid, at: spool.length, kind, message });
+      }
     }
   }
 }

@@ -22,6 +22,11 @@ export class Pace {
     return this.#background !== undefined;
   }
 
+  /** A user waits for it. */
+  get isUrgent(): boolean {
+    return this.#isUrgent;
+  }
+
   /** What it may evict is worth less than this; undefined: what a user's fetch may. */
   get request(): number | undefined {
     return this.#background?.request;

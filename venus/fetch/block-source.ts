@@ -16,6 +16,11 @@ export interface BlockRequest extends Run {
   readonly contents: Pick<FileData, 'digest' | 'length'>;
   /** The digests of all blocks are to come first. */
   readonly proof: boolean;
+  /**
+   * It gives way to users: what a source has sent cannot be held back, so on a slow link it is asked for in pieces.
+   * Resolves when the next piece may come, after so many bytes have.
+   */
+  readonly giveWay?: (bytes: number) => Promise<void>;
 }
 
 export type Arrival =

@@ -1,8 +1,16 @@
-/** Which source is asked (FC-1 to FC-3). */
+/** Which source is asked (FC-1 to FC-4). */
 import fc from 'fast-check';
 import t from 'tap';
 import { unknownQuality, type LinkQuality } from '../remote/link-quality.js';
-import { chosen, expectedMs, lateAfter, raced, replacement, type Measured } from './choice.js';
+import {
+  backgroundBytes,
+  chosen,
+  expectedMs,
+  lateAfter,
+  raced,
+  replacement,
+  type Measured,
+} from './choice.js';
 
 const megabyte = 1_000_000;
 
@@ -73,20 +81,45 @@ t.test(
 );
 
 t.test(
-  'data come from the preferred source alone, unless it is slow: then another is tried beside it',
+  'data come from the preferred source alone, unless it is slow: then an unknown one is tried',
   async (t) => {
     const none = new Set<string>();
     const [fast, slow] = [source('s1', quality(50 * megabyte)), source('s1', quality(megabyte))];
-    t.equal(chosen([fast, source('s2')], none)?.name, 's1');
-    t.equal(chosen([fast, source('s2')], new Set(['s1']))?.name, 's1');
-    t.equal(chosen([source('s1'), source('s2')], new Set(['s1']))?.name, 's1', 'nothing is known: no reason');
-    t.equal(chosen([slow, source('s2')], none)?.name, 's1');
-    t.equal(chosen([slow, source('s2')], new Set(['s1']))?.name, 's2');
-    t.equal(chosen([slow, source('s2')], new Set(['s1', 's2']))?.name, 's1');
-    t.equal(chosen([slow, source('s2', quality(megabyte))], new Set(['s1']))?.name, 's1', 'it is known');
-    t.equal(chosen([], none), undefined);
+    t.equal(chosen([fast, source('s2')], none, 0)?.name, 's1');
+    t.equal(chosen([fast, source('s2')], new Set(['s1']), 31)?.name, 's1');
+    t.equal(
+      chosen([source('s1'), source('s2')], new Set(['s1']), 0)?.name,
+      's1',
+      'nothing is known: no reason',
+    );
+    t.equal(chosen([slow, source('s2')], none, 0)?.name, 's2');
+    t.equal(chosen([slow, source('s2'), source('s3')], new Set(['s2']), 0)?.name, 's3');
+    t.equal(chosen([slow, source('s2')], new Set(['s2']), 0)?.name, 's1');
+    const far = source('s2', { ...unknownQuality, latency: 500 });
+    t.equal(chosen([slow, far], none, 0)?.name, 's1', 'it is known to be far away');
+    t.equal(chosen([slow, source('s2', quality(megabyte))], new Set(['s1']), 0)?.name, 's1', 'it is known');
+    t.equal(chosen([], none, 0), undefined);
   },
 );
+
+t.test(
+  'what was slow once is tried again now and then, each in its turn, while the first one is slow',
+  async (t) => {
+    const known = ['s1', 's2', 's3'].map((name) => source(name, quality(megabyte)));
+    const asked = Array.from({ length: 96 }, (_, count) => chosen(known, new Set(), count)?.name);
+    t.equal(asked.filter((name) => name === 's1').length, 93);
+    t.same([asked[31], asked[63], asked[95]], ['s2', 's3', 's2']);
+  },
+);
+
+t.test('what gives way to users occupies the link for a moment only', async (t) => {
+  const most = 8 * 262_144;
+  t.equal(backgroundBytes(source('s1'), most), most, 'nothing is known: no reason');
+  t.equal(backgroundBytes(source('s1', quality(100 * megabyte)), most), most);
+  t.equal(backgroundBytes(source('s1', quality(megabyte)), most), megabyte / 4);
+  t.equal(backgroundBytes(source('s1', quality(5_000)), most), 16_384, 'never less');
+  t.equal(backgroundBytes(source('s1', quality(5_000)), 1_000), 1_000);
+});
 
 t.test('a block is late by what the source is known for', async (t) => {
   t.equal(expectedMs(unknownQuality, megabyte), undefined);

@@ -4,7 +4,8 @@
  * FC-1  The first source is the preferred one: data come from it alone as long as it is fast enough (Coda: PickDH).
  * FC-2  Another one takes its place only when it is known to be twice as fast, or when twice in a row a late block came
  *       sooner from it. So two that are alike never take turns.
- * FC-3  A slow one is compared: while it brings blocks, one that was never measured brings others.
+ * FC-3  A slow one is compared: one of which nothing is known is asked instead, until something is.
+ * FC-4  What was measured once may have become better: while the first one is slow, now and then another is asked.
  */
 import type { LinkQuality } from '../remote/link-quality.js';
 import { bandwidth } from '../remote/link-quality.js';
@@ -21,6 +22,10 @@ const hysteresis = { times: 2, ms: 1000, latencyMs: 100 } as const;
 const slowBelow = 4 * 1024 * 1024;
 /** Milliseconds after which a late block is asked of another source, when nothing was measured; and at least. */
 const late = { unknown: 1000, least: 300, times: 3 } as const;
+/** Of so many requests one goes to another source than a slow first one. */
+const triedEvery = 32;
+/** Milliseconds for which a request that gives way to users may occupy the link; and the fewest bytes of one. */
+const background = { ms: 250, least: 16 * 1024 } as const;
 /** Races lost in a row that cost a source its place. */
 const lostToReplace = 2;
 
@@ -58,12 +63,30 @@ function answersSooner(one: LinkQuality, other: LinkQuality): boolean {
   return isSooner && (bandwidth(one) ?? Infinity) * hysteresis.times > (bandwidth(other) ?? 0);
 }
 
-/** Whom to ask of `sources`, the preferred one first, beside those that are `busy` for the same file. */
-export function chosen<S extends Measured>(sources: readonly S[], busy: ReadonlySet<string>): S | undefined {
+/**
+ * Whom to ask of `sources`, the preferred one first, beside those that are `busy` for the same file. `asked`: how many
+ * requests were made before. A user never waits long for a comparison: what is late is asked of the first one, too.
+ */
+export function chosen<S extends Measured>(
+  sources: readonly S[],
+  busy: ReadonlySet<string>,
+  asked: number,
+): S | undefined {
   const [first, ...others] = sources;
-  const rate = first === undefined ? undefined : bandwidth(first.quality);
-  if (first === undefined || rate === undefined || rate >= slowBelow || !busy.has(first.name)) return first;
-  return others.find(({ name, quality }) => bandwidth(quality) === undefined && !busy.has(name)) ?? first;
+  if (first === undefined || (bandwidth(first.quality) ?? Infinity) >= slowBelow) return first;
+  const able = others.filter(
+    ({ name, quality }) => !busy.has(name) && !answersSooner(first.quality, quality),
+  );
+  const unknown = able.find(({ quality }) => bandwidth(quality) === undefined);
+  if (unknown !== undefined) return unknown;
+  const isTurn = asked % triedEvery === triedEvery - 1;
+  return (isTurn ? able[Math.floor(asked / triedEvery) % able.length] : undefined) ?? first;
+}
+
+/** Bytes of one request that gives way to users: what a server has sent cannot be held back. */
+export function backgroundBytes({ quality }: Pick<Measured, 'quality'>, most: number): number {
+  const bytes = ((bandwidth(quality) ?? Infinity) * background.ms) / 1000;
+  return Math.min(most, Math.max(background.least, Math.floor(bytes)));
 }
 
 /** Milliseconds after which a block that was asked of a source of this quality is late. */

@@ -1,5 +1,5 @@
 /** The cold files that are on their way, each once, whoever wants it. */
-import type { FileData } from '../../vice/interface/index.js';
+import type { Failure, FileData } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Containers } from '../../vice/seam/containers.js';
 import type { Log } from '../../vice/seam/log.js';
@@ -11,6 +11,7 @@ import type { FetchWorld } from './fetch-world.js';
 import { FileFetch } from './file-fetch.js';
 import { PartialRoom } from './partial-room.js';
 import { RaceBook } from './race-book.js';
+import { Soonest, type ByteSource } from './soonest.js';
 
 /** Blocks that have just come, of all files together, in memory for those who read them at the same time. */
 const recentBytes = 16 * 1024 * 1024;
@@ -63,6 +64,15 @@ export class Fetches {
       if (!fetch.isEnding && !isLost) return { fetch, release: fetch.use(sources) };
       await fetch.end();
     }
+  }
+
+  /** Small contents, of which `at` bytes are here, from whoever of `sources` has them soonest. */
+  soonest(sources: readonly ByteSource[], digest: string, at: number): Soonest {
+    const { clock, races, log } = this.#world;
+    const broke = (server: string, from: number, { kind, message }: Failure): void => {
+      log.warn('fetch broke', { server, digest, at: from, kind, message });
+    };
+    return new Soonest({ clock, races, broke }, sources, at);
   }
 
   /** Ends what runs; what has come stays. */

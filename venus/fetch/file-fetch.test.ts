@@ -449,7 +449,7 @@ t.test('what is wanted in the background gives way while a user waits', async (t
   await story.pass(100);
   t.same([reading.chunks.length, far.chunks.length], [4, 1], 'not when somebody waits for the same');
   user();
-  await story.pass(100);
+  await story.pass(300);
   await whole;
   t.equal(s1.given.length, blocks);
 });

@@ -235,7 +235,7 @@ export class FileFetch {
       },
       has: (block) => this.#partial?.has(block) === true,
       proved: (blockDigests) => this.#begin(blockDigests),
-      turn: (transfer) => this.#turn(transfer),
+      turn: (transfer, bytes) => this.#turn(transfer, bytes),
       took: (block, bytes, transfer) => this.#took(block, bytes, transfer),
       failed: (error) => {
         const told = error ?? new Failure('unreachable', 'venus.fetch', 'no server answers');
@@ -298,12 +298,12 @@ export class FileFetch {
     this.#wake();
     if (partial.isWhole && !this.inSegments) return this.#finish();
     await room.make();
-    if (!transfer.urgent) await this.#turn(transfer);
+    if (!transfer.urgent) await this.#turn(transfer, blockBytes);
   }
 
-  /** Resolves when the next block of a transfer that gives way to users may come. */
-  async #turn(transfer: Transfer): Promise<void> {
-    await Promise.race([this.#world.gate.turn(blockBytes), this.#becomesUrgent(transfer)]);
+  /** Resolves when a transfer that gives way to users may go on, of which so many bytes have just come. */
+  async #turn(transfer: Transfer, bytes: number): Promise<void> {
+    await Promise.race([this.#world.gate.turn(bytes), this.#becomesUrgent(transfer)]);
   }
 
   async #becomesUrgent(transfer: Transfer): Promise<void> {

@@ -5,46 +5,66 @@ import { blockBytes } from '../../vice/seam/containers.js';
 import type { LinkQuality } from '../remote/link-quality.js';
 import type { Member, Volume } from '../volume/volume.js';
 import type { Arrival, BlockRequest, BlockSource } from './block-source.js';
+import { backgroundBytes } from './choice.js';
+import type { ByteSource } from './soonest.js';
 
 /** The AVSG, the preferred member first. */
 export function sourcesOf(volume: Volume): readonly BlockSource[] {
   return membersOf(volume).map((member) => new ServerSource(volume, member));
 }
 
+/** The same, for contents that come as they are. */
+export function bytesOf(volume: Volume, digest: string): readonly ByteSource[] {
+  return membersOf(volume).map((member) => new ServerBytes(volume, member, digest));
+}
+
 export function membersOf({ preferred, avsg }: Volume): readonly Member[] {
   return preferred === undefined ? avsg : [preferred, ...avsg.filter((member) => member !== preferred)];
 }
 
-class ServerSource implements BlockSource {
+class Server {
+  protected readonly member: Member;
   readonly #volume: Volume;
-  readonly #member: Member;
 
   constructor(volume: Volume, member: Member) {
     this.#volume = volume;
-    this.#member = member;
+    this.member = member;
   }
 
   get name(): string {
-    return this.#member.server.name;
+    return this.member.server.name;
   }
 
   get quality(): LinkQuality {
-    return this.#member.server.quality;
+    return this.member.server.quality;
   }
 
   prefer(): void {
-    if (this.#member.watched) this.#volume.prefer(this.#member);
+    if (this.member.watched) this.#volume.prefer(this.member);
+  }
+}
+
+class ServerBytes extends Server implements ByteSource {
+  readonly #digest: string;
+
+  constructor(volume: Volume, member: Member, digest: string) {
+    super(volume, member);
+    this.#digest = digest;
   }
 
+  async *bytes(start: number, end: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* await this.member.server.download(`container/${this.#digest}/${end}`, start, signal);
+  }
+}
+
+class ServerSource extends Server implements BlockSource {
   async *arrivals(request: BlockRequest, signal: AbortSignal): AsyncGenerator<Arrival, void, undefined> {
     const { contents, first, end, proof } = request;
-    const { digest, length } = contents;
-    const path = `${proof ? 'proven' : 'container'}/${digest}/${Math.min(length, end * blockBytes)}`;
-    const chunks = await this.#member.server.download(path, first * blockBytes, signal);
+    const { length } = contents;
     let block = first;
     let isProof = proof;
     let gathering = new Gathering(isProof ? blockCount(length) * digestBytes : blockLength(block, length));
-    for await (const chunk of chunks) {
+    for await (const chunk of this.#chunks(request, signal)) {
       for (let rest = chunk; rest.length > 0;) {
         if (block >= end) throw tooMuch(this.name);
         rest = gathering.take(rest);
@@ -55,6 +75,21 @@ class ServerSource implements BlockSource {
         isProof = false;
         gathering = new Gathering(blockLength(block, length));
       }
+    }
+  }
+
+  /** In one answer; or, if it gives way, in several that each occupy the link for a moment. */
+  async *#chunks(request: BlockRequest, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    const { contents, first, end, proof, giveWay } = request;
+    const { digest, length } = contents;
+    const last = Math.min(length, end * blockBytes);
+    for (let at = first * blockBytes; at < last;) {
+      const most = last - at;
+      const bytes = giveWay === undefined ? most : backgroundBytes(this, most);
+      const kind = proof && at === first * blockBytes ? 'proven' : 'container';
+      yield* await this.member.server.download(`${kind}/${digest}/${at + bytes}`, at, signal);
+      at += bytes;
+      if (at < last) await giveWay?.(bytes);
     }
   }
 }

@@ -4,6 +4,8 @@ import type { FileData } from '../../vice/interface/index.js';
 import type { BlockSource, Run } from './block-source.js';
 
 export interface TransferSink {
+  /** Resolves when a transfer that gives way to users may go on after so many bytes, or need not give way any more. */
+  turn(transfer: Transfer, bytes: number): Promise<void>;
   /** The digests of all blocks have come, where they were asked for. */
   proved(blockDigests: Uint8Array): Promise<void>;
   /** Resolves when the next block may come. @throws Failure damaged (it does not match), no-space */
@@ -47,7 +49,8 @@ export class Transfer {
     proof: boolean,
     sink: TransferSink,
   ): Promise<void> {
-    const request = { contents, ...this.run, proof };
+    const giveWay = (bytes: number): Promise<void> => sink.turn(this, bytes);
+    const request = { contents, ...this.run, proof, ...(!this.urgent && { giveWay }) };
     try {
       for await (const arrival of this.source.arrivals(request, this.#stop.signal)) {
         if (this.stopped) return;

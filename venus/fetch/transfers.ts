@@ -1,6 +1,7 @@
 /** All transfers of one file: what is asked of whom, and what becomes of those that are late or break. */
 import { isFailure, type Failure, type FileData } from '../../vice/interface/index.js';
 import type { Log } from '../../vice/seam/log.js';
+import { blockBytes } from '../../vice/seam/containers.js';
 import type { BlockSource, Run } from './block-source.js';
 import { chosen, replacement } from './choice.js';
 import type { Demand } from './demand.js';
@@ -18,8 +19,6 @@ export interface Keeper extends TransferSink {
   /** The digests of the blocks are known: blocks can be kept. */
   readonly isBegun: boolean;
   has(block: number): boolean;
-  /** Resolves when a transfer that gives way to users may begin, or need not give way any more. */
-  turn(transfer: Transfer): Promise<void>;
   /** Nothing more will come before somebody waits again. */
   failed(error: Error | undefined): void;
   /** A transfer has ended, or somebody waits for what it brings now. */
@@ -141,7 +140,7 @@ export class Transfers {
       .filter(({ name }) => !this.#failed.has(name) && name !== against?.source.name)
       .sort((a, b) => Number(this.#slow.has(a.name)) - Number(this.#slow.has(b.name)));
     const busy = new Set([...this.#running.keys()].map(({ source }) => source.name));
-    const source = chosen(able, busy);
+    const source = chosen(able, busy, this.#races.ask());
     if (source === undefined) {
       if (against === undefined && this.#running.size === 0) this.fail();
       return false;
@@ -154,7 +153,7 @@ export class Transfers {
   async #bring(transfer: Transfer): Promise<void> {
     const { source, run } = transfer;
     try {
-      if (!transfer.urgent) await this.#keeper.turn(transfer);
+      if (!transfer.urgent) await this.#keeper.turn(transfer, blockBytes);
       await transfer.bring(this.#contents, !this.#keeper.isBegun, this.#keeper);
       if (!transfer.stopped) replacement(this.sources())?.prefer();
     } catch (error) {

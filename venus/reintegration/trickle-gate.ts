@@ -5,6 +5,8 @@
  *
  * TG-1  While fetches are under way, uploads get together at most `sliceBytes`, or one chunk, in `sliceMs`.
  * TG-2  No chunk waits longer than `waitMost`: less than a server waits for the next byte of an upload.
+ * TG-3  After a fetch that took long the next one is awaited for a moment: a folder that is read file by file is not
+ *       held up by a chunk between each two of them.
  */
 import type { Clock, Timer } from '../../vice/seam/clock.js';
 import type { Fetching, Turns } from '../volume/fetching.js';
@@ -12,6 +14,8 @@ import type { Fetching, Turns } from '../volume/fetching.js';
 const sliceBytes = 32 * 1024;
 const sliceMs = 2000;
 const waitMost = 10_000;
+/** What is waited after a fetch: a part of what it took. Where fetches are quick, nothing. */
+const grace = { part: 1 / 4, leastMs: 10, mostMs: 250 } as const;
 
 interface Waiting {
   readonly bytes: number;
@@ -22,6 +26,8 @@ interface Waiting {
 export class TrickleGate implements Fetching, Turns {
   readonly #clock: Clock;
   #fetches = 0;
+  /** Runs while the next fetch is awaited. */
+  #grace: Timer | undefined;
   /** In the order in which they came. */
   #waiting: Waiting[] = [];
   #timer: Timer | undefined;
@@ -32,21 +38,38 @@ export class TrickleGate implements Fetching, Turns {
 
   fetching(): () => void {
     this.#fetches += 1;
+    this.#grace?.cancel();
+    this.#grace = undefined;
+    const began = this.#clock.monotonic();
     let under = true;
     return () => {
       if (!under) return;
       under = false;
       this.#fetches -= 1;
-      if (this.#fetches === 0) this.#open();
+      if (this.#fetches === 0) this.#openSoon(this.#clock.monotonic() - began);
     };
   }
 
   /** Resolves when an upload may send its next `bytes`. */
   turn(bytes: number): Promise<void> {
-    if (this.#fetches === 0) return Promise.resolve();
+    if (this.#isOpen) return Promise.resolve();
     return new Promise((go) => {
       this.#waiting.push({ bytes, since: this.#clock.monotonic(), go });
       this.#timer ??= this.#clock.after(sliceMs, () => this.#slice());
+    });
+  }
+
+  get #isOpen(): boolean {
+    return this.#fetches === 0 && this.#grace === undefined;
+  }
+
+  /** The last fetch has ended, which took `ms`. */
+  #openSoon(ms: number): void {
+    const wait = Math.min(grace.mostMs, ms * grace.part);
+    if (wait < grace.leastMs) return this.#open();
+    this.#grace = this.#clock.after(wait, () => {
+      this.#grace = undefined;
+      this.#open();
     });
   }
 

@@ -187,6 +187,55 @@ t.test('a directory has not known the removal of one in it that is still there',
   t.notOk((await realm.dump('s3')).has('/top'), 'the removal is not taken for one that did not know of all');
 });
 
+t.test('a directory that was moved out of another before both were removed revives neither', async (t) => {
+  const { realm, ann } = await realmOf(...names);
+  const upper = await ann.make('mkdir', root, 'upper');
+  const outer = await ann.make('mkdir', upper, 'outer');
+  const inner = await ann.make('mkdir', outer, 'inner');
+  await realm.isSame(t, 'before');
+  realm.kill('s3');
+  ann.reach = ['s1', 's2'];
+  // At the peers it is above the one that still holds it here.
+  await ann.rename(inner, outer, 'inner', root, 'moved');
+  await ann.remove('rmdir', root, 'moved', inner);
+  await ann.remove('rmdir', upper, 'outer', outer);
+  await realm.start('s3');
+  await realm.clock.advance(70_000);
+  await realm.isSame(t, 'after');
+  for (const name of names) {
+    const paths = [...(await realm.dump(name)).keys()];
+    t.notOk(
+      paths.some((path) => /outer|inner|moved/.test(path)),
+      `${name} has ${paths.join(', ')}`,
+    );
+  }
+});
+
+t.test('nor does one whose inner directory has to wait', async (t) => {
+  const { realm, ann } = await realmOf(...names);
+  const [outer, to] = [await ann.make('mkdir', root, 'outer'), await ann.make('mkdir', root, 'to')];
+  const inner = await ann.make('mkdir', outer, 'inner');
+  const file = await ann.file(inner, 'file', 'old');
+  realm.kill('s3');
+  ann.reach = ['s1', 's2'];
+  await ann.store(file, 'new');
+  await ann.rename(file, inner, 'file', to, 'file');
+  await ann.remove('rmdir', outer, 'inner', inner);
+  await ann.remove('rmdir', root, 'outer', outer);
+  const disks = ['s1', 's2'].map((name) => realm.disk(name).containers);
+  for (const containers of disks) await containers.remove(digestOf('new'));
+  await realm.start('s3');
+  t.ok((await realm.dump('s3')).has('/outer/inner/file'), 'as it was');
+  for (const containers of disks) {
+    const spool = await containers.spool();
+    await spool.write(Buffer.from('new'));
+    await spool.commit();
+  }
+  await realm.clock.advance(70_000);
+  await realm.isSame(t, 'after');
+  for (const name of names) t.notOk((await realm.dump(name)).has('/outer'), `${name} has let it go`);
+});
+
 t.test('a lost COP2 is healed without moving data', async (t) => {
   const { realm, ann } = await realmOf(...names);
   ann.sendsCop2 = false;

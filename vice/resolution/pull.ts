@@ -129,20 +129,32 @@ export class Pull {
 
   /** Merges what directories have known. Nothing may be taken after it. */
   async finish(): Promise<PullOutcome> {
-    const ready = [...this.#later.values()]
-      .filter(({ fid }) => !this.#incomplete.has(fid))
+    const latest = [...this.#later.values()].map((whole) => {
       // As the peer has held it last, but with what it had known when all that was in it was taken.
-      .map((whole) => withKnownOf(whole, this.#latest.get(whole.fid) ?? whole));
+      return withKnownOf(whole, this.#latest.get(whole.fid) ?? whole);
+    });
+    const removed = new Set(latest.filter(isRemoved).map(({ fid }) => fid));
+    for (const fid of [...this.#incomplete]) this.#keepAbove(fid, removed);
     for (const fid of this.#incomplete) if (this.#later.has(fid)) this.#unresolved.add(fid);
-    // Removed ones from below: a directory in which there is still something is not removed. And they before those that
-    // they were in, which have known that.
-    const removed = ready.filter(isRemoved).map((status) => ({ status, depth: this.#depth(status) }));
-    removed.sort((a, b) => b.depth - a.depth);
-    const ordered = [...removed.map(({ status }) => status), ...ready.filter((status) => !isRemoved(status))];
+    const ready = latest.filter(({ fid }) => !this.#incomplete.has(fid));
+    // Removed ones from below, as they are here: a directory in which there is still something is not removed. And they
+    // before those that they were in, which have known that.
+    const graves = ready.filter(isRemoved).map((status) => ({ status, depth: this.#depth(status) }));
+    graves.sort((a, b) => b.depth - a.depth);
+    const ordered = [...graves.map(({ status }) => status), ...ready.filter((status) => !isRemoved(status))];
     for (let start = 0; start < ordered.length; start += stepObjects) {
       await this.#merge({ objects: ordered.slice(start, start + stepObjects), withoutKnown: false });
     }
     return { installed: this.#installed, unresolved: this.#unresolved, needsChanges: this.#needsChanges };
+  }
+
+  /** A directory that has to wait is still in those that it is in here: those that are removed wait, too. */
+  #keepAbove(fid: Fid, removed: ReadonlySet<Fid>): void {
+    let above = this.#own(fid)?.parent ?? null;
+    while (above !== null && removed.has(above) && !this.#incomplete.has(above)) {
+      this.#incomplete.add(above);
+      above = this.#own(above)?.parent ?? null;
+    }
   }
 
   async #step(peers: readonly VnodeStatus[], isWhole: boolean): Promise<void> {
@@ -216,9 +228,14 @@ export class Pull {
     }
   }
 
+  /** Of where it is here, until its removal is merged: the peer may have moved it before. */
   #depth(status: VnodeStatus): number {
     let depth = 0;
-    for (let next = status.parent; next !== null && depth < limits.depth; depth += 1) {
+    for (
+      let next = (this.#own(status.fid) ?? status).parent;
+      next !== null && depth < limits.depth;
+      depth += 1
+    ) {
       next = this.#own(next)?.parent ?? null;
     }
     return depth;

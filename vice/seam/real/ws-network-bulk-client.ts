@@ -59,6 +59,7 @@ export class BulkClient {
       const request = this.#request(transfer, 'GET', bulkTarget(path, start)).end();
       const response = await accepted(transfer, request);
       // Also for a caller that never reads: the error is nobody's surprise, and the transfer is over.
+      response.once('end', () => transfer.leaveConnection());
       response.on('error', () => undefined).once('close', () => void this.#ended(transfer, undefined));
       return this.#bytes(transfer, response);
     } catch (error) {
@@ -117,8 +118,8 @@ export class BulkClient {
       path,
       agent: this.#agent,
       headers: { authorization: `Bearer ${this.#credential}` },
-      signal: transfer.signal,
     });
+    transfer.begin(request);
     // Whoever waits for the response hears of it; afterwards it is of no interest.
     return request.on('error', () => undefined);
   }
@@ -164,7 +165,7 @@ class Transfer {
   failure: Failure | undefined;
   /** What the source of an upload threw. */
   sourceError: unknown;
-  readonly #controller = new AbortController();
+  #request: ClientRequest | undefined;
   readonly #stopListening: () => void;
 
   constructor(operation: string, clock: Clock, signal: AbortSignal | undefined) {
@@ -179,13 +180,24 @@ class Transfer {
     this.#stopListening = () => signal?.removeEventListener('abort', abort);
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+  /**
+   * `request` is ended with the transfer. (Not by its option `signal`: an agent gives that to the connection, which
+   * outlives the request, and whose end would then be another's; or nobody's, and that of the process.)
+   */
+  begin(request: ClientRequest): void {
+    this.#request = request;
+    if (this.failure !== undefined) request.destroy();
   }
 
   abort(failure: Failure): void {
     this.failure ??= failure;
-    this.#controller.abort(failure);
+    // Without an error: the response may end in this moment, and then nobody listens to the connection.
+    this.#request?.destroy();
+  }
+
+  /** All has come: the connection is another's. */
+  leaveConnection(): void {
+    this.#request = undefined;
   }
 
   end(): void {

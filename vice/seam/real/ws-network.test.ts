@@ -235,6 +235,23 @@ t.test('a slow receiver holds the sender back, and 50 MB arrive', async (test) =
   link.close();
 });
 
+t.test('a download that is given up when all of it has come harms nobody', async (test) => {
+  const { net, place } = await socketServer(test);
+  const link = await net.client.dial(`ws://${place}`, dialOptions);
+  for (const waited of [0, 1, 3, 10, 50]) {
+    const stop = new AbortController();
+    const source = (await link.download('1000', 0, stop.signal))[Symbol.asyncIterator]();
+    for (let received = 0; received < 1000;) received += ((await source.next()).value as Uint8Array).length;
+    // Its connection is another's by then; an error on it would be nobody's, and the end of the process.
+    for (let turn = 0; turn < waited; turn += 1) await net.turn();
+    stop.abort();
+    for (let turn = 0; turn < 20; turn += 1) await net.turn();
+    await source.return?.();
+    test.equal(await drained(await link.download('10', 0)), 10, 'and the next one comes');
+  }
+  link.close();
+});
+
 t.test('a transfer that stands still is given up, a long one is not', async (test) => {
   const { net, service, place } = await socketServer(test);
   const link = await net.client.dial(`ws://${place}`, dialOptions);
