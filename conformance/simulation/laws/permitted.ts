@@ -1,9 +1,9 @@
 /**
- * Nobody does what a list denies him, once it has been set a little while and nothing was ever wrong; and before anybody
- * has set a list nobody is refused.
+ * Nobody does what a list denies him, once it has been set a little while and nothing was ever wrong; and before
+ * anybody has set a list nobody is refused.
  *
- * Judged where the history alone says what holds: of objects that were never moved, and of lists that were set one after
- * the other.
+ * Judged where the history alone says what holds: of objects that were never moved, and of lists that were set one
+ * after the other.
  */
 import { rightsText } from '../../../vice/interface/index.js';
 import type { Fid } from '../../../vice/interface/index.js';
