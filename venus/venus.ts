@@ -107,10 +107,7 @@ class CachingClient implements Venus {
       announcer.changed(fid, decidable(before, this.#hidesVersions(fid)));
     const { cacheBytes, differences: mode } = config;
     this.#differences = new Differences({ containers, cacheBytes, mode, log });
-    const { stale } = this.#differences;
-    this.#cache = new ObjectCache(buffer, changed, hidesVersions, (...statuses) =>
-      stale.replaced(...statuses),
-    );
+    this.#cache = new ObjectCache(buffer, changed, hidesVersions, this.#differences.stale);
     const cache = this.#cache;
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const mounts = this.#mounts;

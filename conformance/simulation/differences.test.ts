@@ -2,7 +2,7 @@
 import t from 'tap';
 import { allRights, Failure, right } from '../../vice/interface/index.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
-import { get, makeDirectory, put, remove, rename } from './share.js';
+import { get, list, makeDirectory, put, remove, rename } from './share.js';
 import type { SimulatedRealm, SimulatedRealmOptions } from './simulated-realm.js';
 import { startedRealm } from './started-realm.js';
 import type { CountingNetwork } from './counting-network.js';
@@ -130,12 +130,12 @@ t.test('a small file, and one that nobody has used before, are not compared', as
 
 t.test('a program that saves by a new file, which it renames over the old one', async (t) => {
   const realm = await started(4);
-  const g1 = realm.gateway('g1');
+  const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
   let text = noise(fileBytes, 1);
-  await realm.finish(put(realm.gateway('g2'), 'report', text));
+  await realm.finish(put(g2, 'report', text));
   t.ok((await realm.finish(get(g1, 'report'))) === text);
-  for (const save of [2, 3]) {
-    traffic(realm).take();
+  for (const save of [2, 3, 4]) {
+    for (const name of ['g1', 'g2']) traffic(realm, name).take();
     text = insertedInto(text, save);
     await realm.finish(put(g1, '~WRD0.tmp', text));
     const { uploads } = traffic(realm);
@@ -145,9 +145,18 @@ t.test('a program that saves by a new file, which it renames over the old one', 
       `${total(uploads)} bytes to three servers`,
     );
     await realm.finish(rename(g1, 'report', '~WRL1.tmp'));
+    // The other gateway hears of all at once, of each step, or that the old one was removed first.
+    if (save === 3) await realm.finish(list(g2, ''));
+    if (save === 4) await realm.finish(remove(g1, '~WRL1.tmp'));
+    if (save === 4) await realm.finish(list(g2, ''));
     await realm.finish(rename(g1, '~WRD0.tmp', 'report'));
-    await realm.finish(remove(g1, '~WRL1.tmp'));
+    if (save < 4) await realm.finish(remove(g1, '~WRL1.tmp'));
     t.ok(await everywhere(realm, 'report', text), 'on every server');
+    await realm.finish(list(g2, ''));
+    t.ok((await realm.finish(get(g2, 'report'))) === text, 'at the other gateway');
+    const { downloads } = traffic(realm, 'g2');
+    t.same(kinds(downloads), ['recipe', 'pieces']);
+    t.ok(total(downloads) < littleBytes + 10_000, `${total(downloads)} bytes back`);
   }
 });
 

@@ -1,11 +1,11 @@
 /** `coda gateway`: one gateway from a configuration file. */
-import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { readGatewayConfig } from '../config/role-config.js';
 import type { Status } from '../realm/status.js';
 import { venusAnswer } from '../realm/venus-answer.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { conflictCount } from './conflict-text.js';
+import { boundHeap } from './heap-bound.js';
 import type { CommonOptions } from './output.js';
 import { runRole } from './role-process.js';
 import type { VolumeState } from '../../venus/interface.js';
@@ -44,23 +44,18 @@ Examples:
     });
 }
 
-/**
- * V8 lets a heap grow to two or three times of what lives in it before it clears up: with a million cached files two
- * gigabytes of 0.7. To a third more costs some processor time and less than half the memory.
- */
-const heapGrowingPercent = 30;
-
 async function gateway(options: GatewayOptions): Promise<void> {
-  setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
+  const clock = systemClock();
   const config = readGatewayConfig(options.config);
   await runRole({
     role: 'gateway',
     config,
-    clock: systemClock(),
+    clock,
     output: options,
     async start() {
       const { startGateway } = await import('../main.js');
       const running = await startGateway(config);
+      const unbound = boundHeap(clock);
       const status = (): Status => {
         const { servers, volumes, cache } = running.venus.state();
         const own = { name: config.name, pid: process.pid, url: running.url, state: 'running' as const };
@@ -70,7 +65,7 @@ async function gateway(options: GatewayOptions): Promise<void> {
       };
       const { venus, resolvers } = running;
       const answer = venusAnswer(venus, systemClock(), (fid) => running.resolverFailure(fid), resolvers);
-      return { url: running.url, status, answer, close: () => running.close() };
+      return { url: running.url, status, answer, close: () => running.close().finally(unbound) };
     },
   });
 }

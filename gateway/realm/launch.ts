@@ -29,7 +29,7 @@ export function launchRole(
   const child = fork(command, [role, '--config', configFile], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // With a young generation of 16 MB garbage of large bodies takes 40 MB more (npm test -- clients/memory).
-    execArgv: [...process.execArgv, '--max-semi-space-size=4'],
+    execArgv: [...process.execArgv, '--max-semi-space-size=2'],
     // Flushes wait in libuv's threads: the default of four would make uploads, commits and reads wait for each other.
     env: { UV_THREADPOOL_SIZE: '16', ...process.env },
   });

@@ -18,7 +18,7 @@ After=network-online.target
 
 [Service]
 User=coda
-Environment=NODE_OPTIONS=--max-semi-space-size=4
+Environment=NODE_OPTIONS=--max-semi-space-size=2
 ExecStart=/usr/bin/env coda ${role} --config /etc/coda/%i/%i.json
 Restart=always
 RestartSec=2

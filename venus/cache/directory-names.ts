@@ -41,7 +41,8 @@ export interface NameChange {
 
 /** Told of the names that come and go. */
 export interface NameListener {
-  readonly come: (directory: Fid, entry: DirectoryEntry) => void;
+  /** `before`: what has borne the name. */
+  readonly come: (directory: Fid, entry: DirectoryEntry, before: DirectoryEntry | undefined) => void;
   readonly gone: (directory: Fid, entry: DirectoryEntry) => void;
 }
 
@@ -246,11 +247,11 @@ export class DirectoryNames {
   }
 
   #change(directory: Fid, name: string, entry: DirectoryEntry | null, by?: Meanwhile): void {
+    const before = this.entry(directory, name);
     if (entry !== null) {
       this.#put(directory, entry, by);
-      return this.#listener.come(directory, entry);
+      return this.#listener.come(directory, entry, before);
     }
-    const before = this.entry(directory, name);
     if (before === undefined) return;
     this.#remove(directory, name, by);
     this.#listener.gone(directory, before);

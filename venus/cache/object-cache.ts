@@ -26,33 +26,49 @@ import type { WriteBuffer } from '../store/write-buffer.js';
 /** Each takes about 3 KB; a folder of a hundred thousand names still fits. */
 const hotObjects = 105_000;
 
+/** Told of what servers say, for whoever can use what newer contents take the place of. */
+export interface OlderContents {
+  /** Another status of a cached object is known. */
+  replaced(before: VnodeStatus, status: VnodeStatus): void;
+  /** A cached file does not bear the name any more. */
+  lostName(directory: Fid, name: string, before: VnodeStatus): void;
+  /** Another object bears it. */
+  tookName(directory: Fid, name: string, fid: Fid): void;
+}
+
 export class ObjectCache implements Tree {
   /** Told of what is known anew of an object, and whether it is in doubt. */
   onStatus: (status: VnodeStatus, suspect: boolean) => void = () => undefined;
   readonly conflicts: ConflictIndex;
   readonly #buffer: WriteBuffer;
   readonly #hidesVersions: (fid: Fid) => boolean;
-  readonly #onReplaced: ((before: VnodeStatus, status: VnodeStatus) => void) | undefined;
+  readonly #older: OlderContents | undefined;
   readonly #objects = new RecentMap<Fid, CachedObject>(hotObjects, () => 1);
   readonly #names: DirectoryNames;
 
   /**
-   * `hidesVersions`: whether the volume of an object shows one version of a file alone. `onReplaced` is told when
-   * servers know another status of a cached object.
+   * `hidesVersions`: whether the volume of an object shows one version of a file alone.
    */
   constructor(
     buffer: WriteBuffer,
     onConflict?: ConflictListener,
     hidesVersions: (fid: Fid) => boolean = () => false,
-    onReplaced?: (before: VnodeStatus, status: VnodeStatus) => void,
+    older?: OlderContents,
   ) {
     this.#buffer = buffer;
-    this.#onReplaced = onReplaced;
+    this.#older = older;
     this.#hidesVersions = hidesVersions;
     this.conflicts = new ConflictIndex(buffer, onConflict);
     this.#names = new DirectoryNames(buffer, {
-      come: (directory, entry) => this.#takeName(directory, entry),
-      gone: (directory, entry) => this.#loseName(directory, entry),
+      come: (directory, entry, before) => {
+        if (before !== undefined && before.fid !== entry.fid) this.#hasLost(directory, before);
+        this.#older?.tookName(directory, entry.name, entry.fid);
+        this.#takeName(directory, entry);
+      },
+      gone: (directory, entry) => {
+        this.#hasLost(directory, entry);
+        this.#loseName(directory, entry);
+      },
     });
   }
 
@@ -96,7 +112,7 @@ export class ObjectCache implements Tree {
     const same = before !== undefined && sameCounts(before.status.known, status.known);
     const view = this.#viewOf(same ? before : undefined, status);
     const object: CachedObject = { status, view, epoch, suspect: false, complete, stale };
-    if (before !== undefined && !same) this.#onReplaced?.(before.status, status);
+    if (before !== undefined && !same) this.#older?.replaced(before.status, status);
     const unchanged =
       same &&
       before.epoch === epoch &&
@@ -267,6 +283,11 @@ export class ObjectCache implements Tree {
     if (known?.name !== name || known.parent !== directory) return;
     const object = this.get(fid);
     if (object !== undefined) this.#rename(object, null);
+  }
+
+  #hasLost(directory: Fid, { fid, name, kind }: DirectoryEntry): void {
+    const object = kind === 'file' && this.#older !== undefined ? this.get(fid) : undefined;
+    if (object !== undefined) this.#older?.lostName(directory, name, object.status);
   }
 
   #rename(object: CachedObject, name: string | null): void {
