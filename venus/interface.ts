@@ -317,6 +317,8 @@ export interface Venus {
    * @throws Failure not-found, not-directory, invalid, too-large, access-denied, unreachable
    */
   setAccess(caller: Caller, directory: Fid, list: AccessList | null): Promise<void>;
+  /** Whether the volume of `fid` can only be read, as far as it is known here: every change of it is then `refused`. */
+  isLocked(fid: Fid): boolean;
   /** Of the volume that a directory is in. @throws Failure not-found, unreachable */
   space(caller: Caller, directory: Fid): Promise<Space>;
   readonly leases: Leases;

@@ -217,6 +217,10 @@ class CachingClient implements Venus {
     return this.#guard.access(caller, status);
   }
 
+  isLocked(fid: Fid): boolean {
+    return this.#realm.get(volumeOf(fid))?.isLocked === true;
+  }
+
   async space(_: Caller, directory: Fid): Promise<Space> {
     return this.#space.ask(this.#realm.volumeOf(directory));
   }

@@ -2,7 +2,7 @@
  * `npm run bench [-- --quick] [--only WORD] [--json]`: our gateway beside Apache's mod_dav, nginx, rclone and
  * a bare Node server, all on this machine and in one run; then our PUT with 1, 2 and 3 replicas; then work
  * without servers, and coming back; then resolution; then cold files; then new versions of large files; then a new
- * replica of a volume; then slow links; then very many files.
+ * replica of a volume; then slow links; then very many files; then dumps.
  *
  * All servers are up, one is loaded at a time; the rounds of all servers are interleaved, so that what else
  * the machine does falls on all alike. A figure is the median of its rounds. A peer that is not installed is
@@ -14,6 +14,7 @@ import { Realm } from '../realm.js';
 import { coldReads } from './cold-reads.js';
 import { differences } from './differences.js';
 import { disconnection } from './disconnection.js';
+import { dumps } from './dumps.js';
 import { healing } from './healing.js';
 import { million } from './million.js';
 import { largeFolders } from './large-folders.js';
@@ -31,6 +32,7 @@ const differencesName = 'differences';
 const largeFoldersName = 'scale: large folders';
 const millionName = 'scale: many files';
 const populatingName = 'new replica';
+const dumpsName = 'dump and restore';
 const slowLinksName = 'slow links';
 
 interface Column {
@@ -157,6 +159,7 @@ function parts(only: string, scale: Scale, notes: string[]): readonly Part[] {
     { names: [populatingName], measure: () => populating(scale.populating) },
     { names: [millionName], measure: () => million(scale.million) },
     { names: [largeFoldersName], measure: () => largeFolders(scale.largeFolders) },
+    { names: [dumpsName], measure: () => dumps(scale.dumps) },
   ];
 }
 

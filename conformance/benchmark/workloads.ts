@@ -5,6 +5,7 @@ import type { DisconnectionScale } from './disconnection.js';
 import type { HealingScale } from './healing.js';
 import type { LargeFoldersScale } from './large-folders.js';
 import type { MillionScale } from './million.js';
+import type { DumpsScale } from './dumps.js';
 import type { PopulatingScale } from './populating.js';
 import type { SlowLinksScale } from './slow-links.js';
 import { drive, fill, makeFolder, names, perSecond } from './generator.js';
@@ -26,6 +27,7 @@ export interface Scale {
   readonly largeFolders: LargeFoldersScale;
   readonly million: MillionScale;
   readonly populating: PopulatingScale;
+  readonly dumps: DumpsScale;
   readonly slowLinks: SlowLinksScale;
 }
 
@@ -44,6 +46,7 @@ export const full: Scale = {
   largeFolders: { servers: 3, sizes: [25_000, 50_000, 100_000] },
   million: { folders: [250, 500, 1000] },
   populating: { objects: [10_000, 20_000, 40_000], fileBytes: 16_000 },
+  dumps: { objects: [5_000, 10_000], fileBytes: 16_000 },
   slowLinks: { rates: [2_000, 4_000, 8_000], letters: 5 },
 };
 
@@ -62,6 +65,7 @@ export const quick: Scale = {
   largeFolders: { servers: 1, sizes: [5_000, 20_000] },
   million: { folders: [10, 20] },
   populating: { objects: [1_000, 2_000], fileBytes: 16_000 },
+  dumps: { objects: [1_000, 2_000], fileBytes: 16_000 },
   slowLinks: { rates: [8_000, 16_000], letters: 3 },
 };
 

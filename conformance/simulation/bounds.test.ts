@@ -138,6 +138,12 @@ t.test('a locked volume is read; what was changed without servers waits', async 
   t.equal(await realm.finish(get(g2, 'plan')), 'as it was');
   t.match(stateOf(g1), { keptRecords: 0, lastError: /locked/ }, 'nothing is given up');
   t.equal(await realm.finish(get(g1, 'plan')), 'as it shall be', 'its author sees his own');
+  cut(realm, 'g2');
+  await realm.clock.advance(20_000);
+  t.equal(await ended(realm, put(g2, 'plan', 'no')), 'refused', 'it knows of the lock, and logs nothing');
+  t.match(stateOf(g2), { pendingRecords: 0 });
+  t.equal(await realm.finish(get(g2, 'plan')), 'as it was');
+  await heal(realm, 'g2');
   await say(realm, { change: 'unlock-volume', volume });
   await realm.clock.advance(5000);
   t.equal(await realm.finish(get(g2, 'plan')), 'as it shall be');

@@ -1,7 +1,7 @@
 /**
- * One seeded run of the trial of conformance/crash/disconnected-trial.ts on the twins: a gateway is killed again and
- * again while no server runs and while its log is replayed; servers too. What takes seconds with processes takes
- * milliseconds here, and every run can be repeated.
+ * One seeded run of the trials of conformance/crash on the twins: servers are killed one after another while people
+ * work; then a gateway again and again while no server runs and while its log is replayed. What takes seconds with
+ * processes takes milliseconds here, and every run can be repeated.
  */
 import { createHash } from 'node:crypto';
 import { ifFailed, isFailure, type Fid } from '../../vice/interface/index.js';
@@ -95,6 +95,7 @@ class KilledRun {
 
   async round(): Promise<void> {
     await this.#work(this.#seeded.below(8));
+    await this.#oneServerAfterAnother();
     await this.#withoutServers();
     await this.#whileReplaying();
     await this.#drained();
@@ -114,6 +115,22 @@ class KilledRun {
     return { seed: this.#seed, kills, acknowledged, trace, faults };
   }
 
+  /** One of them misses some changes and catches up, while the others serve. It goes when they have what it has. */
+  async #oneServerAfterAnother(): Promise<void> {
+    const { serverNames, clock } = this.#realm;
+    for (let count = this.#seeded.below(5); count > 0; count -= 1) {
+      for (let waited = 0; waited < 60 && this.#reached < serverNames.length; waited += 1)
+        await clock.advance(500);
+      const victim = this.#seeded.pick(serverNames) ?? '';
+      this.#say(`kill ${victim}`);
+      this.#realm.kill(victim, { keepsRunning: true });
+      await this.#work(this.#seeded.below(40));
+      if (this.#seeded.fraction() < 0.3) await this.#killGateway();
+      await this.#startServer(victim);
+      await this.#work(this.#seeded.below(10));
+    }
+  }
+
   async #withoutServers(): Promise<void> {
     const silent = this.#seeded.fraction() < 0.2;
     for (const name of this.#realm.serverNames) this.#realm.kill(name, { silent, keepsRunning: true });
@@ -131,7 +148,7 @@ class KilledRun {
     const first = this.#seeded.fraction() < 0.4 ? serverNames.slice(0, 1) : serverNames;
     for (const name of first) await this.#startServer(name);
     for (let count = 1 + this.#seeded.below(4); count > 0; count -= 1) {
-      for (let waited = 0; waited < 60 && !this.#isReached(); waited += 1) await clock.advance(500);
+      for (let waited = 0; waited < 60 && this.#reached === 0; waited += 1) await clock.advance(500);
       await this.#work(this.#seeded.below(6), 10);
       await this.#killGateway();
       const victim = this.#seeded.fraction() < 0.3 ? this.#seeded.pick(first) : undefined;
@@ -202,8 +219,9 @@ class KilledRun {
     }
   }
 
-  #isReached(): boolean {
-    return (this.#realm.gateway(gateway).state().volumes[0]?.avsg.length ?? 0) > 0;
+  /** Servers. */
+  get #reached(): number {
+    return this.#realm.gateway(gateway).state().volumes[0]?.avsg.length ?? 0;
   }
 
   #now(): string {

@@ -1,11 +1,11 @@
 /** The archive of a log as a file: written whole or not at all, over nothing that is there unless told to. */
-import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, link, open, readdir, rename, rm } from 'node:fs/promises';
+import { access, link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { shellQuoted } from '../config/command-name.js';
 import { messageOf, OperatorError, systemCode } from '../config/operator-error.js';
 import { bytesText } from './output.js';
+import { isLeft, ownMark, writerMark } from './writing-process.js';
 
 /** Told so often how many bytes have gone. */
 const tellEveryMs = 250;
@@ -66,8 +66,10 @@ export async function writeArchive(
 ): Promise<void> {
   const target = resolve(file);
   await requireNew(target, force);
-  const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = `${target}.${ownMark()}.tmp`;
   try {
+    // Of a process that had our number and was killed.
+    await rm(temporary, { force: true });
     await spool(temporary, chunks);
     await giveName(temporary, target, force);
   } catch (error) {
@@ -80,13 +82,16 @@ export async function writeArchive(
   await flushed(dirname(target), 'r');
 }
 
-/** What writers of `file` that were killed have left beside it. */
+/** Removes what writers of `file` that were killed have left beside it; not what others are writing at the moment. */
 export async function removeLeftovers(file: string): Promise<void> {
   const target = resolve(file);
   const name = basename(target);
   for (const each of await readdir(dirname(target)).catch(() => [])) {
-    const rest = each.startsWith(`${name}.`) ? each.slice(name.length) : '';
-    if (/^\.[0-9a-f]{12}\.tmp$/.test(rest)) await rm(join(dirname(target), each), { force: true });
+    const mark = each.startsWith(`${name}.`) && each.endsWith('.tmp') ? each.slice(name.length + 1, -4) : '';
+    if (!writerMark.test(mark)) continue;
+    const path = join(dirname(target), each);
+    const written = await stat(path).catch(() => undefined);
+    if (written !== undefined && isLeft(mark, Date.now() - written.mtimeMs)) await rm(path, { force: true });
   }
 }
 

@@ -12,10 +12,12 @@ import { messageOf, OperatorError } from '../config/operator-error.js';
 import { defaultDataFolder } from '../realm/data-folder.js';
 import { readRealm, realmPaths } from '../realm/realm-folder.js';
 import { writeWhole } from '../realm/whole-file.js';
+import { removeLeftovers } from './archive-file.js';
 import { progress } from './output.js';
 import { ownName } from './own-name.js';
 import type { FolderOptions } from './status.js';
 import { unknownName } from './unknown-name.js';
+import { ownMark } from './writing-process.js';
 
 export interface RealmOptions extends FolderOptions {
   readonly realm?: string;
@@ -71,7 +73,9 @@ export function volumeNamed({ volumes }: RealmDocument, name: string): VolumeEnt
 
 async function keep(file: string, document: RealmDocument): Promise<void> {
   try {
-    await writeWhole(file, `${JSON.stringify(document, null, 2)}\n`);
+    // Also of a command that was killed while it did this.
+    await removeLeftovers(file);
+    await writeWhole(file, `${JSON.stringify(document, null, 2)}\n`, 0o644, `${file}.${ownMark()}.tmp`);
   } catch (error) {
     progress(`${file} is of an older version, and cannot be written: ${messageOf(error)}`);
   }

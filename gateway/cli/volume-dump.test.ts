@@ -1,12 +1,19 @@
 /** `coda volume dump`, `restore` and `snapshot restore`: a real realm, carried into files and back, from outside. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { on, once } from 'node:events';
 import { watch } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
+import {
+  fidOf,
+  folder as madeFolder,
+  madeDump,
+  portable,
+  root,
+} from '../../conformance/bare-realm/made-dump.js';
 import { codaCommand } from '../../conformance/coda-command.js';
 import { Realm } from '../../conformance/realm.js';
 
@@ -90,7 +97,17 @@ t.test('a volume leaves as files and comes back as another one', async (t) => {
   await stoppedBy('SIGKILL', realm, folder);
   t.equal((await readdir(folder)).filter((name) => /^stopped\.dump\..*\.tmp$/.test(name)).length, 1);
   await said(0, /dump /, 'snapshot', 'list', 'office');
+  // Of two at a time into one file neither takes the other's; the later one finds the file.
+  const slow = await begun(realm, folder);
+  slow.kill('SIGSTOP');
   await said(0, /holds volume office/, 'dump', 'office', file('stopped.dump'));
+  t.equal(
+    (await readdir(folder)).filter((name) => /^stopped\.dump\..*\.tmp$/.test(name)).length,
+    1,
+    'of the slow one',
+  );
+  slow.kill('SIGCONT');
+  t.same(await once(slow, 'close'), [4, null], 'it is told that there is such a file');
   await said(0, /^(?!.*dump )/s, 'snapshot', 'list', 'office');
 
   // Torn, changed, foreign, of the wrong order: nothing is made of them.
@@ -104,6 +121,13 @@ t.test('a volume leaves as files and comes back as another one', async (t) => {
   await said(4, /checksum\. Use another copy/, 'restore', file('changed.dump'), 'again');
   await said(4, /does not begin as a dump/, 'restore', file('foreign.dump'), 'again');
   await said(2, /does not exist/, 'restore', file('none.dump'), 'again');
+  const circle = [
+    portable(root(1)),
+    portable(madeFolder('a', fidOf('b'))),
+    portable(madeFolder('b', fidOf('a'))),
+  ];
+  await writeFile(file('circle.dump'), madeDump(circle));
+  await said(4, /circle\.dump cannot be a volume: .* is in itself/, 'restore', file('circle.dump'), 'again');
   await said(4, /is incremental: begin with/, 'restore', file('second.dump'), 'again');
   await said(4, /is a full dump: restore it alone/, 'restore', full, 'again', '--then', full);
   await said(0, /^(?!.*again)/s, 'list');
@@ -112,7 +136,9 @@ t.test('a volume leaves as files and comes back as another one', async (t) => {
     JSON.parse(await said(0, /sent/, 'restore', full, 'again', '--on', 's2', '--json')),
   );
   t.match(again, { objects: 7, sent: plan.length + 8 }, 'what the server does not have is sent');
-  await said(4, /there is a volume again already/, 'restore', full, 'again', '--on', 's2');
+  await said(0, /is there already: it was restored from that before/, 'restore', full, 'again', '--on', 's2');
+  await said(4, /restored from something else/, 'restore', full, 'again', '--then', file('second.dump'));
+  await said(4, /there is a volume again already, on s2/, 'restore', full, 'again', '--on', 's1');
   await said(0, /mounted/, 'mount', 'again', '/again', ...me);
   t.equal(await got('/again/letters/offer.txt'), 'an offer');
   t.equal(await got('/again/letters/copy%20of%20the%20offer.txt'), 'an offer');
@@ -155,17 +181,26 @@ t.test('a volume leaves as files and comes back as another one', async (t) => {
 
 /** A dump that gets `signal` as soon as it has begun to write. */
 async function stoppedBy(signal: NodeJS.Signals, realm: Realm, folder: string): Promise<void> {
+  const child = await begun(realm, folder);
+  child.kill(signal);
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
+}
+
+/** A dump that has begun to write. */
+async function begun(realm: Realm, folder: string): Promise<ChildProcess> {
   const args = ['volume', 'dump', 'office', join(folder, 'stopped.dump'), '--data', realm.data];
+  const before = new Set(await readdir(folder));
   const child = spawn(process.execPath, [codaCommand, ...args], { stdio: 'ignore' });
-  let isTold = false;
-  const watcher = watch(folder, () => {
-    if (!isTold) child.kill(signal);
-    isTold = true;
-  });
+  const watcher = watch(folder);
+  child.once('close', () => watcher.close());
   try {
-    await once(child, 'close');
+    for await (const [, name] of on(watcher, 'change', { close: ['close'] }) as AsyncIterable<
+      [string, string]
+    >) {
+      if (name.startsWith('stopped.') && !before.has(name)) break;
+    }
+    return child;
   } finally {
     watcher.close();
-    child.kill('SIGKILL');
   }
 }

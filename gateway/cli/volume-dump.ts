@@ -6,7 +6,7 @@ import type { VolumeEntry } from '../../vice/interface/index.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import type { Administration } from '../administration/administration.js';
 import type { CheckedDump } from '../administration/dump/checked-dump.js';
-import { dumpSource, type DumpSource } from '../administration/dump/dumping.js';
+import { dropLeftover, dumpSource, type DumpSource, type DumpWish } from '../administration/dump/dumping.js';
 import type { DumpTrailer } from '../administration/dump/format.js';
 import { dumped } from '../administration/dump/writer.js';
 import { reportOf } from '../administration/replica-way.js';
@@ -18,6 +18,7 @@ import { bytesText, print, progress } from './output.js';
 import { keyOption, realmOption, volumeNamed, withRealm, type RealmOptions } from './realm-choice.js';
 import { dataOption } from './status.js';
 import { countText, shown } from './words.js';
+import { isLeft, ownMark } from './writing-process.js';
 
 interface DumpOptions extends RealmOptions {
   readonly since?: string;
@@ -66,9 +67,12 @@ Examples:
       const options = command.optsWithGlobals<DumpOptions>();
       const [name = '', ...rest] = what.split('@');
       const snapshot = rest.length === 0 ? undefined : rest.join('@');
-      await requireNew(file, options.force === true);
+      // A command that was killed may have given the file its name already, and left the rest.
+      await removeLeftovers(file);
       await withRealm(options, async (administration) => {
         const entry = volumeNamed(await administration.document(), name);
+        await dropLeftover(administration, { volume: entry, ...writing(file) });
+        await requireNew(file, options.force === true);
         const write = (since: string | CheckedDump | undefined): Promise<Written> =>
           written(administration, { entry, snapshot, since, file, force: options.force === true });
         const { since } = options;
@@ -90,18 +94,15 @@ interface Wish {
   readonly force: boolean;
 }
 
+/** Where a dump goes, and who writes it (dumping.ts, DU-1). */
+function writing(file: string): Pick<DumpWish, 'target' | 'writer' | 'isLeft' | 'now'> {
+  return { target: resolve(file), writer: ownMark(), isLeft, now: systemClock().wall() };
+}
+
 async function written(administration: Administration, wish: Wish): Promise<Written> {
   const { entry, snapshot, since, file, force } = wish;
-  const now = systemClock().wall();
   const stop = new Interruption();
-  await removeLeftovers(file);
-  const source = await dumpSource(administration, {
-    volume: entry,
-    snapshot,
-    since,
-    target: resolve(file),
-    now,
-  });
+  const source = await dumpSource(administration, { volume: entry, snapshot, since, ...writing(file) });
   const carried = { objects: 0, bytes: 0 };
   const all = since === undefined ? await amountAt(administration, source, entry) : undefined;
   const silence = tellCarrying('dumped', carried, all);

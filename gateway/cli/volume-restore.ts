@@ -19,7 +19,7 @@ import { unknownName } from './unknown-name.js';
 import { countText, shown } from './words.js';
 
 const json =
-  'print one JSON object: {"id", "name", "servers", "silent", "objects", "bytes", "sent", ' +
+  'print one JSON object: {"id", "name", "servers", "changed", "silent", "objects", "bytes", "sent", ' +
   '"from": {"volume", "snapshot", "time"}}';
 
 interface RestoreOptions extends RealmOptions {
@@ -47,7 +47,7 @@ export function addRestoreVolumeCommand(volume: Command): void {
       `
 All files are read and found whole before anything is made. What the servers have already is not sent. Until all is
 there the new volume cannot be mounted or changed; then \`coda volume mount\` shows it. If this is cut short, say it
-again: it goes on.
+again: it goes on, or says that all is done.
 
 Examples:
   coda volume restore office.dump office-again
@@ -121,17 +121,22 @@ async function made(
   const carried = { objects: 0, bytes: 0, sent: 0 };
   const silence = tellCarrying('restored', carried, undefined);
   const world = { administration, clock: systemClock(), random: systemRandom() };
-  const { volume, silent } = await restored(state, wish, world, carried).finally(silence);
+  const { volume, silent, changed } = await restored(state, wish, world, carried).finally(silence);
   const { header } = state;
   const report = {
     id: volume.id,
     name: volume.name,
     servers: volume.replicas.map(({ server }) => server),
+    changed,
     silent,
     ...carried,
     from: { volume: header.volume.name, snapshot: header.state.snapshot, time: header.state.time },
   };
   print(options, report, () => {
+    if (!changed) {
+      const since = 'it was restored from that before, and is left as it is now';
+      return `volume ${shown(volume.name)} (${volume.id}) is there already: ${since}`;
+    }
     const has = `${countText(carried.objects, 'object')}, ${bytesText(carried.bytes)}`;
     const where = report.servers.join(', ');
     const sent = `of which ${bytesText(carried.sent)} were sent`;

@@ -9,12 +9,13 @@ import {
 } from '../../vice/interface/index.js';
 import type { Administration } from '../administration/administration.js';
 import { reportOf } from '../administration/replica-way.js';
+import { OperatorError } from '../config/operator-error.js';
 import { bytesText, print, table } from './output.js';
 import { addPolicyCommand } from './policy.js';
 import { keyOption, realmOption, volumeNamed, withRealm, type RealmOptions } from './realm-choice.js';
 import { addReplicaCommands } from './replica.js';
 import { addSnapshotCommands } from './snapshot.js';
-import { dataOption } from './status.js';
+import { dataOption, readStatus } from './status.js';
 import { addVolumeChangeCommands } from './volume-change.js';
 import { addDumpCommand } from './volume-dump.js';
 import { addVolumeMountCommands } from './volume-mount.js';
@@ -31,14 +32,15 @@ export function addVolumeCommand(program: Command): void {
     .option(...keyOption)
     .option(
       '--json',
-      'print one JSON object: {"version", "volumes": [{"id", "name", "mount", "quota", "locked", "restoring", ' +
-        '"replicas"}]}',
+      'print one JSON object: {"version", "volumes": [{"id", "name", "mount", "path", "quota", "locked", ' +
+        '"restoring", "replicas"}]}',
     )
     .addHelpText(
       'after',
       `
-"mount" is the Fid of the folder that the volume covers; null: it is not mounted, or the root of the share. "quota" is
-in bytes, or null.
+"mount" is the Fid of the folder that the volume covers; null: it is not mounted, or the root of the share. "path" is
+where that is in the share, as a gateway on --data sees it; null: it is in no tree, or no gateway there knows. "quota"
+is in bytes, or null.
 
 Examples:
   coda volume list`,
@@ -46,8 +48,12 @@ Examples:
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<RealmOptions>();
       const document = await withRealm(options, (administration) => administration.document());
-      const volumes = document.volumes.map((volume) => ({ ...traitsOf(volume), replicas: volume.replicas }));
-      print(options, { version: document.version, volumes }, () => volumesText(document));
+      const paths = await knownPaths(options);
+      const volumes = document.volumes.map((volume) => {
+        const path = pathOf(document, volume, paths) ?? null;
+        return { ...traitsOf(volume), path, replicas: volume.replicas };
+      });
+      print(options, { version: document.version, volumes }, () => volumesText(document, paths));
     });
   volume
     .command('info <volume>')
@@ -85,6 +91,25 @@ Examples:
   addRestoreVolumeCommand(volume);
 }
 
+/** Volume -> its path, as gateways on the data folder see it: only they know names. */
+async function knownPaths(options: RealmOptions): Promise<ReadonlyMap<string, string>> {
+  // A realm document is no data folder, and what runs on the usual one may be of another realm.
+  if (options.realm !== undefined && options.data === undefined) return new Map();
+  try {
+    const { gateways } = await readStatus(options);
+    const seen = gateways
+      .flatMap(({ volumes }) => volumes)
+      .flatMap(({ id, path }) => {
+        return path === null ? [] : [[id, `/${path.join('/')}`] as const];
+      });
+    return new Map(seen);
+  } catch (error) {
+    // None runs there; the list is of use without.
+    if (error instanceof OperatorError) return new Map();
+    throw error;
+  }
+}
+
 /** What the document says of a volume as a whole. */
 function traitsOf({ id, name, mount, quotaBytes, locked, restoring }: VolumeEntry): Traits {
   const bounds = { quota: quotaBytes ?? null, locked: locked === true };
@@ -99,14 +124,27 @@ interface Traits extends Pick<VolumeEntry, 'id' | 'name'> {
   readonly restoring: boolean;
 }
 
-function mountText({ volumes, rootVolume }: RealmDocument, { id, mount }: VolumeEntry): string {
-  if (id === rootVolume) return 'the root';
+/** The root, or what a gateway says; one that has not heard yet of an unmounting is not believed. */
+function pathOf(
+  { rootVolume }: RealmDocument,
+  { id, mount }: VolumeEntry,
+  paths: ReadonlyMap<string, string>,
+): string | undefined {
+  if (id === rootVolume) return '/';
+  return mount === undefined ? undefined : paths.get(id);
+}
+
+function mountText(document: RealmDocument, volume: VolumeEntry, paths: ReadonlyMap<string, string>): string {
+  const { mount } = volume;
+  const path = pathOf(document, volume, paths);
+  if (path !== undefined) return shown(path);
   if (mount === undefined) return 'not mounted';
+  const { volumes } = document;
   const above = volumes.find((volume) => volume.id === volumeOf(mount));
   return `in ${shown(above?.name ?? volumeOf(mount))}`;
 }
 
-function volumesText(document: RealmDocument): string {
+function volumesText(document: RealmDocument, paths: ReadonlyMap<string, string>): string {
   const rows = document.volumes.map((volume) => {
     const { id, name, replicas, quotaBytes, locked, restoring } = volume;
     const servers = replicas.map(({ server, state }) =>
@@ -115,7 +153,7 @@ function volumesText(document: RealmDocument): string {
     const quota = quotaBytes === undefined ? '-' : bytesText(quotaBytes);
     const lock = locked === true ? ' (locked)' : '';
     const state = restoring === undefined ? lock : ' (being restored)';
-    return [`${shown(name)}${state}`, id, mountText(document, volume), quota, servers.join(' ')];
+    return [`${shown(name)}${state}`, id, mountText(document, volume, paths), quota, servers.join(' ')];
   });
   return table([['VOLUME', 'ID', 'MOUNT', 'QUOTA', 'SERVERS'], ...rows]);
 }

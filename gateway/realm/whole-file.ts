@@ -4,8 +4,13 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemCode } from '../config/operator-error.js';
 
-export async function writeWhole(file: string, contents: string | Uint8Array, mode = 0o644): Promise<void> {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
+/** `temporary`: the name until it is whole, which is not taken. */
+export async function writeWhole(
+  file: string,
+  contents: string | Uint8Array,
+  mode = 0o644,
+  temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`,
+): Promise<void> {
   try {
     const handle = await open(temporary, 'wx', mode);
     try {

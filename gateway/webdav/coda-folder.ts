@@ -132,6 +132,10 @@ export class CodaFolder implements Venus {
     return this.#venus.setAccess(caller, directory, list);
   }
 
+  isLocked(fid: Fid): boolean {
+    return !isVirtual(fid) && this.#venus.isLocked(fid);
+  }
+
   async space(caller: Caller, directory: Fid): Promise<Space> {
     const within = isVirtual(directory) ? (await this.#venus.lookup(caller, [])).object?.fid : directory;
     return this.#venus.space(caller, within ?? directory);

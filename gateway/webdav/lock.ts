@@ -5,7 +5,14 @@ import { submittedTokens } from './if-header.js';
 import { lockDiscovery } from './lock-discovery.js';
 import { ifListsOf, lockTokenOf } from './lock-guard.js';
 import { lockTableOf, type LockRequest } from './lock-table.js';
-import { depthOf, existingTarget, nameOf, requireConditions, writableTarget } from './target.js';
+import {
+  depthOf,
+  existingTarget,
+  nameOf,
+  requireConditions,
+  requireUnlocked,
+  writableTarget,
+} from './target.js';
 import { childOf, elementsOf, readXml, standaloneContent, type Element } from './xml-reader.js';
 import { xmlContentType, xmlDeclaration } from './xml-writer.js';
 
@@ -65,6 +72,7 @@ async function create(exchange: Exchange, request: LockRequest): Promise<Answer>
   await share.locks.guard(exchange, place.object === null ? [{ place, path, kind: 'membership' }] : []);
   let created = false;
   if (place.object === null) {
+    requireUnlocked(exchange, place);
     // Before the file is made, so that a refusal leaves nothing behind.
     table.refuseConflict(exchange, place, request.scope);
     created = await createEmpty(exchange, place);

@@ -1,7 +1,7 @@
 /** MKCOL: a new, empty directory (RFC 4918 section 9.3). */
 import { isFailure } from '../../venus/interface.js';
 import { DavError, type Answer, type Exchange } from './exchange.js';
-import { nameOf, refuseBody, requireConditions, writableTarget } from './target.js';
+import { nameOf, refuseBody, requireConditions, requireUnlocked, writableTarget } from './target.js';
 
 export async function mkcol(exchange: Exchange): Promise<Answer> {
   refuseBody(exchange);
@@ -9,6 +9,7 @@ export async function mkcol(exchange: Exchange): Promise<Answer> {
   const place = await writableTarget(exchange, path);
   requireConditions(exchange, place.object);
   if (place.object !== null) throw taken();
+  requireUnlocked(exchange, place);
   const { parent, name } = nameOf(place);
   await share.locks.guard(exchange, [{ place, path, kind: 'membership' }]);
   try {

@@ -62,6 +62,7 @@ async function apply(
   if (verdicts.some(({ status }) => status !== 200)) return verdicts;
   const { venus, log } = exchange.share;
   const { caller } = exchange;
+  if (venus.isLocked(object.fid)) return verdicts.map(({ name }) => ({ name, status: 403 }));
   try {
     if (modified !== undefined) await venus.setModified(caller, object.fid, modified);
     if (Object.keys(changes.set).length === 0 && changes.remove.length === 0) return verdicts;

@@ -21,7 +21,7 @@ import { etagOf } from './etag.js';
 import { DavError, type Answer, type Exchange } from './exchange.js';
 import { formatHttpDate } from './http-date.js';
 import { modificationTimeOf } from './modification-time.js';
-import { nameOf, preconditionFailed, requireConditions, writableTarget } from './target.js';
+import { nameOf, preconditionFailed, requireConditions, requireUnlocked, writableTarget } from './target.js';
 
 /** Chunks of a body are gathered to about this many bytes for each write of the spool. */
 const gatherBytes = 256 * 1024;
@@ -37,6 +37,7 @@ export async function put(exchange: Exchange): Promise<Answer> {
   const modified = modificationTimeOf(headers);
   const place = await writableTarget(exchange, path);
   const expect = expectationOf(exchange, place);
+  requireUnlocked(exchange, place);
   const intent = { place, path, kind: place.object === null ? 'membership' : 'content' } as const;
   await share.locks.guard(exchange, [intent]);
   const locksBefore = new Set(share.locks.covering(place).map((lock) => lock.token));

@@ -35,6 +35,20 @@ export async function writableTarget(exchange: Exchange, path: readonly string[]
   }
 }
 
+/**
+ * Before a body is read and before anything is done: what is at a place, or is to be, cannot be changed.
+ * @throws DavError 403: an administrator has locked the volume
+ */
+export function requireUnlocked({ share }: Exchange, { parent, object }: Place): void {
+  // A name is of the volume of its directory: what is mounted there is not meant.
+  const fid = parent ?? object?.fid;
+  if (fid !== undefined && share.venus.isLocked(fid)) throw lockedVolume();
+}
+
+export function lockedVolume(): DavError {
+  return new DavError(403, 'An administrator has locked this volume: it can only be read');
+}
+
 /** The directory and the name of a place that is not the root. */
 export function nameOf(place: Place): {
   readonly parent: NonNullable<Place['parent']>;

@@ -4,7 +4,14 @@
 import type { Fid, Place } from '../../venus/interface.js';
 import { destinationOf } from './destination.js';
 import { DavError, type Exchange, type Share } from './exchange.js';
-import { existingTarget, refuseBody, requireConditions, writableTarget, type FoundPlace } from './target.js';
+import {
+  existingTarget,
+  refuseBody,
+  requireConditions,
+  requireUnlocked,
+  writableTarget,
+  type FoundPlace,
+} from './target.js';
 
 export interface Transfer {
   readonly source: FoundPlace;
@@ -17,7 +24,7 @@ export interface Transfer {
   readonly overwrite: boolean;
 }
 
-/** @throws DavError 400, 403, 404, 409, 412, 415, 502; Failure of Venus.lookup */
+/** @throws DavError 400, 403 (a locked volume, too), 404, 409, 412, 415, 502; Failure of Venus.lookup */
 export async function transferOf(exchange: Exchange): Promise<Transfer> {
   refuseBody(exchange);
   const overwrite = overwriteOf(exchange);
@@ -39,6 +46,8 @@ export async function transferOf(exchange: Exchange): Promise<Transfer> {
     throw new DavError(403, 'A folder cannot be replaced by what is in it');
   }
   requireConditions(exchange, source.object);
+  requireUnlocked(exchange, target);
+  if (exchange.method === 'MOVE') requireUnlocked(exchange, source);
   const replaces = target.object !== null && !isSame;
   if (replaces && !overwrite) throw occupied();
   const name = replaces ? target.name : asked;

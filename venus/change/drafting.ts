@@ -91,7 +91,8 @@ export class Drafting {
 
   /**
    * Logs one entry of the volume of `fid`. `records` runs in this turn (see Submission.records), unless directories
-   * above must be asked for first. @throws Failure access-denied; conflict when another change of the same contents was
+   * above must be asked for first.
+   * @throws Failure access-denied; refused: the volume is locked; conflict when another change of the same contents was
    * under way, once that is over: its author had not seen it (a file has two names while a rename is heard of), and yet
    * servers take what this gateway has sent before for seen (batch.ts).
    */
@@ -103,6 +104,8 @@ export class Drafting {
   ): Promise<Committed> {
     const { reintegrator, volume, guard, cache, mounts, authors } = this.world;
     if (!authors.isKnown(caller.user)) return Promise.reject(neverLoggedIn(caller.user, fid));
+    // Servers would refuse it, too; in the log it would wait for the lock to go, and hide what is there.
+    if (volume(fid).isLocked) return Promise.reject(locked(fid));
     const submitted = async (): Promise<Committed> => {
       let before: Promise<unknown> | undefined;
       const fids: Fid[] = [];
@@ -163,6 +166,11 @@ export class Drafting {
 function neverLoggedIn(user: string, fid: Fid): Failure {
   const message = `${user} has not logged in at this gateway, so nothing is changed in that name`;
   return new Failure('logged-out', 'venus.change', message, { fid });
+}
+
+function locked(fid: Fid): Failure {
+  const message = 'an administrator has locked this volume: it can only be read';
+  return new Failure('refused', 'venus.change', message, { fid });
 }
 
 function replacesContents({ op }: Mutation): boolean {

@@ -69,10 +69,10 @@ export class MemoryVenus implements Venus {
   /** Writers and open files that are not closed yet: a test expects none at its end. */
   openWriters = 0;
   openFiles = 0;
+  readonly isLocked = (): boolean => false;
   readonly #tree: MemoryTree;
   readonly #access: MemoryAccess;
-  /** By digest. */
-  readonly #contents: Map<string, Uint8Array>;
+  readonly #contents: Map<string, Uint8Array>; // By digest.
   readonly #wall: () => number;
   readonly #capacity: number;
   readonly #quota: number;

@@ -67,6 +67,7 @@ export class Volume {
   readonly #world: VolumeWorld;
   #name: string;
   #hidesVersions = false;
+  #isLocked = false;
   #members: readonly Member[] = [];
   /** Watched members that have left the group, as long as no other one is watched: they are still read from. */
   #parting: readonly Member[] = [];
@@ -106,6 +107,11 @@ export class Volume {
     return this.#hidesVersions;
   }
 
+  /** An administrator has locked it, or is restoring it: it takes no changes. */
+  get isLocked(): boolean {
+    return this.#isLocked;
+  }
+
   /** The VSG. */
   get members(): readonly Member[] {
     return this.#members;
@@ -139,6 +145,7 @@ export class Volume {
     const hidesVersions = entry.conflicts === 'last-writer-wins';
     if (hidesVersions !== this.#hidesVersions) this.#world.cache.forgetViews();
     this.#hidesVersions = hidesVersions;
+    this.#isLocked = entry.locked === true || entry.restoring !== undefined;
     const before = this.known;
     this.#members = membersOf(entry).flatMap(({ id, server: name }) => {
       const link = server(name);

@@ -7,8 +7,9 @@
  * - `lackingContents` which of these contents this server does not have. Those that it has it keeps for some minutes:
  *   `restoreObjects` may name them.
  * - `restoreObjects` puts these objects, of which each directory comes before what is in it, into a volume that is
- *   being restored. `inline` and `transfers` as in `mutate`. `skipped`: those whose directory is not here. Said again
- *   it changes nothing.
+ *   being restored. `inline` and `transfers` as in `mutate`; a transfer is best called by its digest: then one that a
+ *   command has left that died is let go with the objects of the next one. `skipped`: those whose directory is not
+ *   here. Said again it changes nothing.
  */
 import { z } from 'zod';
 import type { Fid, VolumeId } from './fid.js';

@@ -59,9 +59,11 @@ export interface VolumeEntry {
    * mounted. Absent: it is no such one, or no longer.
    */
   readonly restoring?: string | undefined;
+  /** It was restored from what bears this name, and was whole: who says that restore again is told so. */
+  readonly restored?: string | undefined;
 }
 
-/** Characters of `restoring`. */
+/** Characters of `restoring` and `restored`. */
 export const restoringMost = 256;
 
 export interface RealmDocument {

@@ -81,6 +81,7 @@ const realmDocument = z.strictObject({
       quotaBytes: count.optional(),
       locked: z.literal(true).optional(),
       restoring: z.string().max(restoringMost).optional(),
+      restored: z.string().max(restoringMost).optional(),
     }),
   ),
   rootVolume: volume,

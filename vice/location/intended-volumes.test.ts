@@ -207,7 +207,8 @@ t.test('a volume that is being restored is opened when it is whole, and mounted 
   const open: Intention = { change: 'open-volume', volume: drawings };
   const opened = intended(made, open, newId);
   t.equal(opened.version, made.version + 1);
-  t.equal(volumeEntry(opened, drawings)?.restoring, undefined);
+  t.match(volumeEntry(opened, drawings), { restoring: undefined, restored: 'office of noon' });
+  t.ok(realmDocumentSchema.safeParse(opened).success);
   t.equal(intended(opened, open, newId), opened, 'said again it comes to nothing more');
   t.equal(volumeEntry(intended(opened, mount, newId), drawings)?.mount, place(root, '5'));
   const deleted = intended(made, { change: 'delete-volume', volume: drawings }, newId);

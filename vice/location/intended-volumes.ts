@@ -61,10 +61,10 @@ export function withNewVolume(
   return next(document, { volumes: [...document.volumes, entry] });
 }
 
-/** @throws Failure not-found */
+/** It is whole, and from then on as any other; what it was restored from stays known. @throws Failure not-found */
 export function opened(document: RealmDocument, volume: VolumeId): RealmDocument {
   const { restoring, ...rest } = required(document, volume);
-  return restoring === undefined ? document : withVolume(document, rest);
+  return restoring === undefined ? document : withVolume(document, { ...rest, restored: restoring });
 }
 
 /** @throws Failure exists, not-found */

@@ -140,8 +140,9 @@ function letGo(
   { staging, held }: ServerContext,
   { peer }: Session,
   { transfers }: Argument<'restoreObjects'>,
-  named: Iterable<string>,
+  named: ReadonlySet<string>,
 ): void {
-  for (const id of Object.values(transfers)) staging.claimed(peer.name, id);
+  // Also what a command has brought under this name that was killed before it could say what it was for.
+  for (const id of [...Object.values(transfers), ...named]) staging.claimed(peer.name, id);
   for (const digest of named) held.release(peer.name, digest);
 }

@@ -3,9 +3,9 @@
  * there is only where its contents are. Whatever is read again is checked again.
  */
 import { createHash, type Hash } from 'node:crypto';
-import type { Fid, FileData, VnodeStatus } from '../../../vice/interface/index.js';
+import type { Fid, FileData, VnodeStatus, VolumeId } from '../../../vice/interface/index.js';
 import { ContentsDigest } from './contents-digest.js';
-import { DigestIndex } from './digest-index.js';
+import { DigestIndex, type IndexedContents } from './digest-index.js';
 import { DumpDamaged } from './dump-damaged.js';
 import {
   contentsSchema,
@@ -18,6 +18,7 @@ import {
   type DumpTrailer,
 } from './format.js';
 import { FrameReader, type DumpBytes, type Frame } from './frame-reader.js';
+import { objectFault } from './sound-object.js';
 import { storedVersions } from './volume-state.js';
 
 export interface CheckedDump {
@@ -26,7 +27,8 @@ export interface CheckedDump {
   readonly trailer: DumpTrailer;
   /** Objects, and the Fids of those that are no more, in the order of Fids. */
   entries(): AsyncGenerator<VnodeStatus | { readonly removed: Fid }>;
-  has(digest: string): boolean;
+  /** Bytes of the contents that this dump has under `digest`; undefined: it has none. */
+  lengthOf(digest: string): number | undefined;
   /** Undefined: this dump does not have them. */
   contents(version: FileData): AsyncIterable<Uint8Array> | undefined;
 }
@@ -91,9 +93,16 @@ class Check {
       case 'O': {
         const status = valueIn(objectSchema, frame.payload, frame.at);
         this.#mustFollow(status.fid, volume.id, frame.at);
-        for (const { digest } of base === null ? storedVersions(status) : []) {
-          if (!this.#contents.has(digest))
-            throw new DumpDamaged(frame.at, `it has not the contents ${digest}`);
+        this.#mustBeSound(status, volume.id, frame.at);
+        for (const version of base === null ? storedVersions(status) : []) {
+          const length = this.#contents.get(version.digest)?.length;
+          if (length === undefined)
+            throw new DumpDamaged(frame.at, `it has not the contents ${version.digest}`);
+          if (length !== version.length)
+            throw new DumpDamaged(
+              frame.at,
+              `${status.fid} has ${version.length} bytes, and its contents ${length}`,
+            );
         }
         this.#counts.objects += 1;
         return;
@@ -122,15 +131,22 @@ class Check {
     if (found.length !== length || found.end() !== digest) {
       throw new DumpDamaged(frame.at, `the contents there do not have the digest ${digest}`);
     }
-    if (!this.#contents.add(digest, frame.at)) throw new DumpDamaged(frame.at, 'these contents come twice');
+    if (!this.#contents.add(digest, { at: frame.at, length }))
+      throw new DumpDamaged(frame.at, 'these contents come twice');
     this.#counts.contents += 1;
     this.#counts.bytes += length;
   }
 
-  #mustFollow(fid: Fid, volume: string, at: number): void {
+  #mustFollow(fid: Fid, volume: VolumeId, at: number): void {
     if (!fid.startsWith(`${volume}.`)) throw new DumpDamaged(at, `${fid} is of another volume`);
     if (fid <= this.#last) throw new DumpDamaged(at, `${fid} is not behind ${this.#last}`);
     this.#last = fid;
+  }
+
+  #mustBeSound(status: VnodeStatus, volume: VolumeId, at: number): void {
+    const fault =
+      Object.keys(status.vv).length > 0 ? 'it counts updates of replicas' : objectFault(status, volume);
+    if (fault !== undefined) throw new DumpDamaged(at, `${status.fid} cannot be: ${fault}`);
   }
 
   #whole(frame: Frame, header: DumpHeader, body: number): CheckedDump {
@@ -183,16 +199,16 @@ class WholeDump implements CheckedDump {
     }
   }
 
-  has(digest: string): boolean {
-    return this.#contents.has(digest);
+  lengthOf(digest: string): number | undefined {
+    return this.#contents.get(digest)?.length;
   }
 
-  contents({ digest, length }: FileData): AsyncIterable<Uint8Array> | undefined {
-    const at = this.#contents.get(digest);
-    return at === undefined ? undefined : this.#read(at, length);
+  contents({ digest }: FileData): AsyncIterable<Uint8Array> | undefined {
+    const found = this.#contents.get(digest);
+    return found === undefined ? undefined : this.#read(found);
   }
 
-  async *#read(at: number, length: number): AsyncGenerator<Uint8Array> {
+  async *#read({ at, length }: IndexedContents): AsyncGenerator<Uint8Array> {
     const reader = new FrameReader(this.#bytes);
     let { next } = await reader.frame(at);
     for (let read = 0; read < length;) {

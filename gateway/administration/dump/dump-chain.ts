@@ -5,9 +5,10 @@
 import { Failure, type Fid, type VnodeStatus } from '../../../vice/interface/index.js';
 import type { CheckedDump } from './checked-dump.js';
 import { isSameState } from './format.js';
+import { SoundTree } from './sound-tree.js';
 import { storedVersions, type VolumeState } from './volume-state.js';
 
-/** @throws Failure refused: they do not fit together */
+/** @throws Failure refused: they do not fit together; damaged: what they come to is no tree (TR-1) */
 export async function stateOf(
   full: CheckedDump,
   ...incremental: readonly CheckedDump[]
@@ -28,7 +29,7 @@ export async function stateOf(
       });
     },
   };
-  if (chain.length > 1) await mustBeWhole(state, chain);
+  await mustBeWhole(state, chain);
   return state;
 }
 
@@ -61,14 +62,23 @@ function mustFit(chain: readonly CheckedDump[]): void {
 }
 
 async function mustBeWhole(state: VolumeState, chain: readonly CheckedDump[]): Promise<void> {
+  const tree = new SoundTree(state.header.volume.id);
   for await (const status of state.objects()) {
-    for (const { digest } of storedVersions(status)) {
-      if (chain.some((dump) => dump.has(digest))) continue;
+    tree.add(status);
+    for (const { digest, length } of storedVersions(status)) {
+      const there = chain.map((dump) => dump.lengthOf(digest)).find((each) => each !== undefined);
+      if (there === length) continue;
       throw refused(
-        `none of the dumps has the contents ${digest} of ${status.fid}: one in between is missing`,
+        there === undefined
+          ? `none of the dumps has the contents ${digest} of ${status.fid}: one in between is missing`
+          : `${status.fid} has ${length} bytes, and its contents ${there}`,
       );
     }
   }
+  const fault = tree.fault();
+  if (fault === undefined) return;
+  const names = chain.map(({ name }) => name).join(' and ');
+  throw new Failure('damaged', 'dump.read', `${names} cannot be a volume: ${fault}. Use another copy of it`);
 }
 
 type Entry = VnodeStatus | { readonly removed: Fid };
@@ -84,6 +94,10 @@ async function* merged(chain: readonly CheckedDump[]): AsyncGenerator<VnodeStatu
       let said: Entry | undefined;
       for (const [index, head] of heads.entries()) {
         if (head.done === true || fidOf(head.value) !== least) continue;
+        if ('removed' in head.value && (said === undefined || 'removed' in said)) {
+          const { name } = chain[index] as CheckedDump;
+          throw refused(`${name} removes ${least}, which is not there before it`);
+        }
         said = head.value;
         heads[index] = await (streams[index] as AsyncGenerator<Entry>).next();
       }

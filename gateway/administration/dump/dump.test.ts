@@ -2,135 +2,40 @@
 import fc from 'fast-check';
 import t from 'tap';
 import {
+  bytesOf,
+  file,
+  fidOf,
+  filesOf,
+  folder,
+  madeDump,
+  portable,
+  read,
+  root,
+  stateWith,
+  streamOf,
+  venus,
+  volume,
+  written,
+  type Files,
+  type Lies,
+  type Part,
+} from '../../../conformance/bare-realm/made-dump.js';
+import {
   isFailure,
   makeFid,
   makeStoreId,
-  rootFid,
   type Fid,
   type VenusId,
   type VnodeStatus,
-  type VolumeId,
 } from '../../../vice/interface/index.js';
 import { digestOf } from '../../../vice/seam/block-digests.js';
 import { checkedDump, type CheckedDump } from './checked-dump.js';
 import { DigestIndex } from './digest-index.js';
 import { stateOf } from './dump-chain.js';
-import { headBytes, tailBytes } from './format.js';
-import type { DumpBytes } from './frame-reader.js';
+import { frame, headBytes, jsonFrame, tailBytes } from './format.js';
 import type { VolumeState } from './volume-state.js';
-import { dumped } from './writer.js';
 
-const volume = '7f000001' as VolumeId;
-const venus = 'a'.repeat(16) as VenusId;
 const runs = Number(process.env['RUNS'] ?? 60);
-
-/** Names -> contents: all that these volumes have, in their roots. */
-type Files = Readonly<Record<string, string>>;
-
-function stateWith(files: Files, snapshot: string, time: number): VolumeState {
-  const texts = new Map(Object.values(files).map((text) => [digestOf(Buffer.from(text)), text]));
-  const objects = [root(time), ...Object.entries(files).map(([name, text]) => file(name, text))];
-  objects.sort((a, b) => (a.fid < b.fid ? -1 : 1));
-  return {
-    header: {
-      format: 'coda-dump',
-      version: 1,
-      realm: { id: 'r', name: 'a realm' },
-      volume: { id: volume, name: 'office' },
-      state: { snapshot, time, replica: 's1-1' },
-    },
-    objects: () => streamOf(objects),
-    contents: (_fid, { digest }) => streamOf([Buffer.from(texts.get(digest) ?? '')]),
-  };
-}
-
-function fidOf(name: string): Fid {
-  return makeFid(volume, name.charCodeAt(0), venus);
-}
-
-function file(name: string, text: string): VnodeStatus {
-  const storeId = makeStoreId(venus, name.charCodeAt(0));
-  const place = {
-    parent: rootFid(volume),
-    name,
-    storeId,
-    time: 1,
-    author: 'ann',
-    host: 'g',
-    isBroken: false,
-  };
-  const made = { modified: 2, author: 'ann', host: 'g', saved: 3 };
-  const digest = digestOf(Buffer.from(text));
-  return {
-    ...common,
-    fid: fidOf(name),
-    kind: 'file',
-    parent: rootFid(volume),
-    storeId,
-    data: { storeId, mark: storeId, length: Buffer.byteLength(text), digest, ...made },
-    places: [place],
-    properties: { '{DAV:}x': `<x>${name}\u2028</x>` },
-  };
-}
-
-function root(time: number): VnodeStatus {
-  const storeId = makeStoreId(venus, 1);
-  return { ...common, fid: rootFid(volume), kind: 'directory', parent: null, storeId, modified: time };
-}
-
-const common = {
-  vv: { 's1-1': 1 },
-  known: {},
-  data: null,
-  siblings: [],
-  places: [],
-  gone: {},
-  revived: {},
-  names: '',
-  target: null,
-  created: 1,
-  modified: 2,
-  mode: 0o644,
-  owner: 'ann',
-  author: 'ann',
-  properties: {},
-  setters: {},
-} satisfies Partial<VnodeStatus>;
-
-async function* streamOf<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
-}
-
-async function written(state: VolumeState, base?: VolumeState): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of dumped(state, base, { objects: 0, bytes: 0 })) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-function bytesOf(buffer: Uint8Array, name = 'office.dump'): DumpBytes {
-  return {
-    name,
-    size: buffer.length,
-    read: (start, length) => Promise.resolve(buffer.subarray(start, start + length)),
-    pause: () => Promise.resolve(),
-  };
-}
-
-async function read(buffer: Uint8Array, name?: string): Promise<CheckedDump> {
-  return checkedDump(bytesOf(buffer, name));
-}
-
-/** Names -> contents, as a state has them. */
-async function filesOf(state: VolumeState): Promise<Files> {
-  const found: Record<string, string> = {};
-  for await (const { fid, data, places } of state.objects()) {
-    if (data === null) continue;
-    const chunks: Uint8Array[] = [];
-    if (data.length > 0) for await (const chunk of state.contents(fid, data)) chunks.push(chunk);
-    found[places[0]?.name ?? ''] = Buffer.concat(chunks).toString();
-  }
-  return found;
-}
 
 async function refusal(work: Promise<unknown>): Promise<string> {
   try {
@@ -249,15 +154,259 @@ t.test('contents that a server sends otherwise than it says are not written', as
   t.match(await refusal(written(short)), /did not come as they are/);
 });
 
+/** A dump as it should be, which each fault below changes in one thing. */
+const top = portable(root(1));
+const letters = portable(folder('a'));
+const offer = portable(file('b', 'an offer'));
+const text: Part = { text: 'an offer' };
+const sound: readonly Part[] = [top, letters, text, offer];
+
+function data(status: VnodeStatus): NonNullable<VnodeStatus['data']> {
+  if (status.data === null) throw new Error('no file');
+  return status.data;
+}
+
+function within(status: VnodeStatus, parent: Fid): VnodeStatus {
+  return { ...status, parent, places: status.places.map((place) => ({ ...place, parent })) };
+}
+
+const nowhere = makeFid(volume, 0xee, venus);
+const elsewhere = makeFid('7f000002' as typeof volume, 2, venus);
+const base = { snapshot: 'morning', time: 0, replica: 's1-1' };
+
+/** What is wrong -> the parts, the lies, what is said. */
+const wrong: Readonly<Record<string, readonly [readonly Part[], RegExp, Lies?]>> = {
+  'another digest over all': [sound, /it is not what was written/, { trailer: { sha256: 'ab'.repeat(32) } }],
+  'Fids out of order': [[top, text, offer, letters], /is not behind/],
+  'a Fid twice': [[top, letters, text, offer, offer], /is not behind/],
+  'contents that are missing': [[top, letters, offer], /it has not the contents/],
+  'contents behind the object': [[top, letters, offer, text], /it has not the contents/],
+  'contents twice': [[top, letters, text, text, offer], /these contents come twice/],
+  'other contents than their digest says': [
+    [top, letters, { text: 'an order', digest: data(offer).digest }, offer],
+    /do not have the digest/,
+  ],
+  'more contents than their length says': [
+    [
+      top,
+      letters,
+      jsonFrame('C', { digest: data(offer).digest, length: 4 }),
+      frame('B', Buffer.from('an offer')),
+      offer,
+    ],
+    /do not have the digest/,
+  ],
+  'contents that end early': [
+    [top, letters, jsonFrame('C', { digest: data(offer).digest, length: 8 }), offer],
+    /there should be bytes of contents/,
+  ],
+  'an object with another length than its contents': [
+    [top, letters, text, { ...offer, data: { ...data(offer), length: 9 } }],
+    /has 9 bytes, and its contents 8/,
+  ],
+  'an empty file of some bytes': [
+    [top, letters, { ...portable(file('b', '')), data: { ...data(file('b', '')), length: 1 } }],
+    /has not the length of its contents/,
+  ],
+  'an object in a directory that is not there': [
+    [top, letters, text, within(offer, nowhere)],
+    /no directory in it/,
+  ],
+  'an object in a file': [[top, text, within(letters, fidOf('b')), offer], /no directory in it/],
+  'a directory in itself': [[top, within(letters, fidOf('a')), text, offer], /is in itself/],
+  'directories in each other': [
+    [top, within(letters, fidOf('c')), text, offer, portable(folder('c', fidOf('a')))],
+    /is in itself/,
+  ],
+  'two parents': [[top, letters, text, { ...offer, parent: fidOf('a') }], /it is in .*, and its place in/],
+  'a broken move that is not in the root': [
+    [
+      top,
+      letters,
+      text,
+      { ...within(offer, fidOf('a')), places: offer.places.map((each) => ({ ...each, isBroken: true })) },
+    ],
+    /it is in .*, and its place in/,
+  ],
+  'no place': [[top, letters, text, { ...offer, places: [] }], /it has no place/],
+  'a place in another volume': [
+    [top, letters, text, { ...offer, places: [...offer.places, ...within(offer, elsewhere).places] }],
+    /in another volume/,
+  ],
+  'a name that is a path': [
+    [top, letters, text, { ...offer, places: offer.places.map((place) => ({ ...place, name: '../x' })) }],
+    /a name has a slash/,
+  ],
+  'a root that is a file': [
+    [text, { ...top, kind: 'file', data: data(offer) }, letters, offer],
+    /the root is a file/,
+  ],
+  'a root in a directory': [
+    [{ ...top, parent: fidOf('a') }, letters, text, offer],
+    /the root is in a directory/,
+  ],
+  'a file without contents': [[top, letters, { ...offer, data: null }], /exactly files have contents/],
+  'a directory with contents': [
+    [top, text, { ...letters, data: data(offer) }, offer],
+    /exactly files have contents/,
+  ],
+  'a directory with versions': [
+    [top, text, { ...letters, siblings: [data(offer)] }, offer],
+    /exactly files have versions/,
+  ],
+  'a file with a target': [[top, letters, text, { ...offer, target: 'x' }], /symbolic links have a target/],
+  'a link without one': [[top, { ...letters, kind: 'symlink' }, text, offer], /symbolic links have a target/],
+  'an access list of a file': [
+    [
+      top,
+      letters,
+      text,
+      { ...offer, access: [{ storeId: data(offer).storeId, list: null, time: 1, author: 'a', host: 'g' }] },
+    ],
+    /only directories have access lists/,
+  ],
+  'counts of replicas': [
+    [top, letters, text, { ...offer, vv: { 's1-1': 1 } }],
+    /it counts updates of replicas/,
+  ],
+  'a vector of nobody': [
+    [top, letters, text, { ...offer, known: { ...offer.known, eve: 1 } }],
+    /eve, which is no Venus/,
+  ],
+  'updates that it does not know': [
+    [top, letters, text, { ...offer, known: {} }],
+    /does not know its own update/,
+  ],
+  'a place that it does not know': [
+    [
+      top,
+      letters,
+      text,
+      {
+        ...offer,
+        known: { [venus]: 98, ['b'.repeat(16)]: 1 },
+        places: offer.places.map((place) => ({
+          ...place,
+          storeId: makeStoreId('b'.repeat(16) as VenusId, 2),
+        })),
+      },
+    ],
+    /does not know its own update b/,
+  ],
+  'a tombstone': [[top, letters, text, { ...offer, gone: offer.known }], /it is removed/],
+  'an object of another volume': [[top, letters, text, { ...offer, fid: elsewhere }], /is of another volume/],
+  'a removal in a full dump': [
+    [top, letters, text, offer, { removed: fidOf('z') }],
+    /a full dump has no removals/,
+  ],
+  'a second header': [[top, jsonFrame('H', {})], /a frame H does not belong there/],
+  'no object': [[jsonFrame('O', { fid: fidOf('a') })], /not the status of an object/],
+  'a text that is none': [[frame('O', Buffer.from([0x7b, 0xff]))], /is no JSON text/],
+  'too few objects counted': [sound, /counts something else/, { trailer: { objects: 2 } }],
+  'removals counted': [sound, /counts something else/, { trailer: { removed: 1 } }],
+  'too many contents counted': [sound, /counts something else/, { trailer: { contents: 2 } }],
+  'too few bytes counted': [sound, /counts something else/, { trailer: { bytes: 7 } }],
+  'a field of the future': [
+    sound,
+    /is not understood/,
+    { header: { color: 'red' } as Lies['header'] & object },
+  ],
+  'an incremental dump alone': [sound, /begin with the full dump/, { header: { base } }],
+};
+
+t.test('every checksum fits, and what it says is wrong: it is refused', async (t) => {
+  const restorable = async (dump: Buffer): Promise<unknown> => stateOf(await read(dump));
+  t.equal(await refusal(restorable(madeDump(sound))), 'none');
+  t.equal(await refusal(restorable(madeDump([]))), 'none', 'a volume that nobody has touched');
+  for (const [what, [parts, says, lies]] of Object.entries(wrong)) {
+    const said = await refusal(restorable(madeDump(parts, lies)));
+    t.match(said, says, what);
+    t.match(
+      said,
+      /^(damaged: office\.dump (is damaged at byte|cannot be)|refused: office\.dump is incr)/,
+      what,
+    );
+  }
+});
+
+t.test('an incremental dump that does not fit what it builds on is refused', async (t) => {
+  const full = await read(madeDump(sound, { header: { state: base } }), 'full.dump');
+  const then = async (parts: readonly Part[]): Promise<string> => {
+    return refusal(stateOf(full, await read(madeDump(parts, { header: { base } }), 'then.dump')));
+  };
+  t.equal(await then([{ removed: fidOf('b') }]), 'none');
+  t.match(await then([{ removed: fidOf('z') }]), /then\.dump removes .*, which is not there before it/);
+  t.match(
+    await then([{ removed: fidOf('a') }, within(offer, fidOf('a'))]),
+    /full\.dump and then\.dump cannot be/,
+  );
+  t.match(await then([portable(file('c', 'else'))]), /none of the dumps has the contents/);
+  const longer = { ...offer, data: { ...data(offer), length: 9 } };
+  t.match(await then([longer]), /has 9 bytes, and its contents 8/);
+  t.match(await then([within(letters, fidOf('c')), portable(folder('c', fidOf('a')))]), /is in itself/);
+});
+
+t.test('several contents are asked for at a time, and come in their order', async (t) => {
+  const names = 'abcdefghijklmnopqrstuvwxyz'.split('');
+  const state = stateWith(Object.fromEntries(names.map((name) => [name, `contents of ${name}`])), 'noon', 1);
+  let [asked, most, under] = [0, 0, 0];
+  const late: VolumeState = {
+    ...state,
+    async *contents(fid, version) {
+      asked += 1;
+      most = Math.max(most, (under += 1));
+      // The later they are asked for, the sooner they come.
+      for (let turn = asked; turn < 60; turn += 1) await Promise.resolve();
+      yield* state.contents(fid, version);
+      under -= 1;
+    },
+  };
+  const dump = await written(late);
+  t.same(dump, await written(state), 'as if one came after the other');
+  t.ok(most > 8 && most <= 18, `${most} at a time`);
+  const failing: VolumeState = {
+    ...state,
+    async *contents(fid, version) {
+      if (fid === fidOf('c')) throw new Error('the server is gone');
+      yield* state.contents(fid, version);
+    },
+  };
+  await t.rejects(written(failing), /the server is gone/);
+});
+
+t.test('whoever looks for objects does not read contents', async (t) => {
+  const bytes = await written(stateWith({ a: 'x'.repeat(3_000_000), b: 'two' }, 'noon', 1));
+  let taken = 0;
+  const dump = await checkedDump({
+    ...bytesOf(bytes),
+    read: (start, length) => {
+      taken += length;
+      return Promise.resolve(bytes.subarray(start, start + length));
+    },
+  });
+  taken = 0;
+  let objects = 0;
+  for await (const entry of dump.entries()) objects += 'fid' in entry ? 1 : 0;
+  t.equal(objects, 3);
+  t.ok(taken < 1_200_000, `${taken} bytes of ${bytes.length} were read`);
+});
+
 t.test('an index of digests is a map', (t) => {
   const index = new DigestIndex();
   const digest = (of: number): string => digestOf(Buffer.from(String(of)));
   for (let of = 0; of < 3000; of += 1) {
-    if (!index.add(digest(of), of)) t.fail(`${of} is there already`);
-    if (index.add(digest(of >> 1), 7)) t.fail(`${of >> 1} is added twice`);
+    if (!index.add(digest(of), { at: of, length: 2 * of })) t.fail(`${of} is there already`);
+    if (index.add(digest(of >> 1), { at: 7, length: 7 })) t.fail(`${of >> 1} is added twice`);
+    // It must not get full: then a digest that is not there is looked for without end. Nor take more than it says.
+    const slots = index.bytes / 48;
+    if (index.size * 3 > slots * 2) t.fail(`${index.size} of ${slots} places are taken`);
+    if (slots > 1024 && (index.size + 1) * 3 < slots) t.fail(`${slots} places for ${index.size}`);
   }
   t.equal(index.size, 3000);
-  for (let of = 0; of < 3000; of += 1) if (index.get(digest(of)) !== of) t.fail(`${of} is lost`);
+  for (let of = 0; of < 3000; of += 1) {
+    const found = index.get(digest(of));
+    if (found?.at !== of || found.length !== 2 * of) t.fail(`${of} is lost`);
+  }
   t.equal(index.get(digest(3000)), undefined);
   t.end();
 });

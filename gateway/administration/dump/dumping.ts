@@ -1,8 +1,8 @@
 /**
  * Which snapshot is dumped, and where. A volume without one gets one for the time of the dump.
  *
- * DU-1  A snapshot for the time of a dump bears a name that follows from where the dump goes, so that what a dump
- *       has left that was cut short is found when it is said again.
+ * DU-1  A snapshot for the time of a dump bears a name that follows from where the dump goes and who writes it. So
+ *       what a dump has left that was cut short is found when it is said again, and two at a time have one each.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -27,6 +27,10 @@ export interface DumpWish {
   readonly since: string | CheckedDump | undefined;
   /** Where the dump goes, whatever that is called (DU-1). */
   readonly target: string;
+  /** Who writes it: a word of a-z and 0-9. */
+  readonly writer: string;
+  /** Whether `writer`, who has begun so many milliseconds ago, has gone without an end. */
+  readonly isLeft: (writer: string, ageMs: number) => boolean;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -44,7 +48,6 @@ export async function dumpSource(administration: Administration, wish: DumpWish)
   const { volume, since } = wish;
   if (typeof since === 'object') mustBeOf(since, volume);
   const realm = administration.known;
-  await dropLeftover(administration, wish);
   const { snapshots } = await snapshotsOf(administration, volume);
   const base =
     typeof since === 'string' ? named(volume, snapshots, since) : baseNeeded(volume, snapshots, since);
@@ -143,15 +146,26 @@ async function taker(
   return undefined;
 }
 
-function temporaryName({ target }: DumpWish): string {
-  return `dump ${createHash('sha256').update(target).digest('hex').slice(0, 12)}`;
+function temporaryName(wish: Pick<DumpWish, 'target' | 'writer'>): string {
+  return `${targetName(wish)}${wish.writer}`;
 }
 
-/** DU-1. */
-async function dropLeftover(administration: Administration, wish: DumpWish): Promise<void> {
+function targetName({ target }: Pick<DumpWish, 'target'>): string {
+  return `dump ${createHash('sha256').update(target).digest('hex').slice(0, 12)} `;
+}
+
+/**
+ * DU-1: to be called before a dump, also before one that will be refused because the file is there.
+ * @throws Failure unreachable
+ */
+export async function dropLeftover(
+  administration: Administration,
+  wish: Omit<DumpWish, 'snapshot' | 'since'>,
+): Promise<void> {
   const { snapshots } = await snapshotsOf(administration, wish.volume);
-  for (const { name, servers } of snapshots) {
-    if (name !== temporaryName(wish)) continue;
+  for (const { name, time, servers } of snapshots) {
+    const ours = targetName(wish);
+    if (!name.startsWith(ours) || !wish.isLeft(name.slice(ours.length), wish.now - time)) continue;
     for (const server of servers) await administration.dropSnapshot(server, wish.volume.id, name);
   }
 }

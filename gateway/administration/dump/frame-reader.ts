@@ -34,6 +34,8 @@ export class FrameReader {
   #window: Uint8Array = new Uint8Array();
   #windowAt = 0;
   #read = 0;
+  /** What was skipped last fills windows by itself: reading ahead would read all of it for nothing. */
+  #isLong = false;
 
   constructor(bytes: DumpBytes) {
     this.#bytes = bytes;
@@ -65,12 +67,16 @@ export class FrameReader {
   /** The kind of a frame and where the next one begins, without its payload. @throws DumpDamaged */
   async skip(at: number): Promise<{ readonly kind: FrameKind; readonly next: number }> {
     if ((this.#read += 1) % turnFrames === 0) await this.#bytes.pause();
-    const { kind, length } = await this.#head(at);
+    const { kind, length } = await this.#head(at, this.#isLong ? headBytes : windowBytes);
+    this.#isLong = length >= windowBytes / 4;
     return { kind, next: at + headBytes + length + tailBytes };
   }
 
-  async #head(at: number): Promise<{ readonly kind: FrameKind; readonly length: number }> {
-    const head = await this.#at(at, headBytes);
+  async #head(
+    at: number,
+    ahead = windowBytes,
+  ): Promise<{ readonly kind: FrameKind; readonly length: number }> {
+    const head = await this.#at(at, headBytes, ahead);
     if (head.length < headBytes) throw torn(at, this.#bytes.size);
     const kind = String.fromCharCode(head[0] ?? 0);
     const length = new DataView(head.buffer, head.byteOffset, head.length).getUint32(1);
@@ -81,10 +87,10 @@ export class FrameReader {
     return { kind, length };
   }
 
-  async #at(start: number, length: number): Promise<Uint8Array> {
+  async #at(start: number, length: number, ahead = windowBytes): Promise<Uint8Array> {
     const from = start - this.#windowAt;
     if (from >= 0 && from + length <= this.#window.length) return this.#window.subarray(from, from + length);
-    this.#window = await this.#bytes.read(start, Math.max(length, windowBytes));
+    this.#window = await this.#bytes.read(start, Math.max(length, ahead));
     this.#windowAt = start;
     return this.#window.subarray(0, length);
   }

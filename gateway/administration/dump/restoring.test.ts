@@ -1,4 +1,5 @@
 /** Dumps and restores on servers in this process: whoever dies, the new volume is whole or not to be seen. */
+import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { BareGateway } from '../../../conformance/bare-realm/gateway.js';
 import {
@@ -10,12 +11,13 @@ import {
   volume,
 } from '../../../conformance/bare-realm/realm.js';
 import { dumpPath, rootFid, type Fid, type VolumeId } from '../../../vice/interface/index.js';
+import { sleep } from '../../../vice/seam/clock.js';
 import type { Network } from '../../../vice/seam/network.js';
 import { seededRandom } from '../../../vice/seam/twin/seeded-random.js';
 import { Administration } from '../administration.js';
 import { checkedDump } from './checked-dump.js';
 import { stateOf } from './dump-chain.js';
-import { dumpSource, type DumpWish } from './dumping.js';
+import { dropLeftover, dumpSource, type DumpWish } from './dumping.js';
 import { restored, type Restored, type RestoreWish } from './restoring.js';
 import { stateOfSnapshot } from './snapshot-state.js';
 import type { VolumeState } from './volume-state.js';
@@ -67,17 +69,26 @@ async function bytesFrom(
   const entry = (await realm.run(administration.document())).volumes.find(({ id }) => id === volume);
   if (entry === undefined) throw new Error('no volume');
   const now = realm.clock.wall();
-  const whole = { volume: entry, snapshot: undefined, since: undefined, target: '/x', now, ...wish };
-  return realm.run(
-    (async () => {
-      const source = await dumpSource(administration, whole);
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of dumped(source.state, source.base, { objects: 0, bytes: 0 }))
-        chunks.push(chunk);
-      await source.close();
-      return Buffer.concat(chunks);
-    })(),
-  );
+  const whole = {
+    volume: entry,
+    snapshot: undefined,
+    since: undefined,
+    target: '/x',
+    writer: 'a',
+    isLeft: () => true,
+    now,
+    ...wish,
+  };
+  return realm.run(dumpedBytes(administration, whole));
+}
+
+async function dumpedBytes(administration: Administration, wish: DumpWish): Promise<Buffer> {
+  await dropLeftover(administration, wish);
+  const source = await dumpSource(administration, wish);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of dumped(source.state, source.base, { objects: 0, bytes: 0 })) chunks.push(chunk);
+  await source.close();
+  return Buffer.concat(chunks);
 }
 
 function read(buffer: Buffer): ReturnType<typeof checkedDump> {
@@ -121,9 +132,9 @@ async function seen(realm: BareRealm, server: string, of: VolumeId): Promise<unk
 }
 
 /** A tree with a folder that is older than the one that it is in, and with versions made apart. */
-async function office(): Promise<{ realm: BareRealm; ann: BareGateway; letters: Fid }> {
+async function office(packedBytes = 16): Promise<{ realm: BareRealm; ann: BareGateway; letters: Fid }> {
   const realm = new BareRealm();
-  realm.packedBytes = 16;
+  realm.packedBytes = packedBytes;
   await realm.start('s1', 's2', 's3');
   const ann = new BareGateway(realm, 'a');
   const bob = new BareGateway(realm, 'b');
@@ -162,6 +173,8 @@ t.test(
     const state = await stateOf(full, second);
     let made: Restored | undefined;
     let deaths = 0;
+    const staged = async (): Promise<unknown> => (await realm.run(operator.report('s1')))?.['stagedBytes'];
+    const stagedBefore = await staged();
     for (; made === undefined; deaths += 1) {
       try {
         made = await restore(realm, command(realm, deaths), state);
@@ -181,6 +194,8 @@ t.test(
     t.same(await seen(realm, 's1', id), await seen(realm, 's1', volume));
     t.notSame(await seen(realm, 's1', id), before);
     await realm.isSame(t, 'the same at each server', ['s1', 's2', 's3'], id);
+    await countsOnce(t, realm, made.volume);
+    t.equal(await staged(), stagedBefore, 'what came before its objects is let go, also of those that died');
     const snapshots = await realm.run(operator.snapshots('s1', volume));
     t.same(snapshots.snapshots, [], 'no snapshot is left of the dumps');
     // From then on it is a volume as any other.
@@ -188,7 +203,20 @@ t.test(
     await eve.file(rootFid(id), 'mine', 'in the new one');
     await realm.clock.advance(130_000);
     await realm.isSame(t, 'also after a change', ['s1', 's2', 's3'], id);
-    t.equal(await kindOf(restore(realm, operator, state)), 'exists');
+    // The command may have died behind its last word to the servers.
+    const { version } = await realm.run(operator.document());
+    t.match(await restore(realm, operator, state), { volume: { id }, changed: false });
+    t.equal((await realm.run(operator.document())).version, version, 'said again it changes nothing');
+    t.ok((await realm.dump('s1', id)).has('/mine'), 'what was put there since is left');
+    await t.rejects(restore(realm, operator, await stateOf(full)), {
+      kind: 'exists',
+      message:
+        /again already, restored from something else, volume 7f000001 in "dump .*" of .*Z: give another/,
+    });
+    await t.rejects(restore(realm, operator, state, { name: 'root' }), {
+      kind: 'exists',
+      message: /root already, which is no restored one/,
+    });
   },
 );
 
@@ -230,6 +258,90 @@ t.test('a dump that was killed is repeated, and its snapshot goes', async (t) =>
     }
   }
   t.same((await realm.run(operator.snapshots('s1', volume))).snapshots, []);
+});
+
+t.test('two dumps to one place at a time leave each other alone', async (t) => {
+  const { realm } = await office();
+  const [operator, entry] = [command(realm), realm.realm.volumes[0]];
+  if (entry === undefined) throw new Error('no volume');
+  const now = realm.clock.wall();
+  const wish = { volume: entry, snapshot: undefined, since: undefined, target: '/x', now };
+  const dead = { ...wish, writer: 'dead', isLeft: () => false };
+  await realm.run(dumpSource(operator, dead));
+  const one = dumpedBytes(operator, { ...wish, writer: 'one', isLeft: (writer) => writer === 'dead' });
+  const two = dumpedBytes(command(realm), { ...wish, writer: 'two', isLeft: (writer) => writer === 'dead' });
+  for (const dump of await realm.run(Promise.all([one, two]))) {
+    t.ok((await stateOf(await read(dump))).header.state.snapshot.startsWith('dump '));
+  }
+  t.same(
+    (await realm.run(operator.snapshots('s1', volume))).snapshots,
+    [],
+    'and take away what is left of the dead',
+  );
+});
+
+t.test(
+  'into a realm that has nothing of it: what is sent is let go, also what dead commands have sent',
+  async (t) => {
+    const { realm: old } = await office(0);
+    const state = await stateOf(await read(await bytesFrom(old, command(old), {})));
+    const realm = new BareRealm();
+    await realm.start('s1', 's2', 's3');
+    const staged: unknown[] = [];
+    const operator = command(realm);
+    for (let steps = 2, made = false; !made; steps += 1) {
+      try {
+        await restore(realm, command(realm, steps), state);
+        made = true;
+      } catch (error) {
+        if (!(error instanceof Killed)) throw error;
+      }
+      staged.push((await realm.run(operator.report('s1')))?.['stagedBytes']);
+    }
+    t.ok(staged.includes(144_000), 'a command has died between sending and putting');
+    t.equal(staged.at(-1), 0, 'in the end nothing is staged');
+    const made = (await realm.run(operator.document())).volumes.find(({ name }) => name === 'again');
+    t.same(await seen(realm, 's1', made?.id ?? volume), await seen(old, 's1', volume));
+  },
+);
+
+t.test('a transfer that objects name is let go', async (t) => {
+  const { realm: old } = await office();
+  const state = await stateOf(await read(await bytesFrom(old, command(old), {})));
+  const realm = new BareRealm();
+  await realm.start('s1', 's2', 's3');
+  await restore(realm, command(realm), state);
+  t.equal((await realm.run(command(realm).report('s1')))?.['stagedBytes'], 0);
+});
+
+t.test('two commands that restore the same at a time make one volume', async (t) => {
+  const { realm } = await office();
+  const state = await stateOf(await read(await bytesFrom(realm, command(realm), {})));
+  const progress = { objects: 0, bytes: 0, sent: 0 };
+  const wish = { name: 'again', servers: undefined };
+  const started = realm.clock.monotonic();
+  await restore(realm, command(realm), state, { name: 'alone' });
+  const took = realm.clock.monotonic() - started;
+  // Some begin with the first one, others are in the middle when it ends.
+  const ended = [0, 1, 40, ...[0, 5, 10, 15, 20, 25].map((ms) => took + ms)].map(async (ms) => {
+    await sleep(realm.clock, ms);
+    const world = { administration: command(realm), clock: realm.clock, random: seededRandom(ms) };
+    return restored(state, wish, world, progress);
+  });
+  const volumes = (await realm.run(Promise.all(ended))).map(({ volume: { id } }) => id);
+  t.equal(new Set(volumes).size, 1);
+  const there = (await realm.run(command(realm).document())).volumes.filter(({ name }) => name === 'again');
+  t.match(there, [{ id: volumes[0], restoring: undefined }]);
+  t.same(await seen(realm, 's1', volumes[0] ?? volume), await seen(realm, 's1', volume));
+});
+
+t.test('a volume that nobody has touched', async (t) => {
+  const realm = new BareRealm();
+  await realm.start('s1', 's2', 's3');
+  const state = await stateOf(await read(await bytesFrom(realm, command(realm), {})));
+  const { volume: made } = await restore(realm, command(realm), state);
+  await new BareGateway(realm, 'a', made.id).file(rootFid(made.id), 'mine', 'the first');
+  t.same([...(await realm.dump('s2', made.id)).keys()], ['', '/mine']);
 });
 
 t.test('a snapshot is a new volume at the same servers, and no contents travel', async (t) => {
@@ -291,9 +403,30 @@ t.test('an operator reads nothing but snapshots and writes nothing but what is r
   const [object] = objects;
   if (object === undefined) throw new Error('no object');
   t.equal(await operator.refusal('restoreObjects', { ...into, objects: [object] }), 'cross-volume');
-  const other = { ...into, objects: [], inline: { [digest]: Buffer.from('another') } };
-  t.equal(await operator.refusal('restoreObjects', other), 'invalid', 'nothing names it');
+  const top = { ...object, fid: rootFid(id) };
+  const restoring = (more: object): Promise<string> => {
+    return operator.refusal('restoreObjects', { ...into, objects: [top], ...more });
+  };
+  const other = digestOf('another');
+  t.equal(await restoring({ inline: { [digest]: Buffer.from('another') } }), 'invalid', 'not these contents');
+  t.equal(await restoring({ inline: { [other]: Buffer.from('another') } }), 'invalid', 'nothing names them');
+  t.equal(await operator.upload('staging/other', 0, 'another'), 'answered');
+  t.equal(await restoring({ transfers: { [other]: 'other' } }), 'invalid', 'nothing names them either');
+  t.same(realm.status('s1', rootFid(id))?.known, {}, 'nothing was put there');
+  t.equal(await restoring({}), 'answered');
+  t.same(realm.status('s1', rootFid(id))?.known, object.known);
 });
+
+/** Each replica has, or gets by resolution, one and the same state: no replica seems to be ahead of another. */
+async function countsOnce(t: Tap, realm: BareRealm, { id, replicas }: Restored['volume']): Promise<void> {
+  const once = Object.fromEntries(replicas.map((replica) => [replica.id, 1]));
+  for (const { server } of replicas) {
+    const odd = [...(await realm.dump(server, id))].filter(([, { vv }]) => !isDeepStrictEqual(vv, once));
+    t.same(odd.slice(0, 3), [], `${server} counts each object once for each replica`);
+  }
+}
+
+type Tap = Pick<typeof t, 'same'>;
 
 function fidNamed(realm: BareRealm, directory: Fid, name: string): Fid {
   const replica = realm.server('s1').replica(volume);

@@ -3,7 +3,8 @@
  * again.
  *
  * RV-1  The new volume is marked in the realm document as being restored, and from what; nobody can mount or change it
- *       until all of it is there. Then the mark is taken away.
+ *       until all of it is there. Then the mark goes, and what it was restored from stays in the document: said once
+ *       more, the restore finds that and changes nothing, whatever has been done to the volume since.
  * RV-2  Objects go to one server, directories before what is in them; the others get them from it as any replica that
  *       was away does, and are waited for as far as they answer.
  * RV-3  Nothing is kept in memory but the Fids of directories, and one page.
@@ -15,6 +16,7 @@ import {
   membersOf,
   restoredAtOnce,
   rootFid,
+  volumeEntry,
   type Fid,
   type FileData,
   type VnodeStatus,
@@ -25,7 +27,7 @@ import { sleep, type Clock } from '../../../vice/seam/clock.js';
 import type { Random } from '../../../vice/seam/random.js';
 import type { Administration } from '../administration.js';
 import { madeVolume } from '../volume-making.js';
-import { nameOfState, storedVersions, type VolumeState } from './volume-state.js';
+import { nameOfState, stateText, storedVersions, type VolumeState } from './volume-state.js';
 
 /** About as much as a reply; together with contents that travel with the objects. */
 const pageBytes = 2 * 1024 * 1024;
@@ -62,6 +64,8 @@ export interface Restored {
   readonly volume: VolumeEntry;
   /** Servers that did not answer; they fetch it when they are back. */
   readonly silent: readonly string[];
+  /** False: this very state was restored under this name before (RV-1). */
+  readonly changed: boolean;
 }
 
 /** @throws Failure exists (another volume of this name), damaged, refused, unreachable */
@@ -73,32 +77,61 @@ export async function restored(
 ): Promise<Restored> {
   const { administration } = world;
   const volume = await volumeFor(state, wish, world);
-  const target = await answering(volume, wish.preferred, world);
+  if (volume.restored !== undefined) return { volume, silent: [], changed: false };
+  try {
+    const silent = await filled(state, volume, wish, world, progress);
+    await administration.publish({ change: 'open-volume', volume: volume.id });
+    return { volume, silent, changed: true };
+  } catch (error) {
+    // Another command that does the same was faster: servers take nothing more.
+    if (!isFailure(error, 'refused')) throw error;
+    const now = volumeEntry(await administration.document(), volume.id);
+    if (now?.restored !== nameOfState(state.header)) throw error;
+    return { volume: now, silent: [], changed: false };
+  }
+}
+
+/** RV-2; servers that did not answer. */
+async function filled(
+  state: VolumeState,
+  volume: VolumeEntry,
+  { preferred }: RestoreWish,
+  world: RestoreWorld,
+  progress: RestoreProgress,
+): Promise<readonly string[]> {
+  const target = await answering(volume, preferred, world);
   await new Restoration(state, { volume: volume.id, server: target.server }, world, progress).run();
   const silent: string[] = [];
   for (const { server, id } of membersOf(volume)) {
     if (id === target.id) continue;
     if (!(await isCovered(server, volume.id, target.id, world))) silent.push(server);
   }
-  await administration.publish({ change: 'open-volume', volume: volume.id });
-  return { volume, silent };
+  return silent;
 }
 
-/** RV-1. */
+/** RV-1: one that is being restored from this state, or was. @throws Failure exists */
 async function volumeFor(state: VolumeState, wish: RestoreWish, world: RestoreWorld): Promise<VolumeEntry> {
   const { name, servers } = wish;
   const restoring = nameOfState(state.header);
-  const { volume, isNew } = await madeVolume(
-    world.administration,
-    { name, servers, restoring },
-    world.random,
-  );
-  if (isNew || volume.restoring === restoring) return volume;
-  const message =
-    volume.restoring === undefined
-      ? `there is a volume ${name} already: give another name`
-      : `volume ${name} is being restored from something else: say that again, or delete it by \`coda volume delete\``;
-  throw new Failure('exists', 'restore', message);
+  const made = (): ReturnType<typeof madeVolume> =>
+    madeVolume(world.administration, { name, servers, restoring }, world.random);
+  // Made meanwhile by another command: it is found by a second look, and is this restore or is not.
+  const { volume, isNew } = await made().catch((error: unknown) => {
+    if (!isFailure(error, 'exists')) throw error;
+    return made();
+  });
+  if (isNew || volume.restoring === restoring || volume.restored === restoring) return volume;
+  throw new Failure('exists', 'restore', otherText(volume));
+}
+
+function otherText({ name, restoring, restored }: VolumeEntry): string {
+  if (restoring !== undefined) {
+    const what = `volume ${name} is being restored from something else, ${stateText(restoring)}`;
+    return `${what}: say that again, or delete it by \`coda volume delete\``;
+  }
+  if (restored === undefined)
+    return `there is a volume ${name} already, which is no restored one: give another name`;
+  return `there is a volume ${name} already, restored from something else, ${stateText(restored)}: give another name`;
 }
 
 interface Target {

@@ -25,3 +25,12 @@ export function storedVersions(status: VnodeStatus): readonly FileData[] {
 export function nameOfState({ volume, state }: Pick<DumpHeader, 'volume' | 'state'>): string {
   return `${volume.id} ${state.time} ${state.replica} ${state.snapshot}`;
 }
+
+/** What `nameOfState` has named, for people. */
+export function stateText(name: string): string {
+  const [volume, time, , ...snapshot] = name.split(' ');
+  const when = new Date(Number(time));
+  return Number.isNaN(when.getTime())
+    ? `"${name}"`
+    : `volume ${volume} in "${snapshot.join(' ')}" of ${when.toISOString()}`;
+}

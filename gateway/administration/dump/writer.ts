@@ -4,7 +4,13 @@ import { Failure, type Fid, type FileData, type VnodeStatus } from '../../../vic
 import { ContentsDigest } from './contents-digest.js';
 import { DigestIndex } from './digest-index.js';
 import { frame, jsonFrame, magic, payloadMost, type DumpTrailer, type FrameKind } from './format.js';
+import { begun, readAhead } from './read-ahead.js';
 import { storedVersions, type VolumeState } from './volume-state.js';
+
+/** Files whose contents are asked for while others are on their way: a server is not asked for one after the other. */
+const stepsAhead = 16;
+/** Of contents that wait in memory for their turn. */
+const smallBytes = 128 * 1024;
 
 export interface DumpProgress {
   objects: number;
@@ -30,7 +36,7 @@ export async function* dumped(
   yield counted(magic);
   yield counted(jsonFrame('H', { ...state.header, base: base?.header.state ?? null }));
   const written = await contentsOf(base);
-  for await (const step of changesSince(state, base)) {
+  for await (const step of readAhead(withContents(state, changesSince(state, base), written), stepsAhead)) {
     if ('removed' in step) {
       counts.removed += 1;
       yield counted(jsonFrame('R', { fid: step.removed }));
@@ -38,11 +44,10 @@ export async function* dumped(
     }
     progress.objects += 1;
     if (step.isSame) continue;
-    for (const version of storedVersions(step.status)) {
-      if (!written.add(version.digest)) continue;
+    for (const { version, chunks } of step.contents) {
       counts.contents += 1;
       counts.bytes += version.length;
-      for await (const bytes of contentsFrames(state, step.status.fid, version, progress))
+      for await (const bytes of contentsFrames(step.status.fid, version, chunks, progress))
         yield counted(bytes);
     }
     counts.objects += 1;
@@ -51,6 +56,39 @@ export async function* dumped(
   const trailer = { ...counts, sha256: sha256.digest('hex') };
   yield jsonFrame('T', trailer);
   return trailer;
+}
+
+interface Contents {
+  readonly version: FileData;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+type Wanted =
+  | { readonly removed: Fid }
+  | (Extract<Step, { status: unknown }> & { readonly contents: readonly Contents[] });
+
+/** Each step with the contents that the dump does not have yet; small ones are asked for at once. */
+async function* withContents(
+  state: VolumeState,
+  steps: AsyncIterable<Step>,
+  written: DigestIndex,
+): AsyncGenerator<Wanted> {
+  for await (const step of steps) {
+    if ('removed' in step || step.isSame) {
+      yield 'removed' in step ? step : { ...step, contents: [] };
+      continue;
+    }
+    const { fid } = step.status;
+    const missing = storedVersions(step.status).filter(({ digest }) => written.add(digest));
+    const contents = missing.map((version, index) => {
+      const isSmall = index === 0 && version.length <= smallBytes;
+      return {
+        version,
+        chunks: isSmall ? begun(state.contents(fid, version)) : state.contents(fid, version),
+      };
+    });
+    yield { ...step, contents };
+  }
 }
 
 /** Counts are of replicas, which another volume does not have. */
@@ -107,15 +145,14 @@ function canonical(value: unknown): string {
 }
 
 async function* contentsFrames(
-  state: VolumeState,
   fid: Fid,
-  version: FileData,
+  { digest, length }: FileData,
+  chunks: AsyncIterable<Uint8Array>,
   progress: DumpProgress,
 ): AsyncGenerator<Uint8Array> {
-  const { digest, length } = version;
   yield jsonFrame('C', { digest, length });
   const found = new ContentsDigest();
-  for await (const chunk of state.contents(fid, version)) {
+  for await (const chunk of chunks) {
     found.add(chunk);
     for (let at = 0; at < chunk.length; at += payloadMost.contents) {
       yield frame('B' satisfies FrameKind, chunk.subarray(at, at + payloadMost.contents));
