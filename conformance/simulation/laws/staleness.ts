@@ -16,7 +16,7 @@ export const staleness: Law = (run) => {
   const { ledger, scenario } = run;
   const answered = ledger.attempts.filter(({ outcome }) => outcome === 'ok' || outcome === 'nothing');
   const broken: string[] = [];
-  // Who dials with a clock that is wrong by an hour is refused: his credential is not fresh.
+  // Who dials a server whose clock is far from his is refused: his credential is not fresh there.
   const hasWrongClock = scenario.steps.some(({ do: verb }) => verb === 'wall');
   for (const { by, begin, reaches, deed, generation, shutOut } of ledger.attempts) {
     if (
