@@ -31,7 +31,7 @@ export interface DumpedObject {
   /** All the rest of what replicas must agree on. */
   readonly status: Pick<
     VnodeStatus,
-    'data' | 'siblings' | 'setAside' | 'places' | 'gone' | 'revived' | 'mode' | 'setters'
+    'data' | 'siblings' | 'setAside' | 'places' | 'gone' | 'revived' | 'mode' | 'owner' | 'setters' | 'access'
   >;
   readonly conflicts: readonly string[];
   readonly properties: Readonly<Record<string, string>>;
@@ -62,7 +62,18 @@ export async function dumpReplica(given: DumpOptions): Promise<ReplicaDump> {
     const versions: string[] = [];
     for (const { digest, length } of wantedVersions(status))
       versions.push(await text(options.containers, digest, length));
-    const { data, siblings, setAside = [], places, gone, revived, mode, setters } = status;
+    const {
+      data,
+      siblings,
+      setAside = [],
+      places,
+      gone,
+      revived,
+      mode,
+      owner,
+      setters,
+      access = [],
+    } = status;
     dumped.push({
       path,
       fid,
@@ -72,7 +83,7 @@ export async function dumpReplica(given: DumpOptions): Promise<ReplicaDump> {
       known: status.known,
       contents: versions[0] ?? null,
       versions,
-      status: { data, siblings, setAside, places, gone, revived, mode, setters },
+      status: { data, siblings, setAside, places, gone, revived, mode, owner, setters, access },
       conflicts: conflictsOf(status, name),
       properties: status.properties,
       modified: status.modified,

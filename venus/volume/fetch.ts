@@ -238,6 +238,8 @@ export class Fetcher {
     const cached = cache.get(fid);
     if (status === null || accessible === null) {
       if (cached === undefined || !isBound(cache, cached)) cache.drop(fid);
+      // It goes before the promise of its directory is broken: that is asked, or what was replaced long ago is shown.
+      else if (!this.#world.modifyLog.isDirty(fid)) cache.suspect(cached.status.parent ?? fid);
       return;
     }
     if (cached?.complete !== true) {

@@ -1,5 +1,7 @@
 /** All laws, by name. */
 import type { Law, Run } from '../world/outcome.js';
+import { access } from './access.js';
+import { accessible } from './accessible.js';
 import { answers } from './answers.js';
 import { appliedOnce } from './applied-once.js';
 import { conflicts } from './conflicts.js';
@@ -12,10 +14,13 @@ import { marks } from './marks.js';
 import { nothingInvented } from './nothing-invented.js';
 import { nothingLost } from './nothing-lost.js';
 import { nothingReturns } from './nothing-returns.js';
+import { permitted } from './permitted.js';
 import { sessions } from './sessions.js';
 import { staleness } from './staleness.js';
 
 export const laws: Readonly<Record<string, Law>> = {
+  access,
+  accessible,
   answers,
   'applied once': appliedOnce,
   conflicts,
@@ -28,6 +33,7 @@ export const laws: Readonly<Record<string, Law>> = {
   'nothing invented': nothingInvented,
   'nothing lost': nothingLost,
   'nothing returns': nothingReturns,
+  permitted,
   sessions,
   staleness,
 };

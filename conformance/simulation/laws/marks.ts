@@ -70,6 +70,8 @@ function lastOf(all: readonly Said[]): Said | undefined {
 }
 
 function isSaid({ status, properties }: DumpedObject, what: string, value: string): boolean {
+  if (what === 'list')
+    return (status.access ?? []).some(({ list }) => JSON.stringify(list) === value) || value === 'null';
   if (what === 'mode') return String(status.mode) === value;
   if (what === 'place') return status.places.some(({ parent, name }) => `${parent} ${name}` === value);
   return properties[what] === value;

@@ -7,13 +7,17 @@
  * version that the mover had.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
-import type { Attempt, Ledger } from '../world/ledger.js';
+import { digestOf } from '../../../vice/seam/block-digests.js';
+import { authorOf, type Attempt, type Ledger } from '../world/ledger.js';
 import type { Law } from '../world/outcome.js';
 
 export const sessions: Law = ({ ledger }) => {
   const broken: string[] = [];
   const bases = new Map(basesOf(ledger));
   for (const version of withdrawn(ledger)) bases.delete(version);
+  // Refused for good: their author sees again what there was.
+  for (const [version, text] of ledger.texts)
+    if (ledger.forgiven.size > 0 && ledger.forgiven.has(digestOf(Buffer.from(text)))) bases.delete(version);
   const names = new Set(ledger.attempts.map(({ by, generation }) => `${by} ${generation}`));
   for (const name of names) {
     const attempts = ledger.attempts.filter(({ by, generation }) => `${by} ${generation}` === name);
@@ -40,13 +44,13 @@ function* withdrawn({ attempts }: Ledger): Generator<StoreId> {
   const removed = new Map<string, Map<Fid, number>>();
   for (const { by, removes, outcome, number } of attempts) {
     if (outcome !== 'ok') continue;
-    let mine = removed.get(by);
-    if (mine === undefined) removed.set(by, (mine = new Map()));
+    let mine = removed.get(authorOf(by));
+    if (mine === undefined) removed.set(authorOf(by), (mine = new Map()));
     for (const fid of removes) mine.set(fid, number);
   }
   for (const { by, made, version, number } of attempts) {
     if (made === undefined || typeof version !== 'string') continue;
-    if ((removed.get(by)?.get(made) ?? 0) > number) yield version;
+    if ((removed.get(authorOf(by))?.get(made) ?? 0) > number) yield version;
   }
 }
 
@@ -81,6 +85,7 @@ function vanished(
   if (seen !== null || before === undefined) return [];
   named.delete(deed.path);
   const way = ledger.wasIn(before);
+  if (ledger.forgiven.has(before)) return [];
   const isExplained = ledger.attempts.some((other) => {
     if (other.begin > (end ?? Infinity)) return false;
     if (other.deed.do === 'repair') return true;

@@ -16,10 +16,13 @@ export const staleness: Law = (run) => {
   const { ledger, scenario } = run;
   const answered = ledger.attempts.filter(({ outcome }) => outcome === 'ok' || outcome === 'nothing');
   const broken: string[] = [];
+  // Who dials a server whose clock is far from his is refused: his credential is not fresh there.
+  const hasWrongClock = scenario.steps.some(({ do: verb }) => verb === 'wall');
   for (const { by, begin, reaches, deed, generation, shutOut } of ledger.attempts) {
     if (
       reaches === scenario.servers ||
       scenario.holding !== undefined ||
+      hasWrongClock ||
       begin < startMs ||
       deed.do === 'repair'
     )

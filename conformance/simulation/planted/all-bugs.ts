@@ -1,5 +1,7 @@
 /** All planted bugs. */
-import { callbacks, certification, durability, upkeep, type PlantedBug } from './bugs.js';
+import { rights } from './access-bugs.js';
+import type { PlantedBug } from './bug.js';
+import { callbacks, certification, durability, upkeep } from './bugs.js';
 import { logging, merging } from './merging-bugs.js';
 
 export const plantedBugs: readonly PlantedBug[] = [
@@ -9,6 +11,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...certification,
   ...merging,
   ...logging,
+  ...rights,
 ];
 
 export function plantedBug(name: string): PlantedBug {

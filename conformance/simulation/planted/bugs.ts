@@ -1,22 +1,5 @@
-/**
- * Bugs that the laws must find. Each is one edit of one compiled file, made while a process of its own loads it
- * (plant.ts): nothing of it is in the product, and production has no way to it. An edit that no longer fits the file
- * stops the proof, so a bug cannot fall silent when the code moves on.
- */
-export interface PlantedBug {
-  readonly name: string;
-  /** What is wrong, as a reviewer would put it. */
-  readonly story: string;
-  /** Of the compiled file, from dist/. */
-  readonly file: string;
-  /** Occurs exactly once. */
-  readonly find: string;
-  readonly replace: string;
-}
-
-function bug(name: string, story: string, file: string, find: string, replace: string): PlantedBug {
-  return { name, story, file, find, replace };
-}
+/** Bugs that the laws must find: of single hosts, of promises, and of what servers take. */
+import { bug, type PlantedBug } from './bug.js';
 
 export const durability: readonly PlantedBug[] = [
   bug(

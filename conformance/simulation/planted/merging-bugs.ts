@@ -1,9 +1,10 @@
 /** Bugs in what replicas come to together, and in what gateways show of it. */
-import type { PlantedBug } from './bugs.js';
+import { bug, bugOf, type PlantedBug } from './bug.js';
 
-function bug(name: string, story: string, file: string, find: string, replace: string): PlantedBug {
-  return { name, story, file, find, replace };
-}
+const needsNoContents = {
+  find: 'if (isRemoved(status))\n        return [];\n    return versionsOf',
+  replace: "if (isRemoved(status) || status.kind === 'file')\n        return [];\n    return versionsOf",
+};
 
 export const merging: readonly PlantedBug[] = [
   bug(
@@ -62,12 +63,21 @@ export const merging: readonly PlantedBug[] = [
     'release(transaction, status.fid, disturbed);\n    const other',
     'const other',
   ),
+  bugOf('contents-not-fetched', 'a replica takes over what a peer knows of a file, without its contents', [
+    {
+      file: 'vice/resolution/pull.js',
+      find: '.filter((status) => !isRemoved(status))\n            .flatMap',
+      replace: '.filter(() => false)\n            .flatMap',
+    },
+    // Else the merge itself finds that they are missing, and nothing ever comes together.
+    { file: 'vice/volume/merge-step.js', ...needsNoContents },
+  ]),
   bug(
-    'contents-not-fetched',
-    'a replica takes over what a peer knows of a file, without its contents',
+    'contents-given-up',
+    'a replica takes over what a peer knows of a file although its contents could not be fetched',
     'vice/volume/merge-step.js',
-    'if (isRemoved(status))\n        return [];\n    return versionsOf',
-    "if (isRemoved(status) || status.kind === 'file')\n        return [];\n    return versionsOf",
+    needsNoContents.find,
+    needsNoContents.replace,
   ),
   bug(
     'graves-forgotten',
@@ -149,9 +159,22 @@ export const logging: readonly PlantedBug[] = [
     'if (!blockDigest(bytes).equals(expected))',
     'if (false)',
   ),
+  bugOf('not-healed', 'a server whose copy is damaged does not ask another one', [
+    {
+      file: 'vice/server/downloads.js',
+      find: "if (!isFailure(error, 'damaged') || !isNamed(context, digest))\n            throw error;",
+      replace: 'throw error;',
+    },
+    // What was found damaged is set aside; whoever asks again finds nothing, and that is healed, too.
+    {
+      file: 'vice/server/downloads.js',
+      find: "if (!isFailure(error, 'not-found', 'damaged') || !isNamed(context, digest))\n            throw error;",
+      replace: 'throw error;',
+    },
+  ]),
   bug(
-    'not-healed',
-    'a server whose copy is damaged does not ask another one',
+    'first-reader-not-healed',
+    'a server that finds its copy damaged while it is read gives up, and heals it for the next reader only',
     'vice/server/downloads.js',
     "if (!isFailure(error, 'damaged') || !isNamed(context, digest))\n            throw error;",
     'throw error;',

@@ -1,22 +1,26 @@
 /**
- * Loaded before anything else (`node --import`): plants the bug that SIM_PLANTED names into the file that has it, while
- * that is loaded.
+ * Loaded before anything else (`node --import`): plants the bug that SIM_PLANTED names into the files that have it,
+ * while they are loaded.
  */
 import { register } from 'node:module';
 import { plantedBug } from './all-bugs.js';
 
 const name = process.env['SIM_PLANTED'];
 if (name !== undefined) {
-  const { file, find, replace } = plantedBug(name);
+  const { edits } = plantedBug(name);
   const hooks = `
-    let edit;
-    export function initialize(data) { edit = data; }
+    let edits;
+    export function initialize(data) { edits = data; }
     export async function load(url, context, next) {
       const loaded = await next(url, context);
-      if (!url.endsWith('/dist/' + edit.file)) return loaded;
-      const source = Buffer.from(loaded.source).toString();
-      if (source.split(edit.find).length !== 2) throw new Error(edit.file + ': the planted bug does not fit any more');
-      return { ...loaded, source: source.replace(edit.find, () => edit.replace) };
+      const own = edits.filter(({ file }) => url.endsWith('/dist/' + file));
+      if (own.length === 0) return loaded;
+      let source = Buffer.from(loaded.source).toString();
+      for (const { file, find, replace } of own) {
+        if (source.split(find).length !== 2) throw new Error(file + ': the planted bug does not fit any more');
+        source = source.replace(find, () => replace);
+      }
+      return { ...loaded, source };
     }`;
-  register(`data:text/javascript,${encodeURIComponent(hooks)}`, { data: { file, find, replace } });
+  register(`data:text/javascript,${encodeURIComponent(hooks)}`, { data: edits });
 }

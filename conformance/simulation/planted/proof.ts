@@ -2,7 +2,7 @@
 import type { SeedVerdict } from '../world/workers.js';
 import { runSeeds } from '../world/workers.js';
 import { plantedBugs } from './all-bugs.js';
-import type { PlantedBug } from './bugs.js';
+import type { PlantedBug } from './bug.js';
 
 export interface Proof {
   /** Of bugs; none: all. */
@@ -15,16 +15,12 @@ export interface Proof {
 /** The exit code. */
 export async function provePlanted({ names, jobs, seedsMost }: Proof): Promise<number> {
   const bugs = names.length === 0 ? plantedBugs : plantedBugs.filter(({ name }) => names.includes(name));
-  let found = 0;
   const counts: number[] = [];
   for (const [index, bug] of bugs.entries()) {
     const started = performance.now();
     const result = await find(bug, jobs, seedsMost);
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
-    if (result !== undefined) {
-      found += 1;
-      counts.push(result.seeds);
-    }
+    if (result !== undefined) counts.push(result.seeds);
     const outcome =
       result === undefined
         ? `NOT FOUND in ${seedsMost} seeds`
@@ -33,9 +29,9 @@ export async function provePlanted({ names, jobs, seedsMost }: Proof): Promise<n
   }
   counts.sort((a, b) => a - b);
   console.log(
-    `${found} of ${bugs.length} planted bugs found; median ${counts[counts.length >> 1] ?? '-'} seeds`,
+    `${counts.length} of ${bugs.length} planted bugs found; median ${counts[counts.length >> 1] ?? '-'} seeds`,
   );
-  return found === bugs.length && found > 0 ? 0 : 1;
+  return counts.length === bugs.length && counts.length > 0 ? 0 : 1;
 }
 
 export async function find(

@@ -65,6 +65,26 @@ export function saves(draft: Draft, by: string): void {
   }
 }
 
+/** One user has several requests under way at one gateway, as a client with several connections has. */
+export function burst(draft: Draft, by: string, path = draft.file()): void {
+  const count = 2 + draft.below(5);
+  for (let index = 0; index < count; index += 1) {
+    const request = index === 0 ? by : `${by}#${index + 1}`;
+    const dice = draft.fraction();
+    // Each says something else, so that it can be told what became of it.
+    if (dice < 0.4)
+      draft.deed(
+        { do: 'setprop', by: request, path, name: `{x}p${index}`, value: `<v>${draft.number()}</v>` },
+        0,
+      );
+    else if (dice < 0.55) draft.deed({ do: 'chmod', by: request, path, mode: draft.pick([0o600, 0o755]) }, 0);
+    else if (dice < 0.7) draft.deed({ do: 'put', by: request, path, bytes: 40 }, 0);
+    else if (dice < 0.85) draft.deed({ do: 'put', by: request, path: `${path}${index}`, bytes: 40 }, 0);
+    else chatter(draft, request);
+  }
+  draft.wait(draft.pick([0, 5, 30]));
+}
+
 /** Everybody does something to the same name at the same moment. */
 export function race(draft: Draft): void {
   const path = draft.file();

@@ -26,10 +26,18 @@ export function full(draft: Draft): void {
 /** Bits flip in contents of the server that may be spoilt, and in those that a gateway keeps. */
 export function rot(draft: Draft): void {
   const by = draft.pick(draft.sessions);
-  for (let index = 0; index < 3; index += 1)
-    draft.deed({ do: 'put', by, path: draft.file(), bytes: draft.pick([40, 300, 70_000]) }, 60);
+  // Of those that nobody opens afterwards the damage is there when all is over.
+  const isHot = draft.chance(0.5);
+  for (let index = 0; index < 3; index += 1) {
+    const path = isHot ? draft.file() : draft.name();
+    draft.deed({ do: 'put', by, path, bytes: draft.pick([40, 300, 70_000]) }, 60);
+  }
   const at = draft.chance(0.75) ? draft.pick(draft.servers.slice(0, 1)) : draft.pick(draft.gateways);
-  for (let index = 0; index < 4; index += 1) draft.add({ do: 'flip', at, pick: draft.fraction() }, 0);
+  for (let index = 0; index < 4; index += 1) {
+    const pick = isHot ? draft.fraction() : draft.fraction() / 4;
+    draft.add({ do: 'flip', at, pick, where: draft.chance(0.5) ? 0 : draft.fraction() }, 0);
+  }
+  if (!isHot) return;
   for (const reader of draft.sessions) draft.deed({ do: 'get', by: reader, path: draft.file() }, 5);
 }
 

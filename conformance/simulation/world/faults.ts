@@ -30,6 +30,7 @@ export class Faults {
     this.#stage.note(wordsOf(fault));
     this.#stage.situations.count(`fault ${fault.do}`);
     this.#trouble(fault);
+    this.#stage.ways.note(fault, this.#stage.now());
     const { network } = this.#stage.realm;
     switch (fault.do) {
       case 'kill':
@@ -119,10 +120,11 @@ export class Faults {
       case 'commit-fails':
         return containers.failNext();
       case 'flip':
-        return this.#flip(fault.at, fault.pick);
+        return this.#flip(fault.at, fault.pick, fault.where);
       case 'wipe':
         if (this.#stage.realm.isUp(fault.at)) return;
         this.#stage.told.delete(fault.at);
+        this.#stage.ledger.holdsNothing(fault.at);
         this.#stage.wiped.add(fault.at);
         return this.#stage.realm.wipe(fault.at);
       case 'backup':
@@ -137,7 +139,7 @@ export class Faults {
   }
 
   /** Of contents of which there is a good copy elsewhere: what is nowhere else nobody could bring back. */
-  #flip(at: string, pick: number): void {
+  #flip(at: string, pick: number, where = 0): void {
     const { realm, servers, flipped, situations } = this.#stage;
     const { containers } = realm.disk(at);
     const copies = (digest: string): number =>
@@ -149,7 +151,8 @@ export class Faults {
     if (digest === undefined) return situations.count('fault flip', -1);
     flipped.add(digest);
     if (servers.includes(at)) this.#stage.spoilt.add(at);
-    containers.damage(digest, 0);
+    const [, file] = [...containers.files()].find(([each]) => each === digest) ?? [];
+    containers.damage(digest, Math.floor(where * (file?.contents.length ?? 0)));
   }
 
   #copy(gateway: string): Backup {

@@ -10,6 +10,7 @@ import type { Look, Size, View } from './outcome.js';
 import type { Stage } from './stage.js';
 
 const caller: Caller = { user: 'ann' };
+const users = ['ann', 'bob', 'cid'] as const;
 /** What a crash has left is gone by then (vice/store/container-references.ts). */
 const sweptMs = 20_000;
 
@@ -78,7 +79,9 @@ async function viewOf(realm: SimulatedRealm, gateway: string): Promise<View> {
   const venus = realm.gateway(gateway);
   const paths: string[] = [];
   const texts: string[] = [];
+  const rights: Record<string, Record<string, string>> = Object.fromEntries(users.map((user) => [user, {}]));
   const visit = async (path: string, directory: Fid): Promise<void> => {
+    for (const user of users) (rights[user] ??= {})[path] = await rightsOf(venus, { user }, directory);
     for (const { name, status } of await entriesOf(venus, directory)) {
       if (status.conflict?.kind !== 'sibling') paths.push(`${path}/${name}`);
       if (status.kind === 'directory') await visit(`${path}/${name}`, status.fid);
@@ -95,13 +98,32 @@ async function viewOf(realm: SimulatedRealm, gateway: string): Promise<View> {
     if (digest !== null && length !== 0 && !(await realm.disk(gateway).containers.has(digest)))
       missing.push(digest);
   }
-  return { gateway, paths: paths.sort(), texts, conflicts, pending, leases: venus.leases.all(), missing };
+  return {
+    gateway,
+    paths: paths.sort(),
+    texts,
+    conflicts,
+    pending,
+    leases: venus.leases.all(),
+    missing,
+    rights,
+  };
 }
 
 async function entriesOf(venus: Venus, directory: Fid): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
   for await (const batch of venus.list(caller, directory)) entries.push(...batch);
   return entries;
+}
+
+/** `hidden`: that it is there he is not told. */
+async function rightsOf(venus: Venus, user: Caller, directory: Fid): Promise<string> {
+  try {
+    return (await venus.access(user, directory)).rights;
+  } catch (error) {
+    if (isFailure(error, 'access-denied')) return 'hidden';
+    throw error;
+  }
 }
 
 async function read(venus: Venus, fid: Fid): Promise<string> {

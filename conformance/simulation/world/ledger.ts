@@ -63,6 +63,8 @@ export interface Attempt {
   shown?: Seen | null;
   /** The object that the deed has made, or given new contents. */
   made?: Fid;
+  /** Lists that it replaces knowingly: those that the directory had when its author looked. */
+  replaces?: readonly string[];
   /** Where it puts an object. */
   placed?: { readonly fid: Fid; readonly parent: Fid; readonly name: string };
   /** What it says about an object: a property's name or `mode`, and the value. */
@@ -75,6 +77,10 @@ export interface Attempt {
   read?: string;
   /** How many servers the gateway reached at the beginning. */
   reaches?: number;
+  /** Of these the ones to which the way was quiet from a while before the deed to its end. */
+  steady?: readonly string[];
+  /** Whether the gateway showed what servers have: it reached some, and nothing waited in its log. */
+  isCurrent?: boolean;
   /** When its gateway had found that its disk is an old copy: no server lets it join until it has an empty one. */
   shutOut?: boolean;
   /** When the gateway said that it was connected and nothing waited, at the beginning. */
@@ -99,6 +105,8 @@ export class Ledger {
   readonly forgiven = new Set<string>();
   /** By object: StoreIds of all records that any gateway has sent of it. */
   readonly sent = new Map<Fid, Set<StoreId>>();
+  /** By version of contents: since when which servers have had it on their disks. */
+  readonly held = new Map<StoreId, Map<string, number>>();
   /** Spans of simulated time in which something was wrong: [begin, end). */
   readonly troubles: { readonly begin: number; end: number }[] = [];
 
@@ -110,6 +118,26 @@ export class Ledger {
         ids.add(record.storeId);
       }
     }
+  }
+
+  /** Whether a change that was acknowledged may be refused for this reason, itself or what it builds on. */
+  explains(reason: string | null): boolean {
+    const isSet = this.attempts.some(
+      (attempt) => attempt.deed.do === 'setacl' && this.mayHaveHappened(attempt),
+    );
+    return isSet && reason?.includes('access-denied') === true;
+  }
+
+  /** The disk of `server` has these contents from now on, if it had them not. */
+  holds(server: string, version: StoreId, now: number): void {
+    let servers = this.held.get(version);
+    if (servers === undefined) this.held.set(version, (servers = new Map()));
+    if (!servers.has(server)) servers.set(server, now);
+  }
+
+  /** Its disk is lost. */
+  holdsNothing(server: string): void {
+    for (const servers of this.held.values()) servers.delete(server);
   }
 
   /** Nobody can expect these changes any more: their gateway has lost them. */
@@ -207,4 +235,9 @@ export function brief(text: string | undefined): string {
   return text.length <= 24 || end < 0
     ? `"${text.slice(0, 24)}"`
     : `"${text.slice(0, end)}" of ${text.length}`;
+}
+
+/** Who a session's deeds are of: a user may have several requests under way at one gateway, `g1/ann` and `g1/ann#2`. */
+export function authorOf(by: string): string {
+  return by.split('#')[0] ?? by;
 }

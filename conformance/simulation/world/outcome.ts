@@ -16,6 +16,8 @@ export interface View {
   /** What has not left the log. */
   readonly pending: readonly PendingChange[];
   readonly leases: readonly Lease[];
+  /** By user: by path of each directory the rights that he has there, in letters, or `hidden`. */
+  readonly rights: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Contents that the log needs and that are not on its disk. */
   readonly missing: readonly string[];
 }

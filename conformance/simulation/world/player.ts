@@ -4,7 +4,7 @@ import { isFailure } from '../../../vice/interface/index.js';
 import { rootVolume, type SimulatedRealm } from '../simulated-realm.js';
 import { aftermathMs, Faults } from './faults.js';
 import { lookAt, measure } from './inspector.js';
-import type { Attempt } from './ledger.js';
+import { authorOf, type Attempt } from './ledger.js';
 import type { Look, Run } from './outcome.js';
 import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from './scenario.js';
 import { Session } from './session.js';
@@ -53,8 +53,10 @@ export class Player {
       for (const step of this.#scenario.steps) await this.#step(step);
       await this.#heal();
       settledMs = await this.#settle();
-      looks.push(await this.#look('healed', this.#stage.gateways));
-      await this.#ask(looks);
+      // First, while nobody else has met what is damaged.
+      const asked = await this.#ask();
+      const look = await this.#look('healed', this.#stage.gateways);
+      looks.push({ ...look, views: [...look.views, ...asked] });
       if (settledMs !== undefined) {
         await this.#repair();
         await this.#settle();
@@ -144,16 +146,21 @@ export class Player {
   #chain(by: string, gateway: string): Chain {
     let chain = this.#chains.get(by);
     if (chain === undefined) {
-      const [, user = ''] = by.split('/');
-      const world = {
-        venus: this.#realm.gateway(gateway),
-        ledger: this.#stage.ledger,
-        now: () => this.#stage.now(),
-      };
-      chain = { session: new Session(user, world), last: Promise.resolve() };
+      const [, user = ''] = authorOf(by).split('/');
+      chain = { session: this.#session(user, gateway), last: Promise.resolve() };
       this.#chains.set(by, chain);
     }
     return chain;
+  }
+
+  #session(user: string, gateway: string): Session {
+    const { ledger, ways } = this.#stage;
+    return new Session(user, {
+      venus: this.#realm.gateway(gateway),
+      ledger,
+      now: () => this.#stage.now(),
+      isQuiet: (server, since) => ways.isQuiet(gateway, server, since),
+    });
   }
 
   async #heal(): Promise<void> {
@@ -218,10 +225,23 @@ export class Player {
     const begin = this.#stage.now();
     for (let pause = 1000; this.#stage.now() - begin < settleMost; pause = Math.min(pause * 1.5, 10_000)) {
       await this.#realm.clock.advance(pause);
+      for (const name of this.#stage.gateways) await this.#giveUpRefused(name);
       if (this.#stage.gateways.some((name) => this.#stage.logOf(name).length > 0)) continue;
       if ((await this.#isGroupSettled()) && (await this.#isEqual())) return this.#stage.now() - begin;
     }
     return undefined;
+  }
+
+  /** What servers refuse for good, since lists have changed meanwhile, a person gives up. */
+  async #giveUpRefused(gateway: string): Promise<void> {
+    const refused = this.#stage.logOf(gateway).filter(({ state }) => state === 'kept');
+    const unjust = refused.filter(({ reason }) => !this.#stage.ledger.explains(reason));
+    // Of a refusal that nothing explains the law of convergence tells, as of whatever stays in a log.
+    if (refused.length === 0 || unjust.length > 0) return;
+    this.#stage.situations.count('refused for good', refused.length);
+    this.#stage.ledger.forgive(refused);
+    const { log } = this.#realm.gateway(gateway);
+    await this.#realm.finish(log.discard(refused.map(({ sequence }) => sequence)));
   }
 
   async #isGroupSettled(): Promise<boolean> {
@@ -240,17 +260,16 @@ export class Player {
   }
 
   /** A server with damaged contents gives out good ones all the same: a gateway that knows it alone sees everything. */
-  async #ask(looks: Look[]): Promise<void> {
-    const [look] = looks;
+  async #ask(): Promise<Look['views']> {
     const [server] = this.#stage.spoilt;
-    if (look === undefined || server === undefined || !this.#stage.servers.includes(server)) return;
+    if (server === undefined || !this.#stage.servers.includes(server)) return [];
     const probe = 'probe';
     for (const other of this.#stage.servers) if (other !== server) this.#realm.network.cut(probe, other);
     await this.#stage.start(probe);
     await this.#realm.clock.advance(3000);
     const { views } = await this.#look('healed', [probe]);
-    looks[0] = { ...look, views: [...look.views, ...views] };
     this.#stage.kill(probe, { silent: false, keepsRunning: false });
+    return views;
   }
 
   #look(when: Look['when'], gateways: readonly string[]): ReturnType<typeof lookAt> {
@@ -263,7 +282,7 @@ export class Player {
     const [gateway = 'g1'] = this.#stage.gateways;
     const venus = this.#realm.gateway(gateway);
     const by = `${gateway}/ann`;
-    const session = new Session('ann', { venus, ledger: this.#stage.ledger, now: () => this.#stage.now() });
+    const session = this.#session('ann', gateway);
     const reports = (await this.#realm.finish(collect(venus.conflicts.list({ user: 'ann' })))).flat();
     for (const report of reports) {
       const pick = this.#realm.random.fraction() < 0.5 ? 'all' : this.#realm.random.fraction();

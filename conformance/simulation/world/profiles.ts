@@ -2,9 +2,11 @@
  * Kinds of trouble. A seed has one, and its own mixture within it (swarm testing, Groce et al. 2012): what is dense in
  * a short run meets more than everything thinly in a long one.
  */
-import { chatter, look, race, saves, watch } from './deeds.js';
+import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import { full, loss, restored, rot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
+import { brokenCatchUp, lagging } from './lagging.js';
+import { lists, listsApart } from './lists.js';
 import { resize } from './resizing.js';
 import {
   absence,
@@ -42,6 +44,7 @@ const some: Scene = (draft) => {
   for (let index = 2 + draft.below(3); index > 0; index -= 1) chatter(draft);
 };
 const saving: Scene = (draft) => saves(draft, draft.pick(draft.sessions));
+const bursting: Scene = (draft) => burst(draft, draft.pick(draft.sessions));
 const gatewayCrash: Scene = (draft) => crash(draft, draft.pick(draft.gateways));
 const lonelyCrash: Scene = (draft) => {
   const gateway = draft.pick(draft.gateways);
@@ -54,6 +57,7 @@ const lonelyWork: Scene = (draft) => {
   alone(draft, gateway);
   for (let index = 1 + draft.below(3); index > 0; index -= 1) {
     if (draft.chance(0.5)) saves(draft, draft.sessionOf(gateway));
+    else if (draft.chance(0.3)) burst(draft, draft.sessionOf(gateway));
     else chatter(draft, draft.sessionOf(gateway));
     if (draft.chance(0.3)) chatter(draft);
   }
@@ -93,6 +97,8 @@ export const profiles: readonly Profile[] = [
       [race, 3],
       [look, 3],
       [saving, 1],
+      [bursting, 2],
+      [lists, 2],
     ],
   },
   {
@@ -118,6 +124,7 @@ export const profiles: readonly Profile[] = [
       [noise, 1],
       [saving, 1],
       [watching, 1],
+      [bursting, 2],
     ],
   },
   {
@@ -133,10 +140,36 @@ export const profiles: readonly Profile[] = [
   },
   {
     ...usual,
+    name: 'lagging replicas',
+    scenes: 5,
+    mixture: [
+      [lagging, 4],
+      [brokenCatchUp, 3],
+      [some, 1],
+      [bursting, 0.5],
+    ],
+  },
+  {
+    ...usual,
+    name: 'access lists',
+    scenes: 9,
+    mixture: [
+      [lists, 5],
+      [listsApart, 2],
+      [lagging, 0.5],
+      [outage, 0.7],
+      [gatewayCrash, 0.7],
+      [lonelyWork, 1],
+      [circle, 0.3],
+    ],
+  },
+  {
+    ...usual,
     name: 'islands',
     scenes: 7,
     mixture: [
       [island, 5],
+      [listsApart, 1],
       [circle, 2],
       [some, 1],
       [calm, 0.3],
@@ -248,6 +281,12 @@ export const profiles: readonly Profile[] = [
         [split, 1],
         [noise, 2],
         [lonelyCrash, 2],
+      ] as const),
+      ...([
+        [lagging, 1],
+        [brokenCatchUp, 1],
+        [bursting, 1],
+        [lists, 0.3],
       ] as const),
       ...([
         [writeFails, 1],

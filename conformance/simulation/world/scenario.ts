@@ -4,7 +4,10 @@
  * seed means changes with the generator.
  */
 
-/** What a user does, in a session on one gateway: the name of the gateway, '/', his own. */
+/**
+ * What a user does, in a session on one gateway: the name of the gateway, '/', his own; with '#' and a number one more
+ * of his requests there, beside the others.
+ */
 export type Deed =
   | { readonly do: 'put'; readonly by: string; readonly path: string; readonly bytes: number }
   /** Half of a body, then nothing more: its author has given it up. */
@@ -24,6 +27,8 @@ export type Deed =
       readonly value: string;
     }
   | { readonly do: 'chmod'; readonly by: string; readonly path: string; readonly mode: number }
+  /** The access list of a directory: `bob:rl cid:none`, and all rights for ann; empty: that from above. */
+  | { readonly do: 'setacl'; readonly by: string; readonly path: string; readonly list: string }
   | { readonly do: 'utimes'; readonly by: string; readonly path: string; readonly time: number }
   | { readonly do: 'lock'; readonly by: string; readonly path: string; readonly token: string }
   | { readonly do: 'unlock'; readonly by: string; readonly token: string }
@@ -53,8 +58,8 @@ export type Fault =
   /** Time passes, nothing else. */
   | { readonly do: 'wait' }
   | { readonly do: 'commit-fails'; readonly at: string }
-  /** One bit of one of the containers on its disk flips: the newest (0) to the oldest (1). */
-  | { readonly do: 'flip'; readonly at: string; readonly pick: number }
+  /** One bit of one of the containers on its disk flips: the newest (0) to the oldest (1); where in it, 0 to 1. */
+  | { readonly do: 'flip'; readonly at: string; readonly pick: number; readonly where?: number }
   | { readonly do: 'wall'; readonly at: string; readonly ahead: number }
   /** The server is dead, its disk is lost: it comes back with an empty one. */
   | { readonly do: 'wipe'; readonly at: string }
@@ -95,7 +100,7 @@ export interface StoredScenario extends Scenario {
 
 const deeds: ReadonlySet<string> = new Set<Deed['do']>([
   ...(['put', 'get', 'list', 'mkdir', 'symlink', 'remove', 'rename', 'copy', 'setprop', 'chmod'] as const),
-  ...(['utimes', 'lock', 'unlock', 'repair', 'give-up'] as const),
+  ...(['utimes', 'setacl', 'lock', 'unlock', 'repair', 'give-up'] as const),
 ]);
 
 export function isDeed(step: Step): step is Deed & { readonly ms: number } {

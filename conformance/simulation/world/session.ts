@@ -3,12 +3,18 @@ import { isFailure, type Fid, type StoreId } from '../../../vice/interface/index
 import type { Caller, ConflictReport, Entry, ObjectStatus, Place, Venus } from '../../../venus/interface.js';
 import { pathOf } from '../share.js';
 import type { Attempt, Ledger } from './ledger.js';
+import { listOf } from './lists.js';
 import type { Deed } from './scenario.js';
+
+/** Longer than it takes a server to tell a gateway of a change. */
+export const newsMs = 1000;
 
 export interface SessionWorld {
   readonly venus: Venus;
   readonly ledger: Ledger;
   readonly now: () => number;
+  /** Whether nothing has disturbed the way to a server since then. */
+  readonly isQuiet: (server: string, since: number) => boolean;
 }
 
 export class Session {
@@ -25,6 +31,9 @@ export class Session {
     const [volume] = this.#world.venus.state().volumes;
     attempt.connected = volume !== undefined && volume.avsg.length > 0 && volume.state === 'hoarding';
     attempt.reaches = volume?.avsg.length ?? 0;
+    const isHearing = volume?.state === 'hoarding' || volume?.state === 'resolving';
+    attempt.isCurrent = isHearing && this.#world.venus.log.changes().length === 0;
+    const reached = volume?.avsg ?? [];
     attempt.shutOut = volume?.lastError?.includes('is an old copy') === true;
     try {
       attempt.outcome = (await this.#act(attempt.deed, attempt)) ? 'ok' : 'nothing';
@@ -34,6 +43,7 @@ export class Session {
       if (!isFailure(error) && error instanceof Error) attempt.message = error.stack ?? error.message;
     }
     attempt.end = this.#world.now();
+    attempt.steady = reached.filter((server) => this.#world.isQuiet(server, attempt.begin - newsMs));
   }
 
   async #act(deed: Deed, attempt: Attempt): Promise<boolean> {
@@ -89,7 +99,7 @@ export class Session {
     return true;
   }
 
-  async #mark(deed: Deed, { fid }: ObjectStatus, attempt: Attempt): Promise<boolean> {
+  async #mark(deed: Deed, { fid, kind }: ObjectStatus, attempt: Attempt): Promise<boolean> {
     const { venus } = this.#world;
     if (deed.do !== 'lock') attempt.touches = fileOf(fid);
     switch (deed.do) {
@@ -100,6 +110,12 @@ export class Session {
       case 'chmod':
         attempt.marked = isVersion(fid) ? undefined : { fid, what: 'mode', value: String(deed.mode) };
         await venus.setMode(this.#caller, fid, deed.mode);
+        return true;
+      case 'setacl':
+        if (kind !== 'directory') return false;
+        attempt.marked = { fid, what: 'list', value: JSON.stringify(listOf(deed.list)) };
+        attempt.replaces = await this.#listsOf(fid);
+        await venus.setAccess(this.#caller, fid, listOf(deed.list));
         return true;
       case 'utimes':
         await venus.setModified(this.#caller, fid, deed.time);
@@ -118,6 +134,11 @@ export class Session {
       default:
         throw new Error(`no such deed: ${deed.do}`);
     }
+  }
+
+  async #listsOf(directory: Fid): Promise<readonly string[]> {
+    const { lists } = await this.#world.venus.access(this.#caller, directory);
+    return lists.flatMap((each) => (each.directory === directory ? [JSON.stringify(each.list)] : []));
   }
 
   async #put({ parent, name, object }: Place, attempt: Attempt, bytes: number): Promise<boolean> {
@@ -225,8 +246,10 @@ export class Session {
   /** Decides one conflict. */
   async decide(report: ConflictReport, pick: number | 'all', attempt: Attempt): Promise<void> {
     const { versions, kind, fid } = report;
-    const kept = pick === 'all' ? undefined : versions[Math.floor(pick * versions.length)];
-    if (kept === undefined || kind !== 'versions') {
+    const kept = versions[Math.floor((pick === 'all' ? 0 : pick) * versions.length)];
+    if (kind === 'protection' && kept !== undefined)
+      return this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId });
+    if (pick === 'all' || kept === undefined || kind !== 'versions') {
       return this.#world.venus.conflicts.repair(this.#caller, fid, { keepAll: true });
     }
     for (const version of versions) {

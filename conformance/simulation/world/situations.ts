@@ -77,5 +77,6 @@ export const required: readonly string[] = [
     'utimes',
     'lock',
   ].map((deed) => `${deed} ok`),
+  ...['setacl ok', 'get access-denied', 'conflict protection', 'refused for good'],
   ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
 ];

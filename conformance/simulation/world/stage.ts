@@ -1,5 +1,11 @@
 /** A realm with everything that is noted while a scenario is played on it: what laws and faults need to know. */
-import { isFailure, isRemoved, type Fid, type VnodeStatus } from '../../../vice/interface/index.js';
+import {
+  isFailure,
+  isRemoved,
+  versionsOf,
+  type Fid,
+  type VnodeStatus,
+} from '../../../vice/interface/index.js';
 import type { PendingChange } from '../../../venus/interface.js';
 import type { CountingNetwork } from '../counting-network.js';
 import { VolumeKeys, VolumeReader } from '../../../vice/store/volume-store.js';
@@ -10,6 +16,7 @@ import { Ledger } from './ledger.js';
 import type { Regression } from './outcome.js';
 import type { Scenario } from './scenario.js';
 import { Situations } from './situations.js';
+import { Ways } from './ways.js';
 
 const volumeKeys = new VolumeKeys(rootVolume);
 /** As long as a message is under way: a crash often comes before the flush. */
@@ -18,6 +25,7 @@ const slowFlushMs = 4;
 export class Stage {
   readonly realm: SimulatedRealm;
   readonly ledger = new Ledger();
+  readonly ways = new Ways();
   readonly situations = new Situations();
   readonly trace: string[] = [];
   /** Errors that no caller was told of. */
@@ -158,6 +166,7 @@ export class Stage {
       }
       if (status === undefined) return;
       before.set(fid, status);
+      for (const { storeId } of versionsOf(status)) this.ledger.holds(server, storeId, this.now());
       this.#compareCounts(server, status);
     };
     for (const fid of before.keys()) compare(fid);

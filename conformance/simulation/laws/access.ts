@@ -1,0 +1,98 @@
+/**
+ * Rights: what every gateway says that a user may do in a directory is what the access lists that the servers hold come
+ * to, worked out here in other words than the product's (vice/interface/access.ts). And
+ * a list that was acknowledged holds, until somebody replaces it who has seen it: of those set apart, both do.
+ */
+import { anyUser, rightsText, type AccessList } from '../../../vice/interface/index.js';
+import type { DumpedObject, ReplicaDump } from '../replica-dump.js';
+import type { Attempt, Ledger } from '../world/ledger.js';
+import type { Law, Look } from '../world/outcome.js';
+import { wordsOf } from '../world/scenario.js';
+import { newsMs } from '../world/session.js';
+
+const letters = ['r', 'l', 'i', 'd', 'w', 'k', 'a'] as const;
+/** As the simulated realm has it (simulated-realm.ts). */
+const administrator = 'ann';
+
+export const access: Law = ({ looks, ledger, settledMs }) => {
+  const broken: string[] = [];
+  for (const attempt of ledger.attempts) {
+    const { by, end, deed } = attempt;
+    const missing = missingList(attempt, ledger, looks[0]);
+    if (missing !== undefined)
+      broken.push(`${by} was told of ${wordsOf(deed)} at ${end}; servers have ${missing}`);
+  }
+  for (const { when, dumps, views } of settledMs === undefined ? [] : looks) {
+    const dump = [...dumps.values()].find((each) => !(each instanceof Error));
+    if (dump === undefined || dump instanceof Error) continue;
+    for (const { gateway, rights } of views) {
+      for (const [user, byPath] of Object.entries(rights)) {
+        for (const [path, shown] of Object.entries(byPath)) {
+          const isSeen = path === '' || rightsAt(dump, parentOf(path), user).has('l');
+          const expected = isSeen ? [...rightsAt(dump, path, user)].join('') : 'hidden';
+          if (shown !== expected)
+            broken.push(`${when}: ${gateway} gives ${user} "${shown}" in ${path}, lists say "${expected}"`);
+        }
+      }
+    }
+  }
+  return broken;
+};
+
+/** What there is in the place of an acknowledged list that nobody has replaced knowingly. */
+function missingList(attempt: Attempt, ledger: Ledger, look: Look | undefined): string | undefined {
+  const { marked, outcome, begin, end = Infinity, gateway } = attempt;
+  if (marked?.what !== 'list' || marked.value === 'null' || outcome !== 'ok') return undefined;
+  const { fid, value } = marked;
+  const dump = [...(look?.dumps.values() ?? [])].find((each) => !(each instanceof Error));
+  const directory = dump instanceof Error ? undefined : dump?.find((object) => object.fid === fid);
+  if (directory === undefined || ledger.forgiven.has(fid)) return undefined;
+  const there = listsOf(directory).map((list) => JSON.stringify(list));
+  if (there.includes(value)) return undefined;
+  const isReplaced = ledger.attempts.some((other) => {
+    if (other === attempt || !ledger.mayHaveHappened(other)) return false;
+    if (other.removes.has(fid) || (other.deed.do === 'repair' && other.end !== undefined)) return true;
+    if (other.marked?.what !== 'list' || other.marked.fid !== fid) return false;
+    const overlaps = (other.end ?? Infinity) >= begin && other.begin <= end + newsMs;
+    const isLaterHere = other.gateway === gateway && other.begin >= begin;
+    return overlaps || isLaterHere || other.replaces?.includes(value) === true;
+  });
+  return isReplaced ? undefined : there.join(' and ');
+}
+
+/** In the order in which people write them. */
+function rightsAt(dump: ReplicaDump, path: string, user: string): ReadonlySet<string> {
+  const granted = inherited(dump, path, user);
+  const isOwn = user === administrator;
+  return new Set(letters.filter((letter) => granted.has(letter) || (isOwn && 'la'.includes(letter))));
+}
+
+function inherited(dump: ReplicaDump, path: string, user: string): ReadonlySet<string> {
+  const directory = dump.find((object) => object.path === path);
+  const lists = listsOf(directory);
+  let granted: ReadonlySet<string> = new Set(letters);
+  for (const list of lists.length === 0 ? [null] : lists) {
+    const each = list === null ? above(dump, path, user) : grants(list, user);
+    granted = new Set([...granted].filter((letter) => each.has(letter)));
+  }
+  return granted;
+}
+
+function above(dump: ReplicaDump, path: string, user: string): ReadonlySet<string> {
+  if (path === '') return new Set(letters.slice(0, -1));
+  return inherited(dump, parentOf(path), user);
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
+
+function listsOf(directory: DumpedObject | undefined): readonly (AccessList | null)[] {
+  return (directory?.status.access ?? []).map(({ list }) => list);
+}
+
+function grants({ positive, negative }: AccessList, user: string): ReadonlySet<string> {
+  const own = (entries: AccessList['positive']): string =>
+    rightsText((entries[user] ?? 0) | (entries[anyUser] ?? 0));
+  return new Set([...own(positive)].filter((letter) => !own(negative).includes(letter)));
+}

@@ -1,0 +1,70 @@
+/** Replicas that differ for a while, and what is asked of them meanwhile: a partition need not be one for everybody. */
+import { change, chatter, saves, watch } from './deeds.js';
+import type { Draft } from './draft.js';
+import { cutOff, kill } from './troubles.js';
+
+/** As long as hosts need to notice that they do not hear each other, or hear each other again. */
+const noticedMs = 5000;
+
+/**
+ * A server misses changes, and is reached by gateways again while it does not hear the other servers: whoever looks, or
+ * goes on with what it missed, meets replicas that differ.
+ */
+export function lagging(draft: Draft): void {
+  const server = draft.pick([draft.servers[0] ?? 's1', draft.pick(draft.servers)]);
+  const by = draft.pick(draft.sessions);
+  const path = draft.file();
+  draft.deed({ do: 'put', by, path, bytes: 40 }, 50);
+  if (draft.chance(0.5)) for (const reader of draft.sessions) draft.deed({ do: 'get', by: reader, path }, 5);
+  for (const other of [...draft.servers, ...draft.gateways])
+    if (other !== server) cutOff(draft, server, other);
+  draft.wait(noticedMs);
+  missed(draft, by, path);
+  for (const gateway of draft.gateways) reunite(draft, server, gateway);
+  draft.wait(draft.pick([1500, noticedMs]));
+  for (let index = 1 + draft.below(3); index > 0; index -= 1) {
+    if (draft.chance(0.5)) draft.deed({ do: 'get', by: draft.pick(draft.sessions), path }, 20);
+    else if (draft.chance(0.7)) missed(draft, draft.chance(0.7) ? by : draft.pick(draft.sessions), path);
+    else change(draft, draft.pick(draft.sessions), 20);
+  }
+  watch(draft, 2, 50);
+  if (draft.chance(0.3)) return;
+  for (const other of draft.servers) reunite(draft, server, other);
+  watch(draft, 2, draft.pick([20, 300]));
+}
+
+/** What its author builds on afterwards. */
+function missed(draft: Draft, by: string, path: string): void {
+  if (draft.chance(0.3)) saves(draft, by);
+  if (draft.chance(0.8)) draft.deed({ do: 'put', by, path, bytes: draft.pick([40, 300]) }, 20);
+  else draft.deed({ do: 'setprop', by, path, name: '{x}p1', value: `<v>${draft.number()}</v>` }, 20);
+  if (draft.chance(0.3)) draft.deed({ do: 'mkdir', by, path: draft.name() }, 20);
+}
+
+function reunite(draft: Draft, one: string, other: string): void {
+  draft.mend(`cut ${one} ${other}`);
+  draft.mend(`cut ${other} ${one}`);
+}
+
+/** A server that was away is catching up when something breaks: a peer, the way to it, or itself. */
+export function brokenCatchUp(draft: Draft): void {
+  const server = draft.pick(draft.servers);
+  const others = draft.servers.filter((other) => other !== server);
+  kill(draft, server, true);
+  draft.wait(draft.pick([20, 4000]));
+  const by = draft.pick(draft.sessions);
+  for (let index = 2 + draft.below(4); index > 0; index -= 1)
+    draft.deed({ do: 'put', by, path: draft.chance(0.6) ? draft.name() : draft.file(), bytes: 300 }, 20);
+  if (draft.chance(0.3)) chatter(draft);
+  draft.mend(`down ${server}`);
+  draft.wait(draft.pick([2, 4, 6, 8, 10, 12, 15, 20, 30, 50]));
+  const dice = draft.fraction();
+  if (dice < 0.4)
+    for (const other of others) draft.add({ do: 'reset', from: server, to: other }, draft.pick([0, 2]));
+  else if (dice < 0.7) for (const other of others) cutOff(draft, server, other);
+  else if (dice < 0.85) for (const other of others) kill(draft, other, draft.chance(0.5));
+  else kill(draft, server, draft.chance(0.5));
+  draft.wait(draft.pick([100, noticedMs]));
+  for (const other of draft.servers) draft.mend(`down ${other}`);
+  watch(draft, 2, 20);
+}

@@ -1,0 +1,77 @@
+/** Access lists in scenarios: who may do what is changed while it is done. */
+import { parseRights, type AccessList } from '../../../vice/interface/index.js';
+import { chatter, put } from './deeds.js';
+import type { Draft } from './draft.js';
+import type { Deed } from './scenario.js';
+import { alone, together } from './troubles.js';
+
+const rights = ['none', 'l', 'rl', 'li', 'rlid', 'write', 'all'] as const;
+
+/** `bob:rl cid:none` as a list. Ann has all rights: the realm is looked at in her name. */
+export function listOf(text: string): AccessList | null {
+  if (text === '') return null;
+  const positive: Record<string, number> = { ann: parseRights('all') ?? 0 };
+  for (const entry of text.split(' ')) {
+    const [who = '', granted = ''] = entry.split(':');
+    positive[who] = parseRights(granted) ?? 0;
+  }
+  return { positive, negative: {} };
+}
+
+/** A directory's list is set while everybody works in it. */
+export function lists(draft: Draft): void {
+  const path = draft.directory();
+  const sets = (): void => {
+    // Others are refused, but where they have `a`.
+    const by = draft.chance(0.9) ? ann(draft.pick(draft.gateways)) : draft.pick(draft.sessions);
+    draft.deed({ do: 'setacl', by, path: draft.chance(0.8) ? path : draft.directory(), list: some(draft) });
+  };
+  if (draft.chance(0.6)) draft.deed(put(draft, draft.pick(draft.sessions), draft.nameIn(path)), 20);
+  if (draft.chance(0.8)) sets();
+  draft.wait(draft.pick([0, 5, 1300, 1300]));
+  for (let index = 2 + draft.below(5); index > 0; index -= 1) within(draft, path);
+  if (draft.chance(0.3)) sets();
+  for (let index = draft.below(4); index > 0; index -= 1) within(draft, path);
+}
+
+/** Two set the list of one directory, and do not hear of each other. */
+export function listsApart(draft: Draft): void {
+  const [gateway, other] = draft.pair(draft.gateways);
+  const path = draft.directory();
+  alone(draft, gateway);
+  const both = draft.chance(0.5) ? [gateway, other] : [other, gateway];
+  for (const each of both) draft.deed({ do: 'setacl', by: ann(each), path, list: some(draft) }, 20);
+  within(draft, path);
+  together(draft, gateway, draft.pick([50, 3000]));
+  within(draft, path);
+}
+
+function some(draft: Draft): string {
+  return draft.chance(0.2) ? '' : `bob:${draft.pick(rights)} cid:${draft.pick(rights)}`;
+}
+
+/** She may set lists: she is an administrator. */
+function ann(gateway: string): string {
+  return `${gateway}/ann`;
+}
+
+function within(draft: Draft, path: string): void {
+  const by = draft.pick(draft.sessions);
+  const name = draft.nameIn(path);
+  if (draft.chance(0.2)) return chatter(draft, by);
+  draft.deed(
+    draft.pick<Deed>([
+      put(draft, by, name),
+      put(draft, by, name),
+      { do: 'get', by, path: name },
+      { do: 'get', by, path: name },
+      { do: 'list', by, path },
+      { do: 'mkdir', by, path: name },
+      { do: 'remove', by, path: name },
+      { do: 'rename', by, path: name, to: draft.name() },
+      { do: 'rename', by, path: draft.file(), to: name },
+      { do: 'copy', by, path: name, to: draft.name() },
+      { do: 'setprop', by, path: name, name: '{x}p0', value: `<v>${draft.number()}</v>` },
+    ]),
+  );
+}
