@@ -281,14 +281,19 @@ export class Changes {
   }
 
   /**
-   * Keeps the contents of a version beside a file here, whatever becomes of it at the servers; of any file when the log
-   * is going to answer (by the time that it is replayed, servers may have let go of contents that were replaced), and
-   * for another volume, whose servers are others.
+   * Keeps the contents of a version beside a file here, whatever becomes of it at the servers; of any file for another
+   * volume, whose servers are others; and where the log may come to answer: by the time that it is replayed, servers
+   * may have let go of contents that were replaced. With all servers there it seldom does (RI-1), so large contents
+   * that are not here do not come for that alone.
    */
   async #hold({ object, version }: Pick<Bound, 'object' | 'version'>, target: Fid): Promise<() => void> {
     const { fid, data } = object.status;
     const volume = this.#drafting.world.volume(fid);
-    const isNeeded = acknowledgedBy(volume.state) === 'log' || volume.id !== volumeOf(target);
+    const isNeeded =
+      acknowledgedBy(volume.state) === 'log' ||
+      volume.avsg.length < volume.members.length ||
+      volume.id !== volumeOf(target) ||
+      (data !== null && this.#contents.isNear(data));
     const wanted = version ?? (isNeeded ? data : null);
     return wanted === null ? () => undefined : this.#contents.hold(volume, fid, wanted);
   }

@@ -106,6 +106,11 @@ export class Contents {
     }
   }
 
+  /** Whether they are here, or so small that they are soon. */
+  isNear({ digest, length }: FileData): boolean {
+    return length <= wholeBytes || this.#containers.has(digest);
+  }
+
   /** Keeps what is here of the contents, and all that comes, until the result is called. */
   async #keep(volume: Volume, fid: Fid, data: FileData): Promise<() => void> {
     const { digest } = data;
