@@ -1,11 +1,10 @@
 /**
- * The simulator in `npm test`: every stored scenario for ever, some seeds that nobody has run before, and that the
- * simulator itself can fail. More seeds: `npm run sim`.
+ * The simulator in `npm test`: every stored scenario for ever, and that the simulator itself can fail. Seeds:
+ * `fresh-seeds.test.ts`.
  */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
-import { scaled } from '../test-scale.js';
 import { laws } from './laws/judge.js';
 import { plantedBug, plantedBugs } from './planted/all-bugs.js';
 import { find } from './planted/proof.js';
@@ -30,16 +29,6 @@ t.test('what has failed once is what it is said to be', async (t) => {
     }
     if (violations.length > 0) t.comment(trace.join('\n'));
     t.same(violations, [], name);
-  }
-});
-
-t.test('seeds that nobody has run before break no law', async (t) => {
-  const from = Number(process.env['SEED'] ?? Math.floor(Date.now() / 1000) % 1_000_000_000);
-  const count = Number(process.env['SEEDS'] ?? scaled(15, 4));
-  for (let seed = from; seed < from + count; seed += 1) {
-    const { violations, trace } = await verdictOf(generate(seed));
-    if (violations.length > 0) t.comment(trace.join('\n'));
-    t.same(violations, [], `seed ${seed} (npm run sim -- --seeds ${seed}..${seed} shrinks and stores it)`);
   }
 });
 

@@ -1,7 +1,7 @@
 /**
  * An open shows the newest version that can be had: whoever reaches a server is shown no contents that this server
  * knows to be replaced, whatever the other servers say, and whatever is wrong elsewhere. Of a server that had the newer
- * ones on its disk a while before, with nothing disturbing the way to it since.
+ * ones on its disk a while before, with nothing disturbing the way to it for longer than a silent death is noticed.
  *
  * Not of changes that wait in the reader's own gateway (what is changed there is not validated), and not of a group
  * that changes (a replica that leaves is read no more).

@@ -18,6 +18,7 @@ export const marks: Law = ({ ledger, looks }) => {
   const said = sayings(ledger);
   // Whoever removes an object gives up what he has said about it, also where it lives on for others.
   const removed = new Set(ledger.attempts.flatMap(({ removes }) => [...removes]));
+  const contested = contestedPlaces(ledger);
   for (const [server, dump] of looks[0]?.dumps ?? []) {
     if (dump instanceof Error) continue;
     const objects = new Map(dump.map((object) => [object.fid, object]));
@@ -27,6 +28,7 @@ export const marks: Law = ({ ledger, looks }) => {
       if (last === undefined || object === undefined) continue;
       if (ledger.forgiven.has(last.fid) || removed.has(last.fid)) continue;
       const [what = ''] = key.split(' ');
+      if (what === 'place' && contested.has(last.fid)) continue;
       const { by, end, deed } = last.attempt;
       if (isSaid(object, what, last.value)) continue;
       broken.push(`${server}: ${object.path} is not as ${by} was told at ${end}: ${JSON.stringify(deed)}`);
@@ -53,6 +55,22 @@ function sayings(ledger: Ledger): ReadonlyMap<string, readonly Said[]> {
     if (deed.do === 'repair' && touches !== undefined) say('place', touches, '', attempt);
   }
   return said;
+}
+
+/**
+ * Objects that two gateways have given the same name: which of them bears it is decided later, so whoever renames it
+ * may rename another one than he was shown.
+ */
+function contestedPlaces(ledger: Ledger): ReadonlySet<Fid> {
+  const named = new Map<string, Map<Fid, string>>();
+  for (const { placed, gateway } of ledger.attempts) {
+    if (placed === undefined) continue;
+    const place = `${placed.parent} ${placed.name}`;
+    const there = named.get(place) ?? new Map<Fid, string>();
+    named.set(place, there.set(placed.fid, gateway));
+  }
+  const contested = [...named.values()].filter((there) => there.size > 1 && new Set(there.values()).size > 1);
+  return new Set(contested.flatMap((there) => [...there.keys()]));
 }
 
 /** The last one, if all are of one gateway and it is known to be the last, and to have happened. */

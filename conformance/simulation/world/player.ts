@@ -1,6 +1,7 @@
 /** Plays a scenario on a simulated realm: safety while things fail; then all is healed, and it must come together. */
 import { createHash } from 'node:crypto';
 import { isFailure } from '../../../vice/interface/index.js';
+import type { ConflictReport } from '../../../venus/interface.js';
 import { rootVolume, type SimulatedRealm } from '../simulated-realm.js';
 import { aftermathMs, Faults } from './faults.js';
 import { lookAt, measure } from './inspector.js';
@@ -284,7 +285,9 @@ export class Player {
     const by = `${gateway}/ann`;
     const session = this.#session('ann', gateway);
     const reports = (await this.#realm.finish(collect(venus.conflicts.list({ user: 'ann' })))).flat();
-    for (const report of reports) {
+    // Of access lists one is kept: until then all of a directory cannot be.
+    const isList = ({ kind }: ConflictReport): boolean => kind === 'protection';
+    for (const report of [...reports.filter(isList), ...reports.filter((each) => !isList(each))]) {
       const pick = this.#realm.random.fraction() < 0.5 ? 'all' : this.#realm.random.fraction();
       const path = report.path?.join('/') ?? report.fid;
       const attempt = this.#attempt({ do: 'repair', by, path, pick }, gateway);

@@ -1,5 +1,6 @@
 /** A user at one gateway: carries out deeds one after the other, and writes down what happened. */
 import { isFailure, type Fid, type StoreId } from '../../../vice/interface/index.js';
+import { linkTiming } from '../../../vice/seam/network.js';
 import type { Caller, ConflictReport, Entry, ObjectStatus, Place, Venus } from '../../../venus/interface.js';
 import { pathOf } from '../share.js';
 import type { Attempt, Ledger } from './ledger.js';
@@ -8,6 +9,9 @@ import type { Deed } from './scenario.js';
 
 /** Longer than it takes a server to tell a gateway of a change. */
 export const newsMs = 1000;
+
+/** Longer than it takes a gateway to notice that a server died without a word, and to reach it again. */
+const noticedMs = linkTiming.silenceMs + 2000;
 
 export interface SessionWorld {
   readonly venus: Venus;
@@ -43,7 +47,7 @@ export class Session {
       if (!isFailure(error) && error instanceof Error) attempt.message = error.stack ?? error.message;
     }
     attempt.end = this.#world.now();
-    attempt.steady = reached.filter((server) => this.#world.isQuiet(server, attempt.begin - newsMs));
+    attempt.steady = reached.filter((server) => this.#world.isQuiet(server, attempt.begin - noticedMs));
   }
 
   async #act(deed: Deed, attempt: Attempt): Promise<boolean> {
