@@ -196,6 +196,13 @@ async function peopleOf(t: Test, machines: Machines): Promise<void> {
     async () => (await status('bob', '10.0.0.4')) === '200' || undefined,
   );
   t.equal(await status('bob', '10.0.0.4', '-T', 'plan.txt'), '204', 'and may save');
+  const loginTime = (...words: readonly string[]): Promise<Ended> =>
+    machines.coda('realm', 'login-time', ...words, '--realm', 'office');
+  t.match((await loginTime()).stdout, /^a login is good for 3 d$/m);
+  t.match((await loginTime('8h')).stdout, /^a login is good for 8 h from now on$/m);
+  t.match((await loginTime('8h', '--json')).stdout, /^\{"seconds":28800,"changed":false\}$/m, 'said again');
+  t.match((await loginTime('usual')).stdout, /3 d from now on/);
+  t.same([(await loginTime('8')).code, (await loginTime('91d')).code], [2, 2]);
   const audit = await machines.coda('realm', 'audit', '--realm', 'office', '--verify');
   for (const line of [/ bob +gateway g\d +login/, / eve +gateway g1 +login-refused +why="no such user"/]) {
     t.match(audit.stdout, line, 'and remember it');

@@ -20,6 +20,7 @@ import { ownName } from './own-name.js';
 import { readPassword } from './password-file.js';
 import { addAuditCommand } from './realm-audit.js';
 import { addCertificateCommand } from './realm-certificate.js';
+import { addLoginTimeCommand } from './realm-login-time.js';
 import { addRevokeCommand } from './realm-revoke.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -80,6 +81,7 @@ Examples:
       await init(folder, command.optsWithGlobals<InitOptions>());
     });
   addCertificateCommand(realm);
+  addLoginTimeCommand(realm);
   addRevokeCommand(realm);
   addAuditCommand(realm);
   realm

@@ -61,6 +61,8 @@ export const intentionSchema = z.discriminatedUnion('change', [
   z.strictObject({ change: z.literal('add-members'), group, members }),
   z.strictObject({ change: z.literal('remove-members'), group, members }),
   z.strictObject({ change: z.literal('remove-group'), group }),
+  /** How long a login is good without a server that renews it; null: as usual (tokenLife in user-token.ts). */
+  z.strictObject({ change: z.literal('set-login-time'), seconds: z.int().min(1).nullable() }),
   /** See revocation.ts. */
   z.strictObject({
     change: z.literal('revoke'),

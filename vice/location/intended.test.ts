@@ -173,6 +173,23 @@ t.test('certificates are revoked: the latest moment holds, and never for the ser
   t.end();
 });
 
+t.test('how long a login is good', async (t) => {
+  const login = (seconds: number | null): Intention => ({ change: 'set-login-time', seconds });
+  const plain = documentOf(member('s1'));
+  t.throws(() => intended(plain, login(3600), newId), /leaves users to its gateways/);
+  const document: RealmDocument = { ...plain, people: { version: 3 } };
+  const once = intended(document, login(3600), newId);
+  t.same(once.people, { version: 3, tokenSeconds: 3600 });
+  t.equal(once.version, document.version + 1);
+  t.ok(realmDocumentSchema.safeParse(once).success);
+  t.equal(intended(once, login(3600), newId), once, 'said again it changes nothing');
+  t.same(intended(once, login(null), newId).people, { version: 3 });
+  t.equal(intended(document, login(null), newId), document);
+  for (const seconds of [59, 91 * 86_400]) {
+    t.throws(() => intended(document, login(seconds), newId), /a minute to ninety days/);
+  }
+});
+
 t.test('servers come and go; one of them publishes', async (t) => {
   let document = documentOf(member('s1'), filling('s2'));
   const say = (intention: Intention): RealmDocument => (document = intended(document, intention, newId));

@@ -15,6 +15,7 @@ import {
   publisherOf,
   revocationsMost,
   revokedBefore,
+  tokenLife,
   volumeEntry,
   type Intention,
   type RealmDocument,
@@ -94,6 +95,8 @@ export function intended(
       const groups = regrouped(document, intention);
       return groups === undefined ? document : next(document, { groups });
     }
+    case 'set-login-time':
+      return withLoginTime(document, intention.seconds);
     case 'revoke':
       return withRevocation(document, intention);
   }
@@ -124,6 +127,19 @@ export function dropped(document: RealmDocument, volume: VolumeId, id: string): 
   const leaving = entry?.replicas.find((replica) => replica.id === id);
   if (entry === undefined || leaving?.state !== 'leaving') return document;
   return withVolume(document, without(entry, leaving));
+}
+
+function withLoginTime(document: RealmDocument, seconds: number | null): RealmDocument {
+  const { people } = document;
+  if (people === undefined) {
+    throw refused('this realm leaves users to its gateways, which ask nobody how long a login is good');
+  }
+  if (seconds !== null && (seconds * 1000 < tokenLife.least || seconds * 1000 > tokenLife.most)) {
+    throw refused('a login is good for a minute to ninety days');
+  }
+  if ((people.tokenSeconds ?? null) === seconds) return document;
+  const { version } = people;
+  return next(document, { people: seconds === null ? { version } : { version, tokenSeconds: seconds } });
 }
 
 function withServer(document: RealmDocument, name: string, address: string): RealmDocument {
