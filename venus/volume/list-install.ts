@@ -60,7 +60,7 @@ export async function installList(
   if (wasListed && !cache.hasNames(fid)) await cache.loadNames(fid, world.pause);
   const after = records.length === 0 ? names : overlaid(fid, names, records, (each) => cache.status(each));
   const listed = records.length === 0 ? digest : digestAfter(digest, names, after);
-  const hidden = records.length === 0 ? [] : await unlike(names, after, world.pause);
+  const hidden = records.length === 0 ? [] : await nameless(names, after, world.pause);
   const gone = wasListed ? await missing(cache.names(fid), after, world.pause) : [];
   await cache.setNames(fid, after, {
     pause: world.pause,
@@ -72,11 +72,14 @@ export async function installList(
       const object = cache.putStatus({ ...status, names: listed }, volume.epoch, true);
       if (wasBroken(fid)) cache.put({ ...object, suspect: true });
       for (const entry of gone) world.volume(entry.fid).doubt(entry.fid);
-      // Servers still have what is removed in our log, and told of it. Nobody will tell us when they remove it.
-      for (const { fid: child } of hidden)
-        if (cache.get(child)?.status.parent === fid && !isIn(after, child)) cache.drop(child);
     },
   });
+  // Servers still have what is removed in our log, and told of it. Nobody will tell us when they remove it.
+  let turn = 0;
+  for (const child of hidden) {
+    if (cache.get(child)?.status.parent === fid) cache.drop(child);
+    if ((turn += 1) % turnObjects === 0) await world.pause();
+  }
 }
 
 /** The children are cached; the names that they have together. */
@@ -120,23 +123,23 @@ async function missing(
   return gone;
 }
 
-/** Those of `before` whose names are not theirs in `after`. */
-async function unlike(
+/** Objects of `before` that have no name in `after`. */
+async function nameless(
   before: ReadonlyMap<string, DirectoryEntry>,
   after: ReadonlyMap<string, DirectoryEntry>,
   pause: () => Promise<void>,
-): Promise<readonly DirectoryEntry[]> {
-  const found: DirectoryEntry[] = [];
+): Promise<readonly Fid[]> {
+  const unlike = new Set<Fid>();
   let turn = 0;
-  for (const entry of before.values()) {
-    if (after.get(entry.name)?.fid !== entry.fid) found.push(entry);
+  for (const { name, fid } of before.values()) {
+    if (after.get(name)?.fid !== fid) unlike.add(fid);
     if ((turn += 1) % (turnObjects * 100) === 0) await pause();
   }
-  return found;
-}
-
-/** Also under another name. */
-function isIn(names: ReadonlyMap<string, DirectoryEntry>, fid: Fid): boolean {
-  for (const entry of names.values()) if (entry.fid === fid) return true;
-  return false;
+  if (unlike.size === 0) return [];
+  // They may have another name.
+  for (const { fid } of after.values()) {
+    unlike.delete(fid);
+    if ((turn += 1) % (turnObjects * 100) === 0) await pause();
+  }
+  return [...unlike];
 }
