@@ -236,6 +236,46 @@ t.test('nor does one whose inner directory has to wait', async (t) => {
   for (const name of names) t.notOk((await realm.dump(name)).has('/outer'), `${name} has let it go`);
 });
 
+t.test(
+  'what a directory has known to be removed is not taken from a server that has not heard of that',
+  async (t) => {
+    const { realm, ann } = await realmOf(...names);
+    const outer = await ann.make('mkdir', root, 'outer');
+    await realm.isSame(t, 'before');
+    for (const other of ['s1', 's2']) realm.network.cut('s3', other);
+    ann.sendsCop2 = false;
+    ann.reach = ['s1', 's2'];
+    const inner = await ann.make('mkdir', outer, 'inner');
+    realm.network.cut('s1', 's2');
+    ann.reach = ['s1'];
+    await ann.remove('rmdir', outer, 'inner', inner);
+    const removal: Mutation = {
+      ...ann.record({ op: 'rmdir', parent: root, name: 'outer', fid: outer }, 's1'),
+      settled: true,
+    };
+    const client = await ann.client('s3');
+    realm.network.heal('s3', 's1');
+    await realm.clock.advance(6_000);
+    await client.call('resolve', { volume, fids: [outer] });
+    realm.network.cut('s3', 's1');
+    realm.network.heal('s3', 's2');
+    await realm.clock.advance(6_000);
+    await client.call('resolve', { volume, fids: null });
+    t.match(await client.call('mutate', mutation(removal, {})), { outcome: 'applied' });
+    t.equal(realm.status('s3', outer), undefined, 'there was nothing in it that its author had not known');
+    realm.network.heal('s3', 's1');
+    realm.network.heal('s1', 's2');
+    for (const name of ['s1', 's2']) {
+      const server = await ann.client(name);
+      await realm.clock.advance(6_000);
+      await server.call('resolve', { volume, fids: null });
+    }
+    await realm.clock.advance(130_000);
+    await realm.isSame(t, 'after');
+    for (const name of names) t.notOk((await realm.dump(name)).has('/outer'), `${name} has let it go`);
+  },
+);
+
 t.test('a lost COP2 is healed without moving data', async (t) => {
   const { realm, ann } = await realmOf(...names);
   ann.sendsCop2 = false;

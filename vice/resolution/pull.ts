@@ -6,6 +6,8 @@
  *       took out of it is gone (VR-4): so what directories have known is merged last, in `finish`, and not at all for
  *       those in which something is missing. One that said so too early would let its own removal pass with something
  *       in it, and be revived for ever (ST-1).
+ * PL-2  What is not here, though the directory that the peer has it in has known it here, was taken out or removed: who
+ *       says otherwise and knows of no removal has not heard of that. It waits until he has, or another one tells.
  */
 import {
   emptyDigest,
@@ -13,6 +15,7 @@ import {
   isRemoved,
   isRunt,
   isWithin,
+  knows,
   limits,
   versionsOf,
   type Fid,
@@ -67,6 +70,7 @@ const followedMost = 1000;
 export class Pull {
   readonly #world: PullWorld;
   readonly #source: PullSource;
+  readonly #takesAll: boolean;
   /** Directories whose known updates are merged at the end, as the peer held them. */
   readonly #later = new Map<Fid, VnodeStatus>();
   /** Directories as the peer has held them last: some are asked for again, on the way up. */
@@ -77,9 +81,11 @@ export class Pull {
   #installed = 0;
   #needsChanges = false;
 
-  constructor(world: PullWorld, source: PullSource) {
+  /** `takesAll`: also what PL-2 would have wait. */
+  constructor(world: PullWorld, source: PullSource, takesAll = false) {
     this.#world = world;
     this.#source = source;
+    this.#takesAll = takesAll;
   }
 
   /** Merges `peers`, in order. `isWhole`: also all that is in the directories among them is taken, before `finish`. */
@@ -148,12 +154,16 @@ export class Pull {
     return { installed: this.#installed, unresolved: this.#unresolved, needsChanges: this.#needsChanges };
   }
 
-  /** A directory that has to wait is still in those that it is in here: those that are removed wait, too. */
+  /**
+   * A removed directory that has to wait is still in the one that it is in here: that one has not known the removal,
+   * and waits, too, with its own removal if it is removed.
+   */
   #keepAbove(fid: Fid, removed: ReadonlySet<Fid>): void {
-    let above = this.#own(fid)?.parent ?? null;
-    while (above !== null && removed.has(above) && !this.#incomplete.has(above)) {
+    for (let at = fid; removed.has(at);) {
+      const above = this.#own(at)?.parent ?? null;
+      if (above === null || this.#incomplete.has(above)) return;
       this.#incomplete.add(above);
-      above = this.#own(above)?.parent ?? null;
+      at = above;
     }
   }
 
@@ -162,7 +172,11 @@ export class Pull {
       if (peer.kind === 'directory' && this.#isNews(peer)) this.#later.set(peer.fid, peer);
     }
     const world = { own: (fid: Fid) => this.#own(fid), ask: (fids: readonly Fid[]) => this.ask(fids) };
-    const ordered = await withWayUp(peers, world);
+    const ordered = (await withWayUp(peers, world)).filter((peer) => {
+      const waits = !this.#takesAll && this.#hasBeenHere(peer);
+      if (waits) this.#isMissing(peer);
+      return !waits;
+    });
     if (ordered.length === 0) return;
     for (const peer of ordered) if (peer.kind === 'directory') this.#latest.set(peer.fid, peer);
     const releases: (() => void)[] = [];
@@ -190,6 +204,20 @@ export class Pull {
     this.#incomplete.add(peer.fid);
     for (const { places } of [peer, this.#own(peer.fid) ?? peer]) {
       for (const { parent } of places) this.#incomplete.add(parent);
+    }
+  }
+
+  /** PL-2. What is damaged here counts as missing, and is taken. */
+  #hasBeenHere(peer: VnodeStatus): boolean {
+    const [place] = peer.places;
+    if (place === undefined || Object.keys(peer.gone).length > 0 || isRunt(peer)) return false;
+    const directory = this.#own(place.parent);
+    if (directory === undefined || !knows(directory.known, place.storeId)) return false;
+    try {
+      return this.#world.replica.held(peer.fid) === undefined;
+    } catch (error) {
+      if (isFailure(error, 'damaged')) return false;
+      throw error;
     }
   }
 

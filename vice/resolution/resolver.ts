@@ -97,7 +97,7 @@ export class Resolver {
       const source = this.#source(replica, peer.server);
       if (source === undefined) return undefined;
       await this.#catchUp(replica, peer, source);
-      const different = await this.#compare(replica, peer, source);
+      const different = await this.#compare(replica, peer, source, true);
       return different + (await this.#catchUp(replica, peer, source)).unsettled;
     });
   }
@@ -178,7 +178,7 @@ export class Resolver {
     for (;;) {
       await sleep(this.#world.clock, roundMs, this.#stop.signal);
       for (const replica of [...this.#world.replicas()]) {
-        for (const peer of this.#sources(replica)) await this.#catchUpSoon(replica, peer);
+        for (const peer of this.#sources(replica)) await this.#catchUpSoon(replica, peer, true);
         await this.#forget(replica);
       }
     }
@@ -226,8 +226,10 @@ export class Resolver {
     return graves;
   }
 
-  /** A catch-up that begins after this call; calls that find one waiting share it. */
-  #catchUpSoon(replica: Replica, peer: PeerReplica): Promise<void> {
+  /**
+   * A catch-up that begins after this call; calls that find one waiting share it. `isRound`: all peers have their turn.
+   */
+  #catchUpSoon(replica: Replica, peer: PeerReplica, isRound = false): Promise<void> {
     const key = keyOf(replica, peer);
     const queued = this.#queued.get(key);
     if (queued !== undefined) return queued;
@@ -238,7 +240,7 @@ export class Resolver {
       const { stamp } = replica;
       await this.#catchUp(replica, peer, source);
       // Where all is quiet, and yet the two differ, no change will ever tell.
-      if (replica.stamp === stamp) await this.#compare(replica, peer, source);
+      if (replica.stamp === stamp) await this.#compare(replica, peer, source, isRound);
     }).catch((error: unknown) => {
       this.#survive(error, replica, peer);
     });
@@ -269,9 +271,10 @@ export class Resolver {
     source: PullSource,
     fids: readonly Fid[] | null,
     inconsistent: Set<Fid>,
+    takesAll = false,
   ): Promise<number> {
     if (fids === null) return (await this.#catchUp(replica, peer, source)).installed;
-    const pull = new Pull(this.#pullWorld(replica), source);
+    const pull = new Pull(this.#pullWorld(replica), source, takesAll);
     const statuses = await pull.ask(fids);
     const leaves = statuses.filter(({ kind }) => kind !== 'directory');
     const directories = statuses.filter((status) => status.kind === 'directory' && !isRemoved(status));
@@ -288,15 +291,17 @@ export class Resolver {
 
   /**
    * Merges objects in which the two replicas differ although both have read all changes of each other; the answer is
-   * how many cannot be settled.
+   * how many cannot be settled. What only a peer that lacks something can tell (PL-2) is believed when all others were
+   * asked.
    */
-  async #compare(replica: Replica, peer: PeerReplica, source: PullSource): Promise<number> {
+  async #compare(replica: Replica, peer: PeerReplica, source: PullSource, isRound: boolean): Promise<number> {
     const fids = await differing(replica, source.link, this.#stop.signal);
     if (fids.length === 0) return 0;
     const fields = { volume: replica.volume, peer: peer.server, objects: fids.length };
     this.#world.log.info('replicas differ', fields);
     const unsettled = new Set<Fid>();
-    await this.#resolveWith(replica, peer, source, fids, unsettled);
+    const isLast = isRound && this.#sources(replica).length === this.#peers(replica).length;
+    await this.#resolveWith(replica, peer, source, fids, unsettled, isLast);
     return unsettled.size;
   }
 
