@@ -58,19 +58,17 @@ function sayings(ledger: Ledger): ReadonlyMap<string, readonly Said[]> {
 }
 
 /**
- * Objects that two gateways have given the same name: which of them bears it is decided later, so whoever renames it
- * may rename another one than he was shown.
+ * Objects that were given a name which another one was given, too: which of them bears it where is decided later, so
+ * whoever renames it may rename another one than he was shown.
  */
 function contestedPlaces(ledger: Ledger): ReadonlySet<Fid> {
-  const named = new Map<string, Map<Fid, string>>();
-  for (const { placed, gateway } of ledger.attempts) {
+  const named = new Map<string, Set<Fid>>();
+  for (const { placed } of ledger.attempts) {
     if (placed === undefined) continue;
     const place = `${placed.parent} ${placed.name}`;
-    const there = named.get(place) ?? new Map<Fid, string>();
-    named.set(place, there.set(placed.fid, gateway));
+    named.set(place, (named.get(place) ?? new Set<Fid>()).add(placed.fid));
   }
-  const contested = [...named.values()].filter((there) => there.size > 1 && new Set(there.values()).size > 1);
-  return new Set(contested.flatMap((there) => [...there.keys()]));
+  return new Set([...named.values()].filter(({ size }) => size > 1).flatMap((there) => [...there]));
 }
 
 /** The last one, if all are of one gateway and it is known to be the last, and to have happened. */
