@@ -64,7 +64,7 @@ async function gateway(options: GatewayOptions): Promise<void> {
         return { servers: [], gateways: [{ ...own, ...seen }] };
       };
       const { venus, resolvers } = running;
-      const answer = venusAnswer(venus, systemClock(), (fid) => running.resolverFailure(fid), resolvers);
+      const answer = venusAnswer(venus, clock, (fid) => running.resolverFailure(fid), resolvers);
       return { url: running.url, status, answer, close: () => running.close().finally(unbound) };
     },
   });

@@ -46,9 +46,7 @@ export class ObjectCache implements Tree {
   readonly #objects = new RecentMap<Fid, CachedObject>(hotObjects, () => 1);
   readonly #names: DirectoryNames;
 
-  /**
-   * `hidesVersions`: whether the volume of an object shows one version of a file alone.
-   */
+  /** `hidesVersions`: whether the volume of an object shows one version of a file alone. */
   constructor(
     buffer: WriteBuffer,
     onConflict?: ConflictListener,

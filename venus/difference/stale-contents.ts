@@ -53,6 +53,8 @@ export class StaleContents implements OlderContents {
   }
 
   tookName(directory: Fid, name: string, fid: Fid): void {
+    // As for each of a hundred thousand names that are listed for the first time.
+    if (this.#nameless.size === 0) return;
     const place = placeOf(directory, name);
     const older = this.#nameless.get(place);
     if (older === undefined) return;

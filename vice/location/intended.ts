@@ -138,8 +138,8 @@ function withLoginTime(document: RealmDocument, seconds: number | null): RealmDo
     throw refused('a login is good for a minute to ninety days');
   }
   if ((people.tokenSeconds ?? null) === seconds) return document;
-  const { version } = people;
-  return next(document, { people: seconds === null ? { version } : { version, tokenSeconds: seconds } });
+  const { tokenSeconds: _before, ...others } = people;
+  return next(document, { people: seconds === null ? others : { ...others, tokenSeconds: seconds } });
 }
 
 function withServer(document: RealmDocument, name: string, address: string): RealmDocument {

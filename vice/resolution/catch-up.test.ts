@@ -3,6 +3,14 @@ import t from 'tap';
 import { BareGateway, mutation, realmOf } from '../../conformance/bare-realm/gateway.js';
 import { digestOf, names, root, volume } from '../../conformance/bare-realm/realm.js';
 import type { Mutation, Result } from '../interface/index.js';
+import type { Containers } from '../seam/containers.js';
+
+/** Contents that a server had lost. */
+async function putBack(containers: Containers, text: string): Promise<void> {
+  const spool = await containers.spool();
+  await spool.write(Buffer.from(text));
+  await spool.commit();
+}
 
 t.test('a server that was away catches up with everything, byte for byte', async (t) => {
   const { realm, ann } = await realmOf(...names);
@@ -141,11 +149,7 @@ t.test(
     const { inconsistent } = await operator.call('resolve', { volume, fids: null });
     t.ok(inconsistent.length === 0 || inconsistent.includes(file));
     t.match(await operator.call('report', {}), { volumes: { [volume]: { unsettled: Array } } });
-    for (const containers of disks) {
-      const spool = await containers.spool();
-      await spool.write(Buffer.from('new'));
-      await spool.commit();
-    }
+    for (const containers of disks) await putBack(containers, 'new');
     await realm.clock.advance(70_000);
     await realm.isSame(t, 'after');
     t.equal((await realm.dump('s3')).get('/to/file')?.contents, 'new');
@@ -226,11 +230,7 @@ t.test('nor does one whose inner directory has to wait', async (t) => {
   for (const containers of disks) await containers.remove(digestOf('new'));
   await realm.start('s3');
   t.ok((await realm.dump('s3')).has('/outer/inner/file'), 'as it was');
-  for (const containers of disks) {
-    const spool = await containers.spool();
-    await spool.write(Buffer.from('new'));
-    await spool.commit();
-  }
+  for (const containers of disks) await putBack(containers, 'new');
   await realm.clock.advance(70_000);
   await realm.isSame(t, 'after');
   for (const name of names) t.notOk((await realm.dump(name)).has('/outer'), `${name} has let it go`);

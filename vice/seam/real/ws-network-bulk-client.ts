@@ -58,8 +58,8 @@ export class BulkClient {
       transfer.idle.waiting();
       const request = this.#request(transfer, 'GET', bulkTarget(path, start)).end();
       const response = await accepted(transfer, request);
-      // Also for a caller that never reads: the error is nobody's surprise, and the transfer is over.
       response.once('end', () => transfer.leaveConnection());
+      // Also for a caller that never reads: the error is nobody's surprise, and the transfer is over.
       response.on('error', () => undefined).once('close', () => void this.#ended(transfer, undefined));
       return this.#bytes(transfer, response);
     } catch (error) {
