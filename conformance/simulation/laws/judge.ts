@@ -4,6 +4,7 @@ import { access } from './access.js';
 import { accessible } from './accessible.js';
 import { answers } from './answers.js';
 import { appliedOnce } from './applied-once.js';
+import { bounds } from './bounds.js';
 import { conflicts } from './conflicts.js';
 import { convergence } from './convergence.js';
 import { directories } from './directories.js';
@@ -23,6 +24,7 @@ export const laws: Readonly<Record<string, Law>> = {
   accessible,
   answers,
   'applied once': appliedOnce,
+  bounds,
   conflicts,
   convergence,
   directories,

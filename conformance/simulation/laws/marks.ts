@@ -28,7 +28,7 @@ export const marks: Law = ({ ledger, looks }) => {
       if (last === undefined || object === undefined) continue;
       if (ledger.forgiven.has(last.fid) || removed.has(last.fid)) continue;
       const [what = ''] = key.split(' ');
-      if (what === 'place' && contested.has(last.fid)) continue;
+      if (what === 'place' && (contested.has(last.fid) || ledger.mountedOn.has(last.fid))) continue;
       const { by, end, deed } = last.attempt;
       if (isSaid(object, what, last.value)) continue;
       broken.push(`${server}: ${object.path} is not as ${by} was told at ${end}: ${JSON.stringify(deed)}`);

@@ -10,6 +10,7 @@ import type { Fid, StoreId } from '../../../vice/interface/index.js';
 import { digestOf } from '../../../vice/seam/block-digests.js';
 import { authorOf, type Attempt, type Ledger } from '../world/ledger.js';
 import type { Law } from '../world/outcome.js';
+import { newsMs } from '../world/session.js';
 
 export const sessions: Law = ({ ledger }) => {
   const broken: string[] = [];
@@ -22,7 +23,7 @@ export const sessions: Law = ({ ledger }) => {
   for (const name of names) {
     const attempts = ledger.attempts.filter(({ by, generation }) => `${by} ${generation}` === name);
     const seen = new Map<Fid, Set<StoreId>>();
-    const named = new Map<string, Fid>();
+    const named = new Map<string, Named>();
     for (const attempt of attempts) {
       if (attempt.outcome !== 'ok' && attempt.outcome !== 'nothing') continue;
       broken.push(...older(attempt, bases, seen), ...vanished(attempt, ledger, named));
@@ -73,19 +74,29 @@ function older(
   return broken;
 }
 
+/** What was seen last under a name, and when. */
+interface Named {
+  readonly fid: Fid;
+  readonly at: number;
+}
+
 function vanished(
   { by, seen, deed, begin, end }: Attempt,
   ledger: Ledger,
-  named: Map<string, Fid>,
+  named: Map<string, Named>,
 ): readonly string[] {
   if (!('path' in deed) || seen === undefined || deed.do === 'repair') return [];
-  const before = named.get(deed.path);
-  if (seen !== null) named.set(deed.path, seen.fid);
+  const { fid: before, at = 0 } = named.get(deed.path) ?? {};
+  if (seen !== null) named.set(deed.path, { fid: seen.fid, at: begin });
   if (deed.do === 'remove' || deed.do === 'rename') named.delete(deed.path);
   if (seen !== null || before === undefined) return [];
   named.delete(deed.path);
   const way = ledger.wasIn(before);
-  if (ledger.forgiven.has(before)) return [];
+  // What is below the mounted volume, or in it while it is not mounted, nobody sees.
+  const isCovered = ledger.remounts.some(
+    (each) => each.begin <= (end ?? Infinity) && each.end + newsMs >= at,
+  );
+  if (ledger.forgiven.has(before) || isCovered) return [];
   const isExplained = ledger.attempts.some((other) => {
     if (other.begin > (end ?? Infinity)) return false;
     if (other.deed.do === 'repair') return true;

@@ -6,8 +6,9 @@ import {
   type Mutation,
   type StoreId,
 } from '../../../vice/interface/index.js';
-import type { PendingChange } from '../../../venus/interface.js';
-import type { Deed } from './scenario.js';
+import { digestOf } from '../../../vice/seam/block-digests.js';
+import type { ObjectStatus, PendingChange } from '../../../venus/interface.js';
+import type { Deed, VolumeName } from './scenario.js';
 
 /**
  * - `pending`: never answered, since its gateway died.
@@ -29,7 +30,7 @@ const certain: readonly Outcome[] = [
     'not-empty',
     'loop',
   ] as const),
-  ...(['invalid', 'access-denied', 'too-large'] as const),
+  ...(['invalid', 'access-denied', 'too-large', 'cross-volume', 'refused'] as const),
 ];
 
 /** Of contents put in a directory before its removal was begun the removal may know although a listing did not. */
@@ -67,10 +68,14 @@ export interface Attempt {
   replaces?: readonly string[];
   /** Where it puts an object. */
   placed?: { readonly fid: Fid; readonly parent: Fid; readonly name: string };
+  /** What an object that has come from another volume is now. */
+  becomes?: Fid;
   /** What it says about an object: a property's name or `mode`, and the value. */
   marked?: { readonly fid: Fid; readonly what: string; readonly value: string } | undefined;
   /** Whatever bears this name goes, also what its author was not shown: a directory and the name. */
   blind?: { readonly parent: Fid; readonly name: string };
+  /** The volume that it is about. */
+  volume?: VolumeName;
   /** The object that it changes, if that was there before. */
   touches?: Fid;
   /** What a read came to. */
@@ -95,6 +100,16 @@ export interface Attempt {
   readonly removes: Set<Fid>;
 }
 
+/** An object that has come from another volume: where, its contents, by which attempt, and when. */
+export interface Copied {
+  readonly fid: Fid;
+  readonly text: string | undefined;
+  readonly parent: Fid;
+  readonly name: string;
+  readonly by: number;
+  readonly at: number;
+}
+
 export class Ledger {
   readonly attempts: Attempt[] = [];
   /** By version. */
@@ -103,10 +118,18 @@ export class Ledger {
   readonly parents = new Map<Fid, Set<Fid>>();
   /** Digests and objects of what waited in the log of a gateway whose disk was replaced by an old copy. */
   readonly forgiven = new Set<string>();
+  /** What has come from another volume. */
+  readonly #copies: Copied[] = [];
   /** By object: StoreIds of all records that any gateway has sent of it. */
   readonly sent = new Map<Fid, Set<StoreId>>();
   /** By version of contents: since when which servers have had it on their disks. */
   readonly held = new Map<StoreId, Map<string, number>>();
+  /** When the second volume was to be seen elsewhere, or nowhere: from the order to when it was done. */
+  readonly remounts: { readonly begin: number; end: number }[] = [];
+  /** From when to when a volume was locked for sure: after the order was done, and before the next one. */
+  readonly locked: { readonly volume: VolumeName; readonly begin: number; end: number }[] = [];
+  /** Directories in whose places it was to be seen: who renames one means it, and is shown the volume. */
+  readonly mountedOn = new Set<Fid>();
   /** Spans of simulated time in which something was wrong: [begin, end). */
   readonly troubles: { readonly begin: number; end: number }[] = [];
 
@@ -148,6 +171,18 @@ export class Ledger {
     }
   }
 
+  /** An object is a copy of what somebody wrote, or of a directory. */
+  copied(
+    { fid, version, digest }: ObjectStatus,
+    { parent, name, by, at }: Omit<Copied, 'fid' | 'text'>,
+  ): void {
+    this.put(fid, parent);
+    const { text } =
+      this.attempts.findLast((each) => each.text && digestOf(Buffer.from(each.text)) === digest) ?? {};
+    if (version !== null && text !== undefined) this.texts.set(version, text);
+    this.#copies.push({ fid, text, parent, name, by, at });
+  }
+
   put(fid: Fid, parent: Fid): void {
     const parents = this.parents.get(fid);
     if (parents === undefined) this.parents.set(fid, new Set([parent]));
@@ -171,14 +206,20 @@ export class Ledger {
     for (const attempt of this.attempts) {
       const { blind, end = Infinity } = attempt;
       if (blind === undefined) continue;
-      const there = this.attempts.filter(
-        ({ placed, begin }) => placed?.parent === blind.parent && placed.name === blind.name && begin <= end,
+      const placed = this.attempts.flatMap((other) =>
+        other.placed === undefined || other.begin > end ? [] : [other.placed],
       );
-      for (const { placed } of there) if (placed !== undefined) attempt.removes.add(placed.fid);
+      const copied = this.#copies.filter(({ by, at }) => by !== attempt.number && at <= end);
+      const there = [...placed, ...copied].filter(
+        ({ parent, name }) => parent === blind.parent && name === blind.name,
+      );
+      for (const { fid } of there) attempt.removes.add(fid);
       for (const { made, begin, text } of this.attempts) {
         if (made === undefined || text === undefined || begin > end) continue;
-        if (there.some(({ placed }) => placed?.fid === made)) attempt.givesUp.add(text);
+        if (there.some(({ fid }) => fid === made)) attempt.givesUp.add(text);
       }
+      for (const { text, fid } of copied)
+        if (text !== undefined && there.some((each) => each.fid === fid)) attempt.givesUp.add(text);
     }
   }
 
@@ -215,10 +256,14 @@ export class Ledger {
   /** What others put below a directory about when it was removed: the gateway may have heard of it in between. */
   *#news<T>(removal: Attempt, all: ReadonlyMap<T, Attempt>): Generator<T> {
     const { begin, end = Infinity, removes } = removal;
+    const isIn = (fid: Fid): boolean =>
+      [...this.wasIn(fid)].some((directory) => directory !== fid && removes.has(directory));
     for (const [item, put] of all) {
       const fid = put.made ?? put.seen?.fid;
-      if (fid === undefined || put.begin > end || (put.end ?? Infinity) < begin - newsMs) continue;
-      if ([...this.wasIn(fid)].some((directory) => directory !== fid && removes.has(directory))) yield item;
+      const isNew = put.begin <= end && (put.end ?? Infinity) >= begin - newsMs;
+      if (fid !== undefined && isNew && isIn(fid)) yield item;
+      for (const copy of this.#copies)
+        if (copy.text === item && copy.at <= end && copy.at >= begin - newsMs && isIn(copy.fid)) yield item;
     }
   }
 

@@ -8,6 +8,7 @@ import type { Draft } from './draft.js';
 import { brokenCatchUp, lagging } from './lagging.js';
 import { lists, listsApart } from './lists.js';
 import { resize } from './resizing.js';
+import { across, administered, crashAcross, oneLost } from './two-volumes.js';
 import {
   absence,
   alone,
@@ -36,6 +37,8 @@ export interface Profile {
   readonly scenes: number;
   /** How many of the servers hold a replica at first; absent: all, for ever. */
   readonly holding?: readonly number[];
+  /** A second volume is mounted in the tree. */
+  readonly hasAnnex?: boolean;
   /** Scene and how often; a seed leaves some out. */
   readonly mixture: readonly (readonly [Scene, number])[];
 }
@@ -265,6 +268,23 @@ export const profiles: readonly Profile[] = [
       [gatewayCrash, 1],
       [island, 1],
       [split, 0.5],
+      [noise, 0.5],
+    ],
+  },
+  {
+    ...usual,
+    name: 'two volumes',
+    servers: [3, 4, 4, 5],
+    hot: [2, 3, 4],
+    hasAnnex: true,
+    scenes: 7,
+    mixture: [
+      [across, 4],
+      [oneLost, 4],
+      [crashAcross, 1],
+      [administered, 2],
+      [island, 0.7],
+      [outage, 0.7],
       [noise, 0.5],
     ],
   },

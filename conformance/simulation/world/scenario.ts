@@ -69,16 +69,26 @@ export type Fault =
   | { readonly do: 'clone'; readonly at: string; readonly from: string }
   /** An administrator wants a replica at this server, or none any more, or at another one in its place. */
   | { readonly do: 'grow' | 'shrink'; readonly at: string }
-  | { readonly do: 'move'; readonly from: string; readonly to: string };
+  | { readonly do: 'move'; readonly from: string; readonly to: string }
+  /** An administrator lets a volume be read only, or lets it be changed again. */
+  | { readonly do: 'lock-volume' | 'unlock-volume'; readonly volume: VolumeName }
+  /** He takes the second volume out of the tree, or lets it be seen in the place of this directory. */
+  | { readonly do: 'unmount' }
+  | { readonly do: 'mount'; readonly path: string };
 
 /** `ms`: time that passes before the next step. */
 export type Step = (Deed | Fault) & { readonly ms: number };
+
+/** The realm's root volume, or the second one, where there is one. */
+export type VolumeName = 'root' | 'annex';
 
 export interface Topology {
   readonly servers: number;
   readonly gateways: number;
   /** How many of the servers hold a replica at first; absent: all, and the group never changes. */
   readonly holding?: number | undefined;
+  /** There is a second volume: which servers hold each of the two. */
+  readonly volumes?: Readonly<Record<VolumeName, readonly string[]>> | undefined;
 }
 
 export interface Scenario extends Topology {

@@ -78,5 +78,7 @@ export const required: readonly string[] = [
     'lock',
   ].map((deed) => `${deed} ok`),
   ...['setacl ok', 'get access-denied', 'conflict protection', 'refused for good'],
+  ...['moved across 201', 'moved across 204', 'moved across 207', 'put refused', 'mount published'],
+  ...['unmount published', 'lock-volume published', 'unlock-volume published', 'one volume reached'],
   ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
 ];

@@ -4,6 +4,7 @@ import {
   isRemoved,
   versionsOf,
   type Fid,
+  type RealmDocument,
   type VnodeStatus,
 } from '../../../vice/interface/index.js';
 import type { PendingChange } from '../../../venus/interface.js';
@@ -14,11 +15,13 @@ import type { Replica } from '../../../vice/volume/replica.js';
 import { GroupOrders } from './group-orders.js';
 import { Ledger } from './ledger.js';
 import type { Regression } from './outcome.js';
-import type { Scenario } from './scenario.js';
+import { Orders } from './orders.js';
+import type { Scenario, VolumeName } from './scenario.js';
 import { Situations } from './situations.js';
+import { annexVolume, idOf, nameOf, serversOf, volumesOf } from './volumes.js';
 import { Ways } from './ways.js';
 
-const volumeKeys = new VolumeKeys(rootVolume);
+const keysOf = { root: new VolumeKeys(rootVolume), annex: new VolumeKeys(annexVolume) } as const;
 /** As long as a message is under way: a crash often comes before the flush. */
 const slowFlushMs = 4;
 
@@ -31,7 +34,9 @@ export class Stage {
   /** Errors that no caller was told of. */
   readonly accidents: string[] = [];
   readonly regressions: Regression[] = [];
-  /** Of a volume whose group changes. */
+  readonly #scenario: Scenario;
+  readonly orders: Orders;
+  /** Of a root volume whose group changes. */
   readonly group: GroupOrders | undefined;
   isHealed = false;
   readonly #watched = new WeakSet<Replica>();
@@ -55,23 +60,31 @@ export class Stage {
   readonly flipped = new Set<string>();
 
   constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    const { volumes } = scenario;
     this.realm = new SimulatedRealm({
       seed: scenario.seed + 77_000,
       servers: scenario.servers,
       ...(scenario.holding === undefined ? {} : { holding: scenario.holding }),
+      ...(volumes === undefined ? {} : { holding: volumes.root.length, change: withAnnex(volumes.annex) }),
       flushMs: slowFlushMs,
       logOf: () => this.situations.log(),
       onTraffic: (_gateway, traffic) => this.#watchTraffic(traffic),
     });
     this.servers = this.realm.serverNames;
-    this.group =
-      scenario.holding === undefined ? undefined : new GroupOrders(this.realm, () => this.isHealed);
+    this.orders = new Orders(this.realm, () => this.isHealed);
+    this.group = scenario.holding === undefined ? undefined : new GroupOrders(this.orders);
     this.gateways = Array.from({ length: scenario.gateways }, (_, index) => `g${index + 1}`);
   }
 
   /** Servers with a replica that must be as the others. */
-  get members(): readonly string[] {
-    return this.group?.members ?? this.servers;
+  membersOf(volume: VolumeName): readonly string[] {
+    if (volume === 'root' && this.group !== undefined) return this.group.members;
+    return this.volumes.includes(volume) ? serversOf(this.#scenario, volume) : [];
+  }
+
+  get volumes(): readonly VolumeName[] {
+    return volumesOf(this.#scenario);
   }
 
   now(): number {
@@ -139,19 +152,25 @@ export class Stage {
 
   /** Those that are open now; one may have come with a new document. */
   watchReplicas(): void {
-    for (const server of this.servers) this.#watchReplica(server);
+    for (const volume of this.volumes) for (const server of this.servers) this.#watchReplica(server, volume);
+  }
+
+  /** Nobody has been told of anything by this server: its disk is lost. */
+  forgetTold(server: string): void {
+    for (const volume of this.volumes) this.told.delete(`${server} ${volume}`);
   }
 
   /**
    * What a replica has flushed and told never goes back, also over a crash: no count, no known update. And no replica
    * counts more updates at another one than that one has.
    */
-  #watchReplica(server: string): void {
-    const replica = this.realm.isUp(server) ? this.realm.server(server).replica(rootVolume) : undefined;
+  #watchReplica(server: string, volume: VolumeName): void {
+    const replica = this.realm.isUp(server) ? this.realm.server(server).replica(idOf(volume)) : undefined;
     if (replica === undefined || this.#watched.has(replica)) return;
     this.#watched.add(replica);
-    let told = this.told.get(replica.id);
-    if (told === undefined) this.told.set(replica.id, (told = new Map()));
+    const name = `${replica.id} ${volume}`;
+    let told = this.told.get(name);
+    if (told === undefined) this.told.set(name, (told = new Map()));
     const before = told;
     const compare = (fid: Fid): void => {
       // Not what can be read: that has changes in it which nobody was told of, and which a failed flush takes back.
@@ -176,7 +195,7 @@ export class Stage {
   /** As the server's disk has it. */
   #durable(server: string, fid: Fid): VnodeStatus | undefined {
     const { durable } = this.realm.disk(server).store;
-    return new VolumeReader({ ...durable, range: () => [] }, volumeKeys).object(fid)?.status;
+    return new VolumeReader({ ...durable, range: () => [] }, keysOf[nameOf(fid)]).object(fid)?.status;
   }
 
   #compareCounts(server: string, { fid, vv }: VnodeStatus): void {
@@ -191,6 +210,15 @@ export class Stage {
       this.regressions.push({ server, fid, what });
     }
   }
+}
+
+/** A second volume, in no tree yet. */
+function withAnnex(servers: readonly string[]): (document: RealmDocument) => RealmDocument {
+  const replicas = servers.map((name) => ({ id: name, server: name }));
+  return (document) => ({
+    ...document,
+    volumes: [...document.volumes, { id: annexVolume, name: 'annex', replicas }],
+  });
 }
 
 function contains(now: Readonly<Record<string, number>>, before: Readonly<Record<string, number>>): boolean {

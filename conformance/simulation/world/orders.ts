@@ -1,0 +1,77 @@
+/** What an administrator orders while a scenario is played: said again while the server that publishes is away. */
+import { Administration } from '../../../gateway/administration/administration.js';
+import { isFailure, type Fid, type Intention, type RealmDocument } from '../../../vice/interface/index.js';
+import { sleep } from '../../../vice/seam/clock.js';
+import { realmKey, type SimulatedRealm } from '../simulated-realm.js';
+import type { Fault } from './scenario.js';
+import { annexVolume, idOf } from './volumes.js';
+
+export type VolumeOrder = Extract<Fault, { do: 'lock-volume' | 'unlock-volume' | 'unmount' | 'mount' }>;
+
+const host = 'administrator';
+const againMs = 1000;
+const again: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'stale']);
+
+export class Orders {
+  readonly #clock;
+  readonly #administration: Administration;
+  readonly #isOver: () => boolean;
+  #open = 0;
+
+  /** `isOver`: no more orders are said again. */
+  constructor(realm: SimulatedRealm, isOver: () => boolean) {
+    this.#clock = realm.clock;
+    this.#isOver = isOver;
+    const world = { clock: realm.network.clock(host), network: realm.network.host(host) };
+    this.#administration = new Administration(realm.document, realmKey, host, world);
+  }
+
+  /** The newest document that was heard of. */
+  get known(): RealmDocument {
+    return this.#administration.known;
+  }
+
+  /** No order is under way. */
+  get isIdle(): boolean {
+    return this.#open === 0;
+  }
+
+  /** The newest document that there is. */
+  document(): Promise<RealmDocument> {
+    return this.#administration.document();
+  }
+
+  /** Resolves with what became of it, when that is known. */
+  async give(intention: Intention): Promise<string> {
+    this.#open += 1;
+    try {
+      for (;;) {
+        try {
+          const isNew = await this.#administration.publish(intention);
+          return isNew ? 'published' : 'nothing new';
+        } catch (error) {
+          if (!isFailure(error)) throw error;
+          const { kind, message } = error;
+          if (!again.has(kind)) return `${kind}: ${message}`;
+          if (this.#isOver()) return 'given up';
+        }
+        await sleep(this.#clock, againMs);
+      }
+    } finally {
+      this.#open -= 1;
+    }
+  }
+}
+
+/** `directory`: what is at the path of a mount. */
+export function intentionOf(order: VolumeOrder, directory: Fid | undefined): Intention | undefined {
+  switch (order.do) {
+    case 'lock-volume':
+    case 'unlock-volume':
+      return { change: order.do, volume: idOf(order.volume) };
+    case 'unmount':
+      return { change: 'unmount-volume', volume: annexVolume };
+    case 'mount':
+      return directory && { change: 'mount-volume', volume: annexVolume, directory };
+  }
+}
