@@ -17,6 +17,7 @@ import { nothingLost } from './nothing-lost.js';
 import { nothingReturns } from './nothing-returns.js';
 import { permitted } from './permitted.js';
 import { sessions } from './sessions.js';
+import { space } from './space.js';
 import { staleness } from './staleness.js';
 
 export const laws: Readonly<Record<string, Law>> = {
@@ -37,6 +38,7 @@ export const laws: Readonly<Record<string, Law>> = {
   'nothing returns': nothingReturns,
   permitted,
   sessions,
+  space,
   staleness,
 };
 

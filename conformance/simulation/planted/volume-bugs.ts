@@ -10,18 +10,25 @@ export const severalVolumes: readonly PlantedBug[] = [
     '{}',
   ),
   bug(
-    'copied-without-contents',
-    'a copy for another volume names contents that neither its servers nor the gateway have',
-    'venus/change/changes.js',
-    'volume.id !== volumeOf(target) ||',
-    '',
-  ),
-  bug(
     'one-volume-heard',
     'a gateway heeds the breaks of the root volume only',
     'venus/volume/volume.js',
     'if (volumeOf(fid) === this.id)',
     "if (volumeOf(fid) === this.id && this.id === '7f000001')",
+  ),
+  bug(
+    'quota-unheeded',
+    'a volume takes whatever comes, whatever its quota says',
+    'vice/volume/bounds.js',
+    'if (quotaBytes === undefined ||',
+    'if (true || quotaBytes === undefined ||',
+  ),
+  bug(
+    'space-not-given-back',
+    'what is replaced or removed goes on counting as used',
+    'vice/store/volume-transaction.js',
+    'this.#used += bytesOf(row) - bytesOf(working.after);',
+    'this.#used += Math.max(0, bytesOf(row) - bytesOf(working.after));',
   ),
   bugOf('lock-unheeded', 'a locked volume is changed all the same', [
     { file: 'vice/volume/bounds.js', find: 'if (locked === true) {', replace: 'if (false) {' },

@@ -69,6 +69,7 @@ export class Faults {
         return this.#order(fault);
       case 'lock-volume':
       case 'unlock-volume':
+      case 'quota':
       case 'unmount':
       case 'mount':
         return this.#administer(fault);
@@ -134,11 +135,7 @@ export class Faults {
   async #carryOut(order: VolumeOrder): Promise<void> {
     const { orders, ledger, situations } = this.#stage;
     const span = { begin: this.#stage.now(), end: Infinity };
-    const isRemount = order.do === 'mount' || order.do === 'unmount';
-    if (isRemount) ledger.remounts.push(span);
-    else
-      for (const each of ledger.locked)
-        if (each.volume === order.volume) each.end = Math.min(each.end, span.begin);
+    ledger.ordered(order, span);
     const intention = intentionOf(
       order,
       order.do === 'mount' ? await this.#directoryAt(order.path) : undefined,
@@ -146,8 +143,7 @@ export class Faults {
     if (intention?.change === 'mount-volume') ledger.mountedOn.add(intention.directory);
     const outcome = intention === undefined ? 'no such directory' : await orders.give(intention);
     span.end = this.#stage.now();
-    if (order.do === 'lock-volume' && outcome === 'published')
-      ledger.locked.push({ volume: order.volume, begin: span.end, end: Infinity });
+    if (outcome === 'published' || outcome === 'nothing new') ledger.isDone(order, span);
     this.#stage.note(`${wordsOf(order)}: ${outcome}`);
     situations.count(`${order.do} ${outcome.split(':')[0]}`);
   }
@@ -235,7 +231,7 @@ export class Faults {
 }
 
 const orders: ReadonlySet<string> = new Set<Fault['do']>([
-  ...(['grow', 'shrink', 'move', 'lock-volume', 'unlock-volume', 'unmount', 'mount'] as const),
+  ...(['grow', 'shrink', 'move', 'lock-volume', 'unlock-volume', 'quota', 'unmount', 'mount'] as const),
 ]);
 
 function isOrder(fault: Fault): fault is GroupOrder | VolumeOrder {

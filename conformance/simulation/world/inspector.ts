@@ -170,6 +170,7 @@ export function measure(stage: Stage): readonly Size[] {
     const of = (table: string): number => rows(`${idOf(volume)}/${table}/`);
     const isAnnex = volume === 'annex';
     const isServer = stage.servers.includes(host);
+    const server = isServer && stage.realm.isUp(host) ? stage.realm.server(host) : undefined;
     const isSwept = stage.now() - (stage.startedAt.get(host) ?? Infinity) > sweptMs;
     const unnamed = [...containers.files()].filter(
       ([digest, { contents }]) => contents.length <= limits.inlineBytes && rows(`container/${digest}/`) === 0,
@@ -181,6 +182,7 @@ export function measure(stage: Stage): readonly Size[] {
       spools: isAnnex ? 0 : containers.openSpools,
       ...{ objects: of('object'), stamps: of('stamp'), members: of('member'), graves: of('grave') },
       ...{ entries: of('entry'), besides: of('beside'), conflicts: of('conflict') },
+      used: server?.replica(idOf(volume))?.usedBytes,
       unnamed: isServer && isSwept && !isAnnex ? unnamed.length : 0,
     };
   };

@@ -8,6 +8,7 @@ import {
 } from '../../../vice/interface/index.js';
 import { digestOf } from '../../../vice/seam/block-digests.js';
 import type { ObjectStatus, PendingChange } from '../../../venus/interface.js';
+import type { VolumeOrder } from './orders.js';
 import type { Deed, VolumeName } from './scenario.js';
 
 /**
@@ -30,7 +31,7 @@ const certain: readonly Outcome[] = [
     'not-empty',
     'loop',
   ] as const),
-  ...(['invalid', 'access-denied', 'too-large', 'cross-volume', 'refused'] as const),
+  ...(['invalid', 'access-denied', 'too-large', 'cross-volume', 'refused', 'quota'] as const),
 ];
 
 /** Of contents put in a directory before its removal was begun the removal may know although a listing did not. */
@@ -74,6 +75,9 @@ export interface Attempt {
   marked?: { readonly fid: Fid; readonly what: string; readonly value: string } | undefined;
   /** Whatever bears this name goes, also what its author was not shown: a directory and the name. */
   blind?: { readonly parent: Fid; readonly name: string };
+  /** Bytes that the volume uses when it begins, and when it is answered: what the server says that has most. */
+  usedBefore?: number;
+  used?: number;
   /** The volume that it is about. */
   volume?: VolumeName;
   /** The object that it changes, if that was there before. */
@@ -98,6 +102,15 @@ export interface Attempt {
   readonly takes: Set<Fid>;
   /** Objects that are removed if this has happened. */
   readonly removes: Set<Fid>;
+}
+
+/** From when it was wanted, and set, to when the next one was wanted. */
+export interface Quota {
+  readonly volume: VolumeName;
+  readonly bytes: number | null;
+  readonly asked: number;
+  readonly begin: number;
+  end: number;
 }
 
 /** An object that has come from another volume: where, its contents, by which attempt, and when. */
@@ -128,6 +141,8 @@ export class Ledger {
   readonly remounts: { readonly begin: number; end: number }[] = [];
   /** From when to when a volume was locked for sure: after the order was done, and before the next one. */
   readonly locked: { readonly volume: VolumeName; readonly begin: number; end: number }[] = [];
+  /** What was allowed from when to when, for sure. */
+  readonly quotas: Quota[] = [];
   /** Directories in whose places it was to be seen: who renames one means it, and is shown the volume. */
   readonly mountedOn = new Set<Fid>();
   /** Spans of simulated time in which something was wrong: [begin, end). */
@@ -148,7 +163,27 @@ export class Ledger {
     const isSet = this.attempts.some(
       (attempt) => attempt.deed.do === 'setacl' && this.mayHaveHappened(attempt),
     );
-    return isSet && reason?.includes('access-denied') === true;
+    const isBounded = this.quotas.some(({ bytes }) => bytes !== null);
+    return (
+      (isSet && reason?.includes('access-denied') === true) ||
+      (isBounded && reason?.includes('quota') === true)
+    );
+  }
+
+  /** An administrator wants something: until it is done nobody knows what holds. */
+  ordered(order: VolumeOrder, span: { readonly begin: number; end: number }): void {
+    if (order.do === 'mount' || order.do === 'unmount') {
+      this.remounts.push(span);
+      return;
+    }
+    for (const each of order.do === 'quota' ? this.quotas : this.locked)
+      if (each.volume === order.volume) each.end = Math.min(each.end, span.begin);
+  }
+
+  isDone(order: VolumeOrder, { begin: asked, end: begin }: { readonly begin: number; end: number }): void {
+    if (order.do === 'lock-volume') this.locked.push({ volume: order.volume, begin, end: Infinity });
+    if (order.do !== 'quota') return;
+    this.quotas.push({ volume: order.volume, bytes: order.bytes, asked, begin, end: Infinity });
   }
 
   /** The disk of `server` has these contents from now on, if it had them not. */

@@ -6,7 +6,10 @@ import { realmKey, type SimulatedRealm } from '../simulated-realm.js';
 import type { Fault } from './scenario.js';
 import { annexVolume, idOf } from './volumes.js';
 
-export type VolumeOrder = Extract<Fault, { do: 'lock-volume' | 'unlock-volume' | 'unmount' | 'mount' }>;
+export type VolumeOrder = Extract<
+  Fault,
+  { do: 'lock-volume' | 'unlock-volume' | 'quota' | 'unmount' | 'mount' }
+>;
 
 const host = 'administrator';
 const againMs = 1000;
@@ -69,6 +72,8 @@ export function intentionOf(order: VolumeOrder, directory: Fid | undefined): Int
     case 'lock-volume':
     case 'unlock-volume':
       return { change: order.do, volume: idOf(order.volume) };
+    case 'quota':
+      return { change: 'set-quota', volume: idOf(order.volume), bytes: order.bytes };
     case 'unmount':
       return { change: 'unmount-volume', volume: annexVolume };
     case 'mount':

@@ -77,6 +77,8 @@ export interface Size {
   readonly entries: number;
   readonly besides: number;
   readonly conflicts: number;
+  /** Bytes that a server says are used. */
+  readonly used: number | undefined;
   /** Containers that no object needs, without those that travelled ahead of a change: they are kept for a while. */
   readonly unnamed: number;
 }

@@ -7,7 +7,7 @@ import { aftermathMs, Faults } from './faults.js';
 import { lookAt, measure } from './inspector.js';
 import { authorOf, type Attempt } from './ledger.js';
 import type { Look, Run } from './outcome.js';
-import { putInOrder } from './put-in-order.js';
+import { isAdministered, putInOrder } from './put-in-order.js';
 import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from './scenario.js';
 import { Session } from './session.js';
 import type { Situations } from './situations.js';
@@ -163,6 +163,7 @@ export class Player {
       ledger,
       now: () => this.#stage.now(),
       random: this.#realm.random,
+      used: (volume) => this.#stage.usedBytes(volume),
       count: (situation) => this.#stage.situations.count(situation),
       isQuiet: (server, since) => ways.isQuiet(gateway, server, since),
     });
@@ -191,7 +192,7 @@ export class Player {
     }
     await this.#awaitAnswers();
     await this.#replaceRestored();
-    if (this.#stage.volumes.length > 1) {
+    if (isAdministered(this.#scenario)) {
       await this.#realm.finish(this.#faults.administered);
       await putInOrder(this.#stage);
     }

@@ -7,6 +7,7 @@ import { full, loss, restored, rot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
 import { brokenCatchUp, lagging } from './lagging.js';
 import { lists, listsApart } from './lists.js';
+import { kept, tight } from './quotas.js';
 import { resize } from './resizing.js';
 import { across, administered, crashAcross, oneLost } from './two-volumes.js';
 import {
@@ -286,6 +287,22 @@ export const profiles: readonly Profile[] = [
       [island, 0.7],
       [outage, 0.7],
       [noise, 0.5],
+    ],
+  },
+  {
+    ...usual,
+    name: 'administrators',
+    pauses: [0, 1, 5, 20, 100],
+    hot: [2, 3, 4],
+    servers: [3, 4],
+    hasAnnex: true,
+    scenes: 8,
+    mixture: [
+      [administered, 4],
+      [tight, 4],
+      [kept, 2],
+      [across, 2],
+      [look, 1],
     ],
   },
   {

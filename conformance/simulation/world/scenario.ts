@@ -72,6 +72,8 @@ export type Fault =
   | { readonly do: 'move'; readonly from: string; readonly to: string }
   /** An administrator lets a volume be read only, or lets it be changed again. */
   | { readonly do: 'lock-volume' | 'unlock-volume'; readonly volume: VolumeName }
+  /** What its files may have together; null: as much as they like. */
+  | { readonly do: 'quota'; readonly volume: VolumeName; readonly bytes: number | null }
   /** He takes the second volume out of the tree, or lets it be seen in the place of this directory. */
   | { readonly do: 'unmount' }
   | { readonly do: 'mount'; readonly path: string };

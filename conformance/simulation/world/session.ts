@@ -16,7 +16,7 @@ import { rootVolume } from '../simulated-realm.js';
 import { moveAtTheDoor } from './door.js';
 import type { Attempt, Ledger } from './ledger.js';
 import { listOf } from './lists.js';
-import type { Deed } from './scenario.js';
+import type { Deed, VolumeName } from './scenario.js';
 import { idOf, nameOf } from './volumes.js';
 
 /** Longer than it takes a server to tell a gateway of a change. */
@@ -30,6 +30,8 @@ export interface SessionWorld {
   readonly ledger: Ledger;
   readonly now: () => number;
   readonly random: Random;
+  /** Bytes that a volume uses. */
+  readonly used: (volume: VolumeName) => number;
   /** Counts a situation. */
   readonly count: (situation: string) => void;
   /** Whether nothing has disturbed the way to a server since then. */
@@ -59,6 +61,7 @@ export class Session {
       if (!isFailure(error) && error instanceof Error) attempt.message = error.stack ?? error.message;
     }
     attempt.end = this.#world.now();
+    if (attempt.volume !== undefined) attempt.used = this.#world.used(attempt.volume);
     if (new Set(volumes.map(({ avsg }) => avsg.length > 0)).size > 1) this.#world.count('one volume reached');
     // As its volume was before.
     this.#describe(attempt, volumes.find(({ id }) => id === idOf(attempt.volume ?? 'root')) ?? volumes[0]);
@@ -83,6 +86,7 @@ export class Session {
     const place = await venus.lookup(this.#caller, pathOf(deed.path));
     const { object } = place;
     attempt.volume = nameOf(object?.fid ?? place.parent ?? rootFid(rootVolume));
+    attempt.usedBefore = this.#world.used(attempt.volume);
     attempt.seen = object === null ? null : { fid: object.fid, version: object.version };
     attempt.shown = attempt.seen;
     if (object !== null && place.parent !== null) this.#world.ledger.put(fileOf(object.fid), place.parent);

@@ -80,5 +80,6 @@ export const required: readonly string[] = [
   ...['setacl ok', 'get access-denied', 'conflict protection', 'refused for good'],
   ...['moved across 201', 'moved across 204', 'moved across 207', 'put refused', 'mount published'],
   ...['unmount published', 'lock-volume published', 'unlock-volume published', 'one volume reached'],
+  ...['put quota', 'waits for room in root', 'waits for room in annex', 'quota published'],
   ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
 ];

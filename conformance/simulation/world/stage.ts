@@ -118,6 +118,12 @@ export class Stage {
     return this.realm.gateway(gateway).log.changes();
   }
 
+  /** What the server says that has most of a volume. */
+  usedBytes(volume: VolumeName): number {
+    const up = this.membersOf(volume).filter((name) => this.realm.isUp(name));
+    return Math.max(0, ...up.map((name) => this.realm.server(name).replica(idOf(volume))?.usedBytes ?? 0));
+  }
+
   async start(name: string): Promise<void> {
     if (this.realm.isUp(name)) return;
     this.startedAt.set(name, this.now());

@@ -17,16 +17,18 @@ function goOver(draft: Draft, by = draft.pick(draft.sessions)): void {
   const isTree = draft.chance(0.3);
   const source = isTree ? draft.directoryOf(from) : draft.nameOf(from);
   const target = draft.chance(0.7) ? draft.nameOf(to) : draft.fileOf(to);
+  const [, other] = draft.pair([by, ...draft.sessions.filter((session) => session !== by)]);
   if (isTree) draft.deed({ do: 'put', by, path: draft.nameIn(source), bytes: 40 }, 10);
-  else if (draft.chance(0.8)) draft.deed(put(draft, by, source), draft.pick([5, 30]));
-  const other = draft.pick(draft.sessions);
-  if (draft.chance(0.2)) draft.deed({ do: 'copy', by, path: source, to: target }, draft.pick([0, 2, 10]));
+  // Of large contents that another gateway has put this one has nothing.
+  else if (draft.chance(0.12)) draft.deed({ do: 'put', by: other, path: source, bytes: 70_000 }, 100);
+  else if (draft.chance(0.8)) draft.deed(put(draft, by, source), draft.pick([30, 60]));
+  if (draft.chance(0.25)) draft.deed({ do: 'copy', by, path: source, to: target }, draft.pick([0, 2, 10]));
   else draft.deed({ do: 'rename', by, path: source, to: target }, draft.pick([0, 2, 5, 10, 20]));
-  const path = draft.pick([source, target, target]);
+  const path = draft.chance(0.5) ? source : target;
   const dice = draft.fraction();
-  if (dice < 0.3)
+  if (dice < 0.4)
     draft.deed({ do: 'put', by: other, path: isTree ? draft.nameIn(path) : path, bytes: 40 }, 2);
-  else if (dice < 0.45) draft.deed({ do: 'remove', by: other, path }, 2);
+  else if (dice < 0.5) draft.deed({ do: 'remove', by: other, path }, 2);
   else if (dice < 0.7) draft.deed({ do: 'get', by: other, path }, draft.pick([2, 50]));
   else if (dice < 0.8) draft.deed({ do: 'rename', by: other, path, to: draft.name() }, 2);
 }
