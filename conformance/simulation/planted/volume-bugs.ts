@@ -30,6 +30,13 @@ export const severalVolumes: readonly PlantedBug[] = [
     'this.#used += bytesOf(row) - bytesOf(working.after);',
     'this.#used += Math.max(0, bytesOf(row) - bytesOf(working.after));',
   ),
+  bug(
+    'checksum-unheeded',
+    'a row of a store is believed although its checksum does not fit',
+    'vice/interface/codec.js',
+    'stored.getUint32(0) !== crc32(body)',
+    'false',
+  ),
   bugOf('lock-unheeded', 'a locked volume is changed all the same', [
     { file: 'vice/volume/bounds.js', find: 'if (locked === true) {', replace: 'if (false) {' },
     {

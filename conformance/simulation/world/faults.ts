@@ -6,6 +6,7 @@ import type { Disk } from '../simulated-realm.js';
 import type { GroupOrder } from './group-orders.js';
 import { intentionOf, type VolumeOrder } from './orders.js';
 import { wordsOf, type Fault } from './scenario.js';
+import { flipRow } from './rot.js';
 import type { Stage } from './stage.js';
 
 /** What a fault may still have to do with after it is over. */
@@ -173,6 +174,9 @@ export class Faults {
         return containers.failNext();
       case 'flip':
         return this.#flip(fault.at, fault.pick, fault.where);
+      case 'flip-row':
+        if (!flipRow(this.#stage, fault)) this.#stage.situations.count('fault flip-row', -1);
+        return;
       case 'wipe':
         if (this.#stage.realm.isUp(fault.at)) return;
         this.#stage.forgetTold(fault.at);
@@ -257,6 +261,8 @@ function conditionOf(fault: Fault): { readonly what: string; readonly isOver: bo
     case 'disconnect':
     case 'reconnect':
       return { what: `alone ${fault.at}`, isOver: fault.do === 'reconnect' };
+    case 'flip-row':
+      return { what: `rotten ${fault.at}`, isOver: false };
     case 'room':
       return { what: `full ${fault.at}`, isOver: fault.bytes === null };
     case 'lose-reply':

@@ -1,6 +1,12 @@
 /** What an administrator orders while a scenario is played: said again while the server that publishes is away. */
 import { Administration } from '../../../gateway/administration/administration.js';
-import { isFailure, type Fid, type Intention, type RealmDocument } from '../../../vice/interface/index.js';
+import {
+  isFailure,
+  type Fid,
+  type Intention,
+  type RealmDocument,
+  type ScrubReport,
+} from '../../../vice/interface/index.js';
 import { sleep } from '../../../vice/seam/clock.js';
 import { realmKey, type SimulatedRealm } from '../simulated-realm.js';
 import type { Fault } from './scenario.js';
@@ -13,6 +19,8 @@ export type VolumeOrder = Extract<
 
 const host = 'administrator';
 const againMs = 1000;
+/** Turns that a scrub may take, with two more looks at what it could not heal at once. */
+const scrubTurns = 180;
 const again: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'stale']);
 
 export class Orders {
@@ -32,6 +40,19 @@ export class Orders {
   /** The newest document that was heard of. */
   get known(): RealmDocument {
     return this.#administration.known;
+  }
+
+  /** Has a server check all that it holds; `report` is what it tells of that. Resolves with what it cannot heal. */
+  async scrub(server: string, report: () => ScrubReport): Promise<ScrubReport['findings']> {
+    // The answer is no good here, since simulated clocks know parts of milliseconds.
+    await this.#administration.scrub(server, true);
+    for (let turn = 0; turn < scrubTurns; turn += 1) {
+      await sleep(this.#clock, againMs);
+      const { running, endedAt, open } = report();
+      // What could not be healed is tried again each minute.
+      if (!running && endedAt !== null && open === 0) return [];
+    }
+    return report().findings;
   }
 
   /** No order is under way. */

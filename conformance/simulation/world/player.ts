@@ -9,6 +9,7 @@ import { authorOf, type Attempt } from './ledger.js';
 import type { Look, Run } from './outcome.js';
 import { isAdministered, putInOrder } from './put-in-order.js';
 import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from './scenario.js';
+import { isLivingElsewhere } from './rot.js';
 import { Session } from './session.js';
 import type { Situations } from './situations.js';
 import { Stage } from './stage.js';
@@ -63,6 +64,8 @@ export class Player {
       if (settledMs !== undefined) {
         await this.#repair();
         await this.#settle();
+        // What a volume uses is counted where nothing changes meanwhile.
+        for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
         looks.push(await this.#look('repaired', this.#stage.gateways));
       }
     } catch (error) {
@@ -196,8 +199,19 @@ export class Player {
       await this.#realm.finish(this.#faults.administered);
       await putInOrder(this.#stage);
     }
+    for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
     const open = this.#stage.ledger.troubles.at(-1);
     if (open?.end === Infinity) open.end = this.#stage.now() + aftermathMs;
+  }
+
+  /** What is damaged and nobody has met is found and healed. */
+  async #scrub(server: string): Promise<void> {
+    const left = await this.#realm.finish(
+      this.#stage.orders.scrub(server, () => this.#realm.server(server).scrub()),
+    );
+    for (const { fault, fid, reason } of left)
+      if (fid !== null && isLivingElsewhere(this.#stage, server, fid))
+        this.#stage.accidents.push(`${server}: a scrub does not heal ${fault} of ${fid}: ${reason}`);
   }
 
   async #awaitAnswers(): Promise<void> {

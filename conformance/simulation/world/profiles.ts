@@ -3,7 +3,7 @@
  * a short run meets more than everything thinly in a long one.
  */
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
-import { full, loss, restored, rot, writeFails } from './disks.js';
+import { full, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
 import { brokenCatchUp, lagging } from './lagging.js';
 import { lists, listsApart } from './lists.js';
@@ -48,6 +48,7 @@ const some: Scene = (draft) => {
   for (let index = 2 + draft.below(3); index > 0; index -= 1) chatter(draft);
 };
 const saving: Scene = (draft) => saves(draft, draft.pick(draft.sessions));
+const rottenObjects: Scene = (draft) => rowRot(draft, 'objects');
 const bursting: Scene = (draft) => burst(draft, draft.pick(draft.sessions));
 const gatewayCrash: Scene = (draft) => crash(draft, draft.pick(draft.gateways));
 const lonelyCrash: Scene = (draft) => {
@@ -230,6 +231,7 @@ export const profiles: readonly Profile[] = [
       [writeFails, 3],
       [full, 2],
       [rot, 2],
+      [rottenObjects, 2.5],
       [loss, 1],
       [race, 1],
     ],

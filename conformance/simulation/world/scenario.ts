@@ -60,6 +60,14 @@ export type Fault =
   | { readonly do: 'commit-fails'; readonly at: string }
   /** One bit of one of the containers on its disk flips: the newest (0) to the oldest (1); where in it, 0 to 1. */
   | { readonly do: 'flip'; readonly at: string; readonly pick: number; readonly where?: number }
+  /** One bit of one of the rows of its store flips: of objects, or of names; which one, where in it, 0 to 1. */
+  | {
+      readonly do: 'flip-row';
+      readonly at: string;
+      readonly of?: 'objects' | 'names';
+      readonly pick: number;
+      readonly where: number;
+    }
   | { readonly do: 'wall'; readonly at: string; readonly ahead: number }
   /** The server is dead, its disk is lost: it comes back with an empty one. */
   | { readonly do: 'wipe'; readonly at: string }

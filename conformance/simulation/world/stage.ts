@@ -52,6 +52,8 @@ export class Stage {
   readonly startedAt = new Map<string, number>();
   /** Servers with damaged containers. */
   readonly spoilt = new Set<string>();
+  /** Servers with damaged rows, and the objects that these were about: a scrub finds them. */
+  readonly rotten = new Map<string, Set<Fid>>();
   /** Servers whose disk was lost: what the others counted at them is not there any more. */
   readonly wiped = new Set<string>();
   /** By replica: every object as it was when its server last told of it. */
@@ -161,6 +163,15 @@ export class Stage {
     for (const volume of this.volumes) for (const server of this.servers) this.#watchReplica(server, volume);
   }
 
+  /** A row is damaged: what it said of an object is lost, as with a lost disk, until another server brings it. */
+  rot(server: string, fid: Fid | undefined): void {
+    const fids = this.rotten.get(server) ?? new Set<Fid>();
+    this.rotten.set(server, fids);
+    if (fid === undefined) return;
+    fids.add(fid);
+    this.told.get(`${server} root`)?.delete(fid);
+  }
+
   /** Nobody has been told of anything by this server: its disk is lost. */
   forgetTold(server: string): void {
     for (const volume of this.volumes) this.told.delete(`${server} ${volume}`);
@@ -180,7 +191,9 @@ export class Stage {
     const before = told;
     const compare = (fid: Fid): void => {
       // Not what can be read: that has changes in it which nobody was told of, and which a failed flush takes back.
-      const status = this.#durable(server, fid);
+      const status = this.#sound(server, fid);
+      // Until it is healed it says nothing.
+      if (status === 'damaged') return;
       const old = before.get(fid);
       // All have heard that it was removed, and have forgotten it.
       if (status === undefined && old !== undefined && isRemoved(old)) return void before.delete(fid);
@@ -198,10 +211,19 @@ export class Stage {
     replica.onChange(({ fids }) => fids.forEach(compare));
   }
 
-  /** As the server's disk has it. */
-  #durable(server: string, fid: Fid): VnodeStatus | undefined {
+  /** As the server's disk has it. @throws Failure damaged */
+  durable(server: string, fid: Fid): VnodeStatus | undefined {
     const { durable } = this.realm.disk(server).store;
     return new VolumeReader({ ...durable, range: () => [] }, keysOf[nameOf(fid)]).object(fid)?.status;
+  }
+
+  #sound(server: string, fid: Fid): VnodeStatus | 'damaged' | undefined {
+    try {
+      return this.durable(server, fid);
+    } catch (error) {
+      if (isFailure(error, 'damaged')) return 'damaged';
+      throw error;
+    }
   }
 
   #compareCounts(server: string, { fid, vv }: VnodeStatus): void {
@@ -210,8 +232,9 @@ export class Stage {
       // Of one that has left nobody can tell any more.
       if (other === undefined) continue;
       if (other === server || this.wiped.has(other) || !this.realm.isUp(other)) continue;
-      const own = this.#durable(other, fid);
-      if (own === undefined || (own.vv[id] ?? 0) >= count) continue;
+      if (this.rotten.get(other)?.has(fid)) continue;
+      const own = this.#sound(other, fid);
+      if (own === undefined || own === 'damaged' || (own.vv[id] ?? 0) >= count) continue;
       const what = `counts ${count} updates at ${other}, which has ${own.vv[id] ?? 0}`;
       this.regressions.push({ server, fid, what });
     }
@@ -227,6 +250,9 @@ function withAnnex(servers: readonly string[]): (document: RealmDocument) => Rea
   });
 }
 
-function contains(now: Readonly<Record<string, number>>, before: Readonly<Record<string, number>>): boolean {
+export function contains(
+  now: Readonly<Record<string, number>>,
+  before: Readonly<Record<string, number>>,
+): boolean {
   return Object.entries(before).every(([key, count]) => (now[key] ?? 0) >= count);
 }
