@@ -8,6 +8,7 @@ import { intentionOf, type VolumeOrder } from './orders.js';
 import { wordsOf, type Fault } from './scenario.js';
 import { flipRow } from './rot.js';
 import type { Stage } from './stage.js';
+import { idOf, nameOf } from './volumes.js';
 
 /** What a fault may still have to do with after it is over. */
 export const aftermathMs = 20_000;
@@ -68,6 +69,8 @@ export class Faults {
       case 'shrink':
       case 'move':
         return this.#order(fault);
+      case 'resolve':
+        return void this.#resolve(fault).catch((error: unknown) => this.#stage.accident(error));
       case 'lock-volume':
       case 'unlock-volume':
       case 'quota':
@@ -147,6 +150,17 @@ export class Faults {
     if (outcome === 'published' || outcome === 'nothing new') ledger.isDone(order, span);
     this.#stage.note(`${wordsOf(order)}: ${outcome}`);
     situations.count(`${order.do} ${outcome.split(':')[0]}`);
+  }
+
+  async #resolve({ at, path }: Extract<Fault, { do: 'resolve' }>): Promise<void> {
+    const fid = this.#stage.ledger.madeAt(path);
+    if (fid === undefined || !this.#stage.realm.isUp(at)) return;
+    try {
+      const { pulled } = await this.#stage.realm.server(at).resolve(idOf(nameOf(fid)), [fid]);
+      this.#stage.note(`resolve ${at} ${path}: ${pulled} pulled`);
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+    }
   }
 
   async #directoryAt(path: string): Promise<Fid | undefined> {
@@ -235,10 +249,20 @@ export class Faults {
 }
 
 const orders: ReadonlySet<string> = new Set<Fault['do']>([
-  ...(['grow', 'shrink', 'move', 'lock-volume', 'unlock-volume', 'quota', 'unmount', 'mount'] as const),
+  ...([
+    'grow',
+    'shrink',
+    'move',
+    'resolve',
+    'lock-volume',
+    'unlock-volume',
+    'quota',
+    'unmount',
+    'mount',
+  ] as const),
 ]);
 
-function isOrder(fault: Fault): fault is GroupOrder | VolumeOrder {
+function isOrder(fault: Fault): fault is GroupOrder | VolumeOrder | Extract<Fault, { do: 'resolve' }> {
   return orders.has(fault.do);
 }
 

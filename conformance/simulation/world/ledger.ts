@@ -218,6 +218,12 @@ export class Ledger {
     this.#copies.push({ fid, text, parent, name, by, at });
   }
 
+  /** The last directory that was made under this path. */
+  madeAt(path: string): Fid | undefined {
+    return this.attempts.findLast(({ deed, made }) => deed.do === 'mkdir' && deed.path === path && made)
+      ?.made;
+  }
+
   put(fid: Fid, parent: Fid): void {
     const parents = this.parents.get(fid);
     if (parents === undefined) this.parents.set(fid, new Set([parent]));

@@ -5,7 +5,7 @@
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import { full, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
-import { brokenCatchUp, lagging } from './lagging.js';
+import { brokenCatchUp, cameAndWent, lagging } from './lagging.js';
 import { lists, listsApart } from './lists.js';
 import { kept, tight } from './quotas.js';
 import { resize } from './resizing.js';
@@ -150,6 +150,7 @@ export const profiles: readonly Profile[] = [
     mixture: [
       [lagging, 4],
       [brokenCatchUp, 3],
+      [cameAndWent, 1],
       [some, 1],
       [bursting, 0.5],
     ],

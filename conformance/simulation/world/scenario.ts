@@ -75,6 +75,8 @@ export type Fault =
   | { readonly do: 'backup' | 'restore'; readonly at: string }
   /** A dead gateway gets a copy of the disk of another one. */
   | { readonly do: 'clone'; readonly at: string; readonly from: string }
+  /** A server is told to resolve one directory. */
+  | { readonly do: 'resolve'; readonly at: string; readonly path: string }
   /** An administrator wants a replica at this server, or none any more, or at another one in its place. */
   | { readonly do: 'grow' | 'shrink'; readonly at: string }
   | { readonly do: 'move'; readonly from: string; readonly to: string }
