@@ -1,4 +1,4 @@
-/** Seeds that nobody has chosen: drawn from the code, so that each change of it meets others, and all machines the same. */
+/** Seeds that nobody has chosen, drawn from the code: each change of it meets others, all machines the same. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
