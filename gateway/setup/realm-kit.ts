@@ -25,15 +25,8 @@ import { readRealmDocument } from '../config/role-config.js';
 import { readIfThere, writeWhole } from '../realm/whole-file.js';
 import type { Certified } from '../x509/certificate.js';
 import { authorityOf, doorSubject, issue, memberSubject, type Place } from './issued.js';
-import {
-  checkMembers,
-  configOf,
-  doorHost,
-  hasDoor,
-  newDocument,
-  serverAddress,
-  type Member,
-} from './member.js';
+import { checkMembers, doorHost, hasDoor, newDocument, serverAddress, type Member } from './member.js';
+import { configName, configOf } from './member-config.js';
 import { systemdUnits } from './systemd-units.js';
 
 const peopleFile = 'people.json';
@@ -135,7 +128,7 @@ async function makeMember(folder: string, wanted: NewMember, record: KitRecord):
   const { role, name } = member;
   const own = join(folder, name);
   await copyShared(folder, own, document, record);
-  await record.once(join(own, `${name}.json`), () => configOf(member, document, dataRoot));
+  await record.once(join(own, configName(name)), () => configOf(member, document, dataRoot));
   if (role === 'server' && document.people !== undefined) {
     const people = await readFile(join(folder, peopleFile));
     await record.once(join(own, peopleFile), () => people, 0o600);
