@@ -12,6 +12,7 @@ import {
   type PeopleEntry,
   type Push,
   type RealmDocument,
+  type RealmKeys,
   type ShownCertificate,
   type VolumeId,
 } from '../vice/interface/index.js';
@@ -27,7 +28,7 @@ export interface RealmConfig {
   /** Of the gateway. */
   readonly name: string;
   readonly realm: RealmDocument;
-  readonly realmKey: Uint8Array;
+  readonly realmKeys: RealmKeys;
 }
 
 export interface RealmWorld extends ServersWorld {
@@ -55,13 +56,13 @@ export class Realm {
   /** The version that each server has said last that it has. */
   readonly #announced = new Map<string, number>();
 
-  constructor({ name, realm, realmKey }: RealmConfig, world: RealmWorld) {
+  constructor({ name, realm, realmKeys }: RealmConfig, world: RealmWorld) {
     this.#world = world;
     this.#document = new RealmCache(realm, world.buffer);
     world.mounts.follow(this.#document.current);
     const options = {
       realm: realm.realm,
-      realmKey,
+      realmKeys,
       name: `${name}/${world.identity.venus}`,
       refuses: (shown: ShownCertificate) => revocationFault(this.#document.current.revoked, shown),
       onUp: (link: ServerLink) => this.#up(link),

@@ -69,7 +69,9 @@ async function order(realm: SimulatedRealm, server: string, call: string, argume
   const { clock, network, document } = realm;
   const peer = { role: 'operator', name: 'op' } as const;
   const credential = signCredential(realmKey, document.realm, peer, clock.wall() + minute);
-  const dialled = network.host('op').dial(`ws://${server}:1`, { credential, server, onPush() {} });
+  const dialled = network
+    .host('op')
+    .dial(`ws://${server}:1`, { credential: () => credential, server, onPush() {} });
   const link = await realm.finish(dialled);
   await realm.finish(link.call(call, argument));
   link.close();

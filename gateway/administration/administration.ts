@@ -8,19 +8,21 @@ import {
   isFailure,
   publisherOf,
   revocationFault,
-  signCredential,
   type Argument,
   type CallName,
   type Intention,
   type PeopleChange,
   type RealmDocument,
+  type RealmKeys,
   type Result,
   type ServerEntry,
+  type ShownCertificate,
   type SnapshotId,
   type VolumeId,
 } from '../../vice/interface/index.js';
 import { sleep, type Clock } from '../../vice/seam/clock.js';
 import type { Link, Network } from '../../vice/seam/network.js';
+import { dialProved } from '../../vice/seam/proved-dial.js';
 
 const credentialMs = 24 * 60 * 60 * 1000;
 /** A server that has just come to publish hears of it in a moment. */
@@ -37,16 +39,16 @@ export interface AdministrationWorld {
 }
 
 export class Administration {
-  readonly #realmKey: Uint8Array;
+  readonly #keys: RealmKeys;
   readonly #user: string;
   readonly #world: AdministrationWorld;
   readonly #links = new Map<string, Promise<Link>>();
   #document: RealmDocument;
 
   /** `document` may be an old one, if one of its servers is still there. `user` is named in the servers' logs. */
-  constructor(document: RealmDocument, realmKey: Uint8Array, user: string, world: AdministrationWorld) {
+  constructor(document: RealmDocument, keys: RealmKeys, user: string, world: AdministrationWorld) {
     this.#document = document;
-    this.#realmKey = realmKey;
+    this.#keys = keys;
     this.#user = user;
     this.#world = world;
   }
@@ -247,23 +249,19 @@ export class Administration {
   #linked({ name, address }: ServerEntry): Promise<Link> {
     const known = this.#links.get(address);
     if (known !== undefined) return known;
-    const { clock, network } = this.#world;
     const peer = { role: 'operator', name: this.#user } as const;
-    const expires = clock.wall() + credentialMs;
-    const credential = signCredential(this.#realmKey, this.#document.realm, peer, expires);
-    const dialled = network
-      .dial(address, {
-        credential,
-        server: name,
-        refuses: (shown) => revocationFault(this.#document.revoked, shown),
-        onPush: () => undefined,
-      })
-      .then((link) => {
-        void link.closed.then(() => this.#links.delete(address));
-        if (link.hello.server === name && link.hello.realm === this.#document.realm) return link;
-        link.close();
-        throw new Failure('unreachable', 'administration', `at ${address} there is ${link.hello.server}`);
-      });
+    const proof = { keys: this.#keys, realm: this.#document.realm, peer, lifeMs: credentialMs };
+    const options = {
+      server: name,
+      refuses: (shown: ShownCertificate) => revocationFault(this.#document.revoked, shown),
+      onPush: () => undefined,
+    };
+    const dialled = dialProved(address, options, proof, this.#world).then((link) => {
+      void link.closed.then(() => this.#links.delete(address));
+      if (link.hello.server === name && link.hello.realm === this.#document.realm) return link;
+      link.close();
+      throw new Failure('unreachable', 'administration', `at ${address} there is ${link.hello.server}`);
+    });
     this.#links.set(address, dialled);
     dialled.catch(() => this.#links.delete(address));
     return dialled;

@@ -20,6 +20,7 @@ import { ownName } from './own-name.js';
 import { readPassword } from './password-file.js';
 import { addAuditCommand } from './realm-audit.js';
 import { addCertificateCommand } from './realm-certificate.js';
+import { addKeyCommand } from './realm-key.js';
 import { addLoginTimeCommand } from './realm-login-time.js';
 import { addRevokeCommand } from './realm-revoke.js';
 
@@ -81,6 +82,7 @@ Examples:
       await init(folder, command.optsWithGlobals<InitOptions>());
     });
   addCertificateCommand(realm);
+  addKeyCommand(realm);
   addLoginTimeCommand(realm);
   addRevokeCommand(realm);
   addAuditCommand(realm);

@@ -105,6 +105,7 @@ export const realmDocumentSchema = realmDocument;
  * Each call: who may make it, its argument and its result.
  *
  * - `locate` the realm document that this server holds.
+ * - `prove` proves the session again, with another realm key than before. An older server does not know the call.
  * - `watch` asks for a callback promise on a whole volume: from this reply on, until the connection closes, every
  *   change to the volume by anybody else is pushed as a `break` that names the objects. `since` is the stamp up
  *   to which the caller has heard of all changes at this replica (of this `incarnation`); `changed` is what changed
@@ -150,6 +151,11 @@ export const realmDocumentSchema = realmDocument;
  */
 export const calls = {
   locate: { roles: ['gateway', 'server', 'operator'], argument: z.strictObject({}), result: realmDocument },
+  prove: {
+    roles: ['gateway', 'server', 'operator'],
+    argument: z.strictObject({ credential: z.string().max(2000) }),
+    result: z.strictObject({}),
+  },
   watch: {
     roles: ['gateway'],
     argument: z.strictObject({

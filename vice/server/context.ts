@@ -6,6 +6,7 @@ import type { KnownGateways } from '../protection/known-gateways.js';
 import type { LoginAttempts } from '../protection/login-attempts.js';
 import type { PasswordChecks } from '../protection/password-checks.js';
 import type { People } from '../protection/people.js';
+import type { SessionKeys } from '../protection/session-keys.js';
 import type { SessionLogins } from '../protection/session-logins.js';
 import type { Resolver } from '../resolution/resolver.js';
 import type { ServerLinks } from '../resolution/links.js';
@@ -46,6 +47,7 @@ export interface ServerContext {
   readonly gateways: KnownGateways;
   readonly audit: AuditLog;
   readonly logins: SessionLogins;
+  readonly keys: SessionKeys;
   readonly passwords: PasswordChecks;
   readonly attempts: LoginAttempts;
   readonly volumes: Volumes;

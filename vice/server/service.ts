@@ -6,7 +6,6 @@ import {
   isFailure,
   protocolVersion,
   revocationFault,
-  verifyCredential,
   type Argument,
   type CallName,
   type Peer,
@@ -41,17 +40,13 @@ const handlers: Handlers<CallName> = {
 };
 
 /** `sessions` is the map of the context, filled here. */
-export function viceService(
-  context: ServerContext,
-  realmKey: Uint8Array,
-  sessions: Map<number, Session>,
-): Service {
+export function viceService(context: ServerContext, sessions: Map<number, Session>): Service {
   const { realm } = context.location.current;
-  const { clock, log } = context.world;
+  const { log } = context.world;
   return {
     hello: { protocol: protocolVersion, server: context.name, realm },
     refuses: (shown) => revocationFault(context.location.current.revoked, shown),
-    authenticate: (credential) => verifyCredential(realmKey, realm, credential, clock.wall()),
+    authenticate: (credential) => context.keys.authenticate(credential),
     opened(session) {
       sessions.set(session.id, session);
       log.info('session opened', { session: session.id, ...session.peer });

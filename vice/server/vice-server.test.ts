@@ -130,7 +130,7 @@ t.test('the gate: roles, arguments, unknown calls', async (t) => {
   t.equal(await kindOf(gateway.download(`container/${'0'.repeat(64)}`)), 'not-found');
   t.equal(await kindOf(gateway.download('staging/x')), 'not-found');
   const credential = signCredential(new Uint8Array(32), 'office', { role: 'gateway', name: 'x' }, 1e15);
-  const dial = realm.network.host('x').dial('ws://s1:1', { credential, onPush() {} });
+  const dial = realm.network.host('x').dial('ws://s1:1', { credential: () => credential, onPush() {} });
   t.equal(await kindOf(realm.run(dial)), 'not-authenticated');
   t.same(gateway.link.hello, { protocol: protocolVersion, server: 's1', realm: 'office' });
   t.same((await gateway.call('locate', {})).volumes, document.volumes);

@@ -109,7 +109,11 @@ class Place {
     const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
     const network = wsNetwork({ clock, log, certificates: set });
     try {
-      const link = await network.dial(this.listener.address, { credential, server, onPush() {} });
+      const link = await network.dial(this.listener.address, {
+        credential: () => credential,
+        server,
+        onPush() {},
+      });
       const chunks: Uint8Array[] = [];
       for await (const chunk of await link.download('x', 0)) chunks.push(chunk);
       const answer = `${String(await link.call('x', 1))}, ${Buffer.concat(chunks).toString()}`;
@@ -236,7 +240,11 @@ t.test('refused: one that was revoked, for new links and for transfers beside on
     clock.wall() + 60_000,
   );
   const network = wsNetwork({ clock, log: silentLog, certificates: fixed(g1) });
-  const link = await network.dial(place.listener.address, { credential, server: 's1', onPush() {} });
+  const link = await network.dial(place.listener.address, {
+    credential: () => credential,
+    server: 's1',
+    onPush() {},
+  });
   t.match(link.shown, { role: 'server', name: 's1' }, 'what the server has shown is known here');
   const [session] = place.service.sessions;
   t.match(session?.shown, { role: 'gateway', name: 'g1' }, 'and there what this side has');
@@ -264,7 +272,7 @@ t.test('not believed: a server whose certificate was revoked', async (t) => {
     return 'its certificate was revoked';
   };
   const dialled = network.dial(place.listener.address, {
-    credential: 'x',
+    credential: () => 'x',
     server: 's1',
     refuses,
     onPush() {},
@@ -309,7 +317,7 @@ t.test('a network with certificates neither dials nor listens without', async (t
     log: { debug() {}, info() {}, warn() {}, error() {} },
     certificates: fixed(g1),
   });
-  const options = { credential: 'x', onPush() {} };
+  const options = { credential: () => 'x', onPush() {} };
   await t.rejects(network.dial('ws://127.0.0.1:1', options), /addresses are wss/);
   await t.rejects(network.listen('ws://127.0.0.1:0', new RealmService()), /listens on wss/);
 });
