@@ -42,6 +42,10 @@ t.test('a new realm key, while people work', { skip: skipWithout('curl') }, asyn
   t.equal((await key(machines, 'end')).code, 0);
   for (const name of members) await give(machines, name);
   await people.workOn();
+  const logins = await machines.coda('realm', 'login-key', 'renew', '--realm', 'office');
+  t.match(logins.stdout, /Every login that there was is over/);
+  await people.workOn();
+  t.match((await machines.coda('realm', 'audit', '--realm', 'office')).stdout, /change="renew-login-key"/);
   t.same(await people.stop(), [], 'nobody has seen an error');
   for (const name of members) {
     const said = machines.roles.get(name)?.said.slice(from.get(name)) ?? '';

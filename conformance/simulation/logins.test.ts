@@ -278,6 +278,33 @@ t.test('a new password ends what the old one began, at every server', async (t) 
   t.ok(paths.includes('/anna/a'), 'and takes the token that another server gave');
 });
 
+t.test('another login key ends every login, and who is there is logged in again', async (t) => {
+  const realm = await stageOf(10);
+  const g1 = realm.gateway('g1');
+  await realm.finish(put(g1, 'anna/before', 'x', anna));
+  realm.kill('s3');
+  await change(realm, { change: 'renew-login-key' });
+  t.equal(await ended(realm, put(g1, 'bob/b', 'by bob', bob)), 'done', 'nobody sees an error');
+  await realm.clock.advance(5000);
+  t.same(
+    waiting(g1).map(([author]) => author),
+    ['bob'],
+    'and no server takes it: the session had shown a token of the old key',
+  );
+  t.equal(await realm.finish(g1.people.renew('anna')), 'refused');
+  for (const by of [anna, bob]) await realm.finish(g1.people.login(by.user, `${by.user}'s`));
+  await realm.clock.advance(5000);
+  t.same(waiting(g1), []);
+  await realm.startServer('s3');
+  await realm.clock.advance(10_000);
+  for (const server of ['s1', 's2']) realm.kill(server);
+  await realm.clock.advance(5000);
+  t.equal(await ended(realm, put(g1, 'anna/a', 'x', anna)), 'done');
+  await realm.clock.advance(minute);
+  const paths = (await realm.dump('s3')).map(({ path }) => path);
+  t.ok(paths.includes('/anna/a'), 's3, which was away, has the new key and takes what it signed');
+});
+
 t.test('the publisher is lost: another one goes on, also from what it had not heard of', async (t) => {
   const realm = await stageOf(6);
   const g1 = realm.gateway('g1');

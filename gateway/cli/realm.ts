@@ -21,6 +21,7 @@ import { readPassword } from './password-file.js';
 import { addAuditCommand } from './realm-audit.js';
 import { addCertificateCommand } from './realm-certificate.js';
 import { addKeyCommand } from './realm-key.js';
+import { addLoginKeyCommand } from './realm-login-key.js';
 import { addLoginTimeCommand } from './realm-login-time.js';
 import { addRevokeCommand } from './realm-revoke.js';
 
@@ -83,6 +84,7 @@ Examples:
     });
   addCertificateCommand(realm);
   addKeyCommand(realm);
+  addLoginKeyCommand(realm);
   addLoginTimeCommand(realm);
   addRevokeCommand(realm);
   addAuditCommand(realm);

@@ -60,8 +60,12 @@ export const peopleChangeSchema = z.discriminatedUnion('change', [
   z.strictObject({ change: z.literal('disable-user'), name }),
   z.strictObject({ change: z.literal('enable-user'), name }),
   z.strictObject({ change: z.literal('remove-user'), name }),
+  /** Another key that signs logins, made by the server: every login is over, and no token that was made counts. */
+  z.strictObject({ change: z.literal('renew-login-key') }),
 ]);
 export type PeopleChange = z.infer<typeof peopleChangeSchema>;
+/** What is wanted of one user. */
+export type UserChange = Exclude<PeopleChange, { readonly change: 'renew-login-key' }>;
 
 /** RFC 7617: no colon; a backslash would end a domain name. @throws Failure invalid */
 export function checkedUserName(given: string): string {
