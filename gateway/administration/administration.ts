@@ -18,6 +18,7 @@ import {
   type ServerEntry,
   type ShownCertificate,
   type SnapshotId,
+  type UserVerifier,
   type VolumeId,
 } from '../../vice/interface/index.js';
 import { sleep, type Clock } from '../../vice/seam/clock.js';
@@ -87,6 +88,14 @@ export class Administration {
    */
   async changePeople(change: PeopleChange): Promise<boolean> {
     return (await this.#atPublisher('changePeople', { change })).changed;
+  }
+
+  /**
+   * The servers keep these from now on, with the passwords that they have at a gateway; whether that is new.
+   * @throws Failure unreachable, exists (a group of such a name; others than those whom the servers keep), invalid
+   */
+  async keepPeople(users: readonly UserVerifier[]): Promise<boolean> {
+    return (await this.#atPublisher('keepPeople', { users: [...users] })).changed;
   }
 
   /** The people whom the servers keep; undefined: the gateways do. @throws Failure unreachable */

@@ -23,6 +23,7 @@ import { addCertificateCommand } from './realm-certificate.js';
 import { addKeyCommand } from './realm-key.js';
 import { addLoginKeyCommand } from './realm-login-key.js';
 import { addLoginTimeCommand } from './realm-login-time.js';
+import { addPeopleCommand } from './realm-people.js';
 import { addRevokeCommand } from './realm-revoke.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -86,6 +87,7 @@ Examples:
   addKeyCommand(realm);
   addLoginKeyCommand(realm);
   addLoginTimeCommand(realm);
+  addPeopleCommand(realm);
   addRevokeCommand(realm);
   addAuditCommand(realm);
   realm

@@ -101,8 +101,14 @@ export function doorHost({ listen }: Member): string {
   return isIP(listen.host) === 0 ? listen.host.toLowerCase() : listen.host;
 }
 
-/** The configuration file of `member` of the realm `document`; `dataRoot` is on its machine. */
-export function configOf(member: Member, { people }: RealmDocument, dataRoot: string): string {
+export interface KitRealm {
+  readonly document: RealmDocument;
+  /** Whether the people at the beginning are in a file of the kit. */
+  readonly hasPeople: boolean;
+}
+
+/** The configuration file of `member` of a realm; `dataRoot` is on its machine. */
+export function configOf(member: Member, { document, hasPeople }: KitRealm, dataRoot: string): string {
   const { role, name, listen } = member;
   const shared = {
     name,
@@ -113,8 +119,8 @@ export function configOf(member: Member, { people }: RealmDocument, dataRoot: st
     realmTls: { certificate: `${name}.crt`, key: `${name}.key`, authority: 'ca.crt' },
   };
   // Where the servers keep the people they have them, else gateways.
-  const isKept = people !== undefined;
-  const own = role === 'server' ? isKept && { people: 'people.json' } : !isKept && { users: 'users' };
+  const isKept = document.people !== undefined;
+  const own = role === 'server' ? hasPeople && { people: 'people.json' } : !isKept && { users: 'users' };
   const door = hasDoor(member) ? { tls: { key: 'door.key', cert: 'door.crt' } } : {};
   return `${JSON.stringify({ ...shared, ...own, ...door }, null, 2)}\n`;
 }

@@ -38,6 +38,10 @@ export interface PeopleEntry {
 const name = z.string().min(1).max(64);
 const verifier = z.string().min(1).max(400);
 
+/** A user with what a gateway has known his password by. */
+export const userVerifierSchema = z.strictObject({ name, verifier });
+export type UserVerifier = z.infer<typeof userVerifierSchema>;
+
 export const peopleDocumentSchema = z.strictObject({
   format: z.literal(1),
   version: z.number().int().positive(),

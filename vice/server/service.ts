@@ -17,6 +17,7 @@ import type { Handlers, ServerContext } from './context.js';
 import { basing, receiveDifference, type Upload } from './differences.js';
 import { openDownload } from './downloads.js';
 import { dumping } from './dumping.js';
+import { keepingPeople } from './keeping-people.js';
 import { loggingIn } from './logging-in.js';
 import { offering } from './offering.js';
 import { operating } from './operating.js';
@@ -30,6 +31,7 @@ const handlers: Handlers<CallName> = {
   ...administering,
   ...basing,
   ...dumping,
+  ...keepingPeople,
   ...loggingIn,
   ...offering,
   ...operating,
