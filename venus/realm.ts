@@ -55,6 +55,7 @@ export class Realm {
   readonly #joining = new Set<Promise<void>>();
   /** The version that each server has said last that it has. */
   readonly #announced = new Map<string, number>();
+  #unfetched = '';
 
   constructor({ name, realm, realmKeys }: RealmConfig, world: RealmWorld) {
     this.#world = world;
@@ -157,7 +158,10 @@ export class Realm {
       if (!this.#document.adopt(await link.call('locate', {}))) return;
     } catch (error) {
       if (!isFailure(error)) throw error;
-      log.warn('realm document not fetched', { server: link.name, message: error.message });
+      // Asked for again every second: a person needs to hear it once.
+      if (this.#unfetched !== error.message)
+        log.warn('realm document not fetched', { server: link.name, reason: error.message });
+      this.#unfetched = error.message;
       clock.after(rejoinMs, () => void this.#relocate(link));
       return;
     }

@@ -4,6 +4,7 @@
  */
 import {
   calls,
+  contractFault,
   Failure,
   isFailure,
   publisherOf,
@@ -252,7 +253,8 @@ export class Administration {
     const options = timeoutMs === undefined ? {} : { timeoutMs };
     const reply = calls[name].result.safeParse(await link.call(name, argument, options));
     if (reply.success) return reply.data as Result<C>;
-    throw new Failure('incompatible', `administration.${name}`, `${server.name} answered in another version`);
+    const message = `${server.name} answered in another version: ${contractFault(reply.error)}`;
+    throw new Failure('incompatible', `administration.${name}`, message);
   }
 
   #linked({ name, address }: ServerEntry): Promise<Link> {

@@ -4,7 +4,9 @@
  */
 import {
   calls,
+  contractFault,
   Failure,
+  protocolFault,
   protocolVersion,
   pushSchema,
   type Argument,
@@ -61,6 +63,7 @@ export class ServerLink {
   #link: Link | undefined;
   #suspended: boolean;
   #told = '';
+  #malformed = '';
   #wake: (() => void) | undefined;
   #firstAttempt!: () => void;
   /** Resolves when the first dial has succeeded or failed. */
@@ -143,8 +146,16 @@ export class ServerLink {
   #checked<C extends CallName>(name: C, reply: unknown): Result<C> {
     const parsed = (calls[name].result as unknown as z.ZodType<Result<C>>).safeParse(reply);
     if (parsed.success) return parsed.data;
-    this.#world.log.error('malformed reply', { server: this.name, call: name, fault: parsed.error.message });
-    throw new Failure('incompatible', `venus.${name}`, `server ${this.name} sent a malformed reply`);
+    const fault = contractFault(parsed.error);
+    // Some calls are made again and again: a person needs to hear it once.
+    if (this.#malformed !== fault)
+      this.#world.log.error('malformed reply', { server: this.name, call: name, fault });
+    this.#malformed = fault;
+    throw new Failure(
+      'incompatible',
+      `venus.${name}`,
+      `server ${this.name} sent a malformed reply: ${fault}`,
+    );
   }
 
   /**
@@ -228,7 +239,10 @@ export class ServerLink {
       const { realm, protocol } = link.hello;
       if (realm === own && protocol === protocolVersion) return link;
       link.close();
-      log.error('not our realm', { server: this.name, realm, protocol });
+      const isOther = realm !== own;
+      const reason = isOther ? `it is of realm ${realm}` : protocolFault(protocolVersion, protocol);
+      if (this.#told !== reason) log.error('not our server', { server: this.name, reason });
+      this.#told = reason;
     } catch (error) {
       if (!isFailure(error)) throw error;
       // That nobody answers is nothing new; that somebody refuses needs a person, who is told once.

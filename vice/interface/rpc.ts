@@ -34,8 +34,12 @@ import {
 } from './value-schemas.js';
 import { limits } from './vnode.js';
 
-/** Raised when a peer of the old version could not make sense of the new one. */
-export const protocolVersion = 9;
+/**
+ * Raised when a peer of the old version would misread the new one, or when what it does not know would make it unsafe:
+ * a program goes on with an old realm document when it refuses the new one whole (contract-fault.ts). So 10: of those
+ * before, revoked certificates (`revoked`) and volumes that are not whole (`restoring`) would be as any other.
+ */
+export const protocolVersion = 10;
 
 const updateSet: z.ZodType<UpdateSet> = z.strictObject({
   storeId,

@@ -3,7 +3,10 @@
  * down. A peer is what the realm document says it is: a listener that calls itself otherwise is hung up on.
  */
 import {
+  Failure,
   isFailure,
+  protocolFault,
+  protocolVersion,
   pushSchema,
   revocationFault,
   type RealmDocument,
@@ -106,7 +109,12 @@ export class ServerLinks {
     while (!signal.aborted) {
       try {
         const link = await this.#dial(realm, server);
-        if (link.hello.server === server.name && link.hello.realm === realm && !signal.aborted) {
+        const { hello } = link;
+        if (hello.realm === realm && hello.protocol !== protocolVersion) {
+          link.close();
+          throw new Failure('incompatible', 'links.dial', protocolFault(protocolVersion, hello.protocol));
+        }
+        if (hello.server === server.name && hello.realm === realm && !signal.aborted) {
           delay = redialMs.first;
           told = '';
           await this.#serve(server.name, link, signal);

@@ -2,6 +2,7 @@
 import type { Argument, CallName, Result } from '../interface/index.js';
 import type { Location } from '../location/location.js';
 import type { AuditLog } from '../protection/audit-log.js';
+import type { Denials } from '../protection/denials.js';
 import type { KnownGateways } from '../protection/known-gateways.js';
 import type { LoginAttempts } from '../protection/login-attempts.js';
 import type { PasswordChecks } from '../protection/password-checks.js';
@@ -46,6 +47,7 @@ export interface ServerContext {
   readonly people: People;
   readonly gateways: KnownGateways;
   readonly audit: AuditLog;
+  readonly denials: Denials;
   readonly logins: SessionLogins;
   readonly keys: SessionKeys;
   readonly passwords: PasswordChecks;

@@ -121,7 +121,7 @@ async function dispatch<C extends CallName>(
   name: C,
   argument: unknown,
 ): Promise<unknown> {
-  checkCall(session.peer, name);
+  context.denials.watched(session, name, () => checkCall(session.peer, name));
   const schema: z.ZodType = calls[name].argument;
   const parsed = schema.safeParse(argument);
   if (!parsed.success) {

@@ -136,6 +136,38 @@ t.test('the gate: roles, arguments, unknown calls', async (t) => {
   t.same((await gateway.call('locate', {})).volumes, document.volumes);
 });
 
+t.test('who tries what is not his stands in the audit log, once a minute', async (t) => {
+  const { realm } = await realmOf('s1');
+  const gateway = await realm.dial('s1', 'bob/0123456789abcdef');
+  const operator = await realm.dial('s1', 'op', 'operator');
+  const publish = {
+    intention: { change: 'remove-group', group: 'staff' },
+    basedOn: null,
+    user: 'eve',
+  } as const;
+  for (let count = 0; count < 3; count += 1) {
+    t.equal(await gateway.refusal('publish', publish), 'access-denied');
+    t.equal(await gateway.refusal('people', {}), 'access-denied');
+  }
+  await realm.clock.advance(1000);
+  const page = await operator.call('audit', { after: 0, limit: 10 });
+  t.match(page.entries, [
+    {
+      event: 'refused',
+      by: 'eve',
+      through: 'gateway bob',
+      what: { call: '"publish"', kind: '"access-denied"' },
+    },
+    { event: 'refused', by: 'bob/0123456789abcdef', what: { call: '"people"' } },
+  ]);
+  t.equal(page.last, 2);
+  await realm.clock.advance(61_000);
+  t.equal(await (await realm.dial('s1', 'bob/0123456789abcdef')).refusal('people', {}), 'access-denied');
+  await realm.clock.advance(1000);
+  const again = await realm.dial('s1', 'op', 'operator');
+  t.equal((await again.call('audit', { after: 0, limit: 10 })).last, 3);
+});
+
 t.test('contents travel beside the mutation, resume, and are what they were promised to be', async (t) => {
   const { realm, ann } = await realmOf('s1');
   const client = await ann.client('s1');

@@ -16,6 +16,7 @@ import {
 import { openLocation, type Location } from '../location/location.js';
 import { announced } from '../location/people-version.js';
 import { AuditLog } from '../protection/audit-log.js';
+import { Denials } from '../protection/denials.js';
 import { KnownGateways } from '../protection/known-gateways.js';
 import { LoginAttempts } from '../protection/login-attempts.js';
 import { PasswordChecks } from '../protection/password-checks.js';
@@ -156,13 +157,26 @@ function protecting(
   people: People,
   location: Location,
   { clock, log, passwords, store }: ServerWorld,
-): Pick<ServerContext, 'keys' | 'people' | 'gateways' | 'audit' | 'logins' | 'passwords' | 'attempts'> {
+): Pick<
+  ServerContext,
+  'keys' | 'people' | 'gateways' | 'audit' | 'denials' | 'logins' | 'passwords' | 'attempts'
+> {
   const gateways = new KnownGateways(store);
   const audit = new AuditLog({ clock, log, store });
+  const denials = new Denials(audit, clock);
   const logins = new SessionLogins({ clock, location, people });
   const attempts = new LoginAttempts(clock);
   const keys = new SessionKeys(realmKeys, location.current.realm, clock);
-  return { keys, people, gateways, audit, logins, passwords: new PasswordChecks(passwords), attempts };
+  return {
+    keys,
+    people,
+    gateways,
+    audit,
+    denials,
+    logins,
+    passwords: new PasswordChecks(passwords),
+    attempts,
+  };
 }
 
 function running(

@@ -1,7 +1,8 @@
 /** Who is let in, and who is believed: every certificate that must be refused, and what both sides are told. */
 import { randomBytes } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
-import { request as plainRequest } from 'node:http';
+import { request as plainRequest, type IncomingMessage } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import t, { type Test } from 'tap';
@@ -251,6 +252,9 @@ t.test('refused: one that was revoked, for new links and for transfers beside on
   place.service.before = Date.now();
   t.ok((session?.shown?.validFrom ?? place.service.before) < place.service.before);
   await t.rejects(link.download('x', 0), { kind: 'not-authenticated', message: /revoked .*gateway g1/ });
+  const page = await pageShown(place, g1);
+  t.match(page, /^401 its certificate was revoked .*gateway g1/, 'nor does it open a page');
+  t.equal(await pageShown(place, good.s2, Number.NEGATIVE_INFINITY), '200 figures');
   link.close();
   t.match(await place.dial(fixed(g1), 'gateway', 'g1'), /refuses this side: .*was revoked.*gateway g1/);
   t.match((await place.told())[0], /revoked.*gateway g1/, 'and so is the log of the server');
@@ -423,6 +427,25 @@ async function serialShown(place: Place): Promise<string> {
     });
     socket.on('error', reject);
   });
+}
+
+/** What a GET of a page answers to who shows `set`; `before`: when certificates must have become valid meanwhile. */
+async function pageShown(place: Place, set: CertificateSet, before = place.service.before): Promise<string> {
+  const meanwhile = place.service.before;
+  place.service.before = before;
+  try {
+    const { port, hostname } = new URL(place.listener.address);
+    const own = { cert: set.certificate, key: set.key, ca: set.authority, agent: false };
+    const options = { ...own, checkServerIdentity: () => undefined, port, hostname, path: '/metrics' };
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      httpsGet(options, resolve).on('error', reject);
+    });
+    let body = '';
+    for await (const chunk of response) body += String(chunk);
+    return `${response.statusCode} ${String(response.headers['x-refused'] ?? body)}`;
+  } finally {
+    place.service.before = meanwhile;
+  }
 }
 
 function twoNames(): CertificateSet {
