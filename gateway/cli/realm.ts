@@ -21,7 +21,10 @@ import { ownName } from './own-name.js';
 import { readPassword } from './password-file.js';
 import { addAuditCommand } from './realm-audit.js';
 import { addCertificateCommand } from './realm-certificate.js';
+import { addKeyCommand } from './realm-key.js';
+import { addLoginKeyCommand } from './realm-login-key.js';
 import { addLoginTimeCommand } from './realm-login-time.js';
+import { addPeopleCommand } from './realm-people.js';
 import { addRevokeCommand } from './realm-revoke.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -82,7 +85,10 @@ Examples:
       await init(folder, command.optsWithGlobals<InitOptions>());
     });
   addCertificateCommand(realm);
+  addKeyCommand(realm);
+  addLoginKeyCommand(realm);
   addLoginTimeCommand(realm);
+  addPeopleCommand(realm);
   addRevokeCommand(realm);
   addAuditCommand(realm);
   realm

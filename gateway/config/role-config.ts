@@ -13,6 +13,7 @@ import {
   type RealmDocument,
 } from '../../vice/interface/index.js';
 import { readCertificates, type CertificateFiles } from '../../vice/seam/real/realm-certificates.js';
+import { readRealmKeys } from '../../vice/seam/real/realm-key-file.js';
 import { differenceModes, type DifferenceMode } from '../../venus/difference/worth.js';
 import { rulesSchema, type ResolverRule } from '../resolver/rules.js';
 import { ConfigFile, readConfigFile, readNamed } from './config-file.js';
@@ -33,7 +34,7 @@ const shared = {
   data: path,
   /** The realm document. */
   realm: path,
-  /** 32 secret bytes that every server and gateway of the realm holds. */
+  /** 32 secret bytes that every server and gateway of the realm holds; several times 32 while they are renewed. */
   realmKey: path,
   /** This role's certificate, its key, and the authority of the realm: PEM files, read again when they change. */
   realmTls: z.strictObject({ certificate: path, key: path, authority: path }).optional(),
@@ -95,7 +96,8 @@ export interface RoleConfig {
   readonly name: string;
   readonly data: string;
   readonly realm: RealmDocument;
-  readonly realmKey: Uint8Array;
+  /** The file, looked at. */
+  readonly realmKey: string;
   /** Absent: links to servers are not encrypted. */
   readonly realmTls: CertificateFiles | undefined;
   readonly logLevel: LogLevel;
@@ -216,7 +218,7 @@ function loadShared(read: ConfigFile<SharedKeys>, role: 'server' | 'gateway') {
     authority: from(tls.authority),
   };
   if (files !== undefined) checkRealmTls(read.place(['realmTls']), files, { role, name: config.name, realm });
-  return { data: from(config.data), realm, realmKey: readRealmKey(from(config.realmKey)), realmTls: files };
+  return { data: from(config.data), realm, realmKey: checkRealmKey(from(config.realmKey)), realmTls: files };
 }
 
 interface Owner {
@@ -265,13 +267,15 @@ export function readRealmDocument(file: string): RealmDocument {
   return realm;
 }
 
-/** @throws OperatorError usage */
-export function readRealmKey(file: string): Uint8Array {
-  const key = readNamed(file);
-  if (key.length === 32) return key;
-  throw new OperatorError(
-    'usage',
-    `${file} must hold exactly 32 random bytes, it holds ${key.length}. ` +
-      'Make one with: head -c 32 /dev/urandom > realm.key; chmod 600 realm.key',
-  );
+/** `file`, if it holds realm keys. @throws OperatorError usage */
+export function checkRealmKey(file: string): string {
+  readNamed(file);
+  try {
+    readRealmKeys(file);
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    const how = 'Make one with: head -c 32 /dev/urandom > realm.key; chmod 600 realm.key';
+    throw new OperatorError('usage', `${error.message}. ${how}`);
+  }
+  return file;
 }

@@ -1,8 +1,7 @@
 /** The configuration file of a server or gateway as `coda realm init` writes it: YAML that explains itself. Pure. */
 import { stringify } from 'yaml';
-import type { RealmDocument } from '../../vice/interface/index.js';
 import { formatListenAddress } from '../config/listen-address.js';
-import { hasDoor, serverAddress, type Member } from './member.js';
+import { hasDoor, serverAddress, type KitRealm, type Member } from './member.js';
 
 /** A comment, and the keys below it. */
 interface Part {
@@ -15,17 +14,17 @@ export function configName(name: string): string {
   return `${name}.yaml`;
 }
 
-/** The file of `member` of the realm `document`; `dataRoot` is on its machine. */
-export function configOf(member: Member, document: RealmDocument, dataRoot: string): string {
+/** The file of `member` of a realm; `dataRoot` is on its machine. */
+export function configOf(member: Member, realm: KitRealm, dataRoot: string): string {
   const { role } = member;
   const parts = [
-    ...shared(member, document, dataRoot),
-    ...(role === 'server' ? server(document) : gateway(member, document)),
+    ...shared(member, realm, dataRoot),
+    ...(role === 'server' ? server(realm) : gateway(member, realm)),
   ];
   return parts.map(textOf).join('\n');
 }
 
-function shared(member: Member, document: RealmDocument, dataRoot: string): readonly Part[] {
+function shared(member: Member, { document }: KitRealm, dataRoot: string): readonly Part[] {
   const { role, name, listen } = member;
   const [what, command, where] =
     role === 'server'
@@ -62,14 +61,13 @@ function shared(member: Member, document: RealmDocument, dataRoot: string): read
   ];
 }
 
-function server({ people }: RealmDocument): readonly Part[] {
-  // Where the servers keep the people they have them, else gateways.
+function server({ hasPeople }: KitRealm): readonly Part[] {
   const kept = {
     says: ['Users at the beginning; later ones are in the data folder.'],
     keys: { people: 'people.json' },
   };
   return [
-    ...(people === undefined ? [] : [kept]),
+    ...(hasPeople ? [kept] : []),
     {
       says: [
         'Snapshots of every volume, taken by themselves at an hour of UTC. Say the same at every server.',
@@ -83,7 +81,7 @@ function server({ people }: RealmDocument): readonly Part[] {
   ];
 }
 
-function gateway(member: Member, { people }: RealmDocument): readonly Part[] {
+function gateway(member: Member, { document }: KitRealm): readonly Part[] {
   const door = {
     says: ['The certificate that people see.'],
     keys: { tls: { key: 'door.key', cert: 'door.crt' } },
@@ -91,7 +89,7 @@ function gateway(member: Member, { people }: RealmDocument): readonly Part[] {
   const own = { says: ['Its users: coda user add NAME --users FILE'], keys: { users: 'users' } };
   return [
     ...(hasDoor(member) ? [door] : []),
-    ...(people === undefined ? [own] : []),
+    ...(document.people === undefined ? [own] : []),
     {
       says: ['How many bytes of the disk the cache may fill.', 'cacheBytes: 10737418240'],
       keys: {},

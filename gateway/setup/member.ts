@@ -101,6 +101,12 @@ export function doorHost({ listen }: Member): string {
   return isIP(listen.host) === 0 ? listen.host.toLowerCase() : listen.host;
 }
 
+export interface KitRealm {
+  readonly document: RealmDocument;
+  /** Whether the people at the beginning are in a file of the kit. */
+  readonly hasPeople: boolean;
+}
+
 function splitOnce(text: string): readonly string[] {
   const at = text.indexOf('=');
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
