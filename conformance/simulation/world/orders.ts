@@ -2,6 +2,7 @@
 import { Administration } from '../../../gateway/administration/administration.js';
 import {
   isFailure,
+  onlyKey,
   type Fid,
   type Intention,
   type RealmDocument,
@@ -34,7 +35,7 @@ export class Orders {
     this.#clock = realm.clock;
     this.#isOver = isOver;
     const world = { clock: realm.network.clock(host), network: realm.network.host(host) };
-    this.#administration = new Administration(realm.document, realmKey, host, world);
+    this.#administration = new Administration(realm.document, onlyKey(realmKey), host, world);
   }
 
   /** The newest document that was heard of. */
