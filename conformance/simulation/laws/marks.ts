@@ -61,7 +61,7 @@ function sayings(ledger: Ledger): ReadonlyMap<string, readonly Said[]> {
  * Objects that were given a name which another one was given, too: which of them bears it where is decided later, so
  * whoever renames it may rename another one than he was shown.
  */
-function contestedPlaces(ledger: Ledger): ReadonlySet<Fid> {
+export function contestedPlaces(ledger: Ledger): ReadonlySet<Fid> {
   const named = new Map<string, Set<Fid>>();
   for (const { placed } of ledger.attempts) {
     if (placed === undefined) continue;
