@@ -89,3 +89,45 @@ t.test('yesterday is kept at every server, read in the mount, and deleted again'
   });
   t.equal((await listed()).snapshots.length, 1);
 });
+
+t.test('when all replicas have moved, the snapshot is there, is read, and is restored', async (t) => {
+  const realm = await Realm.start({ servers: 1, gateways: 1 });
+  t.teardown(() => realm.stop());
+  const client = realm.client();
+  t.teardown(() => client.close());
+  const said = async (pattern: RegExp, ...args: string[]): Promise<string> => {
+    const ended = await realm.coda(...args);
+    t.equal(ended.code, 0, `coda ${args.join(' ')}: ${ended.output}`);
+    t.match(ended.output, pattern, args.join(' '));
+    return ended.stdout;
+  };
+  const large = Buffer.alloc(3_000_000, 'the old plan. ');
+  await client.request('MKCOL', '/letters');
+  await client.request('PUT', '/letters/offer.txt', { body: 'the old offer' });
+  await client.request('PUT', '/letters/plan.pdf', { body: large });
+  await said(/is taken, at s1/, 'volume', 'snapshot', 'create', 'root', 'noon');
+  await client.request('PUT', '/letters/plan.pdf', { body: 'nothing of it is left' });
+  await client.request('DELETE', '/letters/offer.txt');
+  await said(/holds all of it, on s1/, 'volume', 'snapshot', 'restore', 'root', 'noon');
+
+  await said(/s2/, 'server', 'add', 's2');
+  await said(/s2/, 'volume', 'replica', 'move', 'root', 's1', 's2');
+  const after = listSchema.parse(
+    JSON.parse(await said(/noon/, 'volume', 'snapshot', 'list', 'root', '--json')),
+  );
+  t.match(after.snapshots, [{ name: 'noon', servers: ['s2'], lacking: [] }], 'as soon as the move is done');
+  const plan = await client.request('GET', '/.coda/snapshots/noon/letters/plan.pdf');
+  t.ok(plan.body.equals(large), 'contents that no file has any more');
+  const offer = await client.request('GET', '/.coda/snapshots/noon/letters/offer.txt');
+  t.equal(offer.body.toString(), 'the old offer');
+
+  await said(/is there already: it was restored from that/, 'volume', 'snapshot', 'restore', 'root', 'noon');
+  await said(/holds all of it, on s2/, 'volume', 'snapshot', 'restore', 'root', 'noon', '--as', 'again');
+  await said(/again/, 'volume', 'mount', 'again', '/again');
+  await until('the gateway to show what was restored', 60_000, async () => {
+    const got = await client.request('GET', '/again/letters/plan.pdf');
+    return got.status === 200 && got.body.equals(large) ? true : undefined;
+  });
+  const scrub = await realm.coda('scrub', '--wait');
+  t.equal(scrub.code, 0, scrub.output);
+});

@@ -104,7 +104,8 @@ Examples:
         const servers = volume.replicas.flatMap((each) => (each.state === 'leaving' ? [] : [each.server]));
         const wish = {
           name: volumeNameIn(options.as ?? `${volume.name}-${name}`),
-          servers,
+          servers: undefined,
+          usually: servers,
           preferred: server,
         };
         await made(administration, options, state, wish);

@@ -23,6 +23,8 @@ import { SessionLogins } from '../protection/session-logins.js';
 import { ask } from '../resolution/ask.js';
 import { ServerLinks } from '../resolution/links.js';
 import { Resolver, type CatchUpState } from '../resolution/resolver.js';
+import type { ResolverWorld } from '../resolution/resolver-world.js';
+import { SnapshotCopier } from '../resolution/snapshot-copying.js';
 import { defaultScrub, type ScrubSettings } from '../scrub/scrub-world.js';
 import { sleep } from '../seam/clock.js';
 import type { Link, Listener, Session } from '../seam/network.js';
@@ -106,14 +108,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     },
   });
   const following = new FollowingPeople({ ...world, location, people, links });
-  const resolver: Resolver = new Resolver({
-    ...world,
-    links,
-    meter: metrics,
-    realm: () => location.current,
-    replica: (volume) => volumes.get(volume),
-    replicas: () => volumes.all(),
-  });
+  const { resolver, copier }: Resolving = resolving({ ...world, links, meter: metrics }, location, volumes);
   const parts = { world, location, volumes, links, resolver, foreground: { calls: 0 } };
   const scrubber = scrubberOf(parts, config.scrub ?? defaultScrub);
   const steward = stewardOf(name, location, world, () => context);
@@ -130,6 +125,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     recipes: new Recipes(world.containers),
     links,
     resolver,
+    copier,
     metrics,
     steward,
     scrubber,
@@ -143,10 +139,28 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   const listener = await world.network.listen(config.listen, viceService(context, realmKey, sessions));
   links.follow(location.current);
   resolver.start();
+  copier.start();
   scrubber.start();
   steward.look();
   world.log.info('serving', { address: listener.address, volumes: volumes.all().length });
   return running(context, listener, ScheduledSnapshots.started(config.snapshots, context));
+}
+
+type Resolving = Pick<ServerContext, 'resolver' | 'copier'>;
+
+function resolving(
+  world: Omit<ResolverWorld, 'realm' | 'replica' | 'replicas'>,
+  location: Location,
+  volumes: Volumes,
+): Resolving {
+  const whole = {
+    ...world,
+    realm: () => location.current,
+    replica: (volume: VolumeId) => volumes.get(volume),
+    replicas: () => volumes.all(),
+  };
+  const copier = new SnapshotCopier(whole, (replica) => volumes.sweepSnapshots(replica));
+  return { resolver: new Resolver(whole), copier };
 }
 
 function protecting(
@@ -162,7 +176,7 @@ function protecting(
 }
 
 function running(
-  { location, volumes, resolver, steward, scrubber, following, links, staging, held }: ServerContext,
+  { location, volumes, resolver, copier, steward, scrubber, following, links, staging, held }: ServerContext,
   listener: Listener,
   scheduled: ScheduledSnapshots | undefined,
 ): ViceServer {
@@ -174,7 +188,7 @@ function running(
     catchUps: () => volumes.all().flatMap(({ volume }) => catchUpsOf(resolver, volume)),
     resolve: (volume, fids) => resolver.resolve(volumes.required(volume), fids),
     async close() {
-      const ended = [resolver, steward, scrubber, following, scheduled].map((each) => each?.close());
+      const ended = [resolver, copier, steward, scrubber, following, scheduled].map((each) => each?.close());
       await links.close();
       await listener.close();
       await Promise.all([...ended, volumes.close()]);
