@@ -41,6 +41,8 @@ const settlingMs = 60_000;
 /** Containers fetched at the same time. */
 const fetchedAtOnce = 4;
 
+const operation = 'resolution.snapshots';
+
 interface Peer {
   readonly id: string;
   readonly server: string;
@@ -94,6 +96,36 @@ export class SnapshotCopier {
       const dropped = new Set(replica.snapshots.copies.dropped().map(nameOf));
       const wanted = peer.news.snapshots.filter((each) => !isOfDump(each.name) && !dropped.has(nameOf(each)));
       return wanted.filter((each) => !own.has(nameOf(each))).length;
+    });
+  }
+
+  /**
+   * Puts a snapshot of `replica` right that is damaged here. Until that is done it is not to be seen here.
+   * @throws Failure not-found: no other server that can be reached has it
+   */
+  renew(replica: Replica, snapshot: SnapshotId): Promise<void> {
+    return this.#turn(replica, async () => {
+      const { copies } = replica.snapshots;
+      const { peers } = await this.#heard(replica);
+      let hindered = new Failure(
+        'not-found',
+        operation,
+        'no other server that can be reached has the snapshot',
+      );
+      for (const peer of peers) {
+        if (!peer.news.snapshots.some((each) => nameOf(each) === nameOf(snapshot))) continue;
+        const copy = await copies.renew(snapshot, peer.id);
+        if (copy === undefined) return;
+        try {
+          if (await this.#copy(replica, copy, peer, peers)) return;
+        } catch (error) {
+          this.#stop.signal.throwIfAborted();
+          if (!isFailure(error)) throw error;
+          hindered = error;
+          await copies.cancel(snapshot);
+        }
+      }
+      throw hindered;
     });
   }
 
@@ -305,9 +337,5 @@ function nameOf({ name, time }: SnapshotId): string {
 }
 
 function incompatible({ server }: Peer): Failure {
-  return new Failure(
-    'incompatible',
-    'resolution.snapshots',
-    `${server} tells of no rows that this server knows`,
-  );
+  return new Failure('incompatible', operation, `${server} tells of no rows that this server knows`);
 }

@@ -109,7 +109,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   });
   const following = new FollowingPeople({ ...world, location, people, links });
   const { resolver, copier }: Resolving = resolving({ ...world, links, meter: metrics }, location, volumes);
-  const parts = { world, location, volumes, links, resolver, foreground: { calls: 0 } };
+  const parts = { world, location, volumes, links, resolver, copier, foreground: { calls: 0 } };
   const scrubber = scrubberOf(parts, config.scrub ?? defaultScrub);
   const steward = stewardOf(name, location, world, () => context);
   const context: ServerContext = {

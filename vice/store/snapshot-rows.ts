@@ -40,6 +40,11 @@ export interface CopyMark {
   readonly from: string;
   /** Up to here the rows are as they are there (vice/volume/snapshot-pages.ts). */
   readonly after: string;
+  /**
+   * It was whole here before, but for damage (vice/scrub), and is put right from another replica: if that cannot be
+   * done, it is again what it was.
+   */
+  readonly heals?: true;
 }
 
 /** Of one volume: reading an old one looks through no more rows than that, and nobody fills a disk by a mistake. */

@@ -33,7 +33,12 @@ export interface VolumeCopies {
    * there is none to be; undefined: it is here, or was deleted. @throws Failure stale
    */
   begin(snapshot: Snapshot, from: string): Promise<CopyUnderWay | string | undefined>;
-  /** Takes what has come of it back, if it is not whole. */
+  /**
+   * Begins to put one that is here, and damaged, right by what the replica `from` has; undefined: it is not here, or is
+   * a copy under way. @throws Failure stale
+   */
+  renew(snapshot: Snapshot, from: string): Promise<CopyUnderWay | undefined>;
+  /** Takes what has come of it back, if it is not whole; one that was here before stays. */
   cancel(snapshot: Snapshot): Promise<void>;
   /** Objects of a page whose contents must be here before it is put. */
   differing(copy: CopyUnderWay, objects: readonly VnodeStatus[]): readonly VnodeStatus[];

@@ -131,6 +131,22 @@ t.test('one that was deleted does not come back, and goes while it comes', async
   t.equal(await failureOf(copies.begin({ name: 'half', time: 0 }, 'b')), 'stale');
 });
 
+t.test('one that is put right was here before, and is again when that fails', async (t) => {
+  const replica = await server().open();
+  const { snapshots } = replica;
+  const { copies } = snapshots;
+  t.equal(await copies.renew(noon, 'b'), undefined, 'it is not here');
+  await snapshots.take(noon);
+  t.match(await copies.renew(noon, 'b'), { copy: { from: 'b', heals: true } });
+  t.same(snapshots.list(), [], 'damaged as it is nobody is to read it');
+  t.equal(await copies.renew(noon, 'b'), undefined, 'once at a time');
+  t.equal(await snapshots.take(noon), false, 'what is now is no snapshot of then');
+  t.match(await copies.begin(noon, 'c'), { copy: { from: 'c', heals: true } });
+  await copies.cancel(noon);
+  t.same(snapshots.list(), [noon]);
+  t.ok(snapshots.status(noon, root));
+});
+
 t.test('what belongs to no snapshot of the volume is refused', async (t) => {
   const replica = await server().open();
   const copy = (await replica.snapshots.copies.begin(noon, 'b')) as CopyUnderWay;

@@ -40,6 +40,7 @@ import {
   snapshotsOf,
   wholeOf,
   type CopyMark,
+  type NumberedSnapshot,
   type Snapshot,
   type SnapshotKeys,
 } from '../store/snapshot-rows.js';
@@ -114,7 +115,7 @@ export class SnapshotCopies implements VolumeCopies {
         return `there is another snapshot "${name}"; delete one`;
       if (known !== undefined && known.copy === undefined) return undefined;
       if (known?.copy?.from === from) return { name, time, copy: known.copy };
-      const begun = { name, time, copy: { from, after: '' } };
+      const begun = { name, time, copy: markOf(known, from, '') };
       if (known !== undefined) transaction.put(this.#rows.snapshot(known.number), seal(begun));
       else if (all.length >= snapshotsMost) return `there are ${snapshotsMost} snapshots; delete some`;
       else addSnapshot(transaction, this.#rows, begun);
@@ -125,7 +126,22 @@ export class SnapshotCopies implements VolumeCopies {
   cancel(snapshot: Snapshot): Promise<void> {
     return this.#transact((transaction) => {
       const found = snapshotsOf(transaction, this.#rows).find((each) => same(each, snapshot));
-      if (found?.copy !== undefined) removeSnapshot(transaction, this.#rows, found);
+      if (found?.copy === undefined) return;
+      const { name, time } = found;
+      if (found.copy.heals === true) transaction.put(this.#rows.snapshot(found.number), seal({ name, time }));
+      else removeSnapshot(transaction, this.#rows, found);
+    });
+  }
+
+  renew(snapshot: Snapshot, from: string): Promise<CopyUnderWay | undefined> {
+    return this.#transact((transaction) => {
+      mustTakeChanges(this.#replica);
+      const found = wholeOf(transaction, this.#rows).find((each) => same(each, snapshot));
+      if (found === undefined) return undefined;
+      const copy = { from, after: '', heals: true } as const;
+      const begun = { name: found.name, time: found.time, copy };
+      transaction.put(this.#rows.snapshot(found.number), seal(begun));
+      return begun;
     });
   }
 
@@ -163,7 +179,7 @@ export class SnapshotCopies implements VolumeCopies {
         if (isInside(row)) this.#save(saving, row, wanted.get(row));
       }
       const { name, time } = found;
-      const row = isWhole && !page.more ? { name, time } : { name, time, copy: { from, after: upTo } };
+      const row = isWhole && !page.more ? { name, time } : { name, time, copy: markOf(found, from, upTo) };
       transaction.put(this.#rows.snapshot(found.number), seal(row));
       return { from, after: upTo };
     });
@@ -211,7 +227,8 @@ export class SnapshotCopies implements VolumeCopies {
 
   /** SC-4. */
   #save({ transaction, before, number, unnamed }: Saving, row: string, wanted: Wanted): void {
-    if (isSame(this.#current(transaction, number, row), wanted)) return;
+    const current = this.#current(transaction, number, row);
+    if (isSame(current, wanted)) return;
     const saved = `${this.#rows.savedPrefix}${row}\u0001`;
     const count = (value: Uint8Array, change: number): void => {
       for (const digest of digestsOf(value)) {
@@ -234,8 +251,10 @@ export class SnapshotCopies implements VolumeCopies {
       const [nearest] = [...transaction.range(range)];
       const living = rowIn(transaction, this.#rows, number, `${this.#rows.volume}/${row}`);
       const isThere = living !== undefined && !isTombstone(living);
-      if (nearest === undefined) put(savedUnder(saved, before), isThere ? living : seal(absent));
-      else if (isSame(decoded(nearest.value), wanted)) {
+      // Of what is damaged nothing is kept: one before it that reads this row is put right with it.
+      if (nearest === undefined) {
+        if (current !== 'damaged') put(savedUnder(saved, before), isThere ? living : seal(absent));
+      } else if (isSame(decoded(nearest.value), wanted)) {
         // One row for both: those before read the first one behind them.
         transaction.remove(nearest.key);
         count(nearest.value, -1);
@@ -261,6 +280,10 @@ interface Saving {
 
 function same(one: Snapshot, other: Snapshot): boolean {
   return one.name === other.name && one.time === other.time;
+}
+
+function markOf(known: NumberedSnapshot | undefined, from: string, after: string): CopyMark {
+  return { from, after, ...(known?.copy?.heals === true && { heals: true }) };
 }
 
 /** By row. @throws Failure incompatible: what came is of no snapshot of this volume */

@@ -83,7 +83,8 @@ export class VolumeSnapshots implements Snapshots {
       mustTakeChanges(this.#replica);
       const all = snapshotsOf(transaction, this.rows);
       const same = all.find((snapshot) => snapshot.name === name);
-      if (same !== undefined && (same.copy === undefined || same.time !== time)) {
+      const isHere = same !== undefined && (same.copy === undefined || same.copy.heals === true);
+      if (same !== undefined && (isHere || same.time !== time)) {
         if (same.time === time) return false;
         throw new Failure('exists', operation, `there is another snapshot ${name}; delete it first`);
       }
