@@ -1,12 +1,38 @@
-/** Reading a JSON file that a person wrote: every fault is named with its place and what to do. */
+/** Reading a file that a person wrote, YAML or JSON: every fault is named with its line and what to do. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { ConfigText, type ConfigPath } from './config-text.js';
 import { nearestName } from './nearest-name.js';
 import { messageOf, OperatorError, systemCode } from './operator-error.js';
 
-/** @throws OperatorError usage: the file is missing, is no JSON, or does not fit `schema`. */
+/** A file as `schema` describes it, and what is wrong with it beyond that. */
+export class ConfigFile<T> {
+  readonly file: string;
+  readonly value: T;
+  readonly #text: ConfigText;
+
+  /** @throws OperatorError usage: the file is missing, is no YAML or JSON, or does not fit `schema`. */
+  constructor(file: string, schema: z.ZodType<T>) {
+    this.file = file;
+    this.#text = new ConfigText(readText(file));
+    if (this.#text.faults.length > 0) throw notValid(file, this.#text.faults);
+    this.value = checkConfig(file, this.#text.value, schema, this.#text);
+  }
+
+  /** Where the value at `path` is, as people are told. */
+  place(path: ConfigPath): string {
+    return `${this.file}, line ${this.#text.line(path)}`;
+  }
+
+  /** `message` is about the value at `path`. */
+  fault(path: ConfigPath, message: string): OperatorError {
+    return new OperatorError('usage', `${this.place(path)}: ${message}`);
+  }
+}
+
+/** @throws OperatorError usage: the file is missing, is no YAML or JSON, or does not fit `schema`. */
 export function readConfigFile<T>(file: string, schema: z.ZodType<T>): T {
-  return checkConfig(file, parseConfig(file, readText(file)), schema);
+  return new ConfigFile(file, schema).value;
 }
 
 /** The text of a file that the configuration names. @throws OperatorError usage */
@@ -27,36 +53,43 @@ export function readNamed(file: string): Buffer {
   }
 }
 
-/** `value` as `schema` describes it. @throws OperatorError usage with one line per fault */
-export function checkConfig<T>(file: string, value: unknown, schema: z.ZodType<T>): T {
+/**
+ * `value` as `schema` describes it; `text` is that of which it was read, where a person has written it.
+ * @throws OperatorError usage with one line per fault
+ */
+export function checkConfig<T>(file: string, value: unknown, schema: z.ZodType<T>, text?: ConfigText): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-  const faults = parsed.error.issues.flatMap((issue) => describeIssue(issue, known));
+  const faults = parsed.error.issues
+    .flatMap((issue) => describeIssue(issue, known))
+    .map(({ path, what }) => (text === undefined ? what : `line ${text.line(path)}: ${what}`));
+  throw notValid(file, faults);
+}
+
+function notValid(file: string, faults: readonly string[]): OperatorError {
   const list = faults.map((fault) => `  - ${fault}`).join('\n');
-  throw new OperatorError('usage', `${file} is not valid:\n${list}`);
+  return new OperatorError('usage', `${file} is not valid:\n${list}`);
 }
 
-function parseConfig(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (cause) {
-    throw new OperatorError('usage', `${file} is not JSON: ${messageOf(cause)}`, { cause });
-  }
+interface Fault {
+  readonly path: ConfigPath;
+  readonly what: string;
 }
 
-function describeIssue(issue: z.core.$ZodIssue, known: readonly string[]): string[] {
-  const place = issue.path.map(String).join('.');
+function describeIssue(issue: z.core.$ZodIssue, known: readonly string[]): Fault[] {
+  const { path } = issue;
+  const place = path.map(String).join('.');
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
-    return [`"${place}" is missing`];
+    return [{ path, what: `"${place}" is missing` }];
   }
   if (issue.code !== 'unrecognized_keys') {
-    return [`${place === '' ? 'the file' : `"${place}"`}: ${issue.message}`];
+    return [{ path, what: `${place === '' ? 'the file' : `"${place}"`}: ${issue.message}` }];
   }
   return issue.keys.map((key) => {
-    const nearest = issue.path.length === 0 ? nearestName(key, known) : undefined;
-    const advice = nearest !== undefined ? `did you mean "${nearest}"?` : knownKeys(issue.path.length, known);
-    return `unknown key "${[...issue.path.map(String), key].join('.')}"; ${advice}`;
+    const nearest = path.length === 0 ? nearestName(key, known) : undefined;
+    const advice = nearest !== undefined ? `did you mean "${nearest}"?` : knownKeys(path.length, known);
+    return { path: [...path, key], what: `unknown key "${[...path, key].map(String).join('.')}"; ${advice}` };
   });
 }
 

@@ -4,6 +4,7 @@ export * from './access.js';
 export * from './audit.js';
 export * from './codec.js';
 export * from './conflict.js';
+export * from './contract-fault.js';
 export * from './credential.js';
 export { dumpedContents, dumpPath, restoredAtOnce } from './dump-calls.js';
 export type { Effect, Tree } from './effect.js';

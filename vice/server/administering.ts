@@ -23,7 +23,12 @@ const operation = 'vice.publish';
 
 export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
   async publish(context, session, argument) {
-    mustAdminister(context, session, argument);
+    context.denials.watched(
+      session,
+      'publish',
+      () => mustAdminister(context, session, argument),
+      argument.user,
+    );
     const { intention, basedOn } = argument;
     const { location, world } = context;
     // Whoever asks the wrong server asks another one, and is noted there.

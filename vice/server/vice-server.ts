@@ -8,6 +8,7 @@ import {
   type Fid,
   type PeopleDocument,
   type RealmDocument,
+  type RealmKeys,
   type Result,
   type ScrubReport,
   type VolumeId,
@@ -15,10 +16,12 @@ import {
 import { openLocation, type Location } from '../location/location.js';
 import { announced } from '../location/people-version.js';
 import { AuditLog } from '../protection/audit-log.js';
+import { Denials } from '../protection/denials.js';
 import { KnownGateways } from '../protection/known-gateways.js';
 import { LoginAttempts } from '../protection/login-attempts.js';
 import { PasswordChecks } from '../protection/password-checks.js';
 import { People } from '../protection/people.js';
+import { SessionKeys } from '../protection/session-keys.js';
 import { SessionLogins } from '../protection/session-logins.js';
 import { ask } from '../resolution/ask.js';
 import { ServerLinks } from '../resolution/links.js';
@@ -53,8 +56,8 @@ export interface ServerConfig {
   readonly realm: RealmDocument;
   /** The people to start from; newer ones in the store win, and other servers have them, too. */
   readonly people?: PeopleDocument | undefined;
-  /** 32 bytes that every server and gateway of the realm holds. */
-  readonly realmKey: Uint8Array;
+  /** What every server and gateway of the realm knows. */
+  readonly realmKeys: RealmKeys;
   /** `ws://host:port`, port 0 for any. */
   readonly listen: string;
   /** Contents of at most so many bytes go into the store; 0, the default: none. See seam/packed-containers.ts. */
@@ -81,7 +84,7 @@ export interface ViceServer {
 
 /** Serves when it resolves. @throws Failure invalid (address, realm of another data folder), damaged */
 export async function startServer(config: ServerConfig, given: ServerWorld): Promise<ViceServer> {
-  const { name, realmKey, packedBytes = 0 } = config;
+  const { name, realmKeys, packedBytes = 0 } = config;
   const packed = packedIn(given, packedBytes);
   const world = { ...given, containers: packed };
   const location = await openLocation(world.store, config.realm);
@@ -96,7 +99,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     scrub: () => scrubber.report(),
     volumes: () => Promise.all(volumes.all().map((replica) => readVolume(replica, resolver))),
   });
-  const links = new ServerLinks(name, realmKey, world, {
+  const links = new ServerLinks(name, realmKeys, world, {
     up(server, link) {
       resolver.linkUp(server);
       steward.look();
@@ -116,7 +119,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     name,
     world,
     location,
-    ...protecting(people, location, world),
+    ...protecting(realmKeys, people, location, world),
     following,
     volumes,
     promises,
@@ -136,7 +139,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   await volumes.follow(location.current);
   followRealm(context);
   await announce(context);
-  const listener = await world.network.listen(config.listen, viceService(context, realmKey, sessions));
+  const listener = await world.network.listen(config.listen, viceService(context, sessions));
   links.follow(location.current);
   resolver.start();
   copier.start();
@@ -164,19 +167,46 @@ function resolving(
 }
 
 function protecting(
+  realmKeys: RealmKeys,
   people: People,
   location: Location,
   { clock, log, passwords, store }: ServerWorld,
-): Pick<ServerContext, 'people' | 'gateways' | 'audit' | 'logins' | 'passwords' | 'attempts'> {
+): Pick<
+  ServerContext,
+  'keys' | 'people' | 'gateways' | 'audit' | 'denials' | 'logins' | 'passwords' | 'attempts'
+> {
   const gateways = new KnownGateways(store);
   const audit = new AuditLog({ clock, log, store });
+  const denials = new Denials(audit, clock);
   const logins = new SessionLogins({ clock, location, people });
   const attempts = new LoginAttempts(clock);
-  return { people, gateways, audit, logins, passwords: new PasswordChecks(passwords), attempts };
+  const keys = new SessionKeys(realmKeys, location.current.realm, clock);
+  return {
+    keys,
+    people,
+    gateways,
+    audit,
+    denials,
+    logins,
+    passwords: new PasswordChecks(passwords),
+    attempts,
+  };
 }
 
 function running(
-  { location, volumes, resolver, copier, steward, scrubber, following, links, staging, held }: ServerContext,
+  {
+    keys,
+    location,
+    volumes,
+    resolver,
+    copier,
+    steward,
+    scrubber,
+    following,
+    links,
+    staging,
+    held,
+  }: ServerContext,
   listener: Listener,
   scheduled: ScheduledSnapshots | undefined,
 ): ViceServer {
@@ -188,6 +218,7 @@ function running(
     catchUps: () => volumes.all().flatMap(({ volume }) => catchUpsOf(resolver, volume)),
     resolve: (volume, fids) => resolver.resolve(volumes.required(volume), fids),
     async close() {
+      keys.close();
       const ended = [resolver, copier, steward, scrubber, following, scheduled].map((each) => each?.close());
       await links.close();
       await listener.close();
@@ -203,9 +234,10 @@ async function announce({ name, location, people }: ServerContext): Promise<void
   await location.publish((current) => announced(current, people.version));
 }
 
-/** What this server does on every new version of the realm document. */
+/** What this server does on every new version of the realm document, and when realm keys change. */
 function followRealm(context: ServerContext): void {
-  const { location, volumes, links, resolver, sessions, steward, following, world } = context;
+  const { keys, location, volumes, links, resolver, sessions, steward, following, world } = context;
+  keys.follow(sessions);
   location.onAdoption(async (realm) => {
     world.log.info('realm document adopted', { version: realm.version });
     await volumes.follow(realm);

@@ -10,7 +10,7 @@ import {
   root,
   volume,
 } from '../../../conformance/bare-realm/realm.js';
-import { dumpPath, rootFid, type Fid, type VolumeId } from '../../../vice/interface/index.js';
+import { dumpPath, onlyKey, rootFid, type Fid, type VolumeId } from '../../../vice/interface/index.js';
 import { sleep } from '../../../vice/seam/clock.js';
 import type { Network } from '../../../vice/seam/network.js';
 import { seededRandom } from '../../../vice/seam/twin/seeded-random.js';
@@ -58,7 +58,7 @@ function command(realm: BareRealm, steps = Infinity): Administration {
       };
     },
   };
-  return new Administration(realm.realm, realmKey, 'op', { clock: realm.clock, network: dying });
+  return new Administration(realm.realm, onlyKey(realmKey), 'op', { clock: realm.clock, network: dying });
 }
 
 async function bytesFrom(
