@@ -89,6 +89,9 @@ t.test('a server that was away gets what the others took, also in pieces', async
   await realm.clock.advance(70_000);
   t.same(listed(realm, 's3'), ['noon'], 'and not what is of a dump');
   t.same(await planAt(story, 's3'), whole);
+  const metrics = (await realm.run(realm.asked.get('s3')?.page('/metrics') ?? Promise.resolve(''))) ?? '';
+  t.match(metrics, /^vice_volume_snapshots\{volume="7f000001"\} 1$/m);
+  t.match(metrics, /^vice_volume_snapshots_coming\{volume="7f000001"\} 0$/m);
   t.same(snapshots(realm, 's3')?.status(noon, root), snapshots(realm, 's1')?.status(noon, root));
 });
 

@@ -23,6 +23,9 @@ export interface VolumeReading {
   readonly unsettled: number;
   /** Changes of peers that are still to be read. */
   readonly behind: number;
+  readonly snapshots: number;
+  /** That are being brought here, or put right. */
+  readonly comingSnapshots: number;
 }
 
 export interface Metrics extends ResolutionMeter {
@@ -143,4 +146,10 @@ function addReadings(registry: Registry, readings: Readings): void {
   );
   volumeGauge('vice_volume_unsettled', 'Objects to be resolved again', (volume) => volume.unsettled);
   volumeGauge('vice_volume_behind', 'Changes of peers still to be read', (volume) => volume.behind);
+  volumeGauge('vice_volume_snapshots', 'Snapshots of the volume replica', (volume) => volume.snapshots);
+  volumeGauge(
+    'vice_volume_snapshots_coming',
+    'Snapshots that are being brought here from other servers',
+    (volume) => volume.comingSnapshots,
+  );
 }

@@ -326,5 +326,7 @@ async function readVolume(replica: Replica, resolver: Resolver): Promise<VolumeR
   const { unsettled, catchUps } = resolver.report(replica.volume);
   const behind = catchUps.reduce((sum, { all, done }) => sum + Math.max(0, all - done), 0);
   const figures = { conflicts: replica.conflictCount(), unsettled: unsettled.length, behind };
-  return { volume: replica.volume, stamp: replica.stamp, usedBytes: used, ...figures };
+  const { snapshots } = replica;
+  const held = { snapshots: snapshots.list().length, comingSnapshots: snapshots.copies.underWay().length };
+  return { volume: replica.volume, stamp: replica.stamp, usedBytes: used, ...figures, ...held };
 }
