@@ -137,6 +137,24 @@ t.test('one that is deleted while it comes is gone; so is one whose last holder 
   t.same(listed(realm, 's2'), []);
 });
 
+t.test('one that was being put right when the server died is not lost', async (t) => {
+  const { realm } = await begun('s1', 's2');
+  await take(realm, 's3', { name: 'only here', time: 9 });
+  const renew = async (server: string, snapshot = noon): Promise<void> => {
+    const copies = snapshots(realm, server)?.copies;
+    await realm.run(copies?.renew(snapshot, 'r-s1') ?? Promise.resolve(undefined));
+    t.notOk(listed(realm, server).includes(snapshot.name));
+  };
+  await renew('s2');
+  realm.kill('s2');
+  await realm.start('s2');
+  // Before any other server has a copy of it.
+  await renew('s3', { name: 'only here', time: 9 });
+  await realm.clock.advance(130_000);
+  t.ok(listed(realm, 's2').includes('noon'), 'it went on');
+  t.ok(listed(realm, 's3').includes('only here'), 'nobody else has it: it is what it was');
+});
+
 t.test('all replicas move, one after the other, and the snapshots with them', async (t) => {
   const story = await begun(...names);
   const { realm } = story;
