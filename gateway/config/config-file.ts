@@ -1,12 +1,33 @@
-/** Reading a JSON file that a person wrote: every fault is named with its place and what to do. */
+/** Reading a JSON file that a person wrote: every fault is named with its line, its place and what to do. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { isJsonFault, jsonPlaces, type JsonPlaces, type Path } from './json-places.js';
+import { knownKeys } from './known-keys.js';
 import { nearestName } from './nearest-name.js';
 import { messageOf, OperatorError, systemCode } from './operator-error.js';
 
-/** @throws OperatorError usage: the file is missing, is no JSON, or does not fit `schema`. */
-export function readConfigFile<T>(file: string, schema: z.ZodType<T>): T {
-  return checkConfig(file, parseConfig(file, readText(file)), schema);
+/**
+ * `strange`: what to do about a key that nothing is like.
+ * @throws OperatorError usage: the file is missing, is no JSON, or does not fit `schema`
+ */
+export function readConfigFile<T>(file: string, schema: z.ZodType<T>, strange?: string): T {
+  // Editors of Windows begin a file with a mark of its encoding.
+  const text = readText(file).replace(/^\ufeff/, '');
+  const places = jsonPlaces(text);
+  if (isJsonFault(places)) {
+    throw new OperatorError('usage', `${file} is not JSON: line ${places.line}: ${places.message}.`);
+  }
+  const twice = places.twice.map(
+    ({ path, line }) => `line ${line}: "${path.map(String).join('.')}" is there twice`,
+  );
+  if (twice.length > 0) throw notValid(file, twice);
+  return checkConfig(file, JSON.parse(text), schema, { places, strange });
+}
+
+/** `FILE:LINE` of what stands at `path` in a file that could be read. */
+export function placeIn(file: string, path: Path): string {
+  const places = jsonPlaces(readText(file));
+  return isJsonFault(places) ? file : `${file}:${places.line(path)}`;
 }
 
 /** The text of a file that the configuration names. @throws OperatorError usage */
@@ -27,39 +48,55 @@ export function readNamed(file: string): Buffer {
   }
 }
 
+export interface ConfigText {
+  /** On which lines what is. */
+  readonly places: JsonPlaces;
+  readonly strange: string | undefined;
+}
+
 /** `value` as `schema` describes it. @throws OperatorError usage with one line per fault */
-export function checkConfig<T>(file: string, value: unknown, schema: z.ZodType<T>): T {
+export function checkConfig<T>(file: string, value: unknown, schema: z.ZodType<T>, given?: ConfigText): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-  const faults = parsed.error.issues.flatMap((issue) => describeIssue(issue, known));
+  const faults = parsed.error.issues.flatMap((issue) => describeIssue(issue, schema, given?.strange));
+  const lined = faults.map(({ path, text }) => ({ line: given?.places.line(path) ?? 0, text }));
+  // From the top down, as a person goes through the file.
+  const sorted = lined.sort((a, b) => a.line - b.line);
+  throw notValid(
+    file,
+    sorted.map(({ line, text }) => (given === undefined ? text : `line ${line}: ${text}`)),
+  );
+}
+
+function notValid(file: string, faults: readonly string[]): OperatorError {
   const list = faults.map((fault) => `  - ${fault}`).join('\n');
-  throw new OperatorError('usage', `${file} is not valid:\n${list}`);
+  return new OperatorError('usage', `${file} is not valid:\n${list}`);
 }
 
-function parseConfig(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (cause) {
-    throw new OperatorError('usage', `${file} is not JSON: ${messageOf(cause)}`, { cause });
-  }
+interface Fault {
+  readonly path: Path;
+  readonly text: string;
 }
 
-function describeIssue(issue: z.core.$ZodIssue, known: readonly string[]): string[] {
-  const place = issue.path.map(String).join('.');
+function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType, strange: string | undefined): Fault[] {
+  const { path } = issue;
+  const place = path.map(String).join('.');
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
-    return [`"${place}" is missing`];
+    return [{ path, text: `"${place}" is missing` }];
   }
   if (issue.code !== 'unrecognized_keys') {
-    return [`${place === '' ? 'the file' : `"${place}"`}: ${issue.message}`];
+    return [{ path, text: `${place === '' ? 'the file' : `"${place}"`}: ${issue.message}` }];
   }
+  const known = knownKeys(schema, path);
   return issue.keys.map((key) => {
-    const nearest = issue.path.length === 0 ? nearestName(key, known) : undefined;
-    const advice = nearest !== undefined ? `did you mean "${nearest}"?` : knownKeys(issue.path.length, known);
-    return `unknown key "${[...issue.path.map(String), key].join('.')}"; ${advice}`;
+    const own = [...path, key];
+    return { path: own, text: `unknown key "${own.map(String).join('.')}"; ${advice(key, known, strange)}` };
   });
 }
 
-function knownKeys(depth: number, known: readonly string[]): string {
-  return depth === 0 && known.length > 0 ? `known keys are ${known.join(', ')}` : 'remove it';
+function advice(key: string, known: readonly string[], strange: string | undefined): string {
+  const nearest = nearestName(key, known);
+  if (nearest !== undefined) return `did you mean "${nearest}"?`;
+  if (strange !== undefined) return strange;
+  return known.length > 0 ? `known keys are ${known.join(', ')}` : 'remove it';
 }

@@ -16,7 +16,8 @@ import { readCertificates, type CertificateFiles } from '../../vice/seam/real/re
 import { readRealmKeys } from '../../vice/seam/real/realm-key-file.js';
 import { differenceModes, type DifferenceMode } from '../../venus/difference/worth.js';
 import { rulesSchema, type ResolverRule } from '../resolver/rules.js';
-import { readConfigFile, readNamed } from './config-file.js';
+import { placeIn, readConfigFile, readNamed } from './config-file.js';
+import type { Path } from './json-places.js';
 import { listenAddressSchema, requireProtected, type ListenAddress } from './listen-address.js';
 import { OperatorError } from './operator-error.js';
 
@@ -138,7 +139,7 @@ export function readViceConfig(file: string): ViceConfig {
     const names = realm.servers.map((server) => server.name).join(', ');
     throw new OperatorError(
       'usage',
-      `${file}: the realm document lists no server "${config.name}" (it lists ${names}). ` +
+      `${placeIn(file, ['name'])}: the realm document lists no server "${config.name}" (it lists ${names}). ` +
         'Correct "name", or add the server to the realm document.',
     );
   }
@@ -147,16 +148,16 @@ export function readViceConfig(file: string): ViceConfig {
       shared.realmTls === undefined
         ? '"listen" is wss://, so "realmTls" must name a certificate (or TLS ends at a proxy: then write ws://).'
         : '"realmTls" is given, so "listen" must be wss://HOST:PORT.';
-    throw new OperatorError('usage', `${file}: ${message}`);
+    throw new OperatorError('usage', `${placeIn(file, ['listen'])}: ${message}`);
   }
   if (realm.people !== undefined && shared.realmTls === undefined) {
     const message =
       'the realm document has "people", so "realmTls" must name a certificate: without it a gateway could ask for ' +
       'the people as if it were a server.';
-    throw new OperatorError('usage', `${file}: ${message}`);
+    throw new OperatorError('usage', `${placeIn(file, [])}: ${message}`);
   }
   const { name, listen, scrub, snapshots, logLevel } = config;
-  const people = config.people === undefined ? undefined : readPeople(resolve(dirname(file), config.people));
+  const people = config.people === undefined ? undefined : named(file, ['people'], config.people, readPeople);
   return { ...shared, name, people, listen, scrub, snapshots, logLevel };
 }
 
@@ -171,17 +172,18 @@ export function readGatewayConfig(file: string): GatewayConfig {
   requireProtected(
     config.listen,
     config.tls !== undefined || config.allowPlainHttp,
-    `Give "tls": {"key", "cert"} in ${file}, or "allowPlainHttp": true if something else protects the way.`,
+    `Give "tls": {"key", "cert"} in ${placeIn(file, ['listen'])}, or "allowPlainHttp": true if something else ` +
+      'protects the way.',
   );
   const from = (path: string): string => resolve(dirname(file), path);
   const tls = config.tls && {
-    key: readNamed(from(config.tls.key)).toString('utf8'),
-    cert: readNamed(from(config.tls.cert)).toString('utf8'),
+    key: named(file, ['tls', 'key'], config.tls.key, readNamed).toString('utf8'),
+    cert: named(file, ['tls', 'cert'], config.tls.cert, readNamed).toString('utf8'),
   };
   const shared = loadShared(file, config, 'gateway');
   if (config.users === undefined && shared.realm.people === undefined) {
     const why = 'the realm document has no "people", so the gateway keeps its users itself';
-    throw new OperatorError('usage', `${file}: "users" is missing: ${why}.`);
+    throw new OperatorError('usage', `${placeIn(file, [])}: "users" is missing: ${why}.`);
   }
   return {
     ...shared,
@@ -193,10 +195,24 @@ export function readGatewayConfig(file: string): GatewayConfig {
     differences: config.differences,
     prefix: config.prefix,
     hosts: config.hosts ?? [],
-    resolvers:
-      config.resolvers === undefined ? [] : readConfigFile(from(config.resolvers), rulesSchema).rules,
+    resolvers: config.resolvers === undefined ? [] : named(file, ['resolvers'], config.resolvers, readRules),
     logLevel: config.logLevel,
   };
+}
+
+/** What `read` makes of a file that is named at `path` of the configuration `file`: its faults say where, too. */
+function named<T>(file: string, path: Path, name: string, read: (file: string) => T): T {
+  try {
+    return read(resolve(dirname(file), name));
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    const where = `"${path.map(String).join('.')}" in ${placeIn(file, path)}`;
+    throw new OperatorError(error.kind, `${error.message}\n(named by ${where})`, { cause: error });
+  }
+}
+
+function readRules(file: string): readonly ResolverRule[] {
+  return readConfigFile(file, rulesSchema).rules;
 }
 
 interface SharedKeys {
@@ -210,14 +226,16 @@ interface SharedKeys {
 function loadShared(file: string, config: SharedKeys, role: 'server' | 'gateway') {
   const from = (path: string): string => resolve(dirname(file), path);
   const { realmTls: tls } = config;
-  const realm = readRealmDocument(from(config.realm));
+  const realm = named(file, ['realm'], config.realm, readRealmDocument);
   const files = tls && {
     certificate: from(tls.certificate),
     key: from(tls.key),
     authority: from(tls.authority),
   };
-  if (files !== undefined) checkRealmTls(file, files, { role, name: config.name, realm });
-  return { data: from(config.data), realm, realmKey: checkRealmKey(from(config.realmKey)), realmTls: files };
+  if (files !== undefined)
+    checkRealmTls(placeIn(file, ['realmTls']), files, { role, name: config.name, realm });
+  const realmKey = named(file, ['realmKey'], config.realmKey, checkRealmKey);
+  return { data: from(config.data), realm, realmKey, realmTls: files };
 }
 
 interface Owner {
@@ -227,10 +245,10 @@ interface Owner {
   readonly realm: RealmDocument;
 }
 
-/** Whose certificate it is. @throws OperatorError usage: it cannot be used, or is not that of `owner` */
-export function checkRealmTls(file: string, files: CertificateFiles, { role, name, realm }: Owner): string {
+/** Whose certificate it is; `where`: the place that names them. @throws OperatorError usage: it is not the owner's */
+export function checkRealmTls(where: string, files: CertificateFiles, { role, name, realm }: Owner): string {
   const wrong = (message: string): OperatorError =>
-    new OperatorError('usage', `${file}: "realmTls": ${message}`);
+    new OperatorError('usage', `${where}: "realmTls": ${message}`);
   try {
     const { identity } = readCertificates(files, Date.now());
     const wanted = identityText({ role, name: name ?? identity.name });
@@ -248,16 +266,20 @@ export function checkRealmTls(file: string, files: CertificateFiles, { role, nam
   }
 }
 
+/** Whoever took it away would take away what the realm wants. */
+const newer = 'if a newer version of coda wrote it, leave it there and update this one';
+
 /** @throws OperatorError usage */
 export function readRealmDocument(file: string): RealmDocument {
-  const realm = readConfigFile<RealmDocument>(file, realmDocumentSchema);
+  const realm = readConfigFile<RealmDocument>(file, realmDocumentSchema, newer);
   const servers = new Set(realm.servers.map((server) => server.name));
-  for (const volume of realm.volumes) {
-    for (const replica of volume.replicas) {
+  for (const [index, volume] of realm.volumes.entries()) {
+    for (const [at, replica] of volume.replicas.entries()) {
       if (servers.has(replica.server)) continue;
       throw new OperatorError(
         'usage',
-        `${file}: volume "${volume.name}" has a replica on "${replica.server}", which is not in "servers".`,
+        `${placeIn(file, ['volumes', index, 'replicas', at, 'server'])}: volume "${volume.name}" has a replica on ` +
+          `"${replica.server}", which is not in "servers".`,
       );
     }
   }
