@@ -79,7 +79,7 @@ export class Machines {
 
   /** Until it says that it is up. */
   async start(words: readonly string[]): Promise<string> {
-    const name = /([a-z0-9]+)\.json$/.exec(words.at(-1) ?? '')?.[1] ?? '';
+    const name = /([a-z0-9]+)\.yaml$/.exec(words.at(-1) ?? '')?.[1] ?? '';
     const plain = ['-u', 'NODE_OPTIONS', process.execPath, codaCommand, ...words];
     const child = spawn('env', plain, { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] });
     const running: Running = { child, said: '' };

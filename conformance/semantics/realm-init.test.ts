@@ -110,7 +110,7 @@ async function saidAgain(t: Test, machines: Machines, init: string): Promise<voi
     'ca.key',
     's1/s1.key',
     'g2/door.crt',
-    'g1/g1.json',
+    'g1/g1.yaml',
   ];
   const texts = (): string[] => files.map((file) => readFileSync(machines.at('office', file), 'hex'));
   const before = texts();
@@ -182,7 +182,7 @@ async function wrongFiles(t: Test, machines: Machines): Promise<void> {
   cpSync(machines.at('etc/g1'), machines.at('etc/x'), { recursive: true });
   copyFileSync(machines.at('office/s1/s1.crt'), machines.at('etc/x/g1.crt'));
   copyFileSync(machines.at('office/s1/s1.key'), machines.at('etc/x/g1.key'));
-  const ended = await machines.coda('gateway', '--config', machines.at('etc/x/g1.json'));
+  const ended = await machines.coda('gateway', '--config', machines.at('etc/x/g1.yaml'));
   t.equal(ended.code, 2);
   t.match(ended.output, /"realmTls": .*g1\.crt is the certificate of server s1, not of gateway g1/);
 }
@@ -235,7 +235,7 @@ async function oneMore(t: Test, machines: Machines): Promise<void> {
   await machines.follow(add);
   await machines.follow(`${certify} --data-root ${machines.at('srv')}`);
   await machines.follow('scp -r office/s4 10.0.0.7:/etc/coda/s4');
-  await machines.follow('coda vice --config /etc/coda/s4/s4.json');
+  await machines.follow('coda vice --config /etc/coda/s4/s4.yaml');
   t.match(await machines.follow(replica), /s4/);
   const info = await machines.coda('volume', 'info', 'root', '--realm', 'office');
   t.match(info.output, /s4/);

@@ -63,7 +63,7 @@ async function stale(t: Test, machines: Machines, old: Buffer): Promise<void> {
   if (g2 !== undefined) await end(g2.child);
   writeFileSync(machines.at('etc/g2/realm.key'), old);
   const from = machines.roles.get('s1')?.said.length ?? 0;
-  await machines.start(['gateway', '--config', machines.at('etc/g2/g2.json')]);
+  await machines.start(['gateway', '--config', machines.at('etc/g2/g2.yaml')]);
   await machines.logged(
     'g2',
     /s1.*refuses this side: it does not prove itself with a realm key.*dial failed/,

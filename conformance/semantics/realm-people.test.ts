@@ -4,6 +4,7 @@
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
+import { parse } from 'yaml';
 import { run, skipWithout, until, type Ended } from '../program.js';
 import { freePorts } from '../realm.js';
 import { commandsOf, Machines } from './machines.js';
@@ -100,7 +101,7 @@ t.test('users of gateways become users of the realm', { skip: skipWithout('curl'
   await machines.follow(add);
   await machines.follow(`${certify} --data-root ${machines.at('srv')}`);
   await machines.follow('scp -r office/s4 10.0.0.7:/etc/coda/s4');
-  await machines.follow('coda vice --config /etc/coda/s4/s4.json');
+  await machines.follow('coda vice --config /etc/coda/s4/s4.yaml');
   await machines.logged('s4', /people fetched/);
   t.pass('a server that comes later fetches the people');
 });
@@ -114,7 +115,7 @@ function asBefore(machines: Machines): void {
   }
   for (const name of members) {
     const own = name.startsWith('g') ? { users: 'users' } : {};
-    change(machines.at('office', name, `${name}.json`), ({ people: _none, ...config }) => ({
+    change(machines.at('office', name, `${name}.yaml`), ({ people: _none, ...config }) => ({
       ...config,
       ...own,
     }));
@@ -123,6 +124,7 @@ function asBefore(machines: Machines): void {
 }
 
 function change(file: string, how: (document: Record<string, unknown>) => object): void {
-  const document = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  // JSON is YAML, too.
+  const document = parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
   writeFileSync(file, JSON.stringify(how(document)));
 }

@@ -80,7 +80,7 @@ async function refusals(t: Test, machines: Machines, next: Certified, before: Ce
     writeFileSync(machines.at('etc/g2/g2.crt'), pair.certificate);
     writeFileSync(machines.at('etc/g2/g2.key'), pair.key);
     writeFileSync(machines.at('etc/g2/ca.crt'), authority);
-    await machines.start(['gateway', '--config', machines.at('etc/g2/g2.json')]);
+    await machines.start(['gateway', '--config', machines.at('etc/g2/g2.yaml')]);
   };
   const both = `${next.certificate}\n${readFileSync(machines.at('doors.crt'), 'utf8')}`;
   const from = machines.roles.get('s1')?.said.length ?? 0;
@@ -105,7 +105,7 @@ async function refusals(t: Test, machines: Machines, next: Certified, before: Ce
   const s1 = machines.roles.get('s1');
   if (s1 !== undefined) await end(s1.child);
   await until('the certificate to end', 60_000, () => (Date.now() > over + 1000 ? true : undefined));
-  await machines.follow('coda vice --config /etc/coda/s1/s1.json');
+  await machines.follow('coda vice --config /etc/coda/s1/s1.yaml');
   await machines.logged('g2', /s1.*refuses this side: its certificate has expired.*dial failed/);
   await machines.logged('s1', /certificate has expired.*gateway g2.*peer refused/);
   t.pass('one that has ended: both say so');

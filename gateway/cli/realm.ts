@@ -13,6 +13,7 @@ import { readRealmDocument } from '../config/role-config.js';
 import { formatListenAddress } from '../config/listen-address.js';
 import { listCertificates, type Listed } from '../setup/issued.js';
 import { hasDoor, parseGateway, parseServer, type Member } from '../setup/member.js';
+import { configName } from '../setup/member-config.js';
 import { newPassword } from '../realm/realm-folder.js';
 import { makeRealm, type FirstUser, type Kit } from '../setup/realm-kit.js';
 import { print, table, type CommonOptions } from './output.js';
@@ -119,7 +120,7 @@ async function init(folder: string, options: InitOptions): Promise<void> {
       name: member.name,
       listen: formatListenAddress(member.listen),
       folder: resolve(folder, member.name),
-      config: resolve(folder, member.name, `${member.name}.json`),
+      config: resolve(folder, member.name, configName(member.name)),
     })),
   };
   print(options, result, () =>
@@ -152,7 +153,7 @@ function memberLines(folder: string, member: Member): string[] {
   // Where it listens is where it is, unless it serves its own machine alone.
   const machine = isServer || hasDoor(member) ? listen.host : 'MACHINE';
   const copy = `scp -r ${shellQuoted(join(folder, name))} ${machine}:/etc/coda/${name}`;
-  const start = `${coda} ${isServer ? 'vice' : 'gateway'} --config /etc/coda/${name}/${name}.json`;
+  const start = `${coda} ${isServer ? 'vice' : 'gateway'} --config /etc/coda/${name}/${configName(name)}`;
   const address = formatListenAddress(listen);
   const share = hasDoor(member)
     ? `https://${address}/, to who trusts ${join(folder, 'ca.crt')}`

@@ -1,33 +1,54 @@
-/** Reading a JSON file that a person wrote: every fault is named with its line, its place and what to do. */
+/** Reading a file that a person wrote, YAML or JSON: every fault is named with its line and what to do. */
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { isJsonFault, jsonPlaces, type JsonPlaces, type Path } from './json-places.js';
+import { ConfigText, type ConfigPath } from './config-text.js';
 import { knownKeys } from './known-keys.js';
 import { nearestName } from './nearest-name.js';
 import { messageOf, OperatorError, systemCode } from './operator-error.js';
 
-/**
- * `strange`: what to do about a key that nothing is like.
- * @throws OperatorError usage: the file is missing, is no JSON, or does not fit `schema`
- */
-export function readConfigFile<T>(file: string, schema: z.ZodType<T>, strange?: string): T {
-  // Editors of Windows begin a file with a mark of its encoding.
-  const text = readText(file).replace(/^\ufeff/, '');
-  const places = jsonPlaces(text);
-  if (isJsonFault(places)) {
-    throw new OperatorError('usage', `${file} is not JSON: line ${places.line}: ${places.message}.`);
+/** A file as `schema` describes it, and what is wrong with it beyond that. */
+export class ConfigFile<T> {
+  readonly file: string;
+  readonly value: T;
+  readonly #text: ConfigText;
+
+  /**
+   * `strange`: what to do about a key that is like none.
+   * @throws OperatorError usage: the file is missing, is no YAML or JSON, or does not fit `schema`.
+   */
+  constructor(file: string, schema: z.ZodType<T>, strange?: string) {
+    this.file = file;
+    this.#text = new ConfigText(readText(file));
+    if (this.#text.faults.length > 0) throw notValid(file, this.#text.faults);
+    this.value = checkConfig(file, this.#text.value, schema, { text: this.#text, strange });
   }
-  const twice = places.twice.map(
-    ({ path, line }) => `line ${line}: "${path.map(String).join('.')}" is there twice`,
-  );
-  if (twice.length > 0) throw notValid(file, twice);
-  return checkConfig(file, JSON.parse(text), schema, { places, strange });
+
+  /** Where the value at `path` is, as people are told. */
+  place(path: ConfigPath): string {
+    return `${this.file}, line ${this.#text.line(path)}`;
+  }
+
+  /** What `read` makes of the file that the value at `path` names; its faults say so, too. @throws OperatorError */
+  named<R>(path: ConfigPath, name: string, read: (file: string) => R): R {
+    try {
+      return read(resolve(dirname(this.file), name));
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      const where = `"${path.map(String).join('.')}" in ${this.place(path)}`;
+      throw new OperatorError(error.kind, `${error.message}\n(named by ${where})`, { cause: error });
+    }
+  }
+
+  /** `message` is about the value at `path`. */
+  fault(path: ConfigPath, message: string): OperatorError {
+    return new OperatorError('usage', `${this.place(path)}: ${message}`);
+  }
 }
 
-/** `FILE:LINE` of what stands at `path` in a file that could be read. */
-export function placeIn(file: string, path: Path): string {
-  const places = jsonPlaces(readText(file));
-  return isJsonFault(places) ? file : `${file}:${places.line(path)}`;
+/** @throws OperatorError usage: the file is missing, is no YAML or JSON, or does not fit `schema`. */
+export function readConfigFile<T>(file: string, schema: z.ZodType<T>): T {
+  return new ConfigFile(file, schema).value;
 }
 
 /** The text of a file that the configuration names. @throws OperatorError usage */
@@ -48,24 +69,20 @@ export function readNamed(file: string): Buffer {
   }
 }
 
-export interface ConfigText {
-  /** On which lines what is. */
-  readonly places: JsonPlaces;
+export interface ConfigOrigin {
+  /** That of which it was read, where a person has written it. */
+  readonly text: ConfigText;
   readonly strange: string | undefined;
 }
 
 /** `value` as `schema` describes it. @throws OperatorError usage with one line per fault */
-export function checkConfig<T>(file: string, value: unknown, schema: z.ZodType<T>, given?: ConfigText): T {
+export function checkConfig<T>(file: string, value: unknown, schema: z.ZodType<T>, from?: ConfigOrigin): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.flatMap((issue) => describeIssue(issue, schema, given?.strange));
-  const lined = faults.map(({ path, text }) => ({ line: given?.places.line(path) ?? 0, text }));
-  // From the top down, as a person goes through the file.
-  const sorted = lined.sort((a, b) => a.line - b.line);
-  throw notValid(
-    file,
-    sorted.map(({ line, text }) => (given === undefined ? text : `line ${line}: ${text}`)),
-  );
+  const faults = parsed.error.issues
+    .flatMap((issue) => describeIssue(issue, schema, from?.strange))
+    .map(({ path, what }) => (from === undefined ? what : `line ${from.text.line(path)}: ${what}`));
+  throw notValid(file, faults);
 }
 
 function notValid(file: string, faults: readonly string[]): OperatorError {
@@ -74,23 +91,24 @@ function notValid(file: string, faults: readonly string[]): OperatorError {
 }
 
 interface Fault {
-  readonly path: Path;
-  readonly text: string;
+  readonly path: ConfigPath;
+  readonly what: string;
 }
 
 function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType, strange: string | undefined): Fault[] {
   const { path } = issue;
   const place = path.map(String).join('.');
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
-    return [{ path, text: `"${place}" is missing` }];
+    return [{ path, what: `"${place}" is missing` }];
   }
   if (issue.code !== 'unrecognized_keys') {
-    return [{ path, text: `${place === '' ? 'the file' : `"${place}"`}: ${issue.message}` }];
+    return [{ path, what: `${place === '' ? 'the file' : `"${place}"`}: ${issue.message}` }];
   }
   const known = knownKeys(schema, path);
   return issue.keys.map((key) => {
     const own = [...path, key];
-    return { path: own, text: `unknown key "${own.map(String).join('.')}"; ${advice(key, known, strange)}` };
+    const what = `unknown key "${own.map(String).join('.')}"; ${advice(key, known, strange)}`;
+    return { path: own, what };
   });
 }
 

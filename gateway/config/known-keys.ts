@@ -1,9 +1,9 @@
 /** Which keys there are at a place of a configuration file. Pure. */
 import { z } from 'zod';
-import type { Path } from './json-places.js';
+import type { ConfigPath } from './config-text.js';
 
 /** Of the object at `path`; none: it is no object, or any key will do. */
-export function knownKeys(schema: z.ZodType, path: Path): readonly string[] {
+export function knownKeys(schema: z.ZodType, path: ConfigPath): readonly string[] {
   let at: z.ZodType | undefined = schema;
   for (const step of path) at = at && inside(bare(at), step);
   const object = at && bare(at);

@@ -16,8 +16,7 @@ import { readCertificates, type CertificateFiles } from '../../vice/seam/real/re
 import { readRealmKeys } from '../../vice/seam/real/realm-key-file.js';
 import { differenceModes, type DifferenceMode } from '../../venus/difference/worth.js';
 import { rulesSchema, type ResolverRule } from '../resolver/rules.js';
-import { placeIn, readConfigFile, readNamed } from './config-file.js';
-import type { Path } from './json-places.js';
+import { ConfigFile, readConfigFile, readNamed } from './config-file.js';
 import { listenAddressSchema, requireProtected, type ListenAddress } from './listen-address.js';
 import { OperatorError } from './operator-error.js';
 
@@ -132,32 +131,31 @@ export interface GatewayConfig extends RoleConfig {
 
 /** @throws OperatorError usage */
 export function readViceConfig(file: string): ViceConfig {
-  const config = readConfigFile(file, viceFile);
-  const shared = loadShared(file, config, 'server');
+  const read = new ConfigFile(file, viceFile);
+  const config = read.value;
+  const shared = loadShared(read, 'server');
   const { realm } = shared;
   if (!realm.servers.some((server) => server.name === config.name)) {
     const names = realm.servers.map((server) => server.name).join(', ');
-    throw new OperatorError(
-      'usage',
-      `${placeIn(file, ['name'])}: the realm document lists no server "${config.name}" (it lists ${names}). ` +
-        'Correct "name", or add the server to the realm document.',
-    );
+    const how = 'Correct "name", or add the server to the realm document.';
+    const message = `the realm document lists no server "${config.name}" (it lists ${names}). ${how}`;
+    throw read.fault(['name'], message);
   }
   if (config.listen.startsWith('wss:') !== (shared.realmTls !== undefined)) {
     const message =
       shared.realmTls === undefined
         ? '"listen" is wss://, so "realmTls" must name a certificate (or TLS ends at a proxy: then write ws://).'
         : '"realmTls" is given, so "listen" must be wss://HOST:PORT.';
-    throw new OperatorError('usage', `${placeIn(file, ['listen'])}: ${message}`);
+    throw read.fault(['listen'], message);
   }
   if (realm.people !== undefined && shared.realmTls === undefined) {
     const message =
       'the realm document has "people", so "realmTls" must name a certificate: without it a gateway could ask for ' +
       'the people as if it were a server.';
-    throw new OperatorError('usage', `${placeIn(file, [])}: ${message}`);
+    throw read.fault(['realm'], message);
   }
   const { name, listen, scrub, snapshots, logLevel } = config;
-  const people = config.people === undefined ? undefined : named(file, ['people'], config.people, readPeople);
+  const people = config.people === undefined ? undefined : read.named(['people'], config.people, readPeople);
   return { ...shared, name, people, listen, scrub, snapshots, logLevel };
 }
 
@@ -168,22 +166,23 @@ export function readPeople(file: string): PeopleDocument {
 
 /** @throws OperatorError usage */
 export function readGatewayConfig(file: string): GatewayConfig {
-  const config = readConfigFile(file, gatewayFile);
+  const read = new ConfigFile(file, gatewayFile);
+  const config = read.value;
   requireProtected(
     config.listen,
     config.tls !== undefined || config.allowPlainHttp,
-    `Give "tls": {"key", "cert"} in ${placeIn(file, ['listen'])}, or "allowPlainHttp": true if something else ` +
+    `Give "tls": {"key", "cert"} in ${read.place(['listen'])}, or "allowPlainHttp": true if something else ` +
       'protects the way.',
   );
   const from = (path: string): string => resolve(dirname(file), path);
   const tls = config.tls && {
-    key: named(file, ['tls', 'key'], config.tls.key, readNamed).toString('utf8'),
-    cert: named(file, ['tls', 'cert'], config.tls.cert, readNamed).toString('utf8'),
+    key: read.named(['tls', 'key'], config.tls.key, readNamed).toString('utf8'),
+    cert: read.named(['tls', 'cert'], config.tls.cert, readNamed).toString('utf8'),
   };
-  const shared = loadShared(file, config, 'gateway');
+  const shared = loadShared(read, 'gateway');
   if (config.users === undefined && shared.realm.people === undefined) {
     const why = 'the realm document has no "people", so the gateway keeps its users itself';
-    throw new OperatorError('usage', `${placeIn(file, [])}: "users" is missing: ${why}.`);
+    throw read.fault([], `"users" is missing: ${why}.`);
   }
   return {
     ...shared,
@@ -195,20 +194,9 @@ export function readGatewayConfig(file: string): GatewayConfig {
     differences: config.differences,
     prefix: config.prefix,
     hosts: config.hosts ?? [],
-    resolvers: config.resolvers === undefined ? [] : named(file, ['resolvers'], config.resolvers, readRules),
+    resolvers: config.resolvers === undefined ? [] : read.named(['resolvers'], config.resolvers, readRules),
     logLevel: config.logLevel,
   };
-}
-
-/** What `read` makes of a file that is named at `path` of the configuration `file`: its faults say where, too. */
-function named<T>(file: string, path: Path, name: string, read: (file: string) => T): T {
-  try {
-    return read(resolve(dirname(file), name));
-  } catch (error) {
-    if (!(error instanceof OperatorError)) throw error;
-    const where = `"${path.map(String).join('.')}" in ${placeIn(file, path)}`;
-    throw new OperatorError(error.kind, `${error.message}\n(named by ${where})`, { cause: error });
-  }
 }
 
 function readRules(file: string): readonly ResolverRule[] {
@@ -223,18 +211,18 @@ interface SharedKeys {
   readonly realmTls?: CertificateFiles | undefined;
 }
 
-function loadShared(file: string, config: SharedKeys, role: 'server' | 'gateway') {
+function loadShared(read: ConfigFile<SharedKeys>, role: 'server' | 'gateway') {
+  const { file, value: config } = read;
   const from = (path: string): string => resolve(dirname(file), path);
   const { realmTls: tls } = config;
-  const realm = named(file, ['realm'], config.realm, readRealmDocument);
+  const realm = read.named(['realm'], config.realm, readRealmDocument);
   const files = tls && {
     certificate: from(tls.certificate),
     key: from(tls.key),
     authority: from(tls.authority),
   };
-  if (files !== undefined)
-    checkRealmTls(placeIn(file, ['realmTls']), files, { role, name: config.name, realm });
-  const realmKey = named(file, ['realmKey'], config.realmKey, checkRealmKey);
+  if (files !== undefined) checkRealmTls(read.place(['realmTls']), files, { role, name: config.name, realm });
+  const realmKey = read.named(['realmKey'], config.realmKey, checkRealmKey);
   return { data: from(config.data), realm, realmKey, realmTls: files };
 }
 
@@ -245,10 +233,13 @@ interface Owner {
   readonly realm: RealmDocument;
 }
 
-/** Whose certificate it is; `where`: the place that names them. @throws OperatorError usage: it is not the owner's */
-export function checkRealmTls(where: string, files: CertificateFiles, { role, name, realm }: Owner): string {
+/**
+ * Whose certificate it is; `place` says where it is named.
+ * @throws OperatorError usage: it cannot be used, or is not that of `owner`
+ */
+export function checkRealmTls(place: string, files: CertificateFiles, { role, name, realm }: Owner): string {
   const wrong = (message: string): OperatorError =>
-    new OperatorError('usage', `${where}: "realmTls": ${message}`);
+    new OperatorError('usage', `${place}: "realmTls": ${message}`);
   try {
     const { identity } = readCertificates(files, Date.now());
     const wanted = identityText({ role, name: name ?? identity.name });
@@ -271,17 +262,15 @@ const newer = 'if a newer version of coda wrote it, leave it there and update th
 
 /** @throws OperatorError usage */
 export function readRealmDocument(file: string): RealmDocument {
-  const realm = readConfigFile<RealmDocument>(file, realmDocumentSchema, newer);
+  const read = new ConfigFile<RealmDocument>(file, realmDocumentSchema, newer);
+  const realm = read.value;
   const servers = new Set(realm.servers.map((server) => server.name));
-  for (const [index, volume] of realm.volumes.entries()) {
-    for (const [at, replica] of volume.replicas.entries()) {
-      if (servers.has(replica.server)) continue;
-      throw new OperatorError(
-        'usage',
-        `${placeIn(file, ['volumes', index, 'replicas', at, 'server'])}: volume "${volume.name}" has a replica on ` +
-          `"${replica.server}", which is not in "servers".`,
-      );
-    }
+  for (const [at, { name, replicas }] of realm.volumes.entries()) {
+    const index = replicas.findIndex(({ server }) => !servers.has(server));
+    const server = replicas[index]?.server;
+    if (server === undefined) continue;
+    const message = `volume "${name}" has a replica on "${server}", which is not in "servers".`;
+    throw read.fault(['volumes', at, 'replicas', index], message);
   }
   return realm;
 }

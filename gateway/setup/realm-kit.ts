@@ -25,15 +25,8 @@ import { readRealmDocument } from '../config/role-config.js';
 import { readIfThere, writeWhole } from '../realm/whole-file.js';
 import type { Certified } from '../x509/certificate.js';
 import { authorityOf, doorSubject, issue, memberSubject, type Place } from './issued.js';
-import {
-  checkMembers,
-  configOf,
-  doorHost,
-  hasDoor,
-  newDocument,
-  serverAddress,
-  type Member,
-} from './member.js';
+import { checkMembers, doorHost, hasDoor, newDocument, serverAddress, type Member } from './member.js';
+import { configName, configOf } from './member-config.js';
 import { systemdUnits } from './systemd-units.js';
 
 const peopleFile = 'people.json';
@@ -138,7 +131,7 @@ async function makeMember(folder: string, wanted: NewMember, record: KitRecord):
   // Where the people were gateways' before there is none: the other servers have them, and this one fetches them.
   const people = document.people && (await readIfThere(join(folder, peopleFile)));
   const hasPeople = people !== undefined;
-  await record.once(join(own, `${name}.json`), () => configOf(member, { document, hasPeople }, dataRoot));
+  await record.once(join(own, configName(name)), () => configOf(member, { document, hasPeople }, dataRoot));
   if (role === 'server' && people !== undefined) {
     await record.once(join(own, peopleFile), () => people, 0o600);
   }
