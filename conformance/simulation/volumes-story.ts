@@ -64,6 +64,13 @@ export class VolumesStory {
     await this.realm.clock.advance(1000);
   }
 
+  /** The gateway dies, if it is not dead already, and starts again; it has the time to hear of everything. */
+  async restart(gateway = 'g1'): Promise<void> {
+    if (this.realm.isUp(gateway)) this.realm.kill(gateway);
+    await this.realm.startGateway(gateway);
+    await this.realm.clock.advance(10_000);
+  }
+
   volume(name: string, gateway = 'g1'): VolumeState {
     const found = this.venus(gateway)
       .state()

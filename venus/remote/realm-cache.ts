@@ -11,6 +11,8 @@ const row = 'realm';
 export class RealmCache {
   readonly #buffer: WriteBuffer;
   #current: RealmDocument;
+  /** Of the same realm, and older than the configured one: what was known before. */
+  readonly former: RealmDocument | undefined;
 
   constructor(configured: RealmDocument, buffer: WriteBuffer) {
     this.#buffer = buffer;
@@ -18,6 +20,7 @@ export class RealmCache {
     const document = stored === undefined ? undefined : realmDocumentSchema.parse(unseal(stored));
     const isNewer = document?.realm === configured.realm && document.version > configured.version;
     this.#current = isNewer ? document : configured;
+    this.former = !isNewer && document?.realm === configured.realm ? document : undefined;
   }
 
   get current(): RealmDocument {
