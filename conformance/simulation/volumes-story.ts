@@ -5,7 +5,7 @@ import { copy } from '../../gateway/webdav/copy.js';
 import { move } from '../../gateway/webdav/move.js';
 import { remove } from '../../gateway/webdav/delete.js';
 import type { Venus, VolumeState } from '../../venus/interface.js';
-import type { Fid, RealmDocument, VolumeId } from '../../vice/interface/index.js';
+import type { Fid, RealmDocument, VolumeEntry, VolumeId } from '../../vice/interface/index.js';
 import { makeDirectory, pathOf } from './share.js';
 import type { SimulatedRealm, SimulatedRealmOptions } from './simulated-realm.js';
 import { startedRealm } from './started-realm.js';
@@ -56,6 +56,14 @@ export class VolumesStory {
   delete(): Promise<void> {
     const volumes = this.#document.volumes.filter(({ id }) => id !== drawings);
     return this.#publish({ volumes, retiredVolumes: [drawings] });
+  }
+
+  /** What the realm document says of a volume from now on. */
+  set(name: string, said: Partial<Pick<VolumeEntry, 'quotaBytes' | 'locked' | 'conflicts'>>): Promise<void> {
+    const { volumes } = this.#document;
+    return this.#publish({
+      volumes: volumes.map((each) => (each.name === name ? { ...each, ...said } : each)),
+    });
   }
 
   async #publish(change: Partial<RealmDocument>): Promise<void> {
