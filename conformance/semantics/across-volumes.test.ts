@@ -1,7 +1,7 @@
 /**
  * Two volumes on different groups of three servers, on real processes: trees and files move between them, through a
- * davfs2 mount where that can be, while one volume is disconnected and the other is not, and while a server and a gateway
- * are killed. Nothing is lost, nothing is left behind, and all replicas are the same.
+ * davfs2 mount where that can be, while one volume is disconnected and the other is not, and while a server and a
+ * gateway are killed. Nothing is lost, nothing is left behind, and all replicas are the same.
  */
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
