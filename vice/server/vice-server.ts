@@ -326,5 +326,12 @@ async function readVolume(replica: Replica, resolver: Resolver): Promise<VolumeR
   const { unsettled, catchUps } = resolver.report(replica.volume);
   const behind = catchUps.reduce((sum, { all, done }) => sum + Math.max(0, all - done), 0);
   const figures = { conflicts: replica.conflictCount(), unsettled: unsettled.length, behind };
-  return { volume: replica.volume, stamp: replica.stamp, usedBytes: used, ...figures };
+  const { volume, stamp, standing, bounds, snapshots } = replica;
+  const administered = {
+    quotaBytes: bounds.quotaBytes ?? null,
+    isLocked: bounds.locked === true,
+    // One that has just gone has none.
+    snapshots: standing === 'dropped' ? 0 : snapshots.list().length,
+  };
+  return { volume, stamp, standing, usedBytes: used, ...figures, ...administered };
 }
