@@ -28,6 +28,7 @@ import { Resolvers } from './resolver/resolvers.js';
 import { venusMetrics } from './venus-metrics.js';
 import { startWebdav, type RunningWebdav, type WebdavOptions } from './webdav/host.js';
 import { createLocks } from './webdav/lock-table.js';
+import { UnfinishedMoves } from './webdav/unfinished-moves.js';
 
 /** A login may wait for a server; hashes are made one at a time all the same. */
 const loginsAtOnce = 8;
@@ -78,12 +79,14 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     const sizes = { cacheBytes, packedBytes };
     const venus = open.add(await openVenus({ name, realm, realmKeys, ...sizes, differences }, world));
     const locks = createLocks({ venus, clock, random, log });
+    const moves = open.add(new UnfinishedMoves({ venus, clock, random, log }));
     const remembered = open.add(await openNedbDocuments(join(config.data, 'people')));
     const users = await doorkeeperOf(config, { venus, remembered, clock, random });
     const hosts = ownHosts(config);
     const share = {
       venus,
       locks,
+      moves,
       clock,
       random,
       log,
@@ -96,6 +99,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     const webdav = open.add(
       await opened({ listen, share, ...logins, log, clock, registry, ...(tls && { tls }) }),
     );
+    moves.start();
     const { resolvers: rules } = config;
     const run = resolverProcesses(clock);
     const resolverSwitch = new ResolverSwitch(store);

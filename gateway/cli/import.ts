@@ -135,7 +135,7 @@ async function openTarget(share: ShareTree, { path, text }: SharePlace): Promise
     throw new OperatorError('refused', `${text} cannot be written to: ${error.message}`, { cause: error });
   });
   if (object?.kind !== 'directory') throw new OperatorError('refused', `${text} is a file; give a folder.`);
-  return { object, isNew: made > 0, isShare };
+  return { path, object, isNew: made > 0, isShare };
 }
 
 /** One wait for all that do not find room: until half of what waited is sent. */

@@ -69,7 +69,7 @@ export function venusAnswer(
     if (route === '/resolvers' && resolvers !== undefined)
       return resolversOrdered(resolvers, await read(resolverOrderSchema));
     if (Object.hasOwn(mountOrders, route)) return mountOrders[route]?.(venus, read, clock);
-    if (Object.hasOwn(treeOrders, route)) return treeOrders[route]?.(venus, read);
+    if (Object.hasOwn(treeOrders, route)) return treeOrders[route]?.(venus, read, clock);
     if (Object.hasOwn(pastOrders, route)) return pastOrders[route]?.(venus, read);
     if (Object.hasOwn(hoardOrders, route)) return hoardOrders[route]?.(venus, read, clock);
     const order = Object.hasOwn(orders, route) ? orders[route] : undefined;

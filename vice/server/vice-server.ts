@@ -326,7 +326,13 @@ async function readVolume(replica: Replica, resolver: Resolver): Promise<VolumeR
   const { unsettled, catchUps } = resolver.report(replica.volume);
   const behind = catchUps.reduce((sum, { all, done }) => sum + Math.max(0, all - done), 0);
   const figures = { conflicts: replica.conflictCount(), unsettled: unsettled.length, behind };
-  const { snapshots } = replica;
-  const held = { snapshots: snapshots.list().length, comingSnapshots: snapshots.copies.underWay().length };
-  return { volume: replica.volume, stamp: replica.stamp, usedBytes: used, ...figures, ...held };
+  const { volume, stamp, standing, bounds, snapshots } = replica;
+  const administered = {
+    quotaBytes: bounds.quotaBytes ?? null,
+    isLocked: bounds.locked === true,
+    // One that has just gone has none.
+    snapshots: standing === 'dropped' ? 0 : snapshots.list().length,
+    comingSnapshots: standing === 'dropped' ? 0 : snapshots.copies.underWay().length,
+  };
+  return { volume, stamp, standing, usedBytes: used, ...figures, ...administered };
 }

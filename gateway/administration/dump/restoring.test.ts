@@ -27,8 +27,14 @@ class Killed extends Error {
   override readonly message = 'killed';
 }
 
-/** The command line, which dies before its `steps`th word to a server. */
-function command(realm: BareRealm, steps = Infinity): Administration {
+type Source = AsyncIterable<Uint8Array>;
+
+/** The command line, which dies before its `steps`th word to a server; contents that it brings go through `way`. */
+function command(
+  realm: BareRealm,
+  steps = Infinity,
+  way: (source: Source) => Source = (source) => source,
+): Administration {
   let left = steps;
   const alive = (): void => {
     if ((left -= 1) < 0) throw new Killed();
@@ -53,7 +59,7 @@ function command(realm: BareRealm, steps = Infinity): Administration {
         },
         upload: async (path, start, source, signal) => {
           alive();
-          return link.upload(path, start, source, signal);
+          return link.upload(path, start, way(source), signal);
         },
       };
     },
@@ -333,6 +339,42 @@ t.test('two commands that restore the same at a time make one volume', async (t)
   const there = (await realm.run(command(realm).document())).volumes.filter(({ name }) => name === 'again');
   t.match(there, [{ id: volumes[0], restoring: undefined }]);
   t.same(await seen(realm, 's1', volumes[0] ?? volume), await seen(realm, 's1', volume));
+});
+
+t.test('two commands that bring the same large contents at a time', async (t) => {
+  const { realm: old } = await office(0);
+  const state = await stateOf(await read(await bytesFrom(old, command(old), {})));
+  const realm = new BareRealm();
+  realm.packedBytes = 0;
+  await realm.start('s1', 's2', 's3');
+  let begins = (): void => undefined;
+  const second = new Promise<void>((resolve) => (begins = resolve));
+  // The first one is in the middle of it when the other one begins.
+  const first = command(realm, Infinity, async function* (source) {
+    let isFirst = true;
+    for await (const chunk of source) {
+      yield chunk;
+      if (isFirst) await second;
+      isFirst = false;
+    }
+  });
+  const other = command(realm, Infinity, async function* (source) {
+    begins();
+    yield* source;
+  });
+  const progress = { objects: 0, bytes: 0, sent: 0 };
+  const ended = [first, other].map(async (administration, index) => {
+    await sleep(realm.clock, index * 2000);
+    const world = { administration, clock: realm.clock, random: seededRandom(index) };
+    return restored(state, { name: `again ${index}`, servers: undefined }, world, progress);
+  });
+  const volumes = (await realm.run(Promise.all(ended))).map(({ volume: { id } }) => id);
+  const digests = async (of: BareRealm, id: VolumeId): Promise<readonly string[]> =>
+    [...(await of.dump('s1', id))]
+      .map(([path, { contents }]) => `${path} ${digestOf(contents ?? '')}`)
+      .sort();
+  for (const id of volumes) t.same(await digests(realm, id), await digests(old, volume));
+  t.equal((await realm.run(command(realm).report('s1')))?.['stagedBytes'], 0);
 });
 
 t.test('a volume that nobody has touched', async (t) => {

@@ -8,6 +8,9 @@
  * RV-2  Objects go to one server, directories before what is in them; the others get them from it as any replica that
  *       was away does, and are waited for as far as they answer.
  * RV-3  Nothing is kept in memory but the Fids of directories, and one page.
+ * RV-4  Contents travel under their digest, so that what a killed command has brought is found, and let go, by the next
+ *       one. Where two commands at a time get into each other's way so, the one that is stopped sends them again under
+ *       a name of its own.
  */
 import {
   Failure,
@@ -24,7 +27,7 @@ import {
   type VolumeId,
 } from '../../../vice/interface/index.js';
 import { sleep, type Clock } from '../../../vice/seam/clock.js';
-import type { Random } from '../../../vice/seam/random.js';
+import { randomHex, type Random } from '../../../vice/seam/random.js';
 import type { Administration } from '../administration.js';
 import { madeVolume } from '../volume-making.js';
 import { isSameState, nameOfState, stateText, storedVersions, type VolumeState } from './volume-state.js';
@@ -33,6 +36,8 @@ import { isSameState, nameOfState, stateText, storedVersions, type VolumeState }
 const pageBytes = 2 * 1024 * 1024;
 /** A server has at most 256 uploads of one peer waiting for their objects. */
 const pageUploads = 200;
+/** How often a page is sent, if another command takes its contents away on the way. */
+const sendsMost = 4;
 /** Until a server has heard of the new volume, and until another one has fetched all. */
 const opening = { attempts: 150, pauseMs: 200 } as const;
 const coveringMs = 500;
@@ -201,6 +206,7 @@ class Restoration {
   readonly #to: { readonly volume: VolumeId; readonly server: string };
   readonly #administration: Administration;
   readonly #progress: RestoreProgress;
+  readonly #random: Random;
   /** Directories that are there. */
   readonly #directories = new Set<Fid>();
   #isRootSent = false;
@@ -211,12 +217,13 @@ class Restoration {
   constructor(
     state: VolumeState,
     to: { readonly volume: VolumeId; readonly server: string },
-    { administration }: RestoreWorld,
+    { administration, random }: RestoreWorld,
     progress: RestoreProgress,
   ) {
     this.#state = state;
     this.#to = to;
     this.#administration = administration;
+    this.#random = random;
     this.#progress = progress;
   }
 
@@ -283,6 +290,28 @@ class Restoration {
 
   async #send(): Promise<void> {
     if (this.#page.length === 0) return;
+    await this.#sendAgain();
+    this.#progress.objects += this.#page.length;
+    this.#page = [];
+    this.#wanted = new Map();
+    this.#bytes = 0;
+  }
+
+  /** RV-4 */
+  async #sendAgain(): Promise<void> {
+    let idOf = (digest: string): string => digest;
+    for (let sends = 1; ; sends += 1) {
+      try {
+        return await this.#sendOnce(idOf);
+      } catch (error) {
+        if (!isFailure(error, 'cancelled', 'busy') || sends >= sendsMost) throw error;
+        const own = randomHex(this.#random, 8);
+        idOf = (digest) => `${own}-${digest.slice(0, 40)}`;
+      }
+    }
+  }
+
+  async #sendOnce(idOf: (digest: string) => string): Promise<void> {
     const { server, volume } = this.#to;
     const { lacking } = await this.#administration.carry(server, 'lackingContents', {
       volume,
@@ -296,8 +325,8 @@ class Restoration {
         const source = this.#counted(this.#state.contents(fid, version));
         if (version.length <= limits.inlineBytes) inline[digest] = await whole(source, version);
         else {
-          await this.#administration.upload(server, `staging/${digest}`, source);
-          transfers[digest] = digest;
+          transfers[digest] = idOf(digest);
+          await this.#administration.upload(server, `staging/${idOf(digest)}`, source);
         }
       } else this.#progress.bytes += version.length;
     }
@@ -307,10 +336,6 @@ class Restoration {
     if (lost !== undefined) {
       throw new Failure('damaged', 'restore', `${server} has no directory for an object`, { fid: lost });
     }
-    this.#progress.objects += this.#page.length;
-    this.#page = [];
-    this.#wanted = new Map();
-    this.#bytes = 0;
   }
 
   async *#counted(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -9,6 +9,7 @@ import {
   pendingStateSchema,
   treeAnswerSchema,
   treeEntrySchema,
+  unlockedSchema,
   type Found,
   type PendingState,
   type TreeObject,
@@ -78,6 +79,11 @@ export class ShareTree {
     }
     if (sum.length === length && (digest === null || sum.end() === digest)) return;
     throw new TreeRefusal('damaged', 'what came is not what the share says it holds; run `coda scrub`');
+  }
+
+  /** @throws TreeRefusal busy: somebody has locked this folder, or one above it */
+  async mustBeUnlocked(path: readonly string[], fid: string): Promise<void> {
+    await this.#ask('/tree/unlocked', { path, fid }, unlockedSchema);
   }
 
   async makeFolder(parent: string, name: string): Promise<TreeObject> {
