@@ -246,14 +246,18 @@ export class SimulatedRealm {
   }
 
   /** Everything that a server's replica holds, read from its disk; contents from `containers` where they are given. */
-  dump(name: string, containers: Containers = this.disk(name).containers): Promise<ReplicaDump> {
+  dump(
+    name: string,
+    containers: Containers = this.disk(name).containers,
+    volume = rootVolume,
+  ): Promise<ReplicaDump> {
     const { store } = this.disk(name);
     return dumpReplica({
       store,
       containers,
       clock: this.clock,
       random: this.random,
-      volume: rootVolume,
+      volume,
       id: name,
     });
   }

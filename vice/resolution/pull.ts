@@ -174,7 +174,10 @@ export class Pull {
     const world = { own: (fid: Fid) => this.#own(fid), ask: (fids: readonly Fid[]) => this.ask(fids) };
     const ordered = (await withWayUp(peers, world)).filter((peer) => {
       const waits = !this.#takesAll && this.#hasBeenHere(peer);
-      if (waits) this.#isMissing(peer);
+      if (waits) {
+        this.#world.log.info('not taken back', { fid: peer.fid });
+        this.#isMissing(peer);
+      }
       return !waits;
     });
     if (ordered.length === 0) return;

@@ -6,7 +6,7 @@
 import { anyUser, rightsText, type AccessList } from '../../../vice/interface/index.js';
 import type { DumpedObject, ReplicaDump } from '../replica-dump.js';
 import type { Attempt, Ledger } from '../world/ledger.js';
-import type { Law, Look } from '../world/outcome.js';
+import { dumpsByVolume, type Law, type Look } from '../world/outcome.js';
 import { wordsOf } from '../world/scenario.js';
 import { newsMs } from '../world/session.js';
 
@@ -22,9 +22,10 @@ export const access: Law = ({ looks, ledger, settledMs }) => {
     if (missing !== undefined)
       broken.push(`${by} was told of ${wordsOf(deed)} at ${end}; servers have ${missing}`);
   }
-  for (const { when, dumps, views } of settledMs === undefined ? [] : looks) {
-    const dump = [...dumps.values()].find((each) => !(each instanceof Error));
-    if (dump === undefined || dump instanceof Error) continue;
+  for (const look of settledMs === undefined ? [] : looks) {
+    const { when, views } = look;
+    const dump = dumpsByVolume(look).flat();
+    if (dump.length === 0) continue;
     for (const { gateway, rights } of views) {
       for (const [user, byPath] of Object.entries(rights)) {
         for (const [path, shown] of Object.entries(byPath)) {
@@ -44,8 +45,9 @@ function missingList(attempt: Attempt, ledger: Ledger, look: Look | undefined): 
   const { marked, outcome, begin, end = Infinity, gateway } = attempt;
   if (marked?.what !== 'list' || marked.value === 'null' || outcome !== 'ok') return undefined;
   const { fid, value } = marked;
-  const dump = [...(look?.dumps.values() ?? [])].find((each) => !(each instanceof Error));
-  const directory = dump instanceof Error ? undefined : dump?.find((object) => object.fid === fid);
+  const directory = dumpsByVolume(look)
+    .flat()
+    .find((object) => object.fid === fid);
   if (directory === undefined || ledger.forgiven.has(fid)) return undefined;
   const there = listsOf(directory).map((list) => JSON.stringify(list));
   if (there.includes(value)) return undefined;

@@ -4,14 +4,15 @@
  * wrong there are none.
  */
 import type { DumpedObject } from '../replica-dump.js';
-import type { Law } from '../world/outcome.js';
+import { dumpsByVolume, type Law } from '../world/outcome.js';
 
 export const conflicts: Law = ({ looks, scenario, ledger }) => {
   const broken: string[] = [];
   const mayDiffer = scenario.servers > 1 || ledger.troubles.length > 0;
-  for (const { when, dumps, views } of looks) {
-    const dump = [...dumps.values()].find((each) => !(each instanceof Error));
-    if (dump === undefined || dump instanceof Error) continue;
+  for (const look of looks) {
+    const { when, views } = look;
+    const dump = dumpsByVolume(look).flat();
+    if (dump.length === 0) continue;
     const expected = dump.flatMap((object) => kindsOf(object).map((kind) => `${kind} ${object.fid}`)).sort();
     if (!mayDiffer && expected.length > 0)
       broken.push(`${when}: nothing ever went wrong, and there is ${expected.join(', ')}`);

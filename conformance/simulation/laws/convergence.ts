@@ -1,6 +1,6 @@
 /** Healed, everything comes together in bounded time: replicas are equal, gateways show them, logs are empty. */
 import { firstDifference, withoutOrder, type ReplicaDump } from '../replica-dump.js';
-import type { Law, Look } from '../world/outcome.js';
+import { annexSuffix, dumpsByVolume, type Law, type Look } from '../world/outcome.js';
 
 export const convergence: Law = ({ looks, settledMs }) => {
   const broken: string[] = [];
@@ -9,17 +9,12 @@ export const convergence: Law = ({ looks, settledMs }) => {
   return broken;
 };
 
-function judge({ when, dumps, views }: Look): readonly string[] {
-  const broken: string[] = [];
-  const [first, ...others] = [...dumps].flatMap(([server, dump]) =>
-    dump instanceof Error ? [] : [{ server, dump }],
-  );
-  for (const { server, dump } of others) {
-    const difference = firstDifference(lines(first?.dump), lines(dump));
-    if (difference !== undefined)
-      broken.push(`${when}: ${first?.server} and ${server} differ: ${difference}`);
-  }
-  const paths = (first?.dump ?? []).flatMap(({ path }) => (path === '' ? [] : [path])).sort();
+function judge(look: Look): readonly string[] {
+  const { when, views } = look;
+  const broken: string[] = [...unequal(look, false), ...unequal(look, true)];
+  const all = dumpsByVolume(look).flatMap((dump) => dump.map(({ path }) => path));
+  // The root has no name; a volume bears that of the directory that it is mounted on.
+  const paths = [...new Set(all)].filter((path) => path !== '').sort();
   for (const { gateway, paths: shown, pending } of views) {
     const difference = firstDifference(paths, shown);
     if (difference !== undefined)
@@ -28,6 +23,20 @@ function judge({ when, dumps, views }: Look): readonly string[] {
       const what = records.map(({ op, path }) => `${op} ${path}`).join(', ');
       broken.push(`${when}: ${gateway}: change ${sequence} (${what}) is ${state}: ${reason}`);
     }
+  }
+  return broken;
+}
+
+/** Replicas of the root volume that differ, or of the second one. */
+function unequal({ when, dumps }: Look, isAnnex: boolean): readonly string[] {
+  const broken: string[] = [];
+  const [first, ...others] = [...dumps].flatMap(([replica, dump]) =>
+    dump instanceof Error || replica.endsWith(annexSuffix) !== isAnnex ? [] : [{ replica, dump }],
+  );
+  for (const { replica, dump } of others) {
+    const difference = firstDifference(lines(first?.dump), lines(dump));
+    if (difference !== undefined)
+      broken.push(`${when}: ${first?.replica} and ${replica} differ: ${difference}`);
   }
   return broken;
 }

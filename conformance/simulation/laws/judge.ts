@@ -4,6 +4,7 @@ import { access } from './access.js';
 import { accessible } from './accessible.js';
 import { answers } from './answers.js';
 import { appliedOnce } from './applied-once.js';
+import { bounds } from './bounds.js';
 import { conflicts } from './conflicts.js';
 import { convergence } from './convergence.js';
 import { directories } from './directories.js';
@@ -16,6 +17,7 @@ import { nothingLost } from './nothing-lost.js';
 import { nothingReturns } from './nothing-returns.js';
 import { permitted } from './permitted.js';
 import { sessions } from './sessions.js';
+import { space } from './space.js';
 import { staleness } from './staleness.js';
 
 export const laws: Readonly<Record<string, Law>> = {
@@ -23,6 +25,7 @@ export const laws: Readonly<Record<string, Law>> = {
   accessible,
   answers,
   'applied once': appliedOnce,
+  bounds,
   conflicts,
   convergence,
   directories,
@@ -35,6 +38,7 @@ export const laws: Readonly<Record<string, Law>> = {
   'nothing returns': nothingReturns,
   permitted,
   sessions,
+  space,
   staleness,
 };
 

@@ -28,7 +28,7 @@ export const marks: Law = ({ ledger, looks }) => {
       if (last === undefined || object === undefined) continue;
       if (ledger.forgiven.has(last.fid) || removed.has(last.fid)) continue;
       const [what = ''] = key.split(' ');
-      if (what === 'place' && contested.has(last.fid)) continue;
+      if (what === 'place' && (contested.has(last.fid) || ledger.mountedOn.has(last.fid))) continue;
       const { by, end, deed } = last.attempt;
       if (isSaid(object, what, last.value)) continue;
       broken.push(`${server}: ${object.path} is not as ${by} was told at ${end}: ${JSON.stringify(deed)}`);
@@ -61,7 +61,7 @@ function sayings(ledger: Ledger): ReadonlyMap<string, readonly Said[]> {
  * Objects that were given a name which another one was given, too: which of them bears it where is decided later, so
  * whoever renames it may rename another one than he was shown.
  */
-function contestedPlaces(ledger: Ledger): ReadonlySet<Fid> {
+export function contestedPlaces(ledger: Ledger): ReadonlySet<Fid> {
   const named = new Map<string, Set<Fid>>();
   for (const { placed } of ledger.attempts) {
     if (placed === undefined) continue;

@@ -1,6 +1,7 @@
 /**
  * What was removed does not come back: a file whose removal was acknowledged is nowhere, if nobody has changed it but
- * those of whose changes its remover knew.
+ * those of whose changes its remover knew; and a directory, if all that was ever done in it was done through the
+ * remover's gateway, before.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
 import type { Attempt, Ledger } from '../world/ledger.js';
@@ -17,14 +18,39 @@ export const nothingReturns: Law = ({ ledger, looks }) => {
   }
   for (const attempt of ledger.attempts) {
     const { deed, outcome, by, shown, end } = attempt;
-    if (deed.do !== 'remove' || outcome !== 'ok' || typeof shown?.version !== 'string') continue;
+    if (deed.do !== 'remove' || outcome !== 'ok' || shown == null) continue;
     const path = there.get(shown.fid);
     if (path === undefined || ledger.forgiven.has(shown.fid)) continue;
-    if (!ledger.attempts.every((other) => isNoReason(other, attempt, ledger, bases))) continue;
+    const isKnown =
+      shown.version === null
+        ? isAlone(attempt, ledger)
+        : ledger.attempts.every((other) => isNoReason(other, attempt, ledger, bases));
+    if (!isKnown) continue;
     broken.push(`${path} is there, which ${by} has removed as ${deed.path} at ${end}`);
   }
   return broken;
 };
+
+/** Whether nobody else has ever done anything to the directory or to what was in it. */
+function isAlone(removal: Attempt, ledger: Ledger): boolean {
+  const { fid } = removal.shown ?? {};
+  if (fid === undefined || ledger.mountedOn.size > 0) return false;
+  return ledger.attempts.every((other) => {
+    if (other === removal || !ledger.mayHaveHappened(other)) return true;
+    if (other.deed.do === 'repair') return false;
+    const about = [
+      other.touches,
+      other.made,
+      other.placed?.parent,
+      other.marked?.fid,
+      ...other.takes,
+      ...other.removes,
+    ];
+    if (!about.some((each) => each !== undefined && ledger.wasIn(each).has(fid))) return true;
+    const isOwn = other.gateway === removal.gateway && other.generation === removal.generation;
+    return isOwn && other.outcome === 'ok' && (other.end ?? Infinity) <= removal.begin;
+  });
+}
 
 /** Whether `other` does not explain that the file is there. */
 function isNoReason(

@@ -9,7 +9,9 @@
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
 import { digestOf } from '../../../vice/seam/block-digests.js';
 import { authorOf, type Attempt, type Ledger } from '../world/ledger.js';
+import { contestedPlaces } from './marks.js';
 import type { Law } from '../world/outcome.js';
+import { newsMs } from '../world/session.js';
 
 export const sessions: Law = ({ ledger }) => {
   const broken: string[] = [];
@@ -18,14 +20,15 @@ export const sessions: Law = ({ ledger }) => {
   // Refused for good: their author sees again what there was.
   for (const [version, text] of ledger.texts)
     if (ledger.forgiven.size > 0 && ledger.forgiven.has(digestOf(Buffer.from(text)))) bases.delete(version);
+  const contested = contestedPlaces(ledger);
   const names = new Set(ledger.attempts.map(({ by, generation }) => `${by} ${generation}`));
   for (const name of names) {
     const attempts = ledger.attempts.filter(({ by, generation }) => `${by} ${generation}` === name);
     const seen = new Map<Fid, Set<StoreId>>();
-    const named = new Map<string, Fid>();
+    const named = new Map<string, Named>();
     for (const attempt of attempts) {
       if (attempt.outcome !== 'ok' && attempt.outcome !== 'nothing') continue;
-      broken.push(...older(attempt, bases, seen), ...vanished(attempt, ledger, named));
+      broken.push(...older(attempt, bases, seen), ...vanished(attempt, { ledger, contested, named }));
     }
   }
   return broken;
@@ -73,19 +76,37 @@ function older(
   return broken;
 }
 
+interface Watched {
+  readonly ledger: Ledger;
+  /** Objects that were given a name which another one was given, too. */
+  readonly contested: ReadonlySet<Fid>;
+  readonly named: Map<string, Named>;
+}
+
+/** What was seen last under a name, and when. */
+interface Named {
+  readonly fid: Fid;
+  readonly at: number;
+}
+
 function vanished(
   { by, seen, deed, begin, end }: Attempt,
-  ledger: Ledger,
-  named: Map<string, Fid>,
+  { ledger, contested, named }: Watched,
 ): readonly string[] {
   if (!('path' in deed) || seen === undefined || deed.do === 'repair') return [];
-  const before = named.get(deed.path);
-  if (seen !== null) named.set(deed.path, seen.fid);
+  const { fid: before, at = 0 } = named.get(deed.path) ?? {};
+  if (seen !== null) named.set(deed.path, { fid: seen.fid, at: begin });
   if (deed.do === 'remove' || deed.do === 'rename') named.delete(deed.path);
   if (seen !== null || before === undefined) return [];
   named.delete(deed.path);
   const way = ledger.wasIn(before);
-  if (ledger.forgiven.has(before)) return [];
+  // What is below the mounted volume, or in it while it is not mounted, nobody sees.
+  const isCovered = ledger.remounts.some(
+    (each) => each.begin <= (end ?? Infinity) && each.end + newsMs >= at,
+  );
+  // Of two directories made apart under one name only one keeps it, and what is in the other is below another name.
+  const isElsewhere = [...way].some((fid) => fid !== before && contested.has(fid));
+  if (ledger.forgiven.has(before) || isCovered || isElsewhere) return [];
   const isExplained = ledger.attempts.some((other) => {
     if (other.begin > (end ?? Infinity)) return false;
     if (other.deed.do === 'repair') return true;

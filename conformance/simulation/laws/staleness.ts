@@ -6,6 +6,7 @@
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
 import { brief, type Attempt, type Ledger } from '../world/ledger.js';
 import type { Law, Run } from '../world/outcome.js';
+import { serversOf } from '../world/volumes.js';
 
 /** Longer than any message is under way when nothing is wrong. */
 const boundMs = 1000;
@@ -18,9 +19,10 @@ export const staleness: Law = (run) => {
   const broken: string[] = [];
   // Who dials a server whose clock is far from his is refused: his credential is not fresh there.
   const hasWrongClock = scenario.steps.some(({ do: verb }) => verb === 'wall');
-  for (const { by, begin, reaches, deed, generation, shutOut } of ledger.attempts) {
+  for (const { by, begin, reaches, deed, generation, shutOut, volume = 'root' } of ledger.attempts) {
+    const { length: servers } = serversOf(scenario, volume);
     if (
-      reaches === scenario.servers ||
+      reaches === servers ||
       scenario.holding !== undefined ||
       hasWrongClock ||
       begin < startMs ||
@@ -30,7 +32,7 @@ export const staleness: Law = (run) => {
     // The old copy of a disk: refused on purpose, or what it has forgotten to have done would be done again.
     if (generation > 0 && shutOut === true) continue;
     if (!ledger.wasCalm(begin - boundMs, begin)) continue;
-    broken.push(`${by} at ${begin} reaches ${reaches} of ${scenario.servers} servers, and all is well`);
+    broken.push(`${by} at ${begin} reaches ${reaches} of ${servers} servers, and all is well`);
   }
   const isFirm = firmness(run);
   return [
@@ -96,6 +98,9 @@ function unseen(
     if (maker?.made === undefined || !isFirm(maker.made)) continue;
     if (!ledger.wasCalm((maker.begin ?? 0) - boundMs, end ?? Infinity)) continue;
     const way = ledger.wasIn(maker.made);
+    // It may be below the mounted volume, or in it while it is not mounted.
+    if (ledger.remounts.some((each) => each.begin <= (end ?? Infinity) && each.end + boundMs >= maker.begin))
+      continue;
     const isGone = ledger.attempts.some(
       ({ takes, removes, begin: other }) =>
         other <= (end ?? Infinity) && [...takes, ...removes].some((fid) => way.has(fid)),
@@ -113,10 +118,13 @@ function firmness({ ledger, looks }: Run): (fid: Fid) => boolean {
   );
   const latest = new Map<Fid, number>();
   for (const attempt of ledger.attempts) {
+    if (!ledger.mayHaveHappened(attempt)) continue;
     const fid = attempt.touches ?? attempt.made ?? [...attempt.removes][0];
-    if (fid === undefined || !ledger.mayHaveHappened(attempt)) continue;
-    if (attempt.begin < (latest.get(fid) ?? -Infinity) || attempt.deed.do === 'repair') disputed.add(fid);
-    latest.set(fid, Math.max(attempt.end ?? Infinity, latest.get(fid) ?? 0));
+    const moved = attempt.becomes === undefined ? [] : attempt.removes;
+    for (const each of new Set(fid === undefined ? moved : [fid, ...moved])) {
+      if (attempt.begin < (latest.get(each) ?? -Infinity) || attempt.deed.do === 'repair') disputed.add(each);
+      latest.set(each, Math.max(attempt.end ?? Infinity, latest.get(each) ?? 0));
+    }
   }
   return (fid) => !disputed.has(fid);
 }

@@ -3,6 +3,7 @@ import { rights } from './access-bugs.js';
 import type { PlantedBug } from './bug.js';
 import { callbacks, certification, durability, upkeep } from './bugs.js';
 import { logging, merging } from './merging-bugs.js';
+import { severalVolumes } from './volume-bugs.js';
 
 export const plantedBugs: readonly PlantedBug[] = [
   ...durability,
@@ -12,6 +13,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...merging,
   ...logging,
   ...rights,
+  ...severalVolumes,
 ];
 
 export function plantedBug(name: string): PlantedBug {

@@ -41,6 +41,24 @@ export function rot(draft: Draft): void {
   for (const reader of draft.sessions) draft.deed({ do: 'get', by: reader, path: draft.file() }, 5);
 }
 
+/** Bits flip in rows of the server that may be spoilt; some are read again from the disk. */
+export function rowRot(draft: Draft, of: 'objects' | 'names' = draft.pick(['objects', 'names'])): void {
+  const [at = 's1'] = draft.servers;
+  for (let index = 1 + draft.below(3); index > 0; index -= 1)
+    draft.deed({ do: 'put', by: draft.pick(draft.sessions), path: draft.file(), bytes: 40 }, 30);
+  draft.wait(draft.pick([0, 300, 2500]));
+  for (let index = 1 + draft.below(4); index > 0; index -= 1)
+    draft.add({ do: 'flip-row', at, of, pick: draft.fraction(), where: draft.fraction() }, 0);
+  // What is in memory is good.
+  if (draft.chance(0.7)) {
+    kill(draft, at, draft.chance(0.5));
+    draft.mend(`down ${at}`, draft.pick([0, 300]));
+  }
+  for (let index = 2 + draft.below(4); index > 0; index -= 1)
+    change(draft, draft.pick(draft.sessions), draft.pause());
+  for (const reader of draft.sessions) draft.deed({ do: 'get', by: reader, path: draft.file() }, 5);
+}
+
 /** The server that may be spoilt loses its disk. */
 export function loss(draft: Draft): void {
   const [at = 's1'] = draft.servers;

@@ -4,7 +4,8 @@
  * scenario changes no other.
  */
 import { seededRandom } from '../../../vice/seam/twin/seeded-random.js';
-import type { Deed, Fault, Step } from './scenario.js';
+import type { Deed, Fault, Step, Topology, VolumeName } from './scenario.js';
+import { mountedAt } from './volumes.js';
 
 const users = ['ann', 'bob', 'cid'] as const;
 const names = ['a', 'b.txt', 'c', 'd'] as const;
@@ -18,6 +19,8 @@ export interface DraftOptions {
   /** How many files and directories nearly all is done to; fewer: more contention. */
   readonly hot: number;
   readonly holding?: readonly number[];
+  /** A second volume is mounted in the tree. */
+  readonly hasAnnex?: boolean;
   /** Milliseconds between deeds, one of these. */
   readonly pauses: readonly number[];
 }
@@ -28,6 +31,7 @@ export class Draft {
   /** Servers that have a replica if all orders are carried out; undefined: all have one, for ever. */
   readonly group: Set<string> | undefined;
   readonly holding: number | undefined;
+  readonly volumes: Topology['volumes'];
   readonly sessions: readonly string[];
   readonly steps: Step[] = [];
   readonly #random;
@@ -37,6 +41,8 @@ export class Draft {
   /** What mends each thing that is broken. */
   readonly #mending = new Map<string, Fault>();
   #locks = 0;
+  /** Where the second volume is seen, if all succeeds. */
+  #mounted: string | undefined;
 
   constructor(options: DraftOptions) {
     this.#options = options;
@@ -52,6 +58,13 @@ export class Draft {
       return (own.length > 0 ? own : users.slice(0, 1)).map((user) => `${gateway}/${user}`);
     });
     const [first = 'g1/ann'] = this.sessions;
+    this.volumes = options.hasAnnex === true ? this.#twoVolumes() : undefined;
+    if (this.volumes !== undefined) {
+      this.deed({ do: 'mkdir', by: first, path: mountedAt.first }, 100);
+      this.mounts(mountedAt.first, 300);
+      this.deed({ do: 'put', by: first, path: `${mountedAt.first}/a`, bytes: 40 }, 20);
+      this.deed({ do: 'mkdir', by: first, path: `${mountedAt.first}/x` }, 20);
+    }
     for (const path of directories) this.deed({ do: 'mkdir', by: first, path }, 20);
     for (const path of ['a', 'x/a']) this.deed({ do: 'put', by: first, path, bytes: 40 }, 20);
   }
@@ -128,6 +141,50 @@ export class Draft {
     return below(directory, this.pick(names));
   }
 
+  /** Servers that hold a volume. */
+  serversOf(volume: VolumeName): readonly string[] {
+    return this.volumes?.[volume] ?? this.servers;
+  }
+
+  get mounted(): string {
+    return this.#mounted ?? mountedAt.first;
+  }
+
+  mounts(path: string, ms: number): void {
+    this.#mounted = path;
+    this.add({ do: 'mount', path }, ms);
+  }
+
+  fileOf(volume: VolumeName): string {
+    const files = this.#those(false).filter((path) => this.#isIn(path, volume));
+    return files.length > 0 && this.chance(0.85) ? this.pick(files) : this.nameOf(volume);
+  }
+
+  /** Not the one that the second volume is mounted on. */
+  directoryOf(volume: VolumeName): string {
+    const found = this.#those(true).filter(
+      (path) => path !== '' && path !== this.mounted && this.#isIn(path, volume),
+    );
+    return found.length > 0 ? this.pick(found) : volume === 'root' ? 'x' : `${this.mounted}/x`;
+  }
+
+  /** Where something may be made. */
+  nameOf(volume: VolumeName): string {
+    const top = volume === 'root' ? '' : this.mounted;
+    return below(this.chance(0.6) ? top : this.directoryOf(volume), this.pick(names));
+  }
+
+  #isIn(path: string, volume: VolumeName): boolean {
+    return (path === this.mounted || path.startsWith(`${this.mounted}/`)) === (volume === 'annex');
+  }
+
+  /** Some servers may hold both. */
+  #twoVolumes(): NonNullable<Topology['volumes']> {
+    const count = Math.max(2, Math.ceil(this.servers.length / 2));
+    const annex = this.servers.slice(this.pick([count - 1, count - 1, count]));
+    return { root: this.servers.slice(0, count), annex };
+  }
+
   number(): number {
     return this.steps.length;
   }
@@ -163,6 +220,11 @@ export class Draft {
 
   #imagine(deed: Deed): void {
     const move = (from: string, to: string): void => {
+      // A directory with a volume on it, or in it, is not removed; it may be moved, but into no other volume.
+      if (this.#mounted !== undefined && `${this.#mounted}/`.startsWith(`${from}/`)) {
+        if (to === '' || this.#isIn(to, 'annex')) return;
+        this.#mounted = to + this.#mounted.slice(from.length);
+      }
       for (const [path, isDirectory] of [...this.#tree]) {
         if (path !== from && !path.startsWith(`${from}/`)) continue;
         this.#tree.delete(path);

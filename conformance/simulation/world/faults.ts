@@ -1,10 +1,14 @@
 /** What operators, disks, processes and the network do in a scenario. */
 import type { PendingChange } from '../../../venus/interface.js';
-import { isFailure } from '../../../vice/interface/index.js';
+import { isFailure, type Fid } from '../../../vice/interface/index.js';
+import { pathOf } from '../share.js';
 import type { Disk } from '../simulated-realm.js';
 import type { GroupOrder } from './group-orders.js';
+import { intentionOf, type VolumeOrder } from './orders.js';
 import { wordsOf, type Fault } from './scenario.js';
+import { flipRow } from './rot.js';
 import type { Stage } from './stage.js';
+import { idOf, nameOf } from './volumes.js';
 
 /** What a fault may still have to do with after it is over. */
 export const aftermathMs = 20_000;
@@ -21,8 +25,15 @@ export class Faults {
   /** What is wrong at the moment. */
   readonly #wrong = new Set<string>();
 
+  /** What an administrator has been asked for is done. */
+  #administered: Promise<void> = Promise.resolve();
+
   constructor(stage: Stage) {
     this.#stage = stage;
+  }
+
+  get administered(): Promise<void> {
+    return this.#administered;
   }
 
   async happen(fault: Fault): Promise<void> {
@@ -58,6 +69,14 @@ export class Faults {
       case 'shrink':
       case 'move':
         return this.#order(fault);
+      case 'resolve':
+        return void this.#resolve(fault).catch((error: unknown) => this.#stage.accident(error));
+      case 'lock-volume':
+      case 'unlock-volume':
+      case 'quota':
+      case 'unmount':
+      case 'mount':
+        return this.#administer(fault);
       case 'mode':
       case 'disconnect':
       case 'reconnect':
@@ -69,7 +88,7 @@ export class Faults {
 
   /** Keeps in mind from when to when something may be wrong. */
   #trouble(fault: Fault): void {
-    // That a group changes is no excuse for anything.
+    // What an administrator wants is no excuse for anything.
     if (isOrder(fault)) return;
     const { what, isOver } = conditionOf(fault);
     const isHeard = !('at' in fault) || fault.do === 'start' || this.#stage.realm.isUp(fault.at);
@@ -109,6 +128,54 @@ export class Faults {
     );
   }
 
+  /** One order after the other. */
+  #administer(order: VolumeOrder): void {
+    this.#administered = this.#administered
+      .then(() => this.#carryOut(order))
+      .catch((error: unknown) => this.#stage.accident(error));
+  }
+
+  /** What is at a path the first gateway that runs says. */
+  async #carryOut(order: VolumeOrder): Promise<void> {
+    const { orders, ledger, situations } = this.#stage;
+    const span = { begin: this.#stage.now(), end: Infinity };
+    ledger.ordered(order, span);
+    const intention = intentionOf(
+      order,
+      order.do === 'mount' ? await this.#directoryAt(order.path) : undefined,
+    );
+    if (intention?.change === 'mount-volume') ledger.mountedOn.add(intention.directory);
+    const outcome = intention === undefined ? 'no such directory' : await orders.give(intention);
+    span.end = this.#stage.now();
+    if (outcome === 'published' || outcome === 'nothing new') ledger.isDone(order, span);
+    this.#stage.note(`${wordsOf(order)}: ${outcome}`);
+    situations.count(`${order.do} ${outcome.split(':')[0]}`);
+  }
+
+  async #resolve({ at, path }: Extract<Fault, { do: 'resolve' }>): Promise<void> {
+    const fid = this.#stage.ledger.madeAt(path);
+    if (fid === undefined || !this.#stage.realm.isUp(at)) return;
+    try {
+      const { pulled } = await this.#stage.realm.server(at).resolve(idOf(nameOf(fid)), [fid]);
+      this.#stage.note(`resolve ${at} ${path}: ${pulled} pulled`);
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+    }
+  }
+
+  async #directoryAt(path: string): Promise<Fid | undefined> {
+    const { gateways, realm } = this.#stage;
+    const gateway = gateways.find((name) => realm.isUp(name));
+    if (gateway === undefined) return undefined;
+    try {
+      const { object } = await realm.gateway(gateway).lookup({ user: 'ann' }, pathOf(path));
+      return object?.kind === 'directory' ? object.fid : undefined;
+    } catch (error) {
+      if (isFailure(error)) return undefined;
+      throw error;
+    }
+  }
+
   #spoil(fault: Exclude<Extract<Fault, { at: string }>, GroupOrder>): void {
     const { store, containers } = this.#stage.realm.disk(fault.at);
     switch (fault.do) {
@@ -121,9 +188,12 @@ export class Faults {
         return containers.failNext();
       case 'flip':
         return this.#flip(fault.at, fault.pick, fault.where);
+      case 'flip-row':
+        if (!flipRow(this.#stage, fault)) this.#stage.situations.count('fault flip-row', -1);
+        return;
       case 'wipe':
         if (this.#stage.realm.isUp(fault.at)) return;
-        this.#stage.told.delete(fault.at);
+        this.#stage.forgetTold(fault.at);
         this.#stage.ledger.holdsNothing(fault.at);
         this.#stage.wiped.add(fault.at);
         return this.#stage.realm.wipe(fault.at);
@@ -178,8 +248,22 @@ export class Faults {
   }
 }
 
-function isOrder(fault: Fault): fault is GroupOrder {
-  return fault.do === 'grow' || fault.do === 'shrink' || fault.do === 'move';
+const orders: ReadonlySet<string> = new Set<Fault['do']>([
+  ...([
+    'grow',
+    'shrink',
+    'move',
+    'resolve',
+    'lock-volume',
+    'unlock-volume',
+    'quota',
+    'unmount',
+    'mount',
+  ] as const),
+]);
+
+function isOrder(fault: Fault): fault is GroupOrder | VolumeOrder | Extract<Fault, { do: 'resolve' }> {
+  return orders.has(fault.do);
 }
 
 /** What is wrong from this fault on, or not any more; '': nothing that lasts. */
@@ -201,6 +285,8 @@ function conditionOf(fault: Fault): { readonly what: string; readonly isOver: bo
     case 'disconnect':
     case 'reconnect':
       return { what: `alone ${fault.at}`, isOver: fault.do === 'reconnect' };
+    case 'flip-row':
+      return { what: `rotten ${fault.at}`, isOver: false };
     case 'room':
       return { what: `full ${fault.at}`, isOver: fault.bytes === null };
     case 'lose-reply':

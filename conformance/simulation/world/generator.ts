@@ -21,12 +21,13 @@ export function generate(seed: number): Scenario {
     if (draft.chance(0.25)) draft.mend();
     if (draft.chance(0.3)) chatter(draft);
   }
-  const { servers, gateways, holding, steps } = draft;
+  const { servers, gateways, holding, volumes, steps } = draft;
   return {
     seed,
     servers: servers.length,
     gateways: gateways.length,
     ...(holding === undefined ? {} : { holding }),
+    ...(volumes === undefined ? {} : { volumes }),
     steps,
   };
 }

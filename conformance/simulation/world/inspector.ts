@@ -5,9 +5,11 @@ import { endOf } from '../../../vice/seam/store.js';
 import { MemoryContainers } from '../../../vice/seam/twin/memory-containers.js';
 import type { Caller, ConflictReport, Entry, Venus } from '../../../venus/interface.js';
 import { withoutOrder, type ReplicaDump } from '../replica-dump.js';
-import { rootVolume, type SimulatedRealm } from '../simulated-realm.js';
-import type { Look, Size, View } from './outcome.js';
+import type { SimulatedRealm } from '../simulated-realm.js';
+import { annexSuffix, type Look, type Size, type View } from './outcome.js';
+import type { VolumeName } from './scenario.js';
 import type { Stage } from './stage.js';
+import { idOf, mountedAt } from './volumes.js';
 
 const caller: Caller = { user: 'ann' };
 const users = ['ann', 'bob', 'cid'] as const;
@@ -47,32 +49,50 @@ class HealingContainers extends MemoryContainers {
 
 export interface LookedAt {
   readonly gateways: readonly string[];
-  /** Servers that have a replica. */
+  /** Servers that have a replica of the root volume, and of the second one. */
   readonly members: readonly string[];
+  readonly annex: readonly string[];
   readonly flipped: ReadonlySet<string>;
 }
 
 export async function lookAt(
   realm: SimulatedRealm,
   when: Look['when'],
-  { gateways, members, flipped }: LookedAt,
+  { gateways, members, annex, flipped }: LookedAt,
 ): Promise<Look & { readonly isConverged: boolean }> {
   const dumps = new Map<string, ReplicaDump | Error>();
   const digests = new Set<string>();
-  for (const name of members) {
-    try {
-      const dump = await realm.dump(name, new HealingContainers(realm, name, flipped));
-      dumps.set(name, dump);
-      digests.add(withoutOrder(dump).join('\n'));
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      dumps.set(name, error);
-      digests.add(`${name}: ${error.message}`);
+  const dumpAll = async (servers: readonly string[], volume: VolumeName): Promise<void> => {
+    for (const name of servers) {
+      const replica = volume === 'annex' ? `${name}${annexSuffix}` : name;
+      try {
+        const dump = await dumpOf(realm, name, volume, flipped);
+        dumps.set(replica, dump);
+        digests.add(`${volume} ${withoutOrder(dump).join('\n')}`);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        dumps.set(replica, error);
+        digests.add(`${replica}: ${error.message}`);
+      }
     }
-  }
+  };
+  await dumpAll(members, 'root');
+  await dumpAll(annex, 'annex');
   const views: View[] = [];
   for (const name of gateways) views.push(await realm.finish(viewOf(realm, name)));
-  return { when, dumps, views, isConverged: digests.size === 1 };
+  return { when, dumps, views, isConverged: digests.size === (annex.length > 0 ? 2 : 1) };
+}
+
+/** Paths are those of the realm: the second volume is seen where it is mounted at the end. */
+async function dumpOf(
+  realm: SimulatedRealm,
+  server: string,
+  volume: VolumeName,
+  flipped: ReadonlySet<string>,
+): Promise<ReplicaDump> {
+  const dump = await realm.dump(server, new HealingContainers(realm, server, flipped), idOf(volume));
+  if (volume === 'root') return dump;
+  return dump.map((object) => ({ ...object, path: `/${mountedAt.last}${object.path}` }));
 }
 
 async function viewOf(realm: SimulatedRealm, gateway: string): Promise<View> {
@@ -144,23 +164,30 @@ async function read(venus: Venus, fid: Fid): Promise<string> {
 
 /** Of the rows and containers of each host: what must not grow for ever. */
 export function measure(stage: Stage): readonly Size[] {
-  return [...stage.servers, ...stage.gateways].map((host) => {
+  const sizeOf = (host: string, volume: VolumeName): Size => {
     const { store, containers } = stage.realm.disk(host);
     const rows = (prefix: string): number => [...store.range({ start: prefix, end: endOf(prefix) })].length;
-    const of = (table: string): number => rows(`${rootVolume}/${table}/`);
+    const of = (table: string): number => rows(`${idOf(volume)}/${table}/`);
+    const isAnnex = volume === 'annex';
     const isServer = stage.servers.includes(host);
+    const server = isServer && stage.realm.isUp(host) ? stage.realm.server(host) : undefined;
     const isSwept = stage.now() - (stage.startedAt.get(host) ?? Infinity) > sweptMs;
     const unnamed = [...containers.files()].filter(
       ([digest, { contents }]) => contents.length <= limits.inlineBytes && rows(`container/${digest}/`) === 0,
     );
     return {
-      host,
+      host: isAnnex ? `${host}${annexSuffix}` : host,
       isServer,
-      logRows: rows('l/'),
-      spools: containers.openSpools,
+      logRows: isAnnex ? 0 : rows('l/'),
+      spools: isAnnex ? 0 : containers.openSpools,
       ...{ objects: of('object'), stamps: of('stamp'), members: of('member'), graves: of('grave') },
       ...{ entries: of('entry'), besides: of('beside'), conflicts: of('conflict') },
-      unnamed: isServer && isSwept ? unnamed.length : 0,
+      used: server?.replica(idOf(volume))?.usedBytes,
+      unnamed: isServer && isSwept && !isAnnex ? unnamed.length : 0,
     };
-  });
+  };
+  return [
+    ...[...stage.servers, ...stage.gateways].map((host) => sizeOf(host, 'root')),
+    ...stage.membersOf('annex').map((host) => sizeOf(host, 'annex')),
+  ];
 }

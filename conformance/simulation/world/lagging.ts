@@ -5,6 +5,8 @@ import { cutOff, kill } from './troubles.js';
 
 /** As long as hosts need to notice that they do not hear each other, or hear each other again. */
 const noticedMs = 5000;
+/** As long as servers need that have not heard each other for a while. */
+const redialledMs = 6000;
 
 /**
  * A server misses changes, and is reached by gateways again while it does not hear the other servers: whoever looks, or
@@ -67,4 +69,38 @@ export function brokenCatchUp(draft: Draft): void {
   draft.wait(draft.pick([100, noticedMs]));
   for (const other of draft.servers) draft.mend(`down ${other}`);
   watch(draft, 2, 20);
+}
+
+/**
+ * A folder is made while one server is away, and removed where another one does not hear of it; the first server hears
+ * of it from the one and then from the other. Then its author removes what it was in, and tells that server first.
+ */
+export function cameAndWent(draft: Draft): void {
+  const [late, rest] = draft.pair(draft.servers);
+  const [knowing = rest] = draft.servers.filter((server) => server !== late && server !== rest);
+  const others = draft.servers.filter((server) => server !== late && server !== knowing);
+  const gateway = draft.pick(draft.gateways);
+  const by = draft.sessionOf(gateway);
+  const outer = `o${draft.number()}`;
+  draft.deed({ do: 'mkdir', by, path: outer }, 100);
+  for (const other of [...draft.servers, ...draft.gateways]) if (other !== late) cutOff(draft, late, other);
+  draft.wait(noticedMs);
+  // Who tells nobody of the second phase leaves it to resolution.
+  draft.deed({ do: 'mkdir', by, path: `${outer}/n` }, draft.pick([12, 50]));
+  if (draft.chance(0.3)) draft.deed({ do: 'put', by, path: `${outer}/n/f`, bytes: 40 }, 50);
+  for (const other of others) for (const each of [knowing, gateway]) cutOff(draft, each, other);
+  draft.wait(noticedMs);
+  draft.deed({ do: 'remove', by, path: `${outer}/n` }, 50);
+  reunite(draft, late, knowing);
+  draft.wait(redialledMs);
+  if (draft.chance(0.5)) draft.add({ do: 'resolve', at: late, path: outer }, 100);
+  cutOff(draft, late, knowing);
+  cutOff(draft, gateway, knowing);
+  for (const other of others) reunite(draft, late, other);
+  draft.wait(redialledMs);
+  if (draft.chance(0.5)) draft.add({ do: 'resolve', at: late, path: outer }, 100);
+  draft.deed({ do: 'remove', by, path: outer }, 50);
+  reunite(draft, late, gateway);
+  draft.wait(draft.pick([1500, noticedMs]));
+  if (draft.chance(0.5)) draft.mend();
 }

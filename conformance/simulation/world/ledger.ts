@@ -6,8 +6,10 @@ import {
   type Mutation,
   type StoreId,
 } from '../../../vice/interface/index.js';
-import type { PendingChange } from '../../../venus/interface.js';
-import type { Deed } from './scenario.js';
+import { digestOf } from '../../../vice/seam/block-digests.js';
+import type { ObjectStatus, PendingChange } from '../../../venus/interface.js';
+import type { VolumeOrder } from './orders.js';
+import type { Deed, VolumeName } from './scenario.js';
 
 /**
  * - `pending`: never answered, since its gateway died.
@@ -29,7 +31,7 @@ const certain: readonly Outcome[] = [
     'not-empty',
     'loop',
   ] as const),
-  ...(['invalid', 'access-denied', 'too-large'] as const),
+  ...(['invalid', 'access-denied', 'too-large', 'cross-volume', 'refused', 'quota'] as const),
 ];
 
 /** Of contents put in a directory before its removal was begun the removal may know although a listing did not. */
@@ -67,10 +69,17 @@ export interface Attempt {
   replaces?: readonly string[];
   /** Where it puts an object. */
   placed?: { readonly fid: Fid; readonly parent: Fid; readonly name: string };
+  /** What an object that has come from another volume is now. */
+  becomes?: Fid;
   /** What it says about an object: a property's name or `mode`, and the value. */
   marked?: { readonly fid: Fid; readonly what: string; readonly value: string } | undefined;
   /** Whatever bears this name goes, also what its author was not shown: a directory and the name. */
   blind?: { readonly parent: Fid; readonly name: string };
+  /** Bytes that the volume uses when it begins, and when it is answered: what the server says that has most. */
+  usedBefore?: number;
+  used?: number;
+  /** The volume that it is about. */
+  volume?: VolumeName;
   /** The object that it changes, if that was there before. */
   touches?: Fid;
   /** What a read came to. */
@@ -95,6 +104,25 @@ export interface Attempt {
   readonly removes: Set<Fid>;
 }
 
+/** From when it was wanted, and set, to when the next one was wanted. */
+export interface Quota {
+  readonly volume: VolumeName;
+  readonly bytes: number | null;
+  readonly asked: number;
+  readonly begin: number;
+  end: number;
+}
+
+/** An object that has come from another volume: where, its contents, by which attempt, and when. */
+export interface Copied {
+  readonly fid: Fid;
+  readonly text: string | undefined;
+  readonly parent: Fid;
+  readonly name: string;
+  readonly by: number;
+  readonly at: number;
+}
+
 export class Ledger {
   readonly attempts: Attempt[] = [];
   /** By version. */
@@ -103,10 +131,20 @@ export class Ledger {
   readonly parents = new Map<Fid, Set<Fid>>();
   /** Digests and objects of what waited in the log of a gateway whose disk was replaced by an old copy. */
   readonly forgiven = new Set<string>();
+  /** What has come from another volume. */
+  readonly #copies: Copied[] = [];
   /** By object: StoreIds of all records that any gateway has sent of it. */
   readonly sent = new Map<Fid, Set<StoreId>>();
   /** By version of contents: since when which servers have had it on their disks. */
   readonly held = new Map<StoreId, Map<string, number>>();
+  /** When the second volume was to be seen elsewhere, or nowhere: from the order to when it was done. */
+  readonly remounts: { readonly begin: number; end: number }[] = [];
+  /** From when to when a volume was locked for sure: after the order was done, and before the next one. */
+  readonly locked: { readonly volume: VolumeName; readonly begin: number; end: number }[] = [];
+  /** What was allowed from when to when, for sure. */
+  readonly quotas: Quota[] = [];
+  /** Directories in whose places it was to be seen: who renames one means it, and is shown the volume. */
+  readonly mountedOn = new Set<Fid>();
   /** Spans of simulated time in which something was wrong: [begin, end). */
   readonly troubles: { readonly begin: number; end: number }[] = [];
 
@@ -125,7 +163,27 @@ export class Ledger {
     const isSet = this.attempts.some(
       (attempt) => attempt.deed.do === 'setacl' && this.mayHaveHappened(attempt),
     );
-    return isSet && reason?.includes('access-denied') === true;
+    const isBounded = this.quotas.some(({ bytes }) => bytes !== null);
+    return (
+      (isSet && reason?.includes('access-denied') === true) ||
+      (isBounded && reason?.includes('quota') === true)
+    );
+  }
+
+  /** An administrator wants something: until it is done nobody knows what holds. */
+  ordered(order: VolumeOrder, span: { readonly begin: number; end: number }): void {
+    if (order.do === 'mount' || order.do === 'unmount') {
+      this.remounts.push(span);
+      return;
+    }
+    for (const each of order.do === 'quota' ? this.quotas : this.locked)
+      if (each.volume === order.volume) each.end = Math.min(each.end, span.begin);
+  }
+
+  isDone(order: VolumeOrder, { begin: asked, end: begin }: { readonly begin: number; end: number }): void {
+    if (order.do === 'lock-volume') this.locked.push({ volume: order.volume, begin, end: Infinity });
+    if (order.do !== 'quota') return;
+    this.quotas.push({ volume: order.volume, bytes: order.bytes, asked, begin, end: Infinity });
   }
 
   /** The disk of `server` has these contents from now on, if it had them not. */
@@ -146,6 +204,24 @@ export class Ledger {
       this.forgiven.add(fid);
       if (digest !== null) this.forgiven.add(digest);
     }
+  }
+
+  /** An object is a copy of what somebody wrote, or of a directory. */
+  copied(
+    { fid, version, digest }: ObjectStatus,
+    { parent, name, by, at }: Omit<Copied, 'fid' | 'text'>,
+  ): void {
+    this.put(fid, parent);
+    const { text } =
+      this.attempts.findLast((each) => each.text && digestOf(Buffer.from(each.text)) === digest) ?? {};
+    if (version !== null && text !== undefined) this.texts.set(version, text);
+    this.#copies.push({ fid, text, parent, name, by, at });
+  }
+
+  /** The last directory that was made under this path. */
+  madeAt(path: string): Fid | undefined {
+    return this.attempts.findLast(({ deed, made }) => deed.do === 'mkdir' && deed.path === path && made)
+      ?.made;
   }
 
   put(fid: Fid, parent: Fid): void {
@@ -171,14 +247,20 @@ export class Ledger {
     for (const attempt of this.attempts) {
       const { blind, end = Infinity } = attempt;
       if (blind === undefined) continue;
-      const there = this.attempts.filter(
-        ({ placed, begin }) => placed?.parent === blind.parent && placed.name === blind.name && begin <= end,
+      const placed = this.attempts.flatMap((other) =>
+        other.placed === undefined || other.begin > end ? [] : [other.placed],
       );
-      for (const { placed } of there) if (placed !== undefined) attempt.removes.add(placed.fid);
+      const copied = this.#copies.filter(({ by, at }) => by !== attempt.number && at <= end);
+      const there = [...placed, ...copied].filter(
+        ({ parent, name }) => parent === blind.parent && name === blind.name,
+      );
+      for (const { fid } of there) attempt.removes.add(fid);
       for (const { made, begin, text } of this.attempts) {
         if (made === undefined || text === undefined || begin > end) continue;
-        if (there.some(({ placed }) => placed?.fid === made)) attempt.givesUp.add(text);
+        if (there.some(({ fid }) => fid === made)) attempt.givesUp.add(text);
       }
+      for (const { text, fid } of copied)
+        if (text !== undefined && there.some((each) => each.fid === fid)) attempt.givesUp.add(text);
     }
   }
 
@@ -215,10 +297,14 @@ export class Ledger {
   /** What others put below a directory about when it was removed: the gateway may have heard of it in between. */
   *#news<T>(removal: Attempt, all: ReadonlyMap<T, Attempt>): Generator<T> {
     const { begin, end = Infinity, removes } = removal;
+    const isIn = (fid: Fid): boolean =>
+      [...this.wasIn(fid)].some((directory) => directory !== fid && removes.has(directory));
     for (const [item, put] of all) {
       const fid = put.made ?? put.seen?.fid;
-      if (fid === undefined || put.begin > end || (put.end ?? Infinity) < begin - newsMs) continue;
-      if ([...this.wasIn(fid)].some((directory) => directory !== fid && removes.has(directory))) yield item;
+      const isNew = put.begin <= end && (put.end ?? Infinity) >= begin - newsMs;
+      if (fid !== undefined && isNew && isIn(fid)) yield item;
+      for (const copy of this.#copies)
+        if (copy.text === item && copy.at <= end && copy.at >= begin - newsMs && isIn(copy.fid)) yield item;
     }
   }
 

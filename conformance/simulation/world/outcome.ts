@@ -5,6 +5,9 @@ import type { ReplicaDump } from '../replica-dump.js';
 import type { Ledger } from './ledger.js';
 import type { Scenario } from './scenario.js';
 
+/** A replica of the second volume is named by its server and this. */
+export const annexSuffix = '/annex';
+
 /** What one gateway shows when all is healed. */
 export interface View {
   readonly gateway: string;
@@ -25,7 +28,7 @@ export interface View {
 /** One look at everything. */
 export interface Look {
   readonly when: 'healed' | 'repaired';
-  /** By server. An error: the replica cannot be read as a tree. */
+  /** By replica: the server, with `/annex` of the second volume. An error: it cannot be read as a tree. */
   readonly dumps: ReadonlyMap<string, ReplicaDump | Error>;
   readonly views: readonly View[];
 }
@@ -50,8 +53,19 @@ export interface Run {
   readonly sizes: readonly Size[];
 }
 
+/** What each volume holds, by a replica of it that can be read. */
+export function dumpsByVolume(look: Look | undefined): readonly ReplicaDump[] {
+  const dumps = new Map<boolean, ReplicaDump>();
+  for (const [replica, dump] of look?.dumps ?? []) {
+    const isAnnex = replica.endsWith(annexSuffix);
+    if (!(dump instanceof Error) && !dumps.has(isAnnex)) dumps.set(isAnnex, dump);
+  }
+  return [...dumps.values()];
+}
+
 /** Numbers of rows by table (vice/store/volume-store.ts), and more. */
 export interface Size {
+  /** Or its replica of the second volume, named as in the looks. */
   readonly host: string;
   readonly isServer: boolean;
   readonly logRows: number;
@@ -63,6 +77,8 @@ export interface Size {
   readonly entries: number;
   readonly besides: number;
   readonly conflicts: number;
+  /** Bytes that a server says are used. */
+  readonly used: number | undefined;
   /** Containers that no object needs, without those that travelled ahead of a change: they are kept for a while. */
   readonly unnamed: number;
 }

@@ -2,15 +2,18 @@
 import { createHash } from 'node:crypto';
 import { isFailure } from '../../../vice/interface/index.js';
 import type { ConflictReport } from '../../../venus/interface.js';
-import { rootVolume, type SimulatedRealm } from '../simulated-realm.js';
+import type { SimulatedRealm } from '../simulated-realm.js';
 import { aftermathMs, Faults } from './faults.js';
 import { lookAt, measure } from './inspector.js';
 import { authorOf, type Attempt } from './ledger.js';
 import type { Look, Run } from './outcome.js';
+import { isAdministered, putInOrder } from './put-in-order.js';
 import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from './scenario.js';
+import { isLivingElsewhere } from './rot.js';
 import { Session } from './session.js';
 import type { Situations } from './situations.js';
 import { Stage } from './stage.js';
+import { idOf } from './volumes.js';
 
 /** Simulated time in which everything must have come together again. */
 const settleMost = 240_000;
@@ -61,6 +64,8 @@ export class Player {
       if (settledMs !== undefined) {
         await this.#repair();
         await this.#settle();
+        // What a volume uses is counted where nothing changes meanwhile.
+        for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
         looks.push(await this.#look('repaired', this.#stage.gateways));
       }
     } catch (error) {
@@ -160,6 +165,9 @@ export class Player {
       venus: this.#realm.gateway(gateway),
       ledger,
       now: () => this.#stage.now(),
+      random: this.#realm.random,
+      used: (volume) => this.#stage.usedBytes(volume),
+      count: (situation) => this.#stage.situations.count(situation),
       isQuiet: (server, since) => ways.isQuiet(gateway, server, since),
     });
   }
@@ -187,8 +195,23 @@ export class Player {
     }
     await this.#awaitAnswers();
     await this.#replaceRestored();
+    if (isAdministered(this.#scenario)) {
+      await this.#realm.finish(this.#faults.administered);
+      await putInOrder(this.#stage);
+    }
+    for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
     const open = this.#stage.ledger.troubles.at(-1);
     if (open?.end === Infinity) open.end = this.#stage.now() + aftermathMs;
+  }
+
+  /** What is damaged and nobody has met is found and healed. */
+  async #scrub(server: string): Promise<void> {
+    const left = await this.#realm.finish(
+      this.#stage.orders.scrub(server, () => this.#realm.server(server).scrub()),
+    );
+    for (const { fault, fid, reason } of left)
+      if (fid !== null && isLivingElsewhere(this.#stage, server, fid))
+        this.#stage.accidents.push(`${server}: a scrub does not heal ${fault} of ${fid}: ${reason}`);
   }
 
   async #awaitAnswers(): Promise<void> {
@@ -251,11 +274,13 @@ export class Player {
   }
 
   async #isEqual(): Promise<boolean> {
-    const digests = this.#stage.members.map((name) => {
-      const replica = this.#realm.server(name).replica(rootVolume);
-      return JSON.stringify([...(replica?.digests('') ?? [])]);
-    });
-    if (digests.some((digest) => digest !== digests[0])) return false;
+    for (const volume of this.#stage.volumes) {
+      const digests = this.#stage.membersOf(volume).map((name) => {
+        const replica = this.#realm.server(name).replica(idOf(volume));
+        return JSON.stringify([...(replica?.digests('') ?? [])]);
+      });
+      if (digests.some((digest) => digest !== digests[0])) return false;
+    }
     const { isConverged } = await this.#look('healed', []);
     return isConverged;
   }
@@ -263,7 +288,9 @@ export class Player {
   /** A server with damaged contents gives out good ones all the same: a gateway that knows it alone sees everything. */
   async #ask(): Promise<Look['views']> {
     const [server] = this.#stage.spoilt;
-    if (server === undefined || !this.#stage.servers.includes(server)) return [];
+    // It alone has not both volumes.
+    if (server === undefined || this.#stage.volumes.length > 1 || !this.#stage.servers.includes(server))
+      return [];
     const probe = 'probe';
     for (const other of this.#stage.servers) if (other !== server) this.#realm.network.cut(probe, other);
     await this.#stage.start(probe);
@@ -274,8 +301,9 @@ export class Player {
   }
 
   #look(when: Look['when'], gateways: readonly string[]): ReturnType<typeof lookAt> {
-    const { members, flipped } = this.#stage;
-    return lookAt(this.#realm, when, { gateways, members, flipped });
+    const { flipped } = this.#stage;
+    const [members, annex] = [this.#stage.membersOf('root'), this.#stage.membersOf('annex')];
+    return lookAt(this.#realm, when, { gateways, members, annex, flipped });
   }
 
   /** Every conflict that is left is decided through the first gateway, in one of the ways that people have. */

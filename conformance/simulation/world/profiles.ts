@@ -3,11 +3,13 @@
  * a short run meets more than everything thinly in a long one.
  */
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
-import { full, loss, restored, rot, writeFails } from './disks.js';
+import { full, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
-import { brokenCatchUp, lagging } from './lagging.js';
+import { brokenCatchUp, cameAndWent, lagging } from './lagging.js';
 import { lists, listsApart } from './lists.js';
+import { kept, tight } from './quotas.js';
 import { resize } from './resizing.js';
+import { across, administered, crashAcross, oneLost } from './two-volumes.js';
 import {
   absence,
   alone,
@@ -36,6 +38,8 @@ export interface Profile {
   readonly scenes: number;
   /** How many of the servers hold a replica at first; absent: all, for ever. */
   readonly holding?: readonly number[];
+  /** A second volume is mounted in the tree. */
+  readonly hasAnnex?: boolean;
   /** Scene and how often; a seed leaves some out. */
   readonly mixture: readonly (readonly [Scene, number])[];
 }
@@ -44,6 +48,7 @@ const some: Scene = (draft) => {
   for (let index = 2 + draft.below(3); index > 0; index -= 1) chatter(draft);
 };
 const saving: Scene = (draft) => saves(draft, draft.pick(draft.sessions));
+const rottenObjects: Scene = (draft) => rowRot(draft, 'objects');
 const bursting: Scene = (draft) => burst(draft, draft.pick(draft.sessions));
 const gatewayCrash: Scene = (draft) => crash(draft, draft.pick(draft.gateways));
 const lonelyCrash: Scene = (draft) => {
@@ -145,6 +150,7 @@ export const profiles: readonly Profile[] = [
     mixture: [
       [lagging, 4],
       [brokenCatchUp, 3],
+      [cameAndWent, 1],
       [some, 1],
       [bursting, 0.5],
     ],
@@ -226,6 +232,7 @@ export const profiles: readonly Profile[] = [
       [writeFails, 3],
       [full, 2],
       [rot, 2],
+      [rottenObjects, 2.5],
       [loss, 1],
       [race, 1],
     ],
@@ -266,6 +273,39 @@ export const profiles: readonly Profile[] = [
       [island, 1],
       [split, 0.5],
       [noise, 0.5],
+    ],
+  },
+  {
+    ...usual,
+    name: 'two volumes',
+    servers: [3, 4, 4, 5],
+    hot: [2, 3, 4],
+    hasAnnex: true,
+    scenes: 7,
+    mixture: [
+      [across, 4],
+      [oneLost, 4],
+      [crashAcross, 1],
+      [administered, 2],
+      [island, 0.7],
+      [outage, 0.7],
+      [noise, 0.5],
+    ],
+  },
+  {
+    ...usual,
+    name: 'administrators',
+    pauses: [0, 1, 5, 20, 100],
+    hot: [2, 3, 4],
+    servers: [3, 4],
+    hasAnnex: true,
+    scenes: 8,
+    mixture: [
+      [administered, 4],
+      [tight, 4],
+      [kept, 2],
+      [across, 2],
+      [look, 1],
     ],
   },
   {

@@ -60,6 +60,14 @@ export type Fault =
   | { readonly do: 'commit-fails'; readonly at: string }
   /** One bit of one of the containers on its disk flips: the newest (0) to the oldest (1); where in it, 0 to 1. */
   | { readonly do: 'flip'; readonly at: string; readonly pick: number; readonly where?: number }
+  /** One bit of one of the rows of its store flips: of objects, or of names; which one, where in it, 0 to 1. */
+  | {
+      readonly do: 'flip-row';
+      readonly at: string;
+      readonly of?: 'objects' | 'names';
+      readonly pick: number;
+      readonly where: number;
+    }
   | { readonly do: 'wall'; readonly at: string; readonly ahead: number }
   /** The server is dead, its disk is lost: it comes back with an empty one. */
   | { readonly do: 'wipe'; readonly at: string }
@@ -67,18 +75,32 @@ export type Fault =
   | { readonly do: 'backup' | 'restore'; readonly at: string }
   /** A dead gateway gets a copy of the disk of another one. */
   | { readonly do: 'clone'; readonly at: string; readonly from: string }
+  /** A server is told to resolve one directory. */
+  | { readonly do: 'resolve'; readonly at: string; readonly path: string }
   /** An administrator wants a replica at this server, or none any more, or at another one in its place. */
   | { readonly do: 'grow' | 'shrink'; readonly at: string }
-  | { readonly do: 'move'; readonly from: string; readonly to: string };
+  | { readonly do: 'move'; readonly from: string; readonly to: string }
+  /** An administrator lets a volume be read only, or lets it be changed again. */
+  | { readonly do: 'lock-volume' | 'unlock-volume'; readonly volume: VolumeName }
+  /** What its files may have together; null: as much as they like. */
+  | { readonly do: 'quota'; readonly volume: VolumeName; readonly bytes: number | null }
+  /** He takes the second volume out of the tree, or lets it be seen in the place of this directory. */
+  | { readonly do: 'unmount' }
+  | { readonly do: 'mount'; readonly path: string };
 
 /** `ms`: time that passes before the next step. */
 export type Step = (Deed | Fault) & { readonly ms: number };
+
+/** The realm's root volume, or the second one, where there is one. */
+export type VolumeName = 'root' | 'annex';
 
 export interface Topology {
   readonly servers: number;
   readonly gateways: number;
   /** How many of the servers hold a replica at first; absent: all, and the group never changes. */
   readonly holding?: number | undefined;
+  /** There is a second volume: which servers hold each of the two. */
+  readonly volumes?: Readonly<Record<VolumeName, readonly string[]>> | undefined;
 }
 
 export interface Scenario extends Topology {

@@ -1,11 +1,23 @@
 /** A user at one gateway: carries out deeds one after the other, and writes down what happened. */
-import { isFailure, type Fid, type StoreId } from '../../../vice/interface/index.js';
+import { isFailure, rootFid, type Fid, type StoreId } from '../../../vice/interface/index.js';
 import { linkTiming } from '../../../vice/seam/network.js';
-import type { Caller, ConflictReport, Entry, ObjectStatus, Place, Venus } from '../../../venus/interface.js';
+import type { Random } from '../../../vice/seam/random.js';
+import type {
+  Caller,
+  ConflictReport,
+  Entry,
+  ObjectStatus,
+  Place,
+  Venus,
+  VolumeState,
+} from '../../../venus/interface.js';
 import { pathOf } from '../share.js';
+import { rootVolume } from '../simulated-realm.js';
+import { moveAtTheDoor } from './door.js';
 import type { Attempt, Ledger } from './ledger.js';
 import { listOf } from './lists.js';
-import type { Deed } from './scenario.js';
+import type { Deed, VolumeName } from './scenario.js';
+import { idOf, nameOf } from './volumes.js';
 
 /** Longer than it takes a server to tell a gateway of a change. */
 export const newsMs = 1000;
@@ -17,6 +29,11 @@ export interface SessionWorld {
   readonly venus: Venus;
   readonly ledger: Ledger;
   readonly now: () => number;
+  readonly random: Random;
+  /** Bytes that a volume uses. */
+  readonly used: (volume: VolumeName) => number;
+  /** Counts a situation. */
+  readonly count: (situation: string) => void;
   /** Whether nothing has disturbed the way to a server since then. */
   readonly isQuiet: (server: string, since: number) => boolean;
 }
@@ -32,13 +49,10 @@ export class Session {
 
   /** Settles when the deed is answered; its outcome is in `attempt`. */
   async carryOut(attempt: Attempt): Promise<void> {
-    const [volume] = this.#world.venus.state().volumes;
-    attempt.connected = volume !== undefined && volume.avsg.length > 0 && volume.state === 'hoarding';
-    attempt.reaches = volume?.avsg.length ?? 0;
-    const isHearing = volume?.state === 'hoarding' || volume?.state === 'resolving';
-    attempt.isCurrent = isHearing && this.#world.venus.log.changes().length === 0;
-    const reached = volume?.avsg ?? [];
-    attempt.shutOut = volume?.lastError?.includes('is an old copy') === true;
+    const { volumes } = this.#world.venus.state();
+    const isSent = this.#world.venus.log.changes().length === 0;
+    // Where it is never answered, that is all there is to say.
+    this.#describe(attempt, volumes[0]);
     try {
       attempt.outcome = (await this.#act(attempt.deed, attempt)) ? 'ok' : 'nothing';
     } catch (error) {
@@ -47,7 +61,20 @@ export class Session {
       if (!isFailure(error) && error instanceof Error) attempt.message = error.stack ?? error.message;
     }
     attempt.end = this.#world.now();
-    attempt.steady = reached.filter((server) => this.#world.isQuiet(server, attempt.begin - noticedMs));
+    if (attempt.volume !== undefined) attempt.used = this.#world.used(attempt.volume);
+    if (new Set(volumes.map(({ avsg }) => avsg.length > 0)).size > 1) this.#world.count('one volume reached');
+    // As its volume was before.
+    this.#describe(attempt, volumes.find(({ id }) => id === idOf(attempt.volume ?? 'root')) ?? volumes[0]);
+    attempt.isCurrent &&= isSent;
+  }
+
+  #describe(attempt: Attempt, volume: VolumeState | undefined): void {
+    const { avsg = [], state, lastError } = volume ?? {};
+    attempt.connected = avsg.length > 0 && state === 'hoarding';
+    attempt.reaches = avsg.length;
+    attempt.isCurrent = state === 'hoarding' || state === 'resolving';
+    attempt.shutOut = lastError?.includes('is an old copy') === true;
+    attempt.steady = avsg.filter((server) => this.#world.isQuiet(server, attempt.begin - noticedMs));
   }
 
   async #act(deed: Deed, attempt: Attempt): Promise<boolean> {
@@ -58,6 +85,8 @@ export class Session {
     }
     const place = await venus.lookup(this.#caller, pathOf(deed.path));
     const { object } = place;
+    attempt.volume = nameOf(object?.fid ?? place.parent ?? rootFid(rootVolume));
+    attempt.usedBefore = this.#world.used(attempt.volume);
     attempt.seen = object === null ? null : { fid: object.fid, version: object.version };
     attempt.shown = attempt.seen;
     if (object !== null && place.parent !== null) this.#world.ledger.put(fileOf(object.fid), place.parent);
@@ -208,6 +237,8 @@ export class Session {
     if (from.parent === null || from.object === null || to.parent === null) return false;
     if (from.parent === to.parent && from.name === to.name) return false;
     if (deed.do === 'copy' && from.object.kind !== 'file') return false;
+    if (deed.do === 'rename' && nameOf(from.parent) !== nameOf(to.parent))
+      return this.#moveAcross({ parent: from.parent, object: from.object }, to, attempt, deed);
     if (to.object !== null) {
       await this.#giveUp(to.object, attempt);
       attempt.removes.add(fileOf(to.object.fid));
@@ -231,12 +262,50 @@ export class Session {
       const fid = fileOf(from.object.fid);
       attempt.takes.add(fid);
       attempt.touches = fid;
-      // A version that is moved away becomes a file of its own.
-      if (!isVersion(from.object.fid)) attempt.placed = { fid, ...target };
+      // A version that is moved away is a file of its own; a volume has no place, what it is mounted on has.
+      if (!isVersion(from.object.fid) && nameOf(fid) === nameOf(from.parent))
+        attempt.placed = { fid, ...target };
       ledger.put(fid, to.parent);
       await venus.rename(this.#caller, { parent: from.parent, name: from.name }, target, options);
     }
     return true;
+  }
+
+  /** As people do it who have no more than a share: at the gateway's door. */
+  async #moveAcross(
+    from: { readonly parent: Fid; readonly object: ObjectStatus },
+    to: Place,
+    attempt: Attempt,
+    deed: Extract<Deed, { to: string }>,
+  ): Promise<boolean> {
+    const { ledger, count } = this.#world;
+    if (to.parent === null) return false;
+    if (to.object !== null) {
+      await this.#giveUp(to.object, attempt);
+      attempt.removes.add(fileOf(to.object.fid));
+    }
+    const target = { parent: to.parent, name: to.name };
+    attempt.blind = target;
+    // What is moved is another object there: this one goes, its contents stay.
+    for (const fid of await this.#objectsIn(from.object)) attempt.removes.add(fid).add(fileOf(fid));
+    const { status, text } = await moveAtTheDoor(this.#world, this.#caller, deed, (copied, place) => {
+      // The first one is what is moved: a tree grows under another name at first.
+      const isTop = attempt.becomes === undefined;
+      attempt.becomes ??= copied.fid;
+      attempt.touches ??= copied.fid;
+      const { parent, name } = isTop ? target : place;
+      ledger.copied(copied, { parent, name, by: attempt.number, at: this.#world.now() });
+    });
+    attempt.message = `${status} ${text.slice(0, 100)}`;
+    count(`moved across ${status}`);
+    return status < 300;
+  }
+
+  async #objectsIn(object: ObjectStatus): Promise<readonly Fid[]> {
+    if (object.kind !== 'directory') return [object.fid];
+    const found: Fid[] = [object.fid];
+    for (const { status } of await this.#entries(object.fid)) found.push(...(await this.#objectsIn(status)));
+    return found;
   }
 
   async #repair(fid: Fid, pick: number | 'all', attempt: Attempt): Promise<boolean> {

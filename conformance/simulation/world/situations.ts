@@ -20,6 +20,7 @@ export class Situations {
   /** A process' log as a source of situations: what volumes did, and warnings by their text. */
   log(): Log {
     const counted = (message: string, fields: LogFields = {}): void => {
+      if (message === 'not taken back') this.count(message);
       if (message === 'volume state')
         this.count(`state ${String(fields['before'])} -> ${String(fields['state'])}`);
     };
@@ -78,5 +79,9 @@ export const required: readonly string[] = [
     'lock',
   ].map((deed) => `${deed} ok`),
   ...['setacl ok', 'get access-denied', 'conflict protection', 'refused for good'],
+  ...['moved across 201', 'moved across 204', 'moved across 207', 'put refused', 'mount published'],
+  ...['unmount published', 'lock-volume published', 'unlock-volume published', 'one volume reached'],
+  ...['put quota', 'waits for room in root', 'waits for room in annex', 'quota published'],
+  ...['fault resolve', 'fault flip-row'],
   ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
 ];

@@ -4,6 +4,7 @@ import {
   isRemoved,
   versionsOf,
   type Fid,
+  type RealmDocument,
   type VnodeStatus,
 } from '../../../vice/interface/index.js';
 import type { PendingChange } from '../../../venus/interface.js';
@@ -14,11 +15,13 @@ import type { Replica } from '../../../vice/volume/replica.js';
 import { GroupOrders } from './group-orders.js';
 import { Ledger } from './ledger.js';
 import type { Regression } from './outcome.js';
-import type { Scenario } from './scenario.js';
+import { Orders } from './orders.js';
+import type { Scenario, VolumeName } from './scenario.js';
 import { Situations } from './situations.js';
+import { annexVolume, idOf, nameOf, serversOf, volumesOf } from './volumes.js';
 import { Ways } from './ways.js';
 
-const volumeKeys = new VolumeKeys(rootVolume);
+const keysOf = { root: new VolumeKeys(rootVolume), annex: new VolumeKeys(annexVolume) } as const;
 /** As long as a message is under way: a crash often comes before the flush. */
 const slowFlushMs = 4;
 
@@ -31,7 +34,9 @@ export class Stage {
   /** Errors that no caller was told of. */
   readonly accidents: string[] = [];
   readonly regressions: Regression[] = [];
-  /** Of a volume whose group changes. */
+  readonly #scenario: Scenario;
+  readonly orders: Orders;
+  /** Of a root volume whose group changes. */
   readonly group: GroupOrders | undefined;
   isHealed = false;
   readonly #watched = new WeakSet<Replica>();
@@ -47,6 +52,8 @@ export class Stage {
   readonly startedAt = new Map<string, number>();
   /** Servers with damaged containers. */
   readonly spoilt = new Set<string>();
+  /** Servers with damaged rows, and the objects that these were about: a scrub finds them. */
+  readonly rotten = new Map<string, Set<Fid>>();
   /** Servers whose disk was lost: what the others counted at them is not there any more. */
   readonly wiped = new Set<string>();
   /** By replica: every object as it was when its server last told of it. */
@@ -55,23 +62,31 @@ export class Stage {
   readonly flipped = new Set<string>();
 
   constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    const { volumes } = scenario;
     this.realm = new SimulatedRealm({
       seed: scenario.seed + 77_000,
       servers: scenario.servers,
       ...(scenario.holding === undefined ? {} : { holding: scenario.holding }),
+      ...(volumes === undefined ? {} : { holding: volumes.root.length, change: withAnnex(volumes.annex) }),
       flushMs: slowFlushMs,
       logOf: () => this.situations.log(),
       onTraffic: (_gateway, traffic) => this.#watchTraffic(traffic),
     });
     this.servers = this.realm.serverNames;
-    this.group =
-      scenario.holding === undefined ? undefined : new GroupOrders(this.realm, () => this.isHealed);
+    this.orders = new Orders(this.realm, () => this.isHealed);
+    this.group = scenario.holding === undefined ? undefined : new GroupOrders(this.orders);
     this.gateways = Array.from({ length: scenario.gateways }, (_, index) => `g${index + 1}`);
   }
 
   /** Servers with a replica that must be as the others. */
-  get members(): readonly string[] {
-    return this.group?.members ?? this.servers;
+  membersOf(volume: VolumeName): readonly string[] {
+    if (volume === 'root' && this.group !== undefined) return this.group.members;
+    return this.volumes.includes(volume) ? serversOf(this.#scenario, volume) : [];
+  }
+
+  get volumes(): readonly VolumeName[] {
+    return volumesOf(this.#scenario);
   }
 
   now(): number {
@@ -103,6 +118,12 @@ export class Stage {
 
   logOf(gateway: string): readonly PendingChange[] {
     return this.realm.gateway(gateway).log.changes();
+  }
+
+  /** What the server says that has most of a volume. */
+  usedBytes(volume: VolumeName): number {
+    const up = this.membersOf(volume).filter((name) => this.realm.isUp(name));
+    return Math.max(0, ...up.map((name) => this.realm.server(name).replica(idOf(volume))?.usedBytes ?? 0));
   }
 
   async start(name: string): Promise<void> {
@@ -139,23 +160,40 @@ export class Stage {
 
   /** Those that are open now; one may have come with a new document. */
   watchReplicas(): void {
-    for (const server of this.servers) this.#watchReplica(server);
+    for (const volume of this.volumes) for (const server of this.servers) this.#watchReplica(server, volume);
+  }
+
+  /** A row is damaged: what it said of an object is lost, as with a lost disk, until another server brings it. */
+  rot(server: string, fid: Fid | undefined): void {
+    const fids = this.rotten.get(server) ?? new Set<Fid>();
+    this.rotten.set(server, fids);
+    if (fid === undefined) return;
+    fids.add(fid);
+    this.told.get(`${server} root`)?.delete(fid);
+  }
+
+  /** Nobody has been told of anything by this server: its disk is lost. */
+  forgetTold(server: string): void {
+    for (const volume of this.volumes) this.told.delete(`${server} ${volume}`);
   }
 
   /**
    * What a replica has flushed and told never goes back, also over a crash: no count, no known update. And no replica
    * counts more updates at another one than that one has.
    */
-  #watchReplica(server: string): void {
-    const replica = this.realm.isUp(server) ? this.realm.server(server).replica(rootVolume) : undefined;
+  #watchReplica(server: string, volume: VolumeName): void {
+    const replica = this.realm.isUp(server) ? this.realm.server(server).replica(idOf(volume)) : undefined;
     if (replica === undefined || this.#watched.has(replica)) return;
     this.#watched.add(replica);
-    let told = this.told.get(replica.id);
-    if (told === undefined) this.told.set(replica.id, (told = new Map()));
+    const name = `${replica.id} ${volume}`;
+    let told = this.told.get(name);
+    if (told === undefined) this.told.set(name, (told = new Map()));
     const before = told;
     const compare = (fid: Fid): void => {
       // Not what can be read: that has changes in it which nobody was told of, and which a failed flush takes back.
-      const status = this.#durable(server, fid);
+      const status = this.#sound(server, fid);
+      // Until it is healed it says nothing.
+      if (status === 'damaged') return;
       const old = before.get(fid);
       // All have heard that it was removed, and have forgotten it.
       if (status === undefined && old !== undefined && isRemoved(old)) return void before.delete(fid);
@@ -173,10 +211,19 @@ export class Stage {
     replica.onChange(({ fids }) => fids.forEach(compare));
   }
 
-  /** As the server's disk has it. */
-  #durable(server: string, fid: Fid): VnodeStatus | undefined {
+  /** As the server's disk has it. @throws Failure damaged */
+  durable(server: string, fid: Fid): VnodeStatus | undefined {
     const { durable } = this.realm.disk(server).store;
-    return new VolumeReader({ ...durable, range: () => [] }, volumeKeys).object(fid)?.status;
+    return new VolumeReader({ ...durable, range: () => [] }, keysOf[nameOf(fid)]).object(fid)?.status;
+  }
+
+  #sound(server: string, fid: Fid): VnodeStatus | 'damaged' | undefined {
+    try {
+      return this.durable(server, fid);
+    } catch (error) {
+      if (isFailure(error, 'damaged')) return 'damaged';
+      throw error;
+    }
   }
 
   #compareCounts(server: string, { fid, vv }: VnodeStatus): void {
@@ -185,14 +232,27 @@ export class Stage {
       // Of one that has left nobody can tell any more.
       if (other === undefined) continue;
       if (other === server || this.wiped.has(other) || !this.realm.isUp(other)) continue;
-      const own = this.#durable(other, fid);
-      if (own === undefined || (own.vv[id] ?? 0) >= count) continue;
+      if (this.rotten.get(other)?.has(fid)) continue;
+      const own = this.#sound(other, fid);
+      if (own === undefined || own === 'damaged' || (own.vv[id] ?? 0) >= count) continue;
       const what = `counts ${count} updates at ${other}, which has ${own.vv[id] ?? 0}`;
       this.regressions.push({ server, fid, what });
     }
   }
 }
 
-function contains(now: Readonly<Record<string, number>>, before: Readonly<Record<string, number>>): boolean {
+/** A second volume, in no tree yet. */
+function withAnnex(servers: readonly string[]): (document: RealmDocument) => RealmDocument {
+  const replicas = servers.map((name) => ({ id: name, server: name }));
+  return (document) => ({
+    ...document,
+    volumes: [...document.volumes, { id: annexVolume, name: 'annex', replicas }],
+  });
+}
+
+export function contains(
+  now: Readonly<Record<string, number>>,
+  before: Readonly<Record<string, number>>,
+): boolean {
   return Object.entries(before).every(([key, count]) => (now[key] ?? 0) >= count);
 }

@@ -84,6 +84,11 @@ export class MemoryStore implements Store {
     this.#disk.capacity = this.#options.capacity ?? Infinity;
   }
 
+  /** One bit of a row on the disk flips, `where` in it (0 to 1). */
+  damage(key: string, where = 0): void {
+    this.#disk.damage(key, where);
+  }
+
   /** What has been flushed, without what transactions have left for the next flush. */
   get durable(): Pick<StoreReader, 'get'> {
     return { get: (key) => this.#disk.get(key) };
@@ -117,6 +122,14 @@ class MemoryDisk implements Base {
   get(key: string): Uint8Array | undefined {
     const value = this.contents.get(key);
     return value === undefined ? undefined : Buffer.from(value);
+  }
+
+  damage(key: string, where: number): void {
+    const value = this.get(key);
+    if (value === undefined || value.length === 0) return;
+    const at = Math.min(value.length - 1, Math.floor(where * value.length));
+    value[at] = (value[at] ?? 0) ^ 1;
+    this.contents.set(key, value);
   }
 
   *range(options: RangeOptions): IterableIterator<readonly [string, Uint8Array]> {

@@ -1,0 +1,38 @@
+/** The gateway's door, for what Venus leaves to it: a move from one volume to another. */
+import { move } from '../../../gateway/webdav/move.js';
+import { Rehearsal, type Reply } from '../../../gateway/webdav/rehearsal.js';
+import type { Random } from '../../../vice/seam/random.js';
+import type { Caller, Name, ObjectStatus, Venus } from '../../../venus/interface.js';
+import type { Deed } from './scenario.js';
+
+export interface DoorWorld {
+  readonly venus: Venus;
+  readonly random: Random;
+}
+
+/** `onCopy` is told of each object that is copied, and where to. @throws Failure of Venus */
+export function moveAtTheDoor(
+  { venus, random }: DoorWorld,
+  { user }: Caller,
+  { path, to }: Extract<Deed, { to: string }>,
+  onCopy: (copied: ObjectStatus, to: Name) => void,
+): Promise<Reply> {
+  const door = new Rehearsal(heard(venus, onCopy));
+  door.share = { ...door.share, random };
+  const headers = { destination: `http://h/s/${to}`, overwrite: 'T' };
+  return door.send(move, 'MOVE', `/${path}`, { user, headers });
+}
+
+function heard(venus: Venus, onCopy: (copied: ObjectStatus, to: Name) => void): Venus {
+  const copy: Venus['copy'] = async (caller, source, to, options) => {
+    const outcome = await venus.copy(caller, source, to, options);
+    onCopy(outcome.status, to);
+    return outcome;
+  };
+  return new Proxy(venus, {
+    get: (target, key) => {
+      const value: unknown = key === 'copy' ? copy : Reflect.get(target, key);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}

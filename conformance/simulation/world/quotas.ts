@@ -1,0 +1,53 @@
+/** Quotas that are met: refused at once, kept while there is no room, and let go when there is. */
+import { put } from './deeds.js';
+import type { Draft } from './draft.js';
+import type { VolumeName } from './scenario.js';
+import { alone, crash, together } from './troubles.js';
+
+/** Most files have 40 or 300 bytes: some fit, most do not. */
+const small: readonly number[] = [1, 200, 500, 900, 1500];
+
+function pickVolume(draft: Draft): VolumeName {
+  return draft.volumes === undefined ? 'root' : draft.pick(['root', 'annex']);
+}
+
+function bounds(draft: Draft, volume: VolumeName, ms: number): void {
+  draft.breaks(
+    `quota ${volume}`,
+    { do: 'quota', volume, bytes: draft.pick(small) },
+    { do: 'quota', volume, bytes: null },
+    ms,
+  );
+}
+
+/** People fill a volume, make room, and fill it again. */
+export function tight(draft: Draft): void {
+  const volume = pickVolume(draft);
+  bounds(draft, volume, draft.pick([0, 1300, 1300]));
+  for (let index = 3 + draft.below(4); index > 0; index -= 1) fill(draft, volume);
+  if (draft.chance(0.3)) draft.add({ do: 'quota', volume, bytes: draft.pick(small) }, draft.pick([20, 1300]));
+  for (let index = draft.below(4); index > 0; index -= 1) fill(draft, volume);
+  if (draft.chance(0.6)) draft.mend(`quota ${volume}`, draft.pick([20, 1300]));
+}
+
+function fill(draft: Draft, volume: VolumeName, by = draft.pick(draft.sessions)): void {
+  const path = draft.chance(0.5) ? draft.fileOf(volume) : draft.nameOf(volume);
+  const ms = draft.pick([2, 20, 60]);
+  const dice = draft.fraction();
+  if (dice < 0.65) draft.deed(put(draft, by, path), ms);
+  else if (dice < 0.85) draft.deed({ do: 'remove', by, path }, ms);
+  else draft.deed({ do: 'copy', by, path, to: draft.nameOf(volume) }, ms);
+}
+
+/** What a gateway has changed without servers does not fit when it comes back. */
+export function kept(draft: Draft): void {
+  const gateway = draft.pick(draft.gateways);
+  const volume = pickVolume(draft);
+  alone(draft, gateway, draft.pick(['plan', 'cut', 'mode']));
+  for (let index = 1 + draft.below(4); index > 0; index -= 1) fill(draft, volume, draft.sessionOf(gateway));
+  bounds(draft, volume, draft.pick([20, 1300]));
+  together(draft, gateway, draft.pick([300, 3000]));
+  if (draft.chance(0.3)) crash(draft, gateway);
+  for (let index = draft.below(3); index > 0; index -= 1) fill(draft, volume);
+  if (draft.chance(0.5)) draft.mend(`quota ${volume}`, 1300);
+}
