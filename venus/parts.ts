@@ -1,5 +1,5 @@
 /** What Venus keeps on its disk, opened: rows, identity, modify log, contents. */
-import type { RealmDocument } from '../vice/interface/index.js';
+import type { RealmDocument, RealmKeys } from '../vice/interface/index.js';
 import { sleep, type Clock } from '../vice/seam/clock.js';
 import type { Containers } from '../vice/seam/containers.js';
 import type { Documents } from '../vice/seam/documents.js';
@@ -21,7 +21,7 @@ export interface VenusConfig {
   /** Of the gateway. */
   readonly name: string;
   readonly realm: RealmDocument;
-  readonly realmKey: Uint8Array;
+  readonly realmKeys: RealmKeys;
   /** Contents that the cache may hold on the gateway's disk. */
   readonly cacheBytes: number;
   /** Contents of at most so many bytes go into the store; 0, the default: none. See seam/packed-containers.ts. */

@@ -12,6 +12,7 @@ import {
   type PeopleEntry,
   type Push,
   type RealmDocument,
+  type RealmKeys,
   type ShownCertificate,
   type VolumeId,
 } from '../vice/interface/index.js';
@@ -28,7 +29,7 @@ export interface RealmConfig {
   /** Of the gateway. */
   readonly name: string;
   readonly realm: RealmDocument;
-  readonly realmKey: Uint8Array;
+  readonly realmKeys: RealmKeys;
 }
 
 export interface RealmWorld extends ServersWorld {
@@ -58,8 +59,9 @@ export class Realm {
   readonly #joining = new Set<Promise<void>>();
   /** The version that each server has said last that it has. */
   readonly #announced = new Map<string, number>();
+  #unfetched = '';
 
-  constructor({ name, realm, realmKey }: RealmConfig, world: RealmWorld) {
+  constructor({ name, realm, realmKeys }: RealmConfig, world: RealmWorld) {
     this.#world = world;
     this.#document = new RealmCache(realm, world.buffer);
     const { current, former } = this.#document;
@@ -67,7 +69,7 @@ export class Realm {
     world.mounts.follow(current);
     const options = {
       realm: realm.realm,
-      realmKey,
+      realmKeys,
       name: `${name}/${world.identity.venus}`,
       refuses: (shown: ShownCertificate) => revocationFault(this.#document.current.revoked, shown),
       onUp: (link: ServerLink) => this.#up(link),
@@ -178,7 +180,10 @@ export class Realm {
       deleted.follow(before, newer, mounts);
     } catch (error) {
       if (!isFailure(error)) throw error;
-      log.warn('realm document not fetched', { server: link.name, message: error.message });
+      // Asked for again every second: a person needs to hear it once.
+      if (this.#unfetched !== error.message)
+        log.warn('realm document not fetched', { server: link.name, reason: error.message });
+      this.#unfetched = error.message;
       clock.after(rejoinMs, () => void this.#relocate(link));
       return;
     }

@@ -1,5 +1,7 @@
 /** A Vice server as it runs: real disk, real sockets, end to end, and again after a restart. */
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import {
   makeFid,
@@ -37,7 +39,16 @@ const realm: RealmDocument = {
   rootVolume: volume,
 };
 
-const started = { name: 's1', listen: 'ws://127.0.0.1:0', realmKey, realm, logLevel: 'silent' } as const;
+const realmKeyFile = join(t.testdir({}), 'realm.key');
+writeFileSync(realmKeyFile, realmKey);
+
+const started = {
+  name: 's1',
+  listen: 'ws://127.0.0.1:0',
+  realmKey: realmKeyFile,
+  realm,
+  logLevel: 'silent',
+} as const;
 
 function digestOf(bytes: Uint8Array): string {
   const blocks: Buffer[] = [];
@@ -51,7 +62,10 @@ async function dial(vice: Vice): Promise<Link> {
   const clock = systemClock();
   const peer = { role: 'gateway', name: `gateway/${venus}` } as const;
   const credential = signCredential(realmKey, realm.realm, peer, clock.wall() + 60_000);
-  return wsNetwork({ clock, log: silentLog }).dial(vice.address, { credential, onPush() {} });
+  return wsNetwork({ clock, log: silentLog }).dial(vice.address, {
+    credential: () => credential,
+    onPush() {},
+  });
 }
 
 async function call<C extends CallName>(link: Link, name: C, argument: Argument<C>): Promise<Result<C>> {

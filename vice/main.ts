@@ -5,6 +5,7 @@ import { packedBytesMost } from './seam/packed-containers.js';
 import { openFileContainers } from './seam/real/file-containers.js';
 import { openLmdbStore } from './seam/real/lmdb-store.js';
 import { RealmCertificates, type CertificateFiles } from './seam/real/realm-certificates.js';
+import { RealmKeyFile } from './seam/real/realm-key-file.js';
 import { pinoLog, type PinoLogOptions } from './seam/real/pino-log.js';
 import { scryptPasswords } from './seam/real/scrypt-passwords.js';
 import { systemClock } from './seam/real/system-clock.js';
@@ -21,8 +22,8 @@ export interface ViceConfig {
   readonly listen: string;
   /** Folder of this server alone: its metadata in `store`, the contents of files in `containers`. */
   readonly data: string;
-  /** 32 bytes that every server and gateway of the realm holds. */
-  readonly realmKey: Uint8Array;
+  /** The file of the realm key, which every server and gateway of the realm has; read again when it changes. */
+  readonly realmKey: string;
   /** This server's certificate; absent: no TLS. */
   readonly realmTls?: CertificateFiles | undefined;
   /** The document to start from; a newer one that the server has learned of wins. */
@@ -59,11 +60,12 @@ export async function startVice(config: ViceConfig): Promise<Vice> {
       const network = wsNetwork({ clock, log, certificates });
       const passwords = scryptPasswords();
       const world = { clock, random: systemRandom(), network, store, containers, passwords, log };
-      const { name, realm, people, realmKey, listen, snapshots } = config;
+      const { name, realm, people, listen, snapshots } = config;
+      const realmKeys = new RealmKeyFile(config.realmKey, { clock, log });
       const packedBytes = packedBytesMost;
       const scrub = config.scrub && { scrub: config.scrub };
       const server = await startServer(
-        { name, realm, people, realmKey, listen, packedBytes, snapshots, ...scrub },
+        { name, realm, people, realmKeys, listen, packedBytes, snapshots, ...scrub },
         world,
       );
       return {

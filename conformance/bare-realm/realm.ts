@@ -9,6 +9,7 @@ import {
   isFailure,
   isRemoved,
   rootFid,
+  onlyKey,
   signCredential,
   versionsOf,
   volumeOf,
@@ -145,7 +146,7 @@ export class BareRealm {
       const passwords = new PlainPasswords(random);
       const world = { clock: this.clock, random, network, ...disk, passwords, log: silentLog };
       const { packedBytes, scrub, snapshots } = this;
-      const shared = { realm: this.realm, realmKey, packedBytes, scrub, snapshots };
+      const shared = { realm: this.realm, realmKeys: onlyKey(realmKey), packedBytes, scrub, snapshots };
       const config = { name, listen: `ws://${name}:1`, ...shared };
       this.servers.set(name, await this.run(startServer(config, world)));
     }
@@ -189,7 +190,9 @@ export class BareRealm {
       if (!isGreeting) pushes.push(push);
       isGreeting = false;
     };
-    const link = await this.run(this.network.host(name).dial(`ws://${server}:1`, { credential, onPush }));
+    const link = await this.run(
+      this.network.host(name).dial(`ws://${server}:1`, { credential: () => credential, onPush }),
+    );
     return new Client(this, link, pushes);
   }
 

@@ -108,7 +108,10 @@ export class DirectServers {
     if (entry === undefined) throw new Error(`the realm has no server ${server}`);
     const peer = { role, name: role === 'gateway' ? 'bench/00000000000000be' : 'bench' };
     const credential = signCredential(this.#key, this.document.realm, peer, Date.now() + credentialMs);
-    const link = await this.#network.dial(entry.address, { credential, onPush: () => undefined });
+    const link = await this.#network.dial(entry.address, {
+      credential: () => credential,
+      onPush: () => undefined,
+    });
     this.#links.set(key, link);
     void link.closed.then(() => this.#links.delete(key));
     return link;

@@ -3,7 +3,7 @@ import { readFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Administration } from '../../gateway/administration/administration.js';
-import { realmDocumentSchema, type SnapshotId } from '../../vice/interface/index.js';
+import { onlyKey, realmDocumentSchema, type SnapshotId } from '../../vice/interface/index.js';
 import { silentLog } from '../../vice/seam/log.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { wsNetwork } from '../../vice/seam/real/ws-network.js';
@@ -57,7 +57,7 @@ export class CommandGround implements Looking {
     const key = await readFile(join(data, 'realm.key'));
     const opened = new CommandGround(
       ground,
-      new Administration(realm, key, 'looker', { clock, network }),
+      new Administration(realm, onlyKey(key), 'looker', { clock, network }),
       dumps,
     );
     try {

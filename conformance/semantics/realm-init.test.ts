@@ -2,9 +2,7 @@
  * "Run it for real", line by line: the commands are read out of the README and carried out, with addresses of the
  * loopback in place of five machines. Then who must not come in knocks, and certificates are replaced under way.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { cpSync, copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { issueCertificate } from '../../gateway/x509/certificate.js';
 import { identityUri, isFailure, signCredential, type Role } from '../../vice/interface/index.js';
@@ -12,126 +10,15 @@ import { silentLog } from '../../vice/seam/log.js';
 import type { CertificateSet } from '../../vice/seam/real/realm-certificates.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { wsNetwork } from '../../vice/seam/real/ws-network.js';
-import { codaCommand } from '../coda-command.js';
 import { run, skipWithout, until, type Ended } from '../program.js';
 import { freePorts } from '../realm.js';
 import { TestAuthority } from '../suites/test-authority.js';
+import { commandsOf, Machines } from './machines.js';
 
 t.setTimeout(600_000);
 
-const root = resolve(import.meta.dirname, '../../..');
 const patience = 60_000;
 const day = 24 * 60 * 60 * 1000;
-
-/** The commands of the blocks between two headings of the README. */
-function commandsOf(from: string, to: string): string[] {
-  const text = readFileSync(join(root, 'README.md'), 'utf8');
-  const part = text.slice(text.indexOf(`\n${from}\n`), text.indexOf(`\n${to}\n`));
-  const blocks = [...part.matchAll(/^```\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
-  const lines = blocks.join('').replaceAll('\\\n', ' ').split('\n');
-  return lines.filter((line) => /^(coda|scp|curl) /.test(line));
-}
-
-interface Running {
-  readonly child: ChildProcess;
-  /** What it has said, ready line and log. */
-  said: string;
-}
-
-/** Five machines and that of the administrator, in one folder. */
-class Machines {
-  readonly folder: string;
-  readonly roles = new Map<string, Running>();
-  password = '';
-  readonly #ports: number;
-  readonly #test: Test;
-
-  constructor(test: Test, ports: number) {
-    this.#test = test;
-    this.#ports = ports;
-    this.folder = test.testdir({ etc: {}, 'plan.txt': 'the plan' });
-  }
-
-  at(...path: readonly string[]): string {
-    return join(this.folder, ...path);
-  }
-
-  /** A line of the README as it is on these machines. */
-  here(line: string): string[] {
-    const text = line
-      .replace(/10\.0\.0\.(\d+)/g, (_all, last: string) => `127.0.0.${Number(last) + 1}`)
-      .replaceAll(':7001', `:${this.#ports}`)
-      .replaceAll(':8443', `:${this.#ports + 1}`)
-      .replaceAll('/etc/coda', this.at('etc'));
-    return text.split(/\s+/).filter((word) => word !== '');
-  }
-
-  coda(...words: readonly string[]): Promise<Ended> {
-    return run(process.execPath, [codaCommand, ...words], { cwd: this.folder, timeoutMs: patience });
-  }
-
-  /** Carries out one line; what it prints. */
-  async follow(line: string): Promise<string> {
-    const [program = '', ...words] = this.here(line);
-    if (program === 'scp') {
-      const [from = '', to = ''] = words.slice(1);
-      cpSync(this.at(from), to.replace(/^[\d.]+:/, ''), { recursive: true });
-      return '';
-    }
-    if (program === 'curl') return this.#curl(words);
-    if (words[0] === 'vice' || words[0] === 'gateway') return this.start(words);
-    const isInit = words[0] === 'realm' && words[1] === 'init';
-    const ended = await this.coda(...words, ...(isInit ? ['--data-root', this.at('srv')] : []));
-    if (ended.code !== 0) throw new Error(`${line} ended with ${ended.code}:\n${ended.output}`);
-    const password = /the password is (\S+)/.exec(ended.stdout)?.[1];
-    if (password !== undefined) {
-      this.password = password;
-      writeFileSync(this.at('password.txt'), `${password}\n`);
-    }
-    return ended.stdout;
-  }
-
-  /** Until it says that it is up. */
-  async start(words: readonly string[]): Promise<string> {
-    const name = /([a-z0-9]+)\.json$/.exec(words.at(-1) ?? '')?.[1] ?? '';
-    const plain = ['-u', 'NODE_OPTIONS', process.execPath, codaCommand, ...words];
-    const child = spawn('env', plain, { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] });
-    const running: Running = { child, said: '' };
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => (running.said += text));
-    }
-    this.roles.set(name, running);
-    process.once('exit', () => child.kill('SIGKILL'));
-    this.#test.teardown(() => end(child));
-    return until(`${name} to be up`, patience, () => {
-      if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}:\n${running.said}`);
-      return running.said.includes(`${name} is up at`) ? running.said : undefined;
-    });
-  }
-
-  /** A line in the log of `name` that fits. */
-  async logged(name: string, line: RegExp, after = 0): Promise<string> {
-    return until(`${name} to log ${String(line)}`, patience, () => {
-      const said = this.roles.get(name)?.said.slice(after) ?? '';
-      return said.split('\n').find((each) => line.test(each));
-    });
-  }
-
-  async #curl(words: readonly string[]): Promise<string> {
-    const known = words.map((word) => (word === 'ada' ? `ada:${this.password}` : word));
-    return until(`curl ${words.join(' ')}`, patience, async () => {
-      const { code, stdout } = await run('curl', ['-sf', ...known], { cwd: this.folder });
-      return code === 0 ? stdout : undefined;
-    });
-  }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve_) => child.once('exit', resolve_));
-  child.kill('SIGTERM');
-  await ended;
-}
 
 t.test('the README, from nothing to a share', { skip: skipWithout('curl') }, async (t) => {
   const machines = new Machines(t, await freePorts(2));
@@ -223,7 +110,7 @@ async function saidAgain(t: Test, machines: Machines, init: string): Promise<voi
     'ca.key',
     's1/s1.key',
     'g2/door.crt',
-    'g1/g1.json',
+    'g1/g1.yaml',
   ];
   const texts = (): string[] => files.map((file) => readFileSync(machines.at('office', file), 'hex'));
   const before = texts();
@@ -262,7 +149,7 @@ async function knocks(t: Test, machines: Machines): Promise<void> {
     const credential = signCredential(key, realm, identity, now + day);
     const [address = ''] = machines.here('wss://10.0.0.1:7001');
     try {
-      (await network.dial(address, { credential, server: 's1', onPush() {} })).close();
+      (await network.dial(address, { credential: () => credential, server: 's1', onPush() {} })).close();
       return 'came in';
     } catch (error) {
       if (!isFailure(error)) throw error;
@@ -295,7 +182,7 @@ async function wrongFiles(t: Test, machines: Machines): Promise<void> {
   cpSync(machines.at('etc/g1'), machines.at('etc/x'), { recursive: true });
   copyFileSync(machines.at('office/s1/s1.crt'), machines.at('etc/x/g1.crt'));
   copyFileSync(machines.at('office/s1/s1.key'), machines.at('etc/x/g1.key'));
-  const ended = await machines.coda('gateway', '--config', machines.at('etc/x/g1.json'));
+  const ended = await machines.coda('gateway', '--config', machines.at('etc/x/g1.yaml'));
   t.equal(ended.code, 2);
   t.match(ended.output, /"realmTls": .*g1\.crt is the certificate of server s1, not of gateway g1/);
 }
@@ -327,7 +214,8 @@ async function revoked(t: Test, machines: Machines): Promise<void> {
   await machines.logged('s3', /"peer":"g2\/.*certificate was revoked.*session closed/, from);
   t.pass('its link is closed');
   await machines.logged('s3', /certificate was revoked on .*gateway g2.*peer refused/, from);
-  t.pass('and it does not come in again');
+  await machines.logged('g2', /refuses this side: its certificate was revoked on .*dial failed/);
+  t.pass('and it does not come in again, and both say why');
   const save = 'curl --cacert office/ca.crt --user ada -T plan.txt https://10.0.0.5:8443/alone.txt';
   await machines.follow(save);
   t.match((await machines.coda('realm', 'list', 'office')).stdout, /gateway g2 .*revoked/);
@@ -347,7 +235,7 @@ async function oneMore(t: Test, machines: Machines): Promise<void> {
   await machines.follow(add);
   await machines.follow(`${certify} --data-root ${machines.at('srv')}`);
   await machines.follow('scp -r office/s4 10.0.0.7:/etc/coda/s4');
-  await machines.follow('coda vice --config /etc/coda/s4/s4.json');
+  await machines.follow('coda vice --config /etc/coda/s4/s4.yaml');
   t.match(await machines.follow(replica), /s4/);
   const info = await machines.coda('volume', 'info', 'root', '--realm', 'office');
   t.match(info.output, /s4/);

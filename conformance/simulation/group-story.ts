@@ -1,6 +1,12 @@
 /** A group that grows and shrinks under writers: who writes, who orders, and what must be so at the end. */
 import { Administration } from '../../gateway/administration/administration.js';
-import { membersOf, volumeEntry, type Intention, type VolumeEntry } from '../../vice/interface/index.js';
+import {
+  membersOf,
+  onlyKey,
+  volumeEntry,
+  type Intention,
+  type VolumeEntry,
+} from '../../vice/interface/index.js';
 import { sleep } from '../../vice/seam/clock.js';
 import { ownerOfRows } from '../../vice/store/dropped-volume.js';
 import { firstDifference, withoutOrder } from './replica-dump.js';
@@ -174,7 +180,7 @@ export class GroupStory {
 
   #newAdministration(): Administration {
     const world = { clock: this.realm.clock, network: this.realm.network.host('administrator') };
-    return new Administration(this.realm.document, realmKey, 'administrator', world);
+    return new Administration(this.realm.document, onlyKey(realmKey), 'administrator', world);
   }
 
   /** Counts may be lower where a COP2 was lost: all else is the same. */

@@ -3,7 +3,12 @@
  * nobody acts for who has not logged in.
  */
 import t, { type Test } from 'tap';
-import { signCredential, type PeopleChange, type PeopleDocument } from '../../vice/interface/index.js';
+import {
+  isFailure,
+  signCredential,
+  type PeopleChange,
+  type PeopleDocument,
+} from '../../vice/interface/index.js';
 import { PlainPasswords } from '../../vice/seam/twin/plain-passwords.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import type { Venus } from '../../venus/interface.js';
@@ -69,7 +74,9 @@ async function order(realm: SimulatedRealm, server: string, call: string, argume
   const { clock, network, document } = realm;
   const peer = { role: 'operator', name: 'op' } as const;
   const credential = signCredential(realmKey, document.realm, peer, clock.wall() + minute);
-  const dialled = network.host('op').dial(`ws://${server}:1`, { credential, server, onPush() {} });
+  const dialled = network
+    .host('op')
+    .dial(`ws://${server}:1`, { credential: () => credential, server, onPush() {} });
   const link = await realm.finish(dialled);
   await realm.finish(link.call(call, argument));
   link.close();
@@ -274,6 +281,106 @@ t.test('a new password ends what the old one began, at every server', async (t) 
   await realm.clock.advance(5000);
   const paths = (await realm.dump('s3')).map(({ path }) => path);
   t.ok(paths.includes('/anna/a'), 'and takes the token that another server gave');
+});
+
+t.test('another login key ends every login, and who is there is logged in again', async (t) => {
+  const realm = await stageOf(10);
+  const g1 = realm.gateway('g1');
+  await realm.finish(put(g1, 'anna/before', 'x', anna));
+  realm.kill('s3');
+  await change(realm, { change: 'renew-login-key' });
+  t.equal(await ended(realm, put(g1, 'bob/b', 'by bob', bob)), 'done', 'nobody sees an error');
+  await realm.clock.advance(5000);
+  t.same(
+    waiting(g1).map(([author]) => author),
+    ['bob'],
+    'and no server takes it: the session had shown a token of the old key',
+  );
+  t.equal(await realm.finish(g1.people.renew('anna')), 'refused');
+  for (const by of [anna, bob]) await realm.finish(g1.people.login(by.user, `${by.user}'s`));
+  await realm.clock.advance(5000);
+  t.same(waiting(g1), []);
+  await realm.startServer('s3');
+  await realm.clock.advance(10_000);
+  for (const server of ['s1', 's2']) realm.kill(server);
+  await realm.clock.advance(5000);
+  t.equal(await ended(realm, put(g1, 'anna/a', 'x', anna)), 'done');
+  await realm.clock.advance(minute);
+  const paths = (await realm.dump('s3')).map(({ path }) => path);
+  t.ok(paths.includes('/anna/a'), 's3, which was away, has the new key and takes what it signed');
+});
+
+t.test('a realm of gateways with users of their own is moved to users of the realm', async (t) => {
+  const realm = await startedRealm({ seed: 11 });
+  await realm.clock.advance(2000);
+  const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
+  await realm.finish(makeDirectory(g1, 'shared', anna));
+  await realm.clock.advance(5000);
+  await links(realm, 'g1', 'cut');
+  await realm.finish(put(g1, 'shared/a', 'while away, before', anna));
+  const { users } = await peopleOf('anna', 'bob');
+  const taken = { users: users.map(({ name, verifier }) => ({ name, verifier })) };
+  await order(realm, 's1', 'keepPeople', taken);
+  await order(realm, 's1', 'keepPeople', taken);
+  await realm.clock.advance(2000);
+  t.equal(g2.people.isKept, true, 'a gateway that is there follows at once');
+  t.equal(g1.people.isKept, false);
+  t.equal(
+    await ended(realm, put(g2, 'shared/b', 'under way', bob)),
+    'done',
+    'who is at something finishes it',
+  );
+  t.equal(await ended(realm, g2.people.login('bob', 'wrong')), 'not-authenticated');
+  t.equal(await ended(realm, g2.people.login('bob', "bob's")), 'done', 'with the password that he has');
+  await links(realm, 'g1', 'heal');
+  t.equal(g1.people.isKept, true);
+  t.same(
+    waiting(g1).map(([author]) => author),
+    ['anna'],
+  );
+  t.equal(await ended(realm, g1.people.login('anna', "anna's")), 'done');
+  await realm.clock.advance(minute);
+  t.same(waiting(g1), []);
+  t.same(await tree(t, realm), ['/shared/a while away, before', '/shared/b under way']);
+  const others = { users: [{ name: 'eve', verifier: 'v' }] };
+  const refused: unknown = await order(realm, 's1', 'keepPeople', others).catch((error: unknown) => error);
+  t.ok(isFailure(refused, 'exists'), 'others are added one by one');
+});
+
+t.test('cut short at any moment, and said again', async (t) => {
+  const { users } = await peopleOf('anna', 'bob');
+  const taken = { users: users.map(({ name, verifier }) => ({ name, verifier })) };
+  for (let after = 0; after <= 24; after += 3) {
+    const realm = await startedRealm({ seed: 12, flushMs: 5 });
+    await realm.clock.advance(2000);
+    const peer = { role: 'operator', name: 'op' } as const;
+    const proof = signCredential(realmKey, 'simulated', peer, realm.clock.wall() + minute);
+    const dialled = realm.network.host('op').dial('ws://s1:1', { credential: () => proof, onPush() {} });
+    const link = await realm.finish(dialled);
+    const asked = link.call('keepPeople', taken).catch(() => undefined);
+    await realm.clock.advance(after);
+    realm.kill('s1');
+    await realm.clock.advance(5000);
+    await asked;
+    await realm.startServer('s1');
+    await realm.clock.advance(5000);
+    await order(realm, 's1', 'keepPeople', taken);
+    await realm.clock.advance(2000);
+    for (const [name, by] of [
+      ['g1', anna],
+      ['g2', bob],
+    ] as const) {
+      const venus = realm.gateway(name);
+      t.equal(
+        await ended(realm, venus.people.login(by.user, `${by.user}'s`)),
+        'done',
+        `${by.user}, ${after} ms`,
+      );
+      t.equal(await ended(realm, put(venus, by.user, 'x', by)), 'done');
+    }
+    await realm.clock.advance(5000);
+    t.same(await tree(t, realm), ['/anna x', '/bob x']);
+  }
 });
 
 t.test('the publisher is lost: another one goes on, also from what it had not heard of', async (t) => {

@@ -9,6 +9,7 @@ import {
   type ConflictPolicy,
   type PeopleDocument,
   type RealmDocument,
+  onlyKey,
   type VolumeId,
 } from '../../vice/interface/index.js';
 import type { Containers } from '../../vice/seam/containers.js';
@@ -152,7 +153,14 @@ export class SimulatedRealm {
     const disk = this.disk(name);
     const server = await this.finish(
       startServer(
-        { name, realm: document, people: this.#people, realmKey, listen: `ws://${name}:1`, packedBytes },
+        {
+          name,
+          realm: document,
+          people: this.#people,
+          realmKeys: onlyKey(realmKey),
+          listen: `ws://${name}:1`,
+          packedBytes,
+        },
         {
           clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
@@ -178,7 +186,7 @@ export class SimulatedRealm {
         {
           name: called,
           realm: document,
-          realmKey,
+          realmKeys: onlyKey(realmKey),
           cacheBytes: this.#cacheBytes,
           packedBytes,
           differences: this.#differences,

@@ -127,7 +127,7 @@ export async function listening(t: Test, make: MakeNetwork): Promise<Omit<Pair, 
 export async function linked(t: Test, make: MakeNetwork): Promise<Pair> {
   const { net, service, listener } = await listening(t, make);
   const pushes: unknown[] = [];
-  const options: DialOptions = { credential, onPush: (push) => pushes.push(push) };
+  const options: DialOptions = { credential: () => credential, onPush: (push) => pushes.push(push) };
   const link = await net.settle(net.client.dial(await net.route(listener.address), options));
   t.teardown(() => link.close());
   return {

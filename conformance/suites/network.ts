@@ -46,7 +46,7 @@ function opening(suite: Test, make: MakeNetwork): void {
 
   suite.test('sessions have ids of their own', async (t) => {
     const { net, listener, service } = await linked(t, make);
-    const options = { credential, onPush: () => undefined };
+    const options = { credential: () => credential, onPush: () => undefined };
     const second = await net.settle(net.client.dial(await net.route(listener.address), options));
     t.not(service.sessions[0]?.id, service.sessions[1]?.id);
     second.close();
@@ -54,7 +54,10 @@ function opening(suite: Test, make: MakeNetwork): void {
 
   suite.test('a credential that proves nobody is refused before there is a session', async (t) => {
     const { net, listener, service } = await listening(t, make);
-    const dial = net.client.dial(await net.route(listener.address), { credential: 'forged', onPush() {} });
+    const dial = net.client.dial(await net.route(listener.address), {
+      credential: () => 'forged',
+      onPush() {},
+    });
     await failsWith(t, net.settle(dial), 'not-authenticated', 'the dial');
     t.equal(service.sessions.length, 0);
   });
@@ -62,7 +65,10 @@ function opening(suite: Test, make: MakeNetwork): void {
   suite.test('where nobody listens, a dial fails with unreachable', async (t) => {
     const { net, listener } = await listening(t, make);
     await net.settle(listener.close());
-    const dial = net.client.dial(await net.route(listener.address), { credential, onPush() {} });
+    const dial = net.client.dial(await net.route(listener.address), {
+      credential: () => credential,
+      onPush() {},
+    });
     await failsWith(t, net.settle(dial), 'unreachable', 'the dial');
   });
 
@@ -70,7 +76,7 @@ function opening(suite: Test, make: MakeNetwork): void {
     const { net, listener } = await listening(t, make);
     const address = await net.route(listener.address);
     net.mute();
-    const dial = net.client.dial(address, { credential, onPush() {} });
+    const dial = net.client.dial(address, { credential: () => credential, onPush() {} });
     const failed = failsWith(t, dial, 'unreachable', 'the dial');
     await net.pass(linkTiming.dialMs);
     await failed;
@@ -80,7 +86,7 @@ function opening(suite: Test, make: MakeNetwork): void {
     const { net, listener, service } = await listening(t, make);
     await failsWith(t, net.settle(net.server.listen(listener.address, service)), 'invalid', 'in use');
     await failsWith(t, net.settle(net.server.listen('nowhere', service)), 'invalid', 'no address');
-    const dial = net.client.dial('nowhere', { credential, onPush() {} });
+    const dial = net.client.dial('nowhere', { credential: () => credential, onPush() {} });
     await failsWith(t, net.settle(dial), 'invalid', 'no address');
   });
 
@@ -111,7 +117,7 @@ function calling(suite: Test, make: MakeNetwork): void {
       session.push(`push ${String(argument)}`);
       return argument;
     };
-    const options: DialOptions = { credential, onPush: (push) => order.push(String(push)) };
+    const options: DialOptions = { credential: () => credential, onPush: (push) => order.push(String(push)) };
     const link = await net.settle(net.client.dial(await net.route(listener.address), options));
     const ids = [1, 2, 3, 4, 5];
     await net.settle(

@@ -4,23 +4,27 @@
  */
 import {
   calls,
+  contractFault,
   Failure,
   isFailure,
   publisherOf,
   revocationFault,
-  signCredential,
   type Argument,
   type CallName,
   type Intention,
   type PeopleChange,
   type RealmDocument,
+  type RealmKeys,
   type Result,
   type ServerEntry,
+  type ShownCertificate,
   type SnapshotId,
+  type UserVerifier,
   type VolumeId,
 } from '../../vice/interface/index.js';
 import { sleep, type Clock } from '../../vice/seam/clock.js';
 import type { Link, Network } from '../../vice/seam/network.js';
+import { dialProved } from '../../vice/seam/proved-dial.js';
 
 const credentialMs = 24 * 60 * 60 * 1000;
 /** A server that has just come to publish hears of it in a moment. */
@@ -37,16 +41,16 @@ export interface AdministrationWorld {
 }
 
 export class Administration {
-  readonly #realmKey: Uint8Array;
+  readonly #keys: RealmKeys;
   readonly #user: string;
   readonly #world: AdministrationWorld;
   readonly #links = new Map<string, Promise<Link>>();
   #document: RealmDocument;
 
   /** `document` may be an old one, if one of its servers is still there. `user` is named in the servers' logs. */
-  constructor(document: RealmDocument, realmKey: Uint8Array, user: string, world: AdministrationWorld) {
+  constructor(document: RealmDocument, keys: RealmKeys, user: string, world: AdministrationWorld) {
     this.#document = document;
-    this.#realmKey = realmKey;
+    this.#keys = keys;
     this.#user = user;
     this.#world = world;
   }
@@ -85,6 +89,14 @@ export class Administration {
    */
   async changePeople(change: PeopleChange): Promise<boolean> {
     return (await this.#atPublisher('changePeople', { change })).changed;
+  }
+
+  /**
+   * The servers keep these from now on, with the passwords that they have at a gateway; whether that is new.
+   * @throws Failure unreachable, exists (a group of such a name; others than those whom the servers keep), invalid
+   */
+  async keepPeople(users: readonly UserVerifier[]): Promise<boolean> {
+    return (await this.#atPublisher('keepPeople', { users: [...users] })).changed;
   }
 
   /** The people whom the servers keep; undefined: the gateways do. @throws Failure unreachable */
@@ -241,29 +253,26 @@ export class Administration {
     const options = timeoutMs === undefined ? {} : { timeoutMs };
     const reply = calls[name].result.safeParse(await link.call(name, argument, options));
     if (reply.success) return reply.data as Result<C>;
-    throw new Failure('incompatible', `administration.${name}`, `${server.name} answered in another version`);
+    const message = `${server.name} answered in another version: ${contractFault(reply.error)}`;
+    throw new Failure('incompatible', `administration.${name}`, message);
   }
 
   #linked({ name, address }: ServerEntry): Promise<Link> {
     const known = this.#links.get(address);
     if (known !== undefined) return known;
-    const { clock, network } = this.#world;
     const peer = { role: 'operator', name: this.#user } as const;
-    const expires = clock.wall() + credentialMs;
-    const credential = signCredential(this.#realmKey, this.#document.realm, peer, expires);
-    const dialled = network
-      .dial(address, {
-        credential,
-        server: name,
-        refuses: (shown) => revocationFault(this.#document.revoked, shown),
-        onPush: () => undefined,
-      })
-      .then((link) => {
-        void link.closed.then(() => this.#links.delete(address));
-        if (link.hello.server === name && link.hello.realm === this.#document.realm) return link;
-        link.close();
-        throw new Failure('unreachable', 'administration', `at ${address} there is ${link.hello.server}`);
-      });
+    const proof = { keys: this.#keys, realm: this.#document.realm, peer, lifeMs: credentialMs };
+    const options = {
+      server: name,
+      refuses: (shown: ShownCertificate) => revocationFault(this.#document.revoked, shown),
+      onPush: () => undefined,
+    };
+    const dialled = dialProved(address, options, proof, this.#world).then((link) => {
+      void link.closed.then(() => this.#links.delete(address));
+      if (link.hello.server === name && link.hello.realm === this.#document.realm) return link;
+      link.close();
+      throw new Failure('unreachable', 'administration', `at ${address} there is ${link.hello.server}`);
+    });
     this.#links.set(address, dialled);
     dialled.catch(() => this.#links.delete(address));
     return dialled;

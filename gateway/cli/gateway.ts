@@ -20,7 +20,7 @@ export function addGatewayCommand(program: Command): void {
     .description('run one gateway (Venus and WebDAV) from a configuration file')
     .requiredOption(
       '--config <file>',
-      'JSON with name, listen, data, realm, realmKey, users and more (README.md)',
+      'YAML or JSON with name, listen, data, realm, realmKey, users and more (README.md)',
     )
     .option('--json', 'print one JSON object when it is ready')
     .addHelpText(
@@ -29,15 +29,20 @@ export function addGatewayCommand(program: Command): void {
 Paths in the file are relative to it. Its log goes to stdout. SIGTERM or Ctrl-C ends it cleanly.
 
 Example file:
-  {"name": "g1", "listen": "0.0.0.0:8443", "data": "/srv/coda/g1", "realm": "realm.json",
-   "realmKey": "realm.key", "realmTls": {"certificate": "g1.crt", "key": "g1.key", "authority": "ca.crt"},
-   "users": "users", "tls": {"key": "door.key", "cert": "door.crt"}}
+  name: g1
+  listen: 0.0.0.0:8443
+  data: /srv/coda/g1
+  realm: realm.json
+  realmKey: realm.key
+  realmTls: {certificate: g1.crt, key: g1.key, authority: ca.crt}
+  users: users
+  tls: {key: door.key, cert: door.crt}
 
 coda realm init writes such files.
 
 Examples:
   coda user add alice --users /etc/coda/users
-  coda gateway --config /etc/coda/g1.json`,
+  coda gateway --config /etc/coda/g1.yaml`,
     )
     .action(async (_options: unknown, command: Command) => {
       await gateway(command.optsWithGlobals<GatewayOptions>());

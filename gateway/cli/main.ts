@@ -56,7 +56,7 @@ Examples:
   coda group add staff alice       users in groups, for access lists
   coda acl set /docs alice rl      what she may do there
   coda realm init DIR --server ...  a realm on several machines, from nothing
-  coda gateway --config g1.json    one gateway of a real deployment`,
+  coda gateway --config g1.yaml    one gateway of a real deployment`,
     );
   addUpCommand(program);
   addStatusCommand(program);

@@ -14,6 +14,7 @@ import {
   type Listed,
 } from '../setup/issued.js';
 import { checkName, parseGateway, parseServer, type Member } from '../setup/member.js';
+import { configName } from '../setup/member-config.js';
 import { addAdministrator, addMember } from '../setup/realm-kit.js';
 import type { Certified } from '../x509/certificate.js';
 import { print, type CommonOptions } from './output.js';
@@ -101,7 +102,7 @@ async function forSomebodyNew(
   options: CertificateOptions,
 ): Promise<readonly string[]> {
   checkName(name);
-  if (existsSync(join(folder, name, `${name}.json`))) {
+  if (existsSync(join(folder, name, configName(name)))) {
     // Its certificate was lost, its configuration says who it is; only that is certain to fit.
     throw new OperatorError(
       'refused',

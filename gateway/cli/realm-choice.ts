@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLog } from '../../vice/seam/log.js';
 import { RealmCertificates, type CertificateFiles } from '../../vice/seam/real/realm-certificates.js';
+import { RealmKeyFile } from '../../vice/seam/real/realm-key-file.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { wsNetwork } from '../../vice/seam/real/ws-network.js';
 import type { RealmDocument, VolumeEntry } from '../../vice/interface/index.js';
 import { Administration } from '../administration/administration.js';
-import { checkRealmTls, readRealmDocument, readRealmKey } from '../config/role-config.js';
+import { checkRealmKey, checkRealmTls, readRealmDocument } from '../config/role-config.js';
 import { messageOf, OperatorError } from '../config/operator-error.js';
 import { defaultDataFolder } from '../realm/data-folder.js';
 import { readRealm, realmPaths } from '../realm/realm-folder.js';
@@ -44,7 +45,8 @@ export async function withRealm<T>(
   const certificates = tls && new RealmCertificates(tls, { clock, log: silentLog });
   const network = wsNetwork({ clock, log: silentLog, certificates });
   const user = certificates?.current().identity.name ?? ownName();
-  const administration = new Administration(document, key, user, { clock, network });
+  const keys = new RealmKeyFile(checkRealmKey(key), { clock, log: silentLog });
+  const administration = new Administration(document, keys, user, { clock, network });
   try {
     return await work(administration);
   } finally {
@@ -83,7 +85,8 @@ async function keep(file: string, document: RealmDocument): Promise<void> {
 
 interface Chosen {
   readonly document: RealmDocument;
-  readonly key: Uint8Array;
+  /** The file. */
+  readonly key: string;
   readonly tls?: CertificateFiles;
   /** The realm document, where it is a file of the administrator. */
   readonly file?: string;
@@ -96,12 +99,11 @@ async function chosen(options: RealmOptions): Promise<Chosen> {
     throw new OperatorError('usage', 'Give both --realm and --key.');
   }
   if (realm !== undefined && key !== undefined) {
-    return { document: readRealmDocument(realm), key: readRealmKey(key), file: realm };
+    return { document: readRealmDocument(realm), key, file: realm };
   }
   const folder = folderOf(options) ?? '';
   const found = await readRealm(folder);
-  if (found !== undefined)
-    return { document: found.document, key: readRealmKey(realmPaths(folder).realmKey) };
+  if (found !== undefined) return { document: found.document, key: realmPaths(folder).realmKey };
   const how = 'Give --data DIR of a realm of `coda up`, or --realm FILE and --key FILE of a real one.';
   throw new OperatorError('refused', `There is no realm in ${folder}. ${how}`);
 }
@@ -112,5 +114,5 @@ function inKit(folder: string): Chosen {
   const document = readRealmDocument(at('realm.json'));
   const tls = { certificate: at('administrator.crt'), key: at('administrator.key'), authority: at('ca.crt') };
   checkRealmTls(folder, tls, { role: 'operator', name: undefined, realm: document });
-  return { document, key: readRealmKey(at('realm.key')), tls, file: at('realm.json') };
+  return { document, key: at('realm.key'), tls, file: at('realm.json') };
 }

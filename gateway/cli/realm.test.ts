@@ -1,6 +1,6 @@
 /** `coda realm`: what it makes, what it leaves alone, what it refuses. */
 import { X509Certificate } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { z } from 'zod';
@@ -41,13 +41,27 @@ function contents(folder: string): Map<string, string> {
   return new Map(plain.map((file) => [file, readFileSync(join(folder, file), 'hex')]));
 }
 
+t.test('what init says in comments can be said in earnest', async (t) => {
+  const folder = await office(t);
+  const earnest = (name: string): string => {
+    const file = join(folder, `${name}/${name}.yaml`);
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replace(/^# (?=[a-z]+: )/gim, ''));
+    return file;
+  };
+  const s2 = readViceConfig(earnest('s2'));
+  t.same(s2.snapshots, { daily: 7, weekly: 4, hour: 1 });
+  t.equal(s2.scrub.everyDays, 7);
+  t.equal(readGatewayConfig(earnest('g2')).cacheBytes, 10 * 2 ** 30);
+});
+
 t.test('init writes what servers and gateways start with', async (t) => {
   const folder = await office(t);
   for (const file of contents(folder).keys()) {
     if (!file.endsWith('.key') && !file.endsWith('people.json')) continue;
     t.equal(statSync(join(folder, file)).mode & 0o777, 0o600, `${file} is secret`);
   }
-  const s2 = readViceConfig(join(folder, 's2/s2.json'));
+  const s2 = readViceConfig(join(folder, 's2/s2.yaml'));
   t.equal(s2.listen, 'wss://[::1]:9');
   t.equal(s2.data, '/srv/coda/s2');
   t.equal(s2.realm.name, 'office');
@@ -55,16 +69,16 @@ t.test('init writes what servers and gateways start with', async (t) => {
   t.equal(s2.realm.volumes[0]?.replicas.length, 2);
   t.equal(s2.people?.users.length, 1);
   t.same(s2.realm.groups, { 'System:Administrators': [s2.people?.users[0]?.name] });
-  const g1 = readGatewayConfig(join(folder, 'g1/g1.json'));
+  const g1 = readGatewayConfig(join(folder, 'g1/g1.yaml'));
   t.same(g1.listen, { host: '127.0.0.1', port: 8080 });
   t.equal(g1.tls, undefined, 'it serves its own machine');
-  const g2 = readGatewayConfig(join(folder, 'g2/g2.json'));
+  const g2 = readGatewayConfig(join(folder, 'g2/g2.yaml'));
   const door = new X509Certificate(g2.tls?.cert ?? '');
   t.equal(door.checkHost('files.example'), 'files.example');
   t.notMatch(door.subjectAltName, 'coda:', 'nobody of the realm');
   t.notOk(contents(folder).has('g1/people.json'), 'what signs logins no gateway has');
   t.notOk(contents(folder).has('s1/ca.key'), 'the key of the authority goes nowhere');
-  t.match(readFileSync(join(folder, 'systemd/coda-vice@.service'), 'utf8'), '--config /etc/coda/%i/%i.json');
+  t.match(readFileSync(join(folder, 'systemd/coda-vice@.service'), 'utf8'), '--config /etc/coda/%i/%i.yaml');
 });
 
 t.test('said again it overwrites nothing, and makes what a run that was ended did not', async (t) => {
@@ -77,15 +91,15 @@ t.test('said again it overwrites nothing, and makes what a run that was ended di
   t.same((await again()).made, []);
   t.same(contents(folder), before);
 
-  const lost = ['s2/s2.crt', 'g1/g1.json', 'g2/door.crt'];
+  const lost = ['s2/s2.crt', 'g1/g1.yaml', 'g2/door.crt'];
   for (const file of lost) rmSync(join(folder, file));
   const { made: mended } = await again();
   t.same(
     mended.map((file) => file.slice(folder.length + 1)).sort(),
-    ['g1/g1.json', 'g2/door.crt', 'g2/door.key', 's2/s2.crt', 's2/s2.key'],
+    ['g1/g1.yaml', 'g2/door.crt', 'g2/door.key', 's2/s2.crt', 's2/s2.key'],
     'with new keys where the certificate was missing',
   );
-  t.ok(readViceConfig(join(folder, 's2/s2.json')).realmTls);
+  t.ok(readViceConfig(join(folder, 's2/s2.yaml')).realmTls);
 });
 
 t.test('init refuses what it cannot make', async (t) => {
@@ -125,12 +139,12 @@ t.test('certificate: for somebody new, and again; list: until when', async (t) =
   const after = contents(folder);
   const changed = [...after.keys()].filter((file) => after.get(file) !== before.get(file));
   t.same(changed, ['g2/door.crt', 'g2/door.key', 'g2/g2.crt', 'g2/g2.key', 's1/s1.crt', 's1/s1.key']);
-  t.ok(readViceConfig(join(folder, 's1/s1.json')).realmTls, 'key and certificate fit');
+  t.ok(readViceConfig(join(folder, 's1/s1.yaml')).realmTls, 'key and certificate fit');
   const ca = new X509Certificate(readFileSync(join(folder, 'ca.crt')));
   t.ok(new X509Certificate(readFileSync(join(folder, 'g2/door.crt'))).verify(ca.publicKey));
 
   t.equal((await issue('g3', '--gateway', '10.0.0.12:8443')).code, 0);
-  t.ok(readGatewayConfig(join(folder, 'g3/g3.json')).tls);
+  t.ok(readGatewayConfig(join(folder, 'g3/g3.yaml')).tls);
   t.equal((await issue('ada', '--administrator')).code, 0);
   const asked = await coda(t, 'server', 'list', '--realm', join(folder, 'ada'));
   t.equal(asked.code, 3, 'her folder is a way into the realm, whose servers are not there');

@@ -13,6 +13,7 @@ import { readRealmDocument } from '../config/role-config.js';
 import { formatListenAddress } from '../config/listen-address.js';
 import { listCertificates, type Listed } from '../setup/issued.js';
 import { hasDoor, parseGateway, parseServer, type Member } from '../setup/member.js';
+import { configName } from '../setup/member-config.js';
 import { newPassword } from '../realm/realm-folder.js';
 import { makeRealm, type FirstUser, type Kit } from '../setup/realm-kit.js';
 import { print, table, type CommonOptions } from './output.js';
@@ -20,7 +21,10 @@ import { ownName } from './own-name.js';
 import { readPassword } from './password-file.js';
 import { addAuditCommand } from './realm-audit.js';
 import { addCertificateCommand } from './realm-certificate.js';
+import { addKeyCommand } from './realm-key.js';
+import { addLoginKeyCommand } from './realm-login-key.js';
 import { addLoginTimeCommand } from './realm-login-time.js';
+import { addPeopleCommand } from './realm-people.js';
 import { addRevokeCommand } from './realm-revoke.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -81,7 +85,10 @@ Examples:
       await init(folder, command.optsWithGlobals<InitOptions>());
     });
   addCertificateCommand(realm);
+  addKeyCommand(realm);
+  addLoginKeyCommand(realm);
   addLoginTimeCommand(realm);
+  addPeopleCommand(realm);
   addRevokeCommand(realm);
   addAuditCommand(realm);
   realm
@@ -113,7 +120,7 @@ async function init(folder: string, options: InitOptions): Promise<void> {
       name: member.name,
       listen: formatListenAddress(member.listen),
       folder: resolve(folder, member.name),
-      config: resolve(folder, member.name, `${member.name}.json`),
+      config: resolve(folder, member.name, configName(member.name)),
     })),
   };
   print(options, result, () =>
@@ -146,7 +153,7 @@ function memberLines(folder: string, member: Member): string[] {
   // Where it listens is where it is, unless it serves its own machine alone.
   const machine = isServer || hasDoor(member) ? listen.host : 'MACHINE';
   const copy = `scp -r ${shellQuoted(join(folder, name))} ${machine}:/etc/coda/${name}`;
-  const start = `${coda} ${isServer ? 'vice' : 'gateway'} --config /etc/coda/${name}/${name}.json`;
+  const start = `${coda} ${isServer ? 'vice' : 'gateway'} --config /etc/coda/${name}/${configName(name)}`;
   const address = formatListenAddress(listen);
   const share = hasDoor(member)
     ? `https://${address}/, to who trusts ${join(folder, 'ca.crt')}`

@@ -110,6 +110,6 @@ function inFile(file: string, realm: EmbeddedRealm | undefined): UserPlace {
 function keptByGateways(realm: string): OperatorError {
   const message =
     `In the realm of ${realm} each gateway keeps users of its own: name its file with --users. ` +
-    'A realm that is made anew by `coda realm init` keeps them at its servers.';
+    '`coda realm people --from FILE` has the servers keep them from then on.';
   return new OperatorError('refused', message);
 }

@@ -16,7 +16,7 @@ export function addViceCommand(program: Command): void {
     .description('run one Vice server from a configuration file')
     .requiredOption(
       '--config <file>',
-      'JSON: name, listen, data, realm, realmKey, realmTls, logLevel, scrub, snapshots',
+      'YAML or JSON: name, listen, data, realm, realmKey, realmTls, logLevel, scrub, snapshots',
     )
     .option('--json', 'print one JSON object when it is ready')
     .addHelpText(
@@ -25,14 +25,19 @@ export function addViceCommand(program: Command): void {
 Paths in the file are relative to it. Its log goes to stdout. SIGTERM or Ctrl-C ends it cleanly.
 
 Example file:
-  {"name": "s1", "listen": "wss://10.0.0.1:7001", "data": "/srv/coda/s1", "realm": "realm.json",
-   "realmKey": "realm.key", "realmTls": {"certificate": "s1.crt", "key": "s1.key", "authority": "ca.crt"},
-   "scrub": {"everyDays": 7, "bytesPerSecond": 8388608}, "snapshots": {"daily": 7, "weekly": 4, "hour": 1}}
+  name: s1
+  listen: wss://10.0.0.1:7001
+  data: /srv/coda/s1
+  realm: realm.json
+  realmKey: realm.key
+  realmTls: {certificate: s1.crt, key: s1.key, authority: ca.crt}
+  scrub: {everyDays: 7, bytesPerSecond: 8388608}
+  snapshots: {daily: 7, weekly: 4, hour: 1}
 
 coda realm init writes such files. Without "realmTls", listen on ws://: for networks that are trusted.
 
 Examples:
-  coda vice --config /etc/coda/s1.json`,
+  coda vice --config /etc/coda/s1.yaml`,
     )
     .action(async (_options: unknown, command: Command) => {
       await vice(command.optsWithGlobals<ViceOptions>());

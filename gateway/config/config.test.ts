@@ -24,7 +24,7 @@ const realm = {
 
 interface FolderContents {
   readonly config: object | string;
-  readonly realm?: object;
+  readonly realm?: object | string;
   readonly key?: string;
   /** What is in x.crt, x.key and ca.crt. */
   readonly certificates?: CertificateSet;
@@ -34,8 +34,8 @@ interface FolderContents {
 function configIn(test: Test, contents: FolderContents): string {
   const { config } = contents;
   const folder = test.testdir({
-    'config.json': typeof config === 'string' ? config : JSON.stringify(config),
-    'realm.json': JSON.stringify(contents.realm ?? realm),
+    'config.json': textOf(config),
+    'realm.json': textOf(contents.realm ?? realm),
     'realm.key': contents.key ?? 'k'.repeat(32),
     'tls.key': 'the key',
     'tls.crt': 'the certificate',
@@ -44,6 +44,10 @@ function configIn(test: Test, contents: FolderContents): string {
     'ca.crt': contents.certificates?.authority ?? '',
   });
   return join(folder, 'config.json');
+}
+
+function textOf(contents: object | string): string {
+  return typeof contents === 'string' ? contents : JSON.stringify(contents);
 }
 
 /** What the operator is told. */
@@ -68,7 +72,7 @@ t.test('a good configuration is read, paths are relative to its file, defaults a
   t.equal(config.prefix, '');
   t.same(config.resolvers, [], 'no command is run unless somebody says so');
   t.equal(config.logLevel, 'info');
-  t.equal(config.realmKey.length, 32);
+  t.equal(config.realmKey, join(file, '..', 'realm.key'));
   t.equal(config.realm.rootVolume, '7f000001');
 
   const server = readViceConfig(configIn(t, { config: vice }));
@@ -87,7 +91,7 @@ t.test('an unknown key is named, with the known one that was meant', async (t) =
 
 t.test('every other fault is named with its place', async (t) => {
   const faults: [FolderContents, RegExp][] = [
-    [{ config: '{"name": ' }, /config\.json is not JSON/],
+    [{ config: '{"name": ' }, /config\.json is not valid:\n {2}- line 1: Flow map must end with a }/],
     [{ config: { ...gateway, users: undefined } }, /"users" is missing/],
     [{ config: { ...gateway, listen: '8080' } }, /"listen": must be HOST:PORT/],
     [{ config: { ...gateway, name: 'The Gateway' } }, /"name": must be 1 to 40/],
@@ -119,6 +123,76 @@ t.test('every other fault is named with its place', async (t) => {
   t.match(
     complaint(() => readViceConfig('/nonexistent/config.json')),
     /does not exist/,
+  );
+});
+
+t.test('every fault of a file has its line, whether it is YAML or JSON', async (t) => {
+  const yaml = [
+    '# the gateway of the second floor',
+    'name: g1',
+    'listen: 127.0.0.1:8080  # its own machine',
+    'data: data',
+    'realm: realm.json',
+    'realmKey: realm.key',
+    'users: users',
+    'hosts:',
+    '  - share.example',
+  ];
+  t.same(readGatewayConfig(configIn(t, { config: yaml.join('\n') })).hosts, ['share.example']);
+  const json = JSON.stringify({ ...gateway, hosts: ['share.example'] }, null, 2);
+  t.same(readGatewayConfig(configIn(t, { config: json })).hosts, ['share.example']);
+
+  const rows: [string, RegExp][] = [
+    [`${yaml.join('\n')}\n  - 7`, /line 10: "hosts\.1": /],
+    [`${yaml.join('\n')}\ncacheBites: 5`, /line 10: unknown key "cacheBites"; did you mean "cacheBytes"\?/],
+    [
+      `${yaml.join('\n')}\ntls:\n  key: tls.key\n  crt: tls.crt`,
+      /line 10: "tls\.cert" is missing[^]*line 12: unknown key "tls\.crt"/,
+    ],
+    [`${yaml.join('\n')}\nname: g2`, /line 10: Map keys must be unique/],
+    [`${yaml.join('\n')}\nprefix: *other`, /line 10: "\*other" would mean/],
+    [`${yaml.join('\n')}\nprefix: !!js/regexp x`, /line 10: Unresolved tag/],
+    [yaml.slice(2).join('\n'), /line 1: "name" is missing/],
+    [json.replace('"users",', '"users"'), /config\.json is not valid:\n {2}- line \d+: /],
+    [json.replace('"share.example"', '7'), /line 9: "hosts\.0": /],
+    ['', /line 1: the file: /],
+  ];
+  for (const [config, message] of rows)
+    t.match(
+      complaint(() => readGatewayConfig(configIn(t, { config }))),
+      message,
+    );
+});
+
+t.test('so has what only shows when files are held against each other', async (t) => {
+  const config = JSON.stringify({ ...vice, name: 's9' }, null, 2);
+  const line = config.split('\n').findIndex((each) => each.includes('"name"')) + 1;
+  const stranger = complaint(() => readViceConfig(configIn(t, { config })));
+  t.match(stranger, new RegExp(`config\\.json:${line}: the realm document lists no server "s9"`));
+  const document = JSON.stringify(
+    { ...realm, servers: [{ name: 's2', address: 'ws://127.0.0.1:7002' }] },
+    null,
+    2,
+  );
+  const at = document.split('\n').findIndex((each) => each.includes('"server": "s1"')) + 1;
+  const lost = complaint(() => readGatewayConfig(configIn(t, { config: gateway, realm: document })));
+  t.match(lost, new RegExp(`realm\\.json:${at}: volume "root" has a replica on "s1"`));
+});
+
+t.test('what machines have written is large, and its faults have lines all the same', async (t) => {
+  const servers = Array.from({ length: 900 }, (_, at) => ({
+    name: `s${at}`,
+    address: `ws://127.0.0.1:${7000 + at}`,
+  }));
+  const read = (document: object): unknown => {
+    const text = JSON.stringify(document, null, 2);
+    t.ok(text.length > 64 * 1024);
+    return readGatewayConfig(configIn(t, { config: gateway, realm: text }));
+  };
+  t.ok(read({ ...realm, servers }));
+  t.match(
+    complaint(() => read({ ...realm, servers: [...servers, { name: 's1' }] })),
+    /line 36\d\d: "servers\.900\.address" is missing/,
   );
 });
 

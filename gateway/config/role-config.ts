@@ -13,9 +13,10 @@ import {
   type RealmDocument,
 } from '../../vice/interface/index.js';
 import { readCertificates, type CertificateFiles } from '../../vice/seam/real/realm-certificates.js';
+import { readRealmKeys } from '../../vice/seam/real/realm-key-file.js';
 import { differenceModes, type DifferenceMode } from '../../venus/difference/worth.js';
 import { rulesSchema, type ResolverRule } from '../resolver/rules.js';
-import { readConfigFile, readNamed } from './config-file.js';
+import { ConfigFile, readConfigFile, readNamed } from './config-file.js';
 import { listenAddressSchema, requireProtected, type ListenAddress } from './listen-address.js';
 import { OperatorError } from './operator-error.js';
 
@@ -33,7 +34,7 @@ const shared = {
   data: path,
   /** The realm document. */
   realm: path,
-  /** 32 secret bytes that every server and gateway of the realm holds. */
+  /** 32 secret bytes that every server and gateway of the realm holds; several times 32 while they are renewed. */
   realmKey: path,
   /** This role's certificate, its key, and the authority of the realm: PEM files, read again when they change. */
   realmTls: z.strictObject({ certificate: path, key: path, authority: path }).optional(),
@@ -95,7 +96,8 @@ export interface RoleConfig {
   readonly name: string;
   readonly data: string;
   readonly realm: RealmDocument;
-  readonly realmKey: Uint8Array;
+  /** The file, looked at. */
+  readonly realmKey: string;
   /** Absent: links to servers are not encrypted. */
   readonly realmTls: CertificateFiles | undefined;
   readonly logLevel: LogLevel;
@@ -129,32 +131,31 @@ export interface GatewayConfig extends RoleConfig {
 
 /** @throws OperatorError usage */
 export function readViceConfig(file: string): ViceConfig {
-  const config = readConfigFile(file, viceFile);
-  const shared = loadShared(file, config, 'server');
+  const read = new ConfigFile(file, viceFile);
+  const config = read.value;
+  const shared = loadShared(read, 'server');
   const { realm } = shared;
   if (!realm.servers.some((server) => server.name === config.name)) {
     const names = realm.servers.map((server) => server.name).join(', ');
-    throw new OperatorError(
-      'usage',
-      `${file}: the realm document lists no server "${config.name}" (it lists ${names}). ` +
-        'Correct "name", or add the server to the realm document.',
-    );
+    const how = 'Correct "name", or add the server to the realm document.';
+    const message = `the realm document lists no server "${config.name}" (it lists ${names}). ${how}`;
+    throw read.fault(['name'], message);
   }
   if (config.listen.startsWith('wss:') !== (shared.realmTls !== undefined)) {
     const message =
       shared.realmTls === undefined
         ? '"listen" is wss://, so "realmTls" must name a certificate (or TLS ends at a proxy: then write ws://).'
         : '"realmTls" is given, so "listen" must be wss://HOST:PORT.';
-    throw new OperatorError('usage', `${file}: ${message}`);
+    throw read.fault(['listen'], message);
   }
   if (realm.people !== undefined && shared.realmTls === undefined) {
     const message =
       'the realm document has "people", so "realmTls" must name a certificate: without it a gateway could ask for ' +
       'the people as if it were a server.';
-    throw new OperatorError('usage', `${file}: ${message}`);
+    throw read.fault(['realm'], message);
   }
   const { name, listen, scrub, snapshots, logLevel } = config;
-  const people = config.people === undefined ? undefined : readPeople(resolve(dirname(file), config.people));
+  const people = config.people === undefined ? undefined : read.named(['people'], config.people, readPeople);
   return { ...shared, name, people, listen, scrub, snapshots, logLevel };
 }
 
@@ -165,21 +166,23 @@ export function readPeople(file: string): PeopleDocument {
 
 /** @throws OperatorError usage */
 export function readGatewayConfig(file: string): GatewayConfig {
-  const config = readConfigFile(file, gatewayFile);
+  const read = new ConfigFile(file, gatewayFile);
+  const config = read.value;
   requireProtected(
     config.listen,
     config.tls !== undefined || config.allowPlainHttp,
-    `Give "tls": {"key", "cert"} in ${file}, or "allowPlainHttp": true if something else protects the way.`,
+    `Give "tls": {"key", "cert"} in ${read.place(['listen'])}, or "allowPlainHttp": true if something else protects ` +
+      'the way.',
   );
   const from = (path: string): string => resolve(dirname(file), path);
   const tls = config.tls && {
-    key: readNamed(from(config.tls.key)).toString('utf8'),
-    cert: readNamed(from(config.tls.cert)).toString('utf8'),
+    key: read.named(['tls', 'key'], config.tls.key, readNamed).toString('utf8'),
+    cert: read.named(['tls', 'cert'], config.tls.cert, readNamed).toString('utf8'),
   };
-  const shared = loadShared(file, config, 'gateway');
+  const shared = loadShared(read, 'gateway');
   if (config.users === undefined && shared.realm.people === undefined) {
     const why = 'the realm document has no "people", so the gateway keeps its users itself';
-    throw new OperatorError('usage', `${file}: "users" is missing: ${why}.`);
+    throw read.fault([], `"users" is missing: ${why}.`);
   }
   return {
     ...shared,
@@ -191,10 +194,13 @@ export function readGatewayConfig(file: string): GatewayConfig {
     differences: config.differences,
     prefix: config.prefix,
     hosts: config.hosts ?? [],
-    resolvers:
-      config.resolvers === undefined ? [] : readConfigFile(from(config.resolvers), rulesSchema).rules,
+    resolvers: config.resolvers === undefined ? [] : read.named(['resolvers'], config.resolvers, readRules),
     logLevel: config.logLevel,
   };
+}
+
+function readRules(file: string): readonly ResolverRule[] {
+  return readConfigFile(file, rulesSchema).rules;
 }
 
 interface SharedKeys {
@@ -205,17 +211,23 @@ interface SharedKeys {
   readonly realmTls?: CertificateFiles | undefined;
 }
 
-function loadShared(file: string, config: SharedKeys, role: 'server' | 'gateway') {
+function loadShared(read: ConfigFile<SharedKeys>, role: 'server' | 'gateway') {
+  const { file, value: config } = read;
   const from = (path: string): string => resolve(dirname(file), path);
   const { realmTls: tls } = config;
-  const realm = readRealmDocument(from(config.realm));
+  const realm = read.named(['realm'], config.realm, readRealmDocument);
   const files = tls && {
     certificate: from(tls.certificate),
     key: from(tls.key),
     authority: from(tls.authority),
   };
-  if (files !== undefined) checkRealmTls(file, files, { role, name: config.name, realm });
-  return { data: from(config.data), realm, realmKey: readRealmKey(from(config.realmKey)), realmTls: files };
+  if (files !== undefined) checkRealmTls(read.place(['realmTls']), files, { role, name: config.name, realm });
+  return {
+    data: from(config.data),
+    realm,
+    realmKey: read.named(['realmKey'], config.realmKey, checkRealmKey),
+    realmTls: files,
+  };
 }
 
 interface Owner {
@@ -225,10 +237,13 @@ interface Owner {
   readonly realm: RealmDocument;
 }
 
-/** Whose certificate it is. @throws OperatorError usage: it cannot be used, or is not that of `owner` */
-export function checkRealmTls(file: string, files: CertificateFiles, { role, name, realm }: Owner): string {
+/**
+ * Whose certificate it is; `place` says where it is named.
+ * @throws OperatorError usage: it cannot be used, or is not that of `owner`
+ */
+export function checkRealmTls(place: string, files: CertificateFiles, { role, name, realm }: Owner): string {
   const wrong = (message: string): OperatorError =>
-    new OperatorError('usage', `${file}: "realmTls": ${message}`);
+    new OperatorError('usage', `${place}: "realmTls": ${message}`);
   try {
     const { identity } = readCertificates(files, Date.now());
     const wanted = identityText({ role, name: name ?? identity.name });
@@ -246,29 +261,33 @@ export function checkRealmTls(file: string, files: CertificateFiles, { role, nam
   }
 }
 
+/** Whoever took it away would take away what the realm wants. */
+const newer = 'if a newer version of coda wrote it, leave it there and update this one';
+
 /** @throws OperatorError usage */
 export function readRealmDocument(file: string): RealmDocument {
-  const realm = readConfigFile<RealmDocument>(file, realmDocumentSchema);
+  const read = new ConfigFile<RealmDocument>(file, realmDocumentSchema, newer);
+  const realm = read.value;
   const servers = new Set(realm.servers.map((server) => server.name));
-  for (const volume of realm.volumes) {
-    for (const replica of volume.replicas) {
-      if (servers.has(replica.server)) continue;
-      throw new OperatorError(
-        'usage',
-        `${file}: volume "${volume.name}" has a replica on "${replica.server}", which is not in "servers".`,
-      );
-    }
+  for (const [at, { name, replicas }] of realm.volumes.entries()) {
+    const lost = replicas.findIndex(({ server }) => !servers.has(server));
+    const server = replicas[lost]?.server;
+    if (server === undefined) continue;
+    const message = `volume "${name}" has a replica on "${server}", which is not in "servers".`;
+    throw read.fault(['volumes', at, 'replicas', lost, 'server'], message);
   }
   return realm;
 }
 
-/** @throws OperatorError usage */
-export function readRealmKey(file: string): Uint8Array {
-  const key = readNamed(file);
-  if (key.length === 32) return key;
-  throw new OperatorError(
-    'usage',
-    `${file} must hold exactly 32 random bytes, it holds ${key.length}. ` +
-      'Make one with: head -c 32 /dev/urandom > realm.key; chmod 600 realm.key',
-  );
+/** `file`, if it holds realm keys. @throws OperatorError usage */
+export function checkRealmKey(file: string): string {
+  readNamed(file);
+  try {
+    readRealmKeys(file);
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    const how = 'Make one with: head -c 32 /dev/urandom > realm.key; chmod 600 realm.key';
+    throw new OperatorError('usage', `${error.message}. ${how}`);
+  }
+  return file;
 }

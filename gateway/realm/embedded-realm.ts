@@ -1,5 +1,5 @@
 /** `coda up`: a whole realm on this machine, made at the first start and found again at every later one. */
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import {
   administrators,
@@ -9,6 +9,7 @@ import {
 } from '../../vice/interface/index.js';
 import { sleep, type Clock } from '../../vice/seam/clock.js';
 import { silentLog } from '../../vice/seam/log.js';
+import { RealmKeyFile } from '../../vice/seam/real/realm-key-file.js';
 import { wsNetwork } from '../../vice/seam/real/ws-network.js';
 import { Administration } from '../administration/administration.js';
 import { formatListenAddress, requireProtected, type ListenAddress } from '../config/listen-address.js';
@@ -194,9 +195,9 @@ async function followServers(
   clock: Clock,
   progress: (line: string) => void,
 ): Promise<RealmServers> {
-  const realmKey = await readFile(realmPaths(folder).realmKey);
+  const keys = new RealmKeyFile(realmPaths(folder).realmKey, { clock, log: silentLog });
   const network = wsNetwork({ clock, log: silentLog });
-  const administration = new Administration(document, realmKey, 'coda up', { clock, network });
+  const administration = new Administration(document, keys, 'coda up', { clock, network });
   return new RealmServers({
     folder,
     document,

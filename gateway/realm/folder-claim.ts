@@ -5,10 +5,10 @@
  * then looks at the claims of others, asking at the port of each. (As in Lamport's bakery: of two claimants
  * at least one sees the other.)
  *
- * FC-1  A claim of the dead is removed by whoever sees it: its name is never used again.
- * FC-2  A holder is never disturbed: who sees one withdraws its claim.
- * FC-3  Of two that are still claiming the higher token withdraws and the lower one waits: one gets on.
- * FC-4  A folder is held only after a look that saw no other claim of the living.
+ * CF-1  A claim of the dead is removed by whoever sees it: its name is never used again.
+ * CF-2  A holder is never disturbed: who sees one withdraws its claim.
+ * CF-3  Of two that are still claiming the higher token withdraws and the lower one waits: one gets on.
+ * CF-4  A folder is held only after a look that saw no other claim of the living.
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Who belongs to a realm on several machines, and the configuration file of each. Pure. */
+/** Who belongs to a realm on several machines, and its document at the beginning. Pure. */
 import { isIP } from 'node:net';
 import { administrators, type RealmDocument, type VolumeId } from '../../vice/interface/index.js';
 import { formatListenAddress, parseListenAddress, type ListenAddress } from '../config/listen-address.js';
@@ -101,22 +101,10 @@ export function doorHost({ listen }: Member): string {
   return isIP(listen.host) === 0 ? listen.host.toLowerCase() : listen.host;
 }
 
-/** The configuration file of `member` of the realm `document`; `dataRoot` is on its machine. */
-export function configOf(member: Member, { people }: RealmDocument, dataRoot: string): string {
-  const { role, name, listen } = member;
-  const shared = {
-    name,
-    listen: role === 'server' ? serverAddress(member) : formatListenAddress(listen),
-    data: `${dataRoot.replace(/\/$/, '')}/${name}`,
-    realm: 'realm.json',
-    realmKey: 'realm.key',
-    realmTls: { certificate: `${name}.crt`, key: `${name}.key`, authority: 'ca.crt' },
-  };
-  // Where the servers keep the people they have them, else gateways.
-  const isKept = people !== undefined;
-  const own = role === 'server' ? isKept && { people: 'people.json' } : !isKept && { users: 'users' };
-  const door = hasDoor(member) ? { tls: { key: 'door.key', cert: 'door.crt' } } : {};
-  return `${JSON.stringify({ ...shared, ...own, ...door }, null, 2)}\n`;
+export interface KitRealm {
+  readonly document: RealmDocument;
+  /** Whether the people at the beginning are in a file of the kit. */
+  readonly hasPeople: boolean;
 }
 
 function splitOnce(text: string): readonly string[] {

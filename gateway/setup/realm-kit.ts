@@ -25,15 +25,8 @@ import { readRealmDocument } from '../config/role-config.js';
 import { readIfThere, writeWhole } from '../realm/whole-file.js';
 import type { Certified } from '../x509/certificate.js';
 import { authorityOf, doorSubject, issue, memberSubject, type Place } from './issued.js';
-import {
-  checkMembers,
-  configOf,
-  doorHost,
-  hasDoor,
-  newDocument,
-  serverAddress,
-  type Member,
-} from './member.js';
+import { checkMembers, doorHost, hasDoor, newDocument, serverAddress, type Member } from './member.js';
+import { configName, configOf } from './member-config.js';
 import { systemdUnits } from './systemd-units.js';
 
 const peopleFile = 'people.json';
@@ -135,9 +128,11 @@ async function makeMember(folder: string, wanted: NewMember, record: KitRecord):
   const { role, name } = member;
   const own = join(folder, name);
   await copyShared(folder, own, document, record);
-  await record.once(join(own, `${name}.json`), () => configOf(member, document, dataRoot));
-  if (role === 'server' && document.people !== undefined) {
-    const people = await readFile(join(folder, peopleFile));
+  // Where the people were gateways' before there is none: the other servers have them, and this one fetches them.
+  const people = document.people && (await readIfThere(join(folder, peopleFile)));
+  const hasPeople = people !== undefined;
+  await record.once(join(own, configName(name)), () => configOf(member, { document, hasPeople }, dataRoot));
+  if (role === 'server' && people !== undefined) {
     await record.once(join(own, peopleFile), () => people, 0o600);
   }
   const identity = { realm: document.realm, role, name } as const;
@@ -175,12 +170,14 @@ async function issueOnce(
 /** Whether they were made now. */
 async function makePeople(
   { folder, first }: Wish,
-  { realm, people }: RealmDocument,
+  { realm, version, people }: RealmDocument,
   record: KitRecord,
 ): Promise<boolean> {
   if (people === undefined) return false;
   const file = join(folder, peopleFile);
-  if ((await readIfThere(file)) === undefined) {
+  if ((await readIfThere(file)) !== undefined) record.exists.push(file);
+  // Later on the people are those of the servers.
+  else if (version === 1) {
     const verifier = await scryptPasswords().hash(checkedPassword(first.password));
     const user = { name: checkedUserName(first.name), verifier, changed: Date.now() };
     const tokenKey = randomBytes(32).toString('hex');
@@ -189,7 +186,6 @@ async function makePeople(
     record.made.push(file);
     return true;
   }
-  record.exists.push(file);
   return false;
 }
 

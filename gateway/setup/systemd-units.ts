@@ -19,7 +19,7 @@ After=network-online.target
 [Service]
 User=coda
 Environment=NODE_OPTIONS=--max-semi-space-size=2
-ExecStart=/usr/bin/env coda ${role} --config /etc/coda/%i/%i.json
+ExecStart=/usr/bin/env coda ${role} --config /etc/coda/%i/%i.yaml
 Restart=always
 RestartSec=2
 TimeoutStopSec=20

@@ -30,8 +30,9 @@ import type {
   Writer,
 } from '../../venus/interface.js';
 import type { Clock } from '../../vice/seam/clock.js';
-import { isCodaPath, isSnapshotPath } from './coda-path.js';
+import { isCodaPath, isPeoplePath, isSnapshotPath } from './coda-path.js';
 import { ConflictFolder } from './conflict-folder.js';
+import { PeopleFolder } from './people-folder.js';
 import { SnapshotFolder } from './snapshot-folder.js';
 import { isVirtual, pathOf } from './virtual-object.js';
 
@@ -45,6 +46,7 @@ export class CodaFolder implements Venus {
   readonly #venus: Venus;
   readonly #conflicts: ConflictFolder;
   readonly #snapshots: SnapshotFolder;
+  readonly #people: PeopleFolder;
 
   constructor(venus: Venus, clock: Clock) {
     this.leases = venus.leases;
@@ -56,6 +58,7 @@ export class CodaFolder implements Venus {
     this.#venus = venus;
     this.#conflicts = new ConflictFolder(venus, clock);
     this.#snapshots = new SnapshotFolder(venus);
+    this.#people = new PeopleFolder(venus);
   }
 
   lookup(caller: Caller, path: readonly string[]): Promise<Place> {
@@ -161,11 +164,12 @@ export class CodaFolder implements Venus {
     return this.#venus.close();
   }
 
-  #holder(fid: Fid): ConflictFolder | SnapshotFolder {
+  #holder(fid: Fid): ConflictFolder | SnapshotFolder | PeopleFolder {
     return this.#folder(pathOf(fid));
   }
 
-  #folder(path: readonly string[]): ConflictFolder | SnapshotFolder {
+  #folder(path: readonly string[]): ConflictFolder | SnapshotFolder | PeopleFolder {
+    if (isPeoplePath(path)) return this.#people;
     return isSnapshotPath(path) ? this.#snapshots : this.#conflicts;
   }
 }

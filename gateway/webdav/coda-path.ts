@@ -10,6 +10,7 @@ export const codaName = '.coda';
 export const conflictsName = 'conflicts';
 export const overwrittenName = 'overwritten';
 export const snapshotsName = 'snapshots';
+export const peopleName = 'people';
 
 /** Folders that hold a folder for each file, which holds versions of it. */
 export const versionFolders: readonly string[] = [conflictsName, overwrittenName];
@@ -18,6 +19,10 @@ const reading = ['OPTIONS', 'GET', 'HEAD', 'PROPFIND', 'COPY'];
 
 export function isCodaPath(path: readonly string[]): boolean {
   return path[0] === codaName;
+}
+
+export function isPeoplePath(path: readonly string[]): boolean {
+  return isCodaPath(path) && path[1] === peopleName;
 }
 
 export function isSnapshotPath(path: readonly string[]): boolean {

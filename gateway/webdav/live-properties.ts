@@ -9,6 +9,7 @@ import { conflictNames, conflictProperties, isoTime } from './conflict-propertie
 import { etagOf } from './etag.js';
 import { formatHttpDate } from './http-date.js';
 import { mediaTypeOf } from './media-type.js';
+import { currentUserName, ownerName, principalNames, principalOf } from './principals.js';
 import { privilegesName } from './privileges.js';
 import { escapeXml } from './xml-writer.js';
 
@@ -68,6 +69,8 @@ export const propnameNames: readonly string[] = [
   '{DAV:}displayname',
   ...quotaNames,
   privilegesName,
+  ownerName,
+  currentUserName,
   ...conflictNames,
 ];
 
@@ -79,7 +82,7 @@ export const settableNames: ReadonlySet<string> = new Set(['{DAV:}displayname', 
 
 /** Live properties that clients cannot set. */
 export const protectedNames: ReadonlySet<string> = new Set(
-  [...propnameNames, '{DAV:}getlastmodified'].filter((name) => !settableNames.has(name)),
+  [...propnameNames, ...principalNames, '{DAV:}getlastmodified'].filter((name) => !settableNames.has(name)),
 );
 
 function contentLength({ kind, length }: ObjectStatus): string | undefined {
@@ -102,7 +105,8 @@ function lastModified({ modified }: ObjectStatus): string {
   return `<D:getlastmodified>${formatHttpDate(modified)}</D:getlastmodified>`;
 }
 
-function resourceType({ kind }: ObjectStatus): string {
+function resourceType({ fid, kind }: ObjectStatus): string {
+  if (principalOf(fid) !== undefined) return '<D:resourcetype><D:principal/></D:resourcetype>';
   return kind === 'directory' ? '<D:resourcetype><D:collection/></D:resourcetype>' : '<D:resourcetype/>';
 }
 

@@ -7,6 +7,7 @@ import {
   quotaNames,
   windowsAllpropNames,
 } from './live-properties.js';
+import { principalNames } from './principals.js';
 import { privilegesName } from './privileges.js';
 import { childOf, elementsOf, type Element } from './xml-reader.js';
 
@@ -26,7 +27,12 @@ export interface PropertyRequest {
   readonly key: string;
 }
 
-const computedNames: ReadonlySet<string> = new Set([lockDiscoveryName, ...quotaNames, privilegesName]);
+const computedNames: ReadonlySet<string> = new Set([
+  lockDiscoveryName,
+  ...quotaNames,
+  privilegesName,
+  ...principalNames,
+]);
 
 /** @throws DavError 400 */
 export function propertyRequest(body: Element | undefined, forWindows: boolean): PropertyRequest {

@@ -9,6 +9,7 @@ import { acceptsGzip, gzipped } from './gzip.js';
 import { encodeName, hrefOf } from './href.js';
 import { lockDiscoveryName } from './live-properties.js';
 import { lockDiscovery } from './lock-discovery.js';
+import { isPrincipalName, namedPerson, principalElement } from './principals.js';
 import { privilegeSet, privilegesName } from './privileges.js';
 import { emptyOf, RenderedCache } from './property-rendering.js';
 import { propertyRequest, type PropertyRequest } from './property-request.js';
@@ -223,6 +224,10 @@ function computed(
   if (name === lockDiscoveryName) {
     const isSelf = place.ancestors.length === listed.length;
     return lockDiscovery(exchange, place, isSelf ? listed : [...listed, place.name]);
+  }
+  if (isPrincipalName(name)) {
+    const person = namedPerson(name, status, exchange.caller.user);
+    return person === undefined ? undefined : principalElement(name, person, exchange.share.prefix);
   }
   if (status.kind !== 'directory') return undefined;
   if (request.kind === 'names') return '';

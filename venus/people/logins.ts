@@ -51,6 +51,8 @@ export interface LoginsWorld {
 export class Logins implements People {
   readonly #world: LoginsWorld;
   readonly #logins = new Map<string, Login>();
+  /** Whether the gateway has had users of its own in the life of this process: who was let in then is at work. */
+  #hasHadUsers = false;
 
   constructor(world: LoginsWorld) {
     this.#world = world;
@@ -73,9 +75,13 @@ export class Logins implements People {
     return !this.isKept || (this.#logins.get(user)?.expires ?? 0) > this.#world.clock.wall();
   }
 
-  /** Whether he has ever logged in here: in the name of anybody else nothing is changed. */
+  /**
+   * Whether he has ever logged in here: in the name of anybody else nothing is changed. While the servers begin to keep
+   * the people, who was let in before finishes what he is at; it waits until he logs in.
+   */
   isKnown(user: string): boolean {
-    return !this.isKept || this.#logins.has(user);
+    if (!this.isKept) this.#hasHadUsers = true;
+    return this.#hasHadUsers || this.#logins.has(user);
   }
 
   async login(user: string, password: string): Promise<void> {
@@ -119,7 +125,10 @@ export class Logins implements People {
 
   /** Shows the tokens of all who are logged in (LG-1). */
   present(server: ServerLink): void {
-    if (!this.isKept) return;
+    if (!this.isKept) {
+      this.#hasHadUsers = true;
+      return;
+    }
     const users = [...this.#logins.keys()].filter((user) => this.isLoggedIn(user));
     for (let at = 0; at < users.length; at += tokensAtOnce) {
       void this.#show(server, users.slice(at, at + tokensAtOnce));

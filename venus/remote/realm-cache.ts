@@ -3,7 +3,14 @@
  * The newest that its configuration or a server had; row `realm`, so that a gateway finds servers that came later also
  * when those of its configuration are gone.
  */
-import { realmDocumentSchema, seal, unseal, type RealmDocument } from '../../vice/interface/index.js';
+import {
+  contractFault,
+  Failure,
+  realmDocumentSchema,
+  seal,
+  unseal,
+  type RealmDocument,
+} from '../../vice/interface/index.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
 const row = 'realm';
@@ -14,10 +21,11 @@ export class RealmCache {
   /** Of the same realm, and older than the configured one: what was known before. */
   readonly former: RealmDocument | undefined;
 
+  /** @throws Failure incompatible */
   constructor(configured: RealmDocument, buffer: WriteBuffer) {
     this.#buffer = buffer;
     const stored = buffer.get(row);
-    const document = stored === undefined ? undefined : realmDocumentSchema.parse(unseal(stored));
+    const document = stored === undefined ? undefined : checked(unseal(stored));
     const isNewer = document?.realm === configured.realm && document.version > configured.version;
     this.#current = isNewer ? document : configured;
     this.former = !isNewer && document?.realm === configured.realm ? document : undefined;
@@ -34,4 +42,12 @@ export class RealmCache {
     this.#buffer.put(row, seal(document));
     return true;
   }
+}
+
+/** @throws Failure incompatible: a newer program has written it */
+function checked(stored: unknown): RealmDocument {
+  const parsed = realmDocumentSchema.safeParse(stored);
+  if (parsed.success) return parsed.data;
+  const message = `the realm document in the data folder of this gateway: ${contractFault(parsed.error)}`;
+  throw new Failure('incompatible', 'venus.open', message);
 }

@@ -4,13 +4,15 @@
  */
 import {
   calls,
+  contractFault,
   Failure,
+  protocolFault,
   protocolVersion,
   pushSchema,
-  signCredential,
   type Argument,
   type CallName,
   type Push,
+  type RealmKeys,
   type Result,
   type ServerEntry,
   type ShownCertificate,
@@ -19,11 +21,13 @@ import type { z } from 'zod';
 import { sleep, type Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { CallOptions, Link, Network } from '../../vice/seam/network.js';
+import { dialProved } from '../../vice/seam/proved-dial.js';
 import { isFailure } from '../../vice/interface/index.js';
 import { LinkMeter } from './link-meter.js';
 import { bandwidth, type LinkQuality } from './link-quality.js';
 
 const redialMs = { first: 100, most: 2000 };
+
 const credentialLifeMs = 60 * 60 * 1000;
 
 export interface ServerLinkWorld {
@@ -35,7 +39,7 @@ export interface ServerLinkWorld {
 export interface ServerLinkOptions {
   readonly server: ServerEntry;
   readonly realm: string;
-  readonly realmKey: Uint8Array;
+  readonly realmKeys: RealmKeys;
   /** Gateway name and VenusId. */
   readonly name: string;
   /** Not to be dialled until `resume`. */
@@ -58,8 +62,9 @@ export class ServerLink {
   readonly #meter: LinkMeter;
   #link: Link | undefined;
   #suspended: boolean;
+  #told = '';
+  #malformed = '';
   #wake: (() => void) | undefined;
-  #credential = { token: '', expires: 0 };
   #firstAttempt!: () => void;
   /** Resolves when the first dial has succeeded or failed. */
   readonly tried: Promise<void>;
@@ -141,8 +146,16 @@ export class ServerLink {
   #checked<C extends CallName>(name: C, reply: unknown): Result<C> {
     const parsed = (calls[name].result as unknown as z.ZodType<Result<C>>).safeParse(reply);
     if (parsed.success) return parsed.data;
-    this.#world.log.error('malformed reply', { server: this.name, call: name, fault: parsed.error.message });
-    throw new Failure('incompatible', `venus.${name}`, `server ${this.name} sent a malformed reply`);
+    const fault = contractFault(parsed.error);
+    // Some calls are made again and again: a person needs to hear it once.
+    if (this.#malformed !== fault)
+      this.#world.log.error('malformed reply', { server: this.name, call: name, fault });
+    this.#malformed = fault;
+    throw new Failure(
+      'incompatible',
+      `venus.${name}`,
+      `server ${this.name} sent a malformed reply: ${fault}`,
+    );
   }
 
   /**
@@ -216,28 +229,34 @@ export class ServerLink {
   }
 
   async #dial(): Promise<Link | undefined> {
-    const { clock, log } = this.#world;
+    const { log } = this.#world;
+    const { realmKeys: keys, realm: own, name, refuses } = this.#options;
     try {
-      const link = await this.#world.network.dial(this.address, {
-        credential: this.#freshCredential(clock.wall()),
-        server: this.name,
-        refuses: this.#options.refuses,
-        onPush: (push) => this.#received(push),
-      });
+      const onPush = (push: unknown): void => this.#received(push);
+      const options = { server: this.name, refuses, onPush };
+      const proof = { keys, realm: own, peer: { role: 'gateway', name }, lifeMs: credentialLifeMs } as const;
+      const link = await dialProved(this.address, options, proof, this.#world);
       const { realm, protocol } = link.hello;
-      if (realm === this.#options.realm && protocol === protocolVersion) return link;
+      if (realm === own && protocol === protocolVersion) return link;
       link.close();
-      log.error('not our realm', { server: this.name, realm, protocol });
+      const isOther = realm !== own;
+      const reason = isOther ? `it is of realm ${realm}` : protocolFault(protocolVersion, protocol);
+      if (this.#told !== reason) log.error('not our server', { server: this.name, reason });
+      this.#told = reason;
     } catch (error) {
       if (!isFailure(error)) throw error;
-      const tell = error.kind === 'unreachable' ? log.debug : log.error;
-      tell.call(log, 'dial failed', { server: this.name, kind: error.kind, message: error.message });
+      // That nobody answers is nothing new; that somebody refuses needs a person, who is told once.
+      const isNews = error.kind !== 'unreachable' && this.#told !== error.message;
+      const tell = isNews ? log.error : log.debug;
+      tell.call(log, 'dial failed', { server: this.name, kind: error.kind, reason: error.message });
+      if (isNews) this.#told = error.message;
     }
     return undefined;
   }
 
   async #use(link: Link): Promise<void> {
     this.#link = link;
+    this.#told = '';
     if (this.#stop.signal.aborted || this.#suspended) link.close();
     this.#world.log.info('server up', { server: this.name });
     this.#options.onUp(this);
@@ -253,16 +272,6 @@ export class ServerLink {
     this.#world.log.error('malformed push', { server: this.name });
     // A break that cannot be read is a broken promise: start over and revalidate.
     this.#link?.close();
-  }
-
-  #freshCredential(now: number): string {
-    if (this.#credential.expires < now + credentialLifeMs / 2) {
-      const expires = now + credentialLifeMs;
-      const peer = { role: 'gateway', name: this.#options.name } as const;
-      const token = signCredential(this.#options.realmKey, this.#options.realm, peer, expires);
-      this.#credential = { token, expires };
-    }
-    return this.#credential.token;
   }
 }
 

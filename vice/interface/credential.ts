@@ -2,6 +2,7 @@
  * Who may speak to a server of the realm: a short-lived token signed with the realm key, which every server and
  * gateway holds in a file of its own (mode 0600). Also on loopback: another user of the machine is nobody here.
  */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { claimsOf, signed } from './signed-token.js';
 
@@ -12,6 +13,27 @@ export interface Peer {
   readonly role: Role;
   /** Server or gateway name; of a gateway also its VenusId, as `name/venusId`. */
   readonly name: string;
+}
+
+/**
+ * The realm keys that a process knows: the first is what it speaks with, all are believed. There are several while they
+ * are renewed. Never none.
+ */
+export interface RealmKeys {
+  all(): readonly Uint8Array[];
+  /** `changed` is called when there are others, until the function that is given back is. Absent: they stay. */
+  watch?(changed: () => void): () => void;
+}
+
+/** What tells one key from another, and nothing of the key. */
+export function keyMark(key: Uint8Array): string {
+  return createHash('sha256').update('realm key').update(key).digest('hex').slice(0, 12);
+}
+
+/** One key, for good. */
+export function onlyKey(key: Uint8Array): RealmKeys {
+  const keys = [key];
+  return { all: () => keys };
 }
 
 const claims = z.strictObject({

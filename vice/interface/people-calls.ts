@@ -7,10 +7,12 @@
  * - `authorize` which of these tokens count: their users' changes are taken from this session.
  * - `people` (servers only) the people document.
  * - `users` without their verifiers, for an administrator.
+ * - `keepPeople` at the server that publishes, in a realm whose gateways keep the users: from now on the servers keep
+ *   these, with the passwords that they have. Answered when it is durable and announced there.
  * - `changePeople` at the server that publishes. Answered when it is durable there.
  */
 import { z } from 'zod';
-import { peopleChangeSchema, peopleDocumentSchema, peopleLimits } from './people.js';
+import { peopleChangeSchema, peopleDocumentSchema, peopleLimits, userVerifierSchema } from './people.js';
 import { count, user } from './value-schemas.js';
 
 const token = z.string().max(2000);
@@ -40,6 +42,11 @@ export const peopleCalls = {
       version: count,
       users: z.array(z.strictObject({ name: z.string(), disabled: z.boolean(), changed: z.number() })),
     }),
+  },
+  keepPeople: {
+    roles: ['operator'],
+    argument: z.strictObject({ users: z.array(userVerifierSchema).min(1).max(peopleLimits.users) }),
+    result: z.strictObject({ changed: z.boolean(), version: count }),
   },
   changePeople: {
     roles: ['operator'],

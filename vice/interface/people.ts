@@ -38,6 +38,10 @@ export interface PeopleEntry {
 const name = z.string().min(1).max(64);
 const verifier = z.string().min(1).max(400);
 
+/** A user with what a gateway has known his password by. */
+export const userVerifierSchema = z.strictObject({ name, verifier });
+export type UserVerifier = z.infer<typeof userVerifierSchema>;
+
 export const peopleDocumentSchema = z.strictObject({
   format: z.literal(1),
   version: z.number().int().positive(),
@@ -60,8 +64,12 @@ export const peopleChangeSchema = z.discriminatedUnion('change', [
   z.strictObject({ change: z.literal('disable-user'), name }),
   z.strictObject({ change: z.literal('enable-user'), name }),
   z.strictObject({ change: z.literal('remove-user'), name }),
+  /** Another key that signs logins, made by the server: every login is over, and no token that was made counts. */
+  z.strictObject({ change: z.literal('renew-login-key') }),
 ]);
 export type PeopleChange = z.infer<typeof peopleChangeSchema>;
+/** What is wanted of one user. */
+export type UserChange = Exclude<PeopleChange, { readonly change: 'renew-login-key' }>;
 
 /** RFC 7617: no colon; a backslash would end a domain name. @throws Failure invalid */
 export function checkedUserName(given: string): string {

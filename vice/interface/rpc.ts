@@ -34,8 +34,12 @@ import {
 } from './value-schemas.js';
 import { limits } from './vnode.js';
 
-/** Raised when a peer of the old version could not make sense of the new one. */
-export const protocolVersion = 9;
+/**
+ * Raised when a peer of the old version would misread the new one, or when what it does not know would make it unsafe:
+ * a program goes on with an old realm document when it refuses the new one whole (contract-fault.ts). So 10: of those
+ * before, revoked certificates (`revoked`) and volumes that are not whole (`restoring`) would be as any other.
+ */
+export const protocolVersion = 10;
 
 const updateSet: z.ZodType<UpdateSet> = z.strictObject({
   storeId,
@@ -105,6 +109,7 @@ export const realmDocumentSchema = realmDocument;
  * Each call: who may make it, its argument and its result.
  *
  * - `locate` the realm document that this server holds.
+ * - `prove` proves the session again, with another realm key than before. An older server does not know the call.
  * - `watch` asks for a callback promise on a whole volume: from this reply on, until the connection closes, every
  *   change to the volume by anybody else is pushed as a `break` that names the objects. `since` is the stamp up
  *   to which the caller has heard of all changes at this replica (of this `incarnation`); `changed` is what changed
@@ -150,6 +155,11 @@ export const realmDocumentSchema = realmDocument;
  */
 export const calls = {
   locate: { roles: ['gateway', 'server', 'operator'], argument: z.strictObject({}), result: realmDocument },
+  prove: {
+    roles: ['gateway', 'server', 'operator'],
+    argument: z.strictObject({ credential: z.string().max(2000) }),
+    result: z.strictObject({}),
+  },
   watch: {
     roles: ['gateway'],
     argument: z.strictObject({
@@ -298,6 +308,8 @@ export const calls = {
       reached: z.boolean(),
       /** Objects and contents that are not all here. */
       lacking: count,
+      /** Of a replica that leaves: its snapshots that are not here. */
+      snapshots: count.optional(),
     }),
   },
   fenced: {

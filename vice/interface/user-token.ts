@@ -6,6 +6,7 @@
  * UT-2  It is of one gateway (its name and VenusId): another one can do nothing with it.
  * UT-3  It ends with the password it was given for: a new password, a user disabled or removed, and it is void.
  * UT-4  Clocks of servers may differ by `tokenLife.skewMs`; a token from further in the future is none yet.
+ * UT-5  Tokens end with the key: when it is another one, all are void, those that a server has seen already, too.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';

@@ -4,7 +4,14 @@
  * LO-1  The version held never decreases, also over a restart.
  * LO-2  A document is on the disk before anybody is told of it.
  */
-import { Failure, realmDocumentSchema, seal, unseal, type RealmDocument } from '../interface/index.js';
+import {
+  contractFault,
+  Failure,
+  realmDocumentSchema,
+  seal,
+  unseal,
+  type RealmDocument,
+} from '../interface/index.js';
 import type { Store } from '../seam/store.js';
 
 export interface Location {
@@ -84,8 +91,7 @@ async function put(store: Store, document: RealmDocument): Promise<void> {
 function checked(document: unknown): RealmDocument {
   const parsed = realmDocumentSchema.safeParse(document);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new Failure('invalid', operation, `no realm document: ${issue?.path.join('.')} ${issue?.message}`);
+  throw new Failure('invalid', operation, `no realm document: ${contractFault(parsed.error)}`);
 }
 
 function mustBeSameRealm(held: RealmDocument, offered: RealmDocument): void {

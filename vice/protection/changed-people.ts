@@ -2,12 +2,12 @@
  * What becomes of the people document when an administrator wants something. Pure. What is so already gives back the
  * very document; everything else has the next version.
  */
-import { checkedUserName, Failure, type PeopleChange, type PeopleDocument } from '../interface/index.js';
+import { checkedUserName, Failure, type PeopleDocument, type UserChange } from '../interface/index.js';
 
 const operation = 'vice.changePeople';
 
 /** `now`: milliseconds since 1970. @throws Failure exists, not-found, invalid */
-export function changedPeople(document: PeopleDocument, change: PeopleChange, now: number): PeopleDocument {
+export function changedPeople(document: PeopleDocument, change: UserChange, now: number): PeopleDocument {
   const { users } = document;
   const name = checkedUserName(change.name);
   const known = users.find((user) => user.name === name);
@@ -33,6 +33,11 @@ export function changedPeople(document: PeopleDocument, change: PeopleChange, no
     case 'enable-user':
       return disabled === true ? next(document, [...others, { ...rest, changed: now }]) : document;
   }
+}
+
+/** `document` with another key: tokens that the one before has signed are void (user-token.ts, UT-5). */
+export function withLoginKey(document: PeopleDocument, tokenKey: string): PeopleDocument {
+  return { ...document, version: document.version + 1, tokenKey };
 }
 
 function next(document: PeopleDocument, users: PeopleDocument['users']): PeopleDocument {

@@ -1,6 +1,6 @@
 /** The people of a realm at a server: what changes them, what stays when the process dies, who guesses for how long. */
 import t from 'tap';
-import { isFailure, type PeopleChange, type PeopleDocument } from '../interface/index.js';
+import { isFailure, type PeopleDocument, type UserChange } from '../interface/index.js';
 import { SimulatedClock } from '../seam/twin/simulated-clock.js';
 import { MemoryStore } from '../seam/twin/memory-store.js';
 import { changedPeople } from './changed-people.js';
@@ -14,7 +14,7 @@ const nobody: PeopleDocument = {
   tokenKey: '0'.repeat(64),
   users: [],
 };
-const added = (name: string, verifier = 'v1'): PeopleChange => ({ change: 'add-user', name, verifier });
+const added = (name: string, verifier = 'v1'): UserChange => ({ change: 'add-user', name, verifier });
 
 function kindOf(work: () => unknown): string {
   try {
@@ -28,7 +28,7 @@ function kindOf(work: () => unknown): string {
 t.test('saying the same again changes nothing; everything else is the next version', async (t) => {
   const both = [added('bob'), added('anna')].reduce((all, change) => changedPeople(all, change, 5), nobody);
   t.match(both, { version: 3, users: [{ name: 'anna', changed: 5 }, { name: 'bob' }] });
-  const table: readonly (readonly [PeopleChange, number, object])[] = [
+  const table: readonly (readonly [UserChange, number, object])[] = [
     [{ change: 'disable-user', name: 'bob' }, 4, { name: 'bob', disabled: true, verifier: 'v1' }],
     [{ change: 'set-password', name: 'bob', verifier: 'v2' }, 4, { name: 'bob', verifier: 'v2' }],
   ];

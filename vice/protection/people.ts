@@ -71,6 +71,11 @@ export class People {
     });
   }
 
+  /** The first ones that count (first-people.ts); `make` is given what is here. @throws what `make` throws, invalid */
+  begin(make: (current: PeopleDocument | undefined) => PeopleDocument): Promise<void> {
+    return this.#inTurn(() => this.#put(this.#checked(make(this.#current))));
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(work);
     this.#turn = done.catch(() => undefined);

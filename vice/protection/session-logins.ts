@@ -14,9 +14,15 @@ export interface SessionLoginsWorld {
   readonly people: People;
 }
 
+interface Admitted {
+  readonly token: UserToken;
+  /** What it was signed with (UT-5). */
+  readonly tokenKey: string | undefined;
+}
+
 export class SessionLogins {
   readonly #world: SessionLoginsWorld;
-  readonly #sessions = new Map<number, Map<string, UserToken>>();
+  readonly #sessions = new Map<number, Map<string, Admitted>>();
 
   constructor(world: SessionLoginsWorld) {
     this.#world = world;
@@ -33,14 +39,15 @@ export class SessionLogins {
     if (users === undefined) this.#sessions.set(session.id, (users = new Map()));
     const [oldest] = users.keys();
     if (users.size >= usersMost && oldest !== undefined) users.delete(oldest);
-    users.set(token.user, token);
+    users.set(token.user, { token, tokenKey: people.current?.tokenKey });
     return token;
   }
 
   /** Whether changes of `user` are taken from this session; asked for each, as a token ends in the middle of one. */
   isLoggedIn(session: Session, user: string): boolean {
-    const token = this.#sessions.get(session.id)?.get(user);
-    return token !== undefined && this.#faultOf(session, token) === undefined;
+    const admitted = this.#sessions.get(session.id)?.get(user);
+    if (admitted === undefined || admitted.tokenKey !== this.#world.people.current?.tokenKey) return false;
+    return this.#faultOf(session, admitted.token) === undefined;
   }
 
   end({ id }: Session): void {

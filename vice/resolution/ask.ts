@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import {
   calls,
+  contractFault,
   Failure,
   statusSchema,
   type Argument,
@@ -54,8 +55,7 @@ export async function askDirectory(
 function checked<T>(schema: z.ZodType<T>, reply: unknown, name: CallName): T {
   const parsed = schema.safeParse(reply);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw incompatible(name, `${issue?.path.join('.')}: ${issue?.message}`);
+  throw incompatible(name, contractFault(parsed.error));
 }
 
 function incompatible(name: CallName, what: string): Failure {

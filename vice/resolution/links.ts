@@ -3,17 +3,21 @@
  * down. A peer is what the realm document says it is: a listener that calls itself otherwise is hung up on.
  */
 import {
+  Failure,
   isFailure,
+  protocolFault,
+  protocolVersion,
   pushSchema,
   revocationFault,
-  signCredential,
   type RealmDocument,
+  type RealmKeys,
   type ServerEntry,
   type ShownCertificate,
 } from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
 import type { Log } from '../seam/log.js';
 import type { Link, Network } from '../seam/network.js';
+import { dialProved } from '../seam/proved-dial.js';
 import type { Random } from '../seam/random.js';
 
 export interface LinkEvents {
@@ -32,6 +36,7 @@ export interface LinkWorld {
 
 /** Milliseconds between two dials of a server that does not answer, doubled from first to last. */
 const redialMs = { first: 250, last: 5_000 } as const;
+
 /** Milliseconds; long enough for clocks that are set badly. */
 const credentialMs = 24 * 60 * 60 * 1000;
 
@@ -42,7 +47,7 @@ interface Dialler {
 
 export class ServerLinks {
   readonly #name: string;
-  readonly #realmKey: Uint8Array;
+  readonly #keys: RealmKeys;
   readonly #world: LinkWorld;
   readonly #events: LinkEvents;
   readonly #open = new Map<string, Link>();
@@ -51,9 +56,9 @@ export class ServerLinks {
   #revoked: RealmDocument['revoked'];
 
   /** `name` is this server's own. */
-  constructor(name: string, realmKey: Uint8Array, world: LinkWorld, events: LinkEvents) {
+  constructor(name: string, keys: RealmKeys, world: LinkWorld, events: LinkEvents) {
     this.#name = name;
-    this.#realmKey = realmKey;
+    this.#keys = keys;
     this.#world = world;
     this.#events = events;
   }
@@ -104,7 +109,12 @@ export class ServerLinks {
     while (!signal.aborted) {
       try {
         const link = await this.#dial(realm, server);
-        if (link.hello.server === server.name && link.hello.realm === realm && !signal.aborted) {
+        const { hello } = link;
+        if (hello.realm === realm && hello.protocol !== protocolVersion) {
+          link.close();
+          throw new Failure('incompatible', 'links.dial', protocolFault(protocolVersion, hello.protocol));
+        }
+        if (hello.server === server.name && hello.realm === realm && !signal.aborted) {
           delay = redialMs.first;
           told = '';
           await this.#serve(server.name, link, signal);
@@ -126,20 +136,16 @@ export class ServerLinks {
   }
 
   async #dial(realm: string, server: ServerEntry): Promise<Link> {
-    const expires = this.#world.clock.wall() + credentialMs;
-    const credential = signCredential(this.#realmKey, realm, { role: 'server', name: this.#name }, expires);
     let link: Link | undefined;
     const onPush = (message: unknown): void => {
       const push = pushSchema.safeParse(message);
       if (!push.success || push.data.push !== 'realm' || link === undefined) return;
       this.#events.realmVersion(link, push.data.version);
     };
-    link = await this.#world.network.dial(server.address, {
-      credential,
-      server: server.name,
-      refuses: (shown) => this.#refuses(shown),
-      onPush,
-    });
+    const refuses = (shown: ShownCertificate): string | undefined => this.#refuses(shown);
+    const peer = { role: 'server', name: this.#name } as const;
+    const proof = { keys: this.#keys, realm, peer, lifeMs: credentialMs };
+    link = await dialProved(server.address, { server: server.name, refuses, onPush }, proof, this.#world);
     return link;
   }
 

@@ -12,7 +12,7 @@ import { MemoryNetwork } from './twin/memory-network.js';
 import { seededRandom } from './twin/seeded-random.js';
 import { SimulatedClock } from './twin/simulated-clock.js';
 
-const dialOptions: DialOptions = { credential: 'good', onPush: () => undefined };
+const dialOptions: DialOptions = { credential: () => 'good', onPush: () => undefined };
 const unreachable = { name: 'Failure', kind: 'unreachable' } as const;
 
 networkContract(t, 'memory', async () => {

@@ -25,7 +25,8 @@ export interface Network {
 }
 
 export interface DialOptions {
-  readonly credential: string;
+  /** Asked for the link and for each transfer. */
+  readonly credential: () => string;
   /** The server that is meant: where there are certificates, the one at the address must be this one. */
   readonly server?: string;
   /** Why a certificate that is good otherwise is not accepted; undefined: it is. Asked where there are certificates. */

@@ -2,12 +2,15 @@
 import type { Argument, CallName, Result } from '../interface/index.js';
 import type { Location } from '../location/location.js';
 import type { AuditLog } from '../protection/audit-log.js';
+import type { Denials } from '../protection/denials.js';
 import type { KnownGateways } from '../protection/known-gateways.js';
 import type { LoginAttempts } from '../protection/login-attempts.js';
 import type { PasswordChecks } from '../protection/password-checks.js';
 import type { People } from '../protection/people.js';
+import type { SessionKeys } from '../protection/session-keys.js';
 import type { SessionLogins } from '../protection/session-logins.js';
 import type { Resolver } from '../resolution/resolver.js';
+import type { SnapshotCopier } from '../resolution/snapshot-copying.js';
 import type { ServerLinks } from '../resolution/links.js';
 import type { Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
@@ -45,7 +48,9 @@ export interface ServerContext {
   readonly people: People;
   readonly gateways: KnownGateways;
   readonly audit: AuditLog;
+  readonly denials: Denials;
   readonly logins: SessionLogins;
+  readonly keys: SessionKeys;
   readonly passwords: PasswordChecks;
   readonly attempts: LoginAttempts;
   readonly volumes: Volumes;
@@ -55,6 +60,7 @@ export interface ServerContext {
   readonly recipes: Recipes;
   readonly links: ServerLinks;
   readonly resolver: Resolver;
+  readonly copier: SnapshotCopier;
   readonly metrics: Metrics;
   readonly steward: Steward;
   readonly following: FollowingPeople;

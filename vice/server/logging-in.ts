@@ -10,14 +10,16 @@ import {
 } from '../interface/index.js';
 import { announced } from '../location/people-version.js';
 import { throughOf } from '../protection/audit-log.js';
-import { aboveRealm, changedPeople } from '../protection/changed-people.js';
+import { aboveRealm, changedPeople, withLoginKey } from '../protection/changed-people.js';
 import type { Session } from '../seam/network.js';
+import { randomHex } from '../seam/random.js';
 import { mustPublish } from './administering.js';
 import type { Handlers, ServerContext } from './context.js';
 import { mutableCopy } from './operating.js';
 
 /** Logins that wait for their turn: one at a time is worked on, as each takes a processor for 0.2 s. */
 const waitingMost = 32;
+const loginKeyBytes = 32;
 
 type PeopleCall = 'login' | 'renew' | 'authorize' | 'people' | 'users' | 'changePeople';
 
@@ -90,7 +92,8 @@ async function changePeople(
 ): Promise<Result<'changePeople'>> {
   const { location, people, world } = context;
   mustKnowPeople(context, 0);
-  const what = { change: change.change, user: change.name };
+  const user = change.change === 'renew-login-key' ? undefined : change.name;
+  const what = { change: change.change, user };
   const noted = { event: 'change-people', by: session.peer.name, what } as const;
   const decide = (current: PeopleDocument): PeopleDocument => {
     mustPublish(context.name, location.current);
@@ -101,7 +104,10 @@ async function changePeople(
         `there is a group ${change.name}; a user needs another name`,
       );
     }
-    const made = changedPeople(current, change, world.clock.wall());
+    const made =
+      change.change === 'renew-login-key'
+        ? withLoginKey(current, randomHex(world.random, loginKeyBytes))
+        : changedPeople(current, change, world.clock.wall());
     return aboveRealm(made, current, location.current.version);
   };
   const changed = await context.audit.act(session, noted, () => people.change(decide));
@@ -109,12 +115,7 @@ async function changePeople(
   await location.publish((current) => announced(current, people.version));
   if (changed) {
     const { name: by } = session.peer;
-    world.log.info('people changed', {
-      version: people.version,
-      by,
-      change: change.change,
-      user: change.name,
-    });
+    world.log.info('people changed', { version: people.version, by, ...what });
   }
   return { changed, version: people.version };
 }

@@ -1,14 +1,23 @@
-/** Calls about the server itself: `locate`, `resolve`, `scrub`, `report`, `audit`. */
+/** Calls about the server itself: `locate`, `prove`, `resolve`, `scrub`, `report`, `audit`. */
+import { Failure } from '../interface/index.js';
 import type { Handlers, ServerContext } from './context.js';
 import type { Replica } from '../volume/replica.js';
 
-export const operating: Handlers<'locate' | 'resolve' | 'scrub' | 'report' | 'audit'> = {
+export const operating: Handlers<'locate' | 'prove' | 'resolve' | 'scrub' | 'report' | 'audit'> = {
   async audit({ audit }, _session, { after, limit }) {
     return audit.page(after, limit);
   },
 
   async locate(context) {
     return mutableCopy(context.location.current);
+  },
+
+  async prove({ keys, world }, session, { credential }) {
+    if (!keys.prove(session, credential)) {
+      throw new Failure('not-authenticated', 'vice.prove', 'this realm key does not count here');
+    }
+    world.log.info('proved again', { session: session.id, ...session.peer });
+    return {};
   },
 
   async resolve(context, session, { volume, fids }) {
@@ -34,6 +43,12 @@ export const operating: Handlers<'locate' | 'resolve' | 'scrub' | 'report' | 'au
     return {
       server: name,
       realm: { id: location.current.realm, name: location.current.name, version: location.current.version },
+      keys: {
+        marks: context.keys.marks,
+        older: [...context.sessions.values()]
+          .filter((each) => context.keys.isOlder(each))
+          .map(({ peer }) => peer),
+      },
       sessions: [...context.sessions.values()].map(({ id, peer }) => ({ id, ...peer })),
       links: location.current.servers
         .filter((server) => server.name !== name)

@@ -6,7 +6,6 @@ import {
   isFailure,
   protocolVersion,
   revocationFault,
-  verifyCredential,
   type Argument,
   type CallName,
   type Peer,
@@ -18,6 +17,7 @@ import type { Handlers, ServerContext } from './context.js';
 import { basing, receiveDifference, type Upload } from './differences.js';
 import { openDownload } from './downloads.js';
 import { dumping } from './dumping.js';
+import { keepingPeople } from './keeping-people.js';
 import { loggingIn } from './logging-in.js';
 import { offering } from './offering.js';
 import { operating } from './operating.js';
@@ -31,6 +31,7 @@ const handlers: Handlers<CallName> = {
   ...administering,
   ...basing,
   ...dumping,
+  ...keepingPeople,
   ...loggingIn,
   ...offering,
   ...operating,
@@ -41,17 +42,13 @@ const handlers: Handlers<CallName> = {
 };
 
 /** `sessions` is the map of the context, filled here. */
-export function viceService(
-  context: ServerContext,
-  realmKey: Uint8Array,
-  sessions: Map<number, Session>,
-): Service {
+export function viceService(context: ServerContext, sessions: Map<number, Session>): Service {
   const { realm } = context.location.current;
-  const { clock, log } = context.world;
+  const { log } = context.world;
   return {
     hello: { protocol: protocolVersion, server: context.name, realm },
     refuses: (shown) => revocationFault(context.location.current.revoked, shown),
-    authenticate: (credential) => verifyCredential(realmKey, realm, credential, clock.wall()),
+    authenticate: (credential) => context.keys.authenticate(credential),
     opened(session) {
       sessions.set(session.id, session);
       log.info('session opened', { session: session.id, ...session.peer });
@@ -124,7 +121,7 @@ async function dispatch<C extends CallName>(
   name: C,
   argument: unknown,
 ): Promise<unknown> {
-  checkCall(session.peer, name);
+  context.denials.watched(session, name, () => checkCall(session.peer, name));
   const schema: z.ZodType = calls[name].argument;
   const parsed = schema.safeParse(argument);
   if (!parsed.success) {

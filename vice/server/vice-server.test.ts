@@ -130,10 +130,42 @@ t.test('the gate: roles, arguments, unknown calls', async (t) => {
   t.equal(await kindOf(gateway.download(`container/${'0'.repeat(64)}`)), 'not-found');
   t.equal(await kindOf(gateway.download('staging/x')), 'not-found');
   const credential = signCredential(new Uint8Array(32), 'office', { role: 'gateway', name: 'x' }, 1e15);
-  const dial = realm.network.host('x').dial('ws://s1:1', { credential, onPush() {} });
+  const dial = realm.network.host('x').dial('ws://s1:1', { credential: () => credential, onPush() {} });
   t.equal(await kindOf(realm.run(dial)), 'not-authenticated');
   t.same(gateway.link.hello, { protocol: protocolVersion, server: 's1', realm: 'office' });
   t.same((await gateway.call('locate', {})).volumes, document.volumes);
+});
+
+t.test('who tries what is not his stands in the audit log, once a minute', async (t) => {
+  const { realm } = await realmOf('s1');
+  const gateway = await realm.dial('s1', 'bob/0123456789abcdef');
+  const operator = await realm.dial('s1', 'op', 'operator');
+  const publish = {
+    intention: { change: 'remove-group', group: 'staff' },
+    basedOn: null,
+    user: 'eve',
+  } as const;
+  for (let count = 0; count < 3; count += 1) {
+    t.equal(await gateway.refusal('publish', publish), 'access-denied');
+    t.equal(await gateway.refusal('people', {}), 'access-denied');
+  }
+  await realm.clock.advance(1000);
+  const page = await operator.call('audit', { after: 0, limit: 10 });
+  t.match(page.entries, [
+    {
+      event: 'refused',
+      by: 'eve',
+      through: 'gateway bob',
+      what: { call: '"publish"', kind: '"access-denied"' },
+    },
+    { event: 'refused', by: 'bob/0123456789abcdef', what: { call: '"people"' } },
+  ]);
+  t.equal(page.last, 2);
+  await realm.clock.advance(61_000);
+  t.equal(await (await realm.dial('s1', 'bob/0123456789abcdef')).refusal('people', {}), 'access-denied');
+  await realm.clock.advance(1000);
+  const again = await realm.dial('s1', 'op', 'operator');
+  t.equal((await again.call('audit', { after: 0, limit: 10 })).last, 3);
 });
 
 t.test('contents travel beside the mutation, resume, and are what they were promised to be', async (t) => {

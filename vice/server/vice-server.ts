@@ -8,6 +8,7 @@ import {
   type Fid,
   type PeopleDocument,
   type RealmDocument,
+  type RealmKeys,
   type Result,
   type ScrubReport,
   type VolumeId,
@@ -15,14 +16,18 @@ import {
 import { openLocation, type Location } from '../location/location.js';
 import { announced } from '../location/people-version.js';
 import { AuditLog } from '../protection/audit-log.js';
+import { Denials } from '../protection/denials.js';
 import { KnownGateways } from '../protection/known-gateways.js';
 import { LoginAttempts } from '../protection/login-attempts.js';
 import { PasswordChecks } from '../protection/password-checks.js';
 import { People } from '../protection/people.js';
+import { SessionKeys } from '../protection/session-keys.js';
 import { SessionLogins } from '../protection/session-logins.js';
 import { ask } from '../resolution/ask.js';
 import { ServerLinks } from '../resolution/links.js';
 import { Resolver, type CatchUpState } from '../resolution/resolver.js';
+import type { ResolverWorld } from '../resolution/resolver-world.js';
+import { SnapshotCopier } from '../resolution/snapshot-copying.js';
 import { defaultScrub, type ScrubSettings } from '../scrub/scrub-world.js';
 import { sleep } from '../seam/clock.js';
 import type { Link, Listener, Session } from '../seam/network.js';
@@ -51,8 +56,8 @@ export interface ServerConfig {
   readonly realm: RealmDocument;
   /** The people to start from; newer ones in the store win, and other servers have them, too. */
   readonly people?: PeopleDocument | undefined;
-  /** 32 bytes that every server and gateway of the realm holds. */
-  readonly realmKey: Uint8Array;
+  /** What every server and gateway of the realm knows. */
+  readonly realmKeys: RealmKeys;
   /** `ws://host:port`, port 0 for any. */
   readonly listen: string;
   /** Contents of at most so many bytes go into the store; 0, the default: none. See seam/packed-containers.ts. */
@@ -79,7 +84,7 @@ export interface ViceServer {
 
 /** Serves when it resolves. @throws Failure invalid (address, realm of another data folder), damaged */
 export async function startServer(config: ServerConfig, given: ServerWorld): Promise<ViceServer> {
-  const { name, realmKey, packedBytes = 0 } = config;
+  const { name, realmKeys, packedBytes = 0 } = config;
   const packed = packedIn(given, packedBytes);
   const world = { ...given, containers: packed };
   const location = await openLocation(world.store, config.realm);
@@ -94,7 +99,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     scrub: () => scrubber.report(),
     volumes: () => Promise.all(volumes.all().map((replica) => readVolume(replica, resolver))),
   });
-  const links = new ServerLinks(name, realmKey, world, {
+  const links = new ServerLinks(name, realmKeys, world, {
     up(server, link) {
       resolver.linkUp(server);
       steward.look();
@@ -106,22 +111,15 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     },
   });
   const following = new FollowingPeople({ ...world, location, people, links });
-  const resolver: Resolver = new Resolver({
-    ...world,
-    links,
-    meter: metrics,
-    realm: () => location.current,
-    replica: (volume) => volumes.get(volume),
-    replicas: () => volumes.all(),
-  });
-  const parts = { world, location, volumes, links, resolver, foreground: { calls: 0 } };
+  const { resolver, copier }: Resolving = resolving({ ...world, links, meter: metrics }, location, volumes);
+  const parts = { world, location, volumes, links, resolver, copier, foreground: { calls: 0 } };
   const scrubber = scrubberOf(parts, config.scrub ?? defaultScrub);
   const steward = stewardOf(name, location, world, () => context);
   const context: ServerContext = {
     name,
     world,
     location,
-    ...protecting(people, location, world),
+    ...protecting(realmKeys, people, location, world),
     following,
     volumes,
     promises,
@@ -130,6 +128,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     recipes: new Recipes(world.containers),
     links,
     resolver,
+    copier,
     metrics,
     steward,
     scrubber,
@@ -140,29 +139,74 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   await volumes.follow(location.current);
   followRealm(context);
   await announce(context);
-  const listener = await world.network.listen(config.listen, viceService(context, realmKey, sessions));
+  const listener = await world.network.listen(config.listen, viceService(context, sessions));
   links.follow(location.current);
   resolver.start();
+  copier.start();
   scrubber.start();
   steward.look();
   world.log.info('serving', { address: listener.address, volumes: volumes.all().length });
   return running(context, listener, ScheduledSnapshots.started(config.snapshots, context));
 }
 
+type Resolving = Pick<ServerContext, 'resolver' | 'copier'>;
+
+function resolving(
+  world: Omit<ResolverWorld, 'realm' | 'replica' | 'replicas'>,
+  location: Location,
+  volumes: Volumes,
+): Resolving {
+  const whole = {
+    ...world,
+    realm: () => location.current,
+    replica: (volume: VolumeId) => volumes.get(volume),
+    replicas: () => volumes.all(),
+  };
+  const copier = new SnapshotCopier(whole, (replica) => volumes.sweepSnapshots(replica));
+  return { resolver: new Resolver(whole), copier };
+}
+
 function protecting(
+  realmKeys: RealmKeys,
   people: People,
   location: Location,
   { clock, log, passwords, store }: ServerWorld,
-): Pick<ServerContext, 'people' | 'gateways' | 'audit' | 'logins' | 'passwords' | 'attempts'> {
+): Pick<
+  ServerContext,
+  'keys' | 'people' | 'gateways' | 'audit' | 'denials' | 'logins' | 'passwords' | 'attempts'
+> {
   const gateways = new KnownGateways(store);
   const audit = new AuditLog({ clock, log, store });
+  const denials = new Denials(audit, clock);
   const logins = new SessionLogins({ clock, location, people });
   const attempts = new LoginAttempts(clock);
-  return { people, gateways, audit, logins, passwords: new PasswordChecks(passwords), attempts };
+  const keys = new SessionKeys(realmKeys, location.current.realm, clock);
+  return {
+    keys,
+    people,
+    gateways,
+    audit,
+    denials,
+    logins,
+    passwords: new PasswordChecks(passwords),
+    attempts,
+  };
 }
 
 function running(
-  { location, volumes, resolver, steward, scrubber, following, links, staging, held }: ServerContext,
+  {
+    keys,
+    location,
+    volumes,
+    resolver,
+    copier,
+    steward,
+    scrubber,
+    following,
+    links,
+    staging,
+    held,
+  }: ServerContext,
   listener: Listener,
   scheduled: ScheduledSnapshots | undefined,
 ): ViceServer {
@@ -174,7 +218,8 @@ function running(
     catchUps: () => volumes.all().flatMap(({ volume }) => catchUpsOf(resolver, volume)),
     resolve: (volume, fids) => resolver.resolve(volumes.required(volume), fids),
     async close() {
-      const ended = [resolver, steward, scrubber, following, scheduled].map((each) => each?.close());
+      keys.close();
+      const ended = [resolver, copier, steward, scrubber, following, scheduled].map((each) => each?.close());
       await links.close();
       await listener.close();
       await Promise.all([...ended, volumes.close()]);
@@ -189,9 +234,10 @@ async function announce({ name, location, people }: ServerContext): Promise<void
   await location.publish((current) => announced(current, people.version));
 }
 
-/** What this server does on every new version of the realm document. */
+/** What this server does on every new version of the realm document, and when realm keys change. */
 function followRealm(context: ServerContext): void {
-  const { location, volumes, links, resolver, sessions, steward, following, world } = context;
+  const { keys, location, volumes, links, resolver, sessions, steward, following, world } = context;
+  keys.follow(sessions);
   location.onAdoption(async (realm) => {
     world.log.info('realm document adopted', { version: realm.version });
     await volumes.follow(realm);

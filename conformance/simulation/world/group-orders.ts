@@ -1,6 +1,6 @@
 /** What an administrator orders of the volume's group while a scenario is played, and what has become of it. */
 import { Administration } from '../../../gateway/administration/administration.js';
-import { isFailure, membersOf, volumeEntry, type Intention } from '../../../vice/interface/index.js';
+import { isFailure, membersOf, onlyKey, volumeEntry, type Intention } from '../../../vice/interface/index.js';
 import { sleep } from '../../../vice/seam/clock.js';
 import { realmKey, rootVolume, type SimulatedRealm } from '../simulated-realm.js';
 import type { Fault } from './scenario.js';
@@ -23,7 +23,7 @@ export class GroupOrders {
     this.#realm = realm;
     this.#isOver = isOver;
     const world = { clock: realm.network.clock(host), network: realm.network.host(host) };
-    this.#administration = new Administration(realm.document, realmKey, host, world);
+    this.#administration = new Administration(realm.document, onlyKey(realmKey), host, world);
   }
 
   /** Servers of members, as the newest document that was heard of has them. */

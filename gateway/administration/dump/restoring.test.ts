@@ -10,7 +10,7 @@ import {
   root,
   volume,
 } from '../../../conformance/bare-realm/realm.js';
-import { dumpPath, rootFid, type Fid, type VolumeId } from '../../../vice/interface/index.js';
+import { dumpPath, onlyKey, rootFid, type Fid, type VolumeId } from '../../../vice/interface/index.js';
 import { sleep } from '../../../vice/seam/clock.js';
 import type { Network } from '../../../vice/seam/network.js';
 import { seededRandom } from '../../../vice/seam/twin/seeded-random.js';
@@ -64,7 +64,7 @@ function command(
       };
     },
   };
-  return new Administration(realm.realm, realmKey, 'op', { clock: realm.clock, network: dying });
+  return new Administration(realm.realm, onlyKey(realmKey), 'op', { clock: realm.clock, network: dying });
 }
 
 async function bytesFrom(
@@ -404,6 +404,35 @@ t.test('a snapshot is a new volume at the same servers, and no contents travel',
   };
   const { volume: made } = await restore(realm, operator, unread, { preferred: 's2' });
   t.same(await seen(realm, 's2', made.id), before);
+});
+
+t.test('a restore of a snapshot that was cut short goes on after the replicas have moved', async (t) => {
+  const { realm } = await office();
+  const noon = { name: 'noon', time: 5 };
+  for (const server of ['s1', 's2']) await realm.run(command(realm).takeSnapshot(server, volume, noon));
+  const before = await seen(realm, 's2', volume);
+  const stateAt = async (server: string, steps?: number): Promise<[Administration, VolumeState]> => {
+    const operator = command(realm, steps);
+    const document = await realm.run(command(realm).document());
+    const entry = document.volumes.find(({ id }) => id === volume);
+    if (entry === undefined) throw new Error('no volume');
+    return [operator, stateOfSnapshot(operator, document, { server, volume: entry, snapshot: noon })];
+  };
+  const servers = ['s1', 's2', 's3'];
+  await t.rejects(
+    restore(realm, ...(await stateAt('s1', 9)), { usually: servers, preferred: 's1' }),
+    /killed/,
+  );
+  const change = { change: 'remove-replica', volume, server: 's1', lost: false } as const;
+  await realm.run(command(realm).publish(change));
+  await realm.clock.advance(30_000);
+  t.notOk(realm.server('s1').replica(volume), 'gone');
+  const wish = { usually: ['s2', 's3'], preferred: 's2' };
+  const { volume: made, changed } = await restore(realm, ...(await stateAt('s2')), wish);
+  t.ok(changed);
+  t.same(await seen(realm, 's2', made.id), before);
+  const again = await restore(realm, ...(await stateAt('s3')), wish);
+  t.match(again, { changed: false, volume: { id: made.id } }, 's3 has it from the others');
 });
 
 t.test('an operator reads nothing but snapshots and writes nothing but what is restored', async (t) => {

@@ -30,7 +30,7 @@ import { sleep, type Clock } from '../../../vice/seam/clock.js';
 import { randomHex, type Random } from '../../../vice/seam/random.js';
 import type { Administration } from '../administration.js';
 import { madeVolume } from '../volume-making.js';
-import { nameOfState, stateText, storedVersions, type VolumeState } from './volume-state.js';
+import { isSameState, nameOfState, stateText, storedVersions, type VolumeState } from './volume-state.js';
 
 /** About as much as a reply; together with contents that travel with the objects. */
 const pageBytes = 2 * 1024 * 1024;
@@ -45,8 +45,10 @@ const coveringLooksMost = 600;
 
 export interface RestoreWish {
   readonly name: string;
-  /** Absent: those that have the root volume. */
+  /** Absent: `usually`. */
   readonly servers: readonly string[] | undefined;
+  /** Where it is made when it is not there yet. Absent: at those that have the root volume. */
+  readonly usually?: readonly string[] | undefined;
   /** The server to send to, if it holds the new volume: it may have the contents already. */
   readonly preferred?: string | undefined;
 }
@@ -91,7 +93,7 @@ export async function restored(
     // Another command that does the same was faster: servers take nothing more.
     if (!isFailure(error, 'refused')) throw error;
     const now = volumeEntry(await administration.document(), volume.id);
-    if (now?.restored !== nameOfState(state.header)) throw error;
+    if (now === undefined || !isSameState(now.restored, nameOfState(state.header))) throw error;
     return { volume: now, silent: [], changed: false };
   }
 }
@@ -116,8 +118,11 @@ async function filled(
 
 /** RV-1: one that is being restored from this state, or was. @throws Failure exists */
 async function volumeFor(state: VolumeState, wish: RestoreWish, world: RestoreWorld): Promise<VolumeEntry> {
-  const { name, servers } = wish;
+  const { name } = wish;
   const restoring = nameOfState(state.header);
+  const { volumes } = await world.administration.document();
+  const isThere = volumes.some((volume) => volume.name === name);
+  const servers = wish.servers ?? (isThere ? undefined : wish.usually);
   const made = (): ReturnType<typeof madeVolume> =>
     madeVolume(world.administration, { name, servers, restoring }, world.random);
   // Made meanwhile by another command: it is found by a second look, and is this restore or is not.
@@ -125,7 +130,8 @@ async function volumeFor(state: VolumeState, wish: RestoreWish, world: RestoreWo
     if (!isFailure(error, 'exists')) throw error;
     return made();
   });
-  if (isNew || volume.restoring === restoring || volume.restored === restoring) return volume;
+  const isOurs = isSameState(volume.restoring, restoring) || isSameState(volume.restored, restoring);
+  if (isNew || isOurs) return volume;
   throw new Failure('exists', 'restore', otherText(volume));
 }
 

@@ -31,14 +31,14 @@ export class BulkClient {
   readonly #agent: Agent;
   readonly #secure: boolean;
   readonly #origin: string;
-  readonly #credential: string;
+  readonly #credential: () => string;
   readonly #clock: Clock;
   readonly #trust: () => ConnectionOptions;
   readonly #transfers = new Set<Transfer>();
   #closeReason: string | undefined;
 
   /** `trust`: options of new connections, asked for each; connections of other options are not used again. */
-  constructor(origin: string, credential: string, clock: Clock, trust: () => ConnectionOptions) {
+  constructor(origin: string, credential: () => string, clock: Clock, trust: () => ConnectionOptions) {
     this.#origin = origin;
     this.#credential = credential;
     this.#clock = clock;
@@ -117,7 +117,7 @@ export class BulkClient {
       method,
       path,
       agent: this.#agent,
-      headers: { authorization: `Bearer ${this.#credential}` },
+      headers: { authorization: `Bearer ${this.#credential()}` },
     });
     transfer.begin(request);
     // Whoever waits for the response hears of it; afterwards it is of no interest.

@@ -32,7 +32,7 @@ export async function dialWebSocket(
     ...trust(),
     maxPayload: frameBytes,
     followRedirects: false,
-    headers: { authorization: `Bearer ${options.credential}` },
+    headers: { authorization: `Bearer ${options.credential()}` },
   });
   const wire = new WebSocketWire(socket, world.clock);
   const end = new ClientEnd(wire, `${host}:${port}`, options.onPush, world);

@@ -6,6 +6,7 @@ import type { ShownCertificate } from '../../interface/index.js';
 import type { Clock, Timer } from '../clock.js';
 import type { Log } from '../log.js';
 import type { Certificates, CertificateSet } from './realm-certificates.js';
+import type { Refusals } from './ws-network-refusals.js';
 import { isProtocolFault, judgePeer } from './ws-network-trust.js';
 
 /** The header in which a refusal says why. */
@@ -16,15 +17,13 @@ const lookMs = 1000;
 const handshakeMs = 10_000;
 /** After a refusal what still comes is read away this long, so that the refusal is not lost to a reset. */
 const lingerMs = 1000;
-/** The same refusal of the same host is logged once in so long. */
-const repeatMs = 60_000;
-const rememberedMost = 1000;
 const leftAtOnce = 'it left without a word when it had seen the certificate shown here: it may not accept it';
 
 export interface SecureWorld {
   readonly clock: Clock;
   readonly log: Log;
   readonly certificates: Certificates;
+  readonly refusals: Refusals;
   /** The realm of whoever may come in. */
   readonly realm: string;
 }
@@ -46,7 +45,6 @@ export class SecureServer {
   readonly #accepted = new WeakMap<object, Accepted>();
   /** By remote address and port. */
   readonly #open = new Map<string, Connection>();
-  readonly #told = new Map<string, number>();
   #used: CertificateSet;
   #timer: Timer;
 
@@ -79,17 +77,6 @@ export class SecureServer {
     return accepted?.shown;
   }
 
-  /** Says so to the log, once a minute. */
-  refused(remote: string | undefined, reason: string): void {
-    const { clock, log } = this.#world;
-    const key = `${remote ?? ''} ${reason}`;
-    const now = clock.monotonic();
-    if (now - (this.#told.get(key) ?? Number.NEGATIVE_INFINITY) < repeatMs) return;
-    if (this.#told.size >= rememberedMost) this.#told.clear();
-    this.#told.set(key, now);
-    log.warn('peer refused', { remote, reason });
-  }
-
   /** Everything that is still open: also handshakes that stand still. */
   close(): void {
     this.#timer.cancel();
@@ -114,7 +101,7 @@ export class SecureServer {
     socket.once('close', () => {
       if (this.#open.get(place) === connection) this.#open.delete(place);
       // Something was said, and shown to it: no mere look whether the port is open.
-      if (!connection.isJudged && socket.bytesRead > 0) this.refused(remote, leftAtOnce);
+      if (!connection.isJudged && socket.bytesRead > 0) this.#world.refusals.tell(remote, leftAtOnce);
     });
   }
 
@@ -130,7 +117,7 @@ export class SecureServer {
     const judged = judgePeer(socket, realm, clock.wall());
     const remote = socket.remoteAddress;
     if (typeof judged === 'string') {
-      this.refused(remote, judged);
+      this.#world.refusals.tell(remote, judged);
       socket.end(`HTTP/1.1 401 Unauthorized\r\n${refusalLines(judged)}\r\n`);
       socket.resume();
       const timer = clock.after(lingerMs, () => socket.destroy());
@@ -144,7 +131,7 @@ export class SecureServer {
       if (!accepted.asked) {
         const reason =
           'it left without a word after the handshake: it may not accept the certificate shown here';
-        this.refused(remote, `${judged.role} ${judged.name}: ${reason}`);
+        this.#world.refusals.tell(remote, `${judged.role} ${judged.name}: ${reason}`);
       }
     });
     return true;
@@ -155,7 +142,7 @@ export class SecureServer {
     if (reason === undefined)
       return this.#world.log.debug('handshake not finished', { reason: error.message });
     this.#judged(socket);
-    this.refused(socket.remoteAddress, reason);
+    this.#world.refusals.tell(socket.remoteAddress, reason);
   }
 }
 

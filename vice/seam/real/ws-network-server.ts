@@ -18,7 +18,8 @@ import { frameBytes, type Listener, type Service, type Session } from '../networ
 import { bearerOf, bulkPath, linkPath, parseAddress } from './ws-network-address.js';
 import { serveBulk } from './ws-network-bulk-server.js';
 import type { WsNetworkOptions } from './ws-network-options.js';
-import { refusalLines, SecureServer } from './ws-network-secure-server.js';
+import { Refusals } from './ws-network-refusals.js';
+import { refusalHeader, refusalLines, SecureServer } from './ws-network-secure-server.js';
 import { socketOptions, WebSocketWire } from './ws-network-wire.js';
 
 const listenerBounds = { links: 4096, transfers: 1024, headersMs: 10_000, keepAliveMs: 65_000 } as const;
@@ -45,6 +46,7 @@ export async function listenWebSocket(
 class LinkServer {
   readonly #service: Service;
   readonly #world: WsNetworkOptions;
+  readonly #refusals: Refusals;
   readonly #secure: SecureServer | undefined;
   readonly #http: Server | HttpsServer;
   readonly #upgrades = new WebSocketServer({
@@ -60,6 +62,7 @@ class LinkServer {
   constructor(service: Service, world: WsNetworkOptions) {
     this.#service = service;
     this.#world = world;
+    this.#refusals = new Refusals(world);
     // No limit on a whole request: uploads are long. Transfers have their idle timeout, headers this one.
     const options = {
       requestTimeout: 0,
@@ -71,7 +74,9 @@ class LinkServer {
     const { certificates } = world;
     const { realm } = service.hello;
     this.#secure =
-      certificates === undefined ? undefined : new SecureServer(options, { ...world, certificates, realm });
+      certificates === undefined
+        ? undefined
+        : new SecureServer(options, { ...world, certificates, refusals: this.#refusals, realm });
     this.#http = this.#secure?.http ?? createServer(options);
     this.#http.on('request', (request, response) => void this.#answer(request, response));
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
@@ -114,11 +119,7 @@ class LinkServer {
       peer = this.#peerOf(request, 'network.dial');
     } catch (error) {
       if (!isFailure(error)) throw error;
-      return refuseUpgrade(
-        socket,
-        '401 Unauthorized',
-        this.#secure === undefined ? undefined : error.message,
-      );
+      return refuseUpgrade(socket, '401 Unauthorized', error.message);
     }
     if (this.#links.size >= listenerBounds.links || !this.#http.listening) {
       return refuseUpgrade(socket, '503 Service Unavailable');
@@ -142,14 +143,17 @@ class LinkServer {
   #peerOf(request: IncomingMessage, operation: string): Peer {
     const credential = bearerOf(request.headers.authorization);
     const peer = credential === undefined ? undefined : this.#service.authenticate(credential);
-    if (peer === undefined) {
-      throw new Failure('not-authenticated', operation, 'the credential proves nobody here');
-    }
+    const shown = this.#secure?.certified(request.socket);
+    if (peer === undefined) throw this.#refused(request, operation, unproved(shown));
     if (this.#secure === undefined) return peer;
-    const reason = this.#faultOf(peer, this.#secure.certified(request.socket));
+    const reason = this.#faultOf(peer, shown);
     if (reason === undefined) return peer;
-    this.#secure.refused(request.socket.remoteAddress, reason);
-    throw new Failure('not-authenticated', operation, reason);
+    throw this.#refused(request, operation, reason);
+  }
+
+  #refused(request: IncomingMessage, operation: string, reason: string): Failure {
+    this.#refusals.tell(request.socket.remoteAddress, reason);
+    return new Failure('not-authenticated', operation, reason);
   }
 
   /** Why `shown` is not the certificate to speak as `peer` with. */
@@ -158,6 +162,10 @@ class LinkServer {
     if (!maySpeakAs(shown, peer)) {
       return `it calls as ${peer.role} ${peer.name}, but its certificate is that of ${identityText(shown)}`;
     }
+    return this.#revocation(shown);
+  }
+
+  #revocation(shown: ShownCertificate): string | undefined {
     const fault = this.#service.refuses?.(shown);
     return fault && `${fault} (it says ${identityText(shown)})`;
   }
@@ -173,7 +181,13 @@ class LinkServer {
       this.#transfers -= 1;
       return;
     }
-    this.#secure?.certified(request.socket);
+    const shown = this.#secure?.certified(request.socket);
+    const fault = shown && this.#revocation(shown);
+    if (fault !== undefined) {
+      this.#refusals.tell(request.socket.remoteAddress, fault);
+      response.writeHead(401, { [refusalHeader]: fault, connection: 'close' }).end();
+      return;
+    }
     try {
       await this.#answerPage(request, response);
     } catch (error) {
@@ -192,6 +206,12 @@ class LinkServer {
     if (page === undefined) response.writeHead(404).end();
     else response.writeHead(200, { 'content-type': page.type }).end(page.body);
   }
+}
+
+function unproved(shown: ShownCertificate | undefined): string {
+  const who = shown === undefined ? '' : ` (it says ${identityText(shown)})`;
+  const how = 'compare its realm.key and its clock with those of this server';
+  return `it does not prove itself with a realm key that counts here${who}: ${how}`;
 }
 
 /** Before the upgrade: whoever is refused costs no WebSocket. */

@@ -1,7 +1,8 @@
 /** Who is let in, and who is believed: every certificate that must be refused, and what both sides are told. */
 import { randomBytes } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
-import { request as plainRequest } from 'node:http';
+import { request as plainRequest, type IncomingMessage } from 'node:http';
+import { get as httpsGet } from 'node:https';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import t, { type Test } from 'tap';
@@ -109,7 +110,11 @@ class Place {
     const log: Log = { debug() {}, info() {}, warn() {}, error() {} };
     const network = wsNetwork({ clock, log, certificates: set });
     try {
-      const link = await network.dial(this.listener.address, { credential, server, onPush() {} });
+      const link = await network.dial(this.listener.address, {
+        credential: () => credential,
+        server,
+        onPush() {},
+      });
       const chunks: Uint8Array[] = [];
       for await (const chunk of await link.download('x', 0)) chunks.push(chunk);
       const answer = `${String(await link.call('x', 1))}, ${Buffer.concat(chunks).toString()}`;
@@ -236,13 +241,20 @@ t.test('refused: one that was revoked, for new links and for transfers beside on
     clock.wall() + 60_000,
   );
   const network = wsNetwork({ clock, log: silentLog, certificates: fixed(g1) });
-  const link = await network.dial(place.listener.address, { credential, server: 's1', onPush() {} });
+  const link = await network.dial(place.listener.address, {
+    credential: () => credential,
+    server: 's1',
+    onPush() {},
+  });
   t.match(link.shown, { role: 'server', name: 's1' }, 'what the server has shown is known here');
   const [session] = place.service.sessions;
   t.match(session?.shown, { role: 'gateway', name: 'g1' }, 'and there what this side has');
   place.service.before = Date.now();
   t.ok((session?.shown?.validFrom ?? place.service.before) < place.service.before);
   await t.rejects(link.download('x', 0), { kind: 'not-authenticated', message: /revoked .*gateway g1/ });
+  const page = await pageShown(place, g1);
+  t.match(page, /^401 its certificate was revoked .*gateway g1/, 'nor does it open a page');
+  t.equal(await pageShown(place, good.s2, Number.NEGATIVE_INFINITY), '200 figures');
   link.close();
   t.match(await place.dial(fixed(g1), 'gateway', 'g1'), /refuses this side: .*was revoked.*gateway g1/);
   t.match((await place.told())[0], /revoked.*gateway g1/, 'and so is the log of the server');
@@ -264,7 +276,7 @@ t.test('not believed: a server whose certificate was revoked', async (t) => {
     return 'its certificate was revoked';
   };
   const dialled = network.dial(place.listener.address, {
-    credential: 'x',
+    credential: () => 'x',
     server: 's1',
     refuses,
     onPush() {},
@@ -309,7 +321,7 @@ t.test('a network with certificates neither dials nor listens without', async (t
     log: { debug() {}, info() {}, warn() {}, error() {} },
     certificates: fixed(g1),
   });
-  const options = { credential: 'x', onPush() {} };
+  const options = { credential: () => 'x', onPush() {} };
   await t.rejects(network.dial('ws://127.0.0.1:1', options), /addresses are wss/);
   await t.rejects(network.listen('ws://127.0.0.1:0', new RealmService()), /listens on wss/);
 });
@@ -415,6 +427,25 @@ async function serialShown(place: Place): Promise<string> {
     });
     socket.on('error', reject);
   });
+}
+
+/** What a GET of a page answers to who shows `set`; `before`: when certificates must have become valid meanwhile. */
+async function pageShown(place: Place, set: CertificateSet, before = place.service.before): Promise<string> {
+  const meanwhile = place.service.before;
+  place.service.before = before;
+  try {
+    const { port, hostname } = new URL(place.listener.address);
+    const own = { cert: set.certificate, key: set.key, ca: set.authority, agent: false };
+    const options = { ...own, checkServerIdentity: () => undefined, port, hostname, path: '/metrics' };
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      httpsGet(options, resolve).on('error', reject);
+    });
+    let body = '';
+    for await (const chunk of response) body += String(chunk);
+    return `${response.statusCode} ${String(response.headers['x-refused'] ?? body)}`;
+  } finally {
+    place.service.before = meanwhile;
+  }
 }
 
 function twoNames(): CertificateSet {

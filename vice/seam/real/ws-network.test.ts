@@ -8,7 +8,7 @@ import { SocketsUnderTest } from '../../../conformance/suites/sockets-under-test
 import { decode, encode, type FailureKind } from '../../interface/index.js';
 import { frameBytes, linkTiming, type DialOptions } from '../network.js';
 
-const dialOptions: DialOptions = { credential: 'good', onPush: () => undefined };
+const dialOptions: DialOptions = { credential: () => 'good', onPush: () => undefined };
 
 function failure(kind: FailureKind): { readonly name: 'Failure'; readonly kind: FailureKind } {
   return { name: 'Failure', kind };

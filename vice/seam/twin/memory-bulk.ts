@@ -26,7 +26,7 @@ type Message =
 
 export class MemoryBulkClient {
   readonly #address: string;
-  readonly #credential: string;
+  readonly #credential: () => string;
   readonly #clock: Clock;
   readonly #open: (request: BulkRequest) => MemoryConnection;
   /** Transfers under way, each with what stops listening to its caller's signal. */
@@ -35,7 +35,7 @@ export class MemoryBulkClient {
 
   constructor(
     address: string,
-    credential: string,
+    credential: () => string,
     clock: Clock,
     open: (request: BulkRequest) => MemoryConnection,
   ) {
@@ -99,7 +99,7 @@ export class MemoryBulkClient {
   ): Channel {
     if (signal?.aborted === true) throw cancelled(signal, operation);
     if (this.#closeReason !== undefined) throw this.#unreachable(operation, this.#closeReason);
-    const { client } = this.#open({ ...request, credential: this.#credential });
+    const { client } = this.#open({ ...request, credential: this.#credential() });
     const channel = new Channel(client, operation, this.#clock);
     const abort = (): void => {
       if (signal !== undefined) channel.fail(cancelled(signal, operation));

@@ -175,7 +175,7 @@ export class MemoryNetwork implements Network {
     const end = new ClientEnd(connection.client, address, options.onPush, world);
     connection.client.attach(end);
     connection.client.signal(() => {
-      this.#accept(address, connection, options.credential, () => {
+      this.#accept(address, connection, options.credential(), () => {
         const message = `${address} does not accept the credential`;
         end.refused(new Failure('not-authenticated', 'network.dial', message));
       });
