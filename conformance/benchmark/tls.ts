@@ -1,8 +1,8 @@
 /**
  * What TLS costs on the links of a realm: two realms that are alike but for that, one on `ws://`, one on `wss://` with
- * certificates on both sides, each of two servers and two gateways. What is written at one gateway is read at the other,
- * which has never seen it, so all bytes pass the links. The people's side is plain HTTP in both, and who they are the
- * gateways know themselves: servers that keep the people take no plain links.
+ * certificates on both sides, each of two servers and two gateways. What is written at one gateway is read at the
+ * other, which has never seen it, so all bytes pass the links. The people's side is plain HTTP in both, and who they
+ * are the gateways know themselves: servers that keep the people take no plain links.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -56,8 +56,8 @@ export async function tls(scale: TlsScale): Promise<Table[]> {
     };
   });
   const title =
-    `TLS on the links of two servers and two gateways, medians of ${scale.rounds} interleaved rounds; a GET is of what ` +
-    'the other gateway has written; in brackets the ratio to plain links';
+    `TLS on the links of two servers and two gateways, medians of ${scale.rounds} interleaved rounds; a GET is of ` +
+    'what the other gateway has written; in brackets the ratio to plain links';
   return [{ title, columns: [...schemes], base: 'ws', rows }];
 }
 
