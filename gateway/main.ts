@@ -74,16 +74,8 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     const remembered = open.add(await openNedbDocuments(join(config.data, 'people')));
     const users = await doorkeeperOf(config, { venus, remembered, clock, random });
     const hosts = ownHosts(config);
-    const share = {
-      venus,
-      locks,
-      moves,
-      clock,
-      random,
-      log,
-      prefix: config.prefix,
-      isOwnHost: (host: string) => hosts.has(host.toLowerCase()),
-    };
+    const isOwnHost = (host: string): boolean => hosts.has(host.toLowerCase());
+    const share = { venus, locks, moves, clock, random, log, prefix: config.prefix, isOwnHost };
     const { listen, tls } = config;
     const registry = venusMetrics(venus, clock);
     const logins = { users, loginsAtOnce };
