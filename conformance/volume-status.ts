@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 export const volumeSchema = z.object({
+  name: z.string().default(''),
   state: z.string(),
   /** Names of the servers that hold a replica, and of those that are reached. */
   vsg: z.array(z.string()),

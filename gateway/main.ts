@@ -28,6 +28,7 @@ import { Resolvers } from './resolver/resolvers.js';
 import { venusMetrics } from './venus-metrics.js';
 import { startWebdav, type RunningWebdav, type WebdavOptions } from './webdav/host.js';
 import { createLocks } from './webdav/lock-table.js';
+import { UnfinishedMoves } from './webdav/unfinished-moves.js';
 
 /** A login may wait for a server; hashes are made one at a time all the same. */
 const loginsAtOnce = 8;
@@ -65,37 +66,23 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const open = new Closers();
   try {
     await mkdir(config.data, { recursive: true, mode: 0o700 });
+    const { name, realm } = config;
     const store = open.add(await openLmdbStore(join(config.data, 'store')));
-    const containers = open.add(await openFileContainers(join(config.data, 'containers')));
-    const hoard = open.add(await openNedbDocuments(join(config.data, 'hoard')));
-    const { realmTls } = config;
-    const certificates = realmTls && new RealmCertificates(realmTls, { clock, log });
-    const network = wsNetwork({ clock, log, certificates });
-    const { name, realm, cacheBytes, differences } = config;
-    const realmKeys = new RealmKeyFile(config.realmKey, { clock, log });
-    const world = { clock, random, network, store, containers, hoard, log };
-    const packedBytes = packedBytesMost;
-    const sizes = { cacheBytes, packedBytes };
-    const venus = open.add(await openVenus({ name, realm, realmKeys, ...sizes, differences }, world));
+    const venus = await venusOf(config, { clock, random, log, store }, open);
     const locks = createLocks({ venus, clock, random, log });
+    const moves = open.add(new UnfinishedMoves({ venus, clock, random, log }));
     const remembered = open.add(await openNedbDocuments(join(config.data, 'people')));
     const users = await doorkeeperOf(config, { venus, remembered, clock, random });
     const hosts = ownHosts(config);
-    const share = {
-      venus,
-      locks,
-      clock,
-      random,
-      log,
-      prefix: config.prefix,
-      isOwnHost: (host: string) => hosts.has(host.toLowerCase()),
-    };
+    const isOwnHost = (host: string): boolean => hosts.has(host.toLowerCase());
+    const share = { venus, locks, moves, clock, random, log, prefix: config.prefix, isOwnHost };
     const { listen, tls } = config;
     const registry = venusMetrics(venus, clock);
     const logins = { users, loginsAtOnce };
     const webdav = open.add(
       await opened({ listen, share, ...logins, log, clock, registry, ...(tls && { tls }) }),
     );
+    moves.start();
     const { resolvers: rules } = config;
     const run = resolverProcesses(clock);
     const resolverSwitch = new ResolverSwitch(store);
@@ -125,6 +112,22 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     await open.close();
     throw error;
   }
+}
+
+/** What it stands on is added to `open` before it. */
+async function venusOf(
+  config: GatewayConfig,
+  world: Pick<Parameters<typeof openVenus>[1], 'clock' | 'random' | 'log' | 'store'>,
+  open: Closers,
+): Promise<Venus> {
+  const { name, realm, realmTls, cacheBytes, differences } = config;
+  const containers = open.add(await openFileContainers(join(config.data, 'containers')));
+  const hoard = open.add(await openNedbDocuments(join(config.data, 'hoard')));
+  const certificates = realmTls && new RealmCertificates(realmTls, world);
+  const network = wsNetwork({ ...world, certificates });
+  const realmKeys = new RealmKeyFile(config.realmKey, world);
+  const options = { name, realm, realmKeys, cacheBytes, packedBytes: packedBytesMost, differences };
+  return open.add(await openVenus(options, { ...world, network, containers, hoard }));
 }
 
 /** @throws OperatorError refused: the address cannot be used */

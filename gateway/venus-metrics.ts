@@ -40,7 +40,7 @@ export function venusMetrics(venus: Pick<Venus, 'state' | 'conflicts'>, clock: C
     (volume) => volume.limitRecords,
   );
   volumes('coda_log_limit_bytes', 'Bytes at which new contents are refused', (volume) => volume.limitBytes);
-  volumes('coda_log_kept_records', 'Records refused for good and kept', (volume) => volume.keptRecords);
+  keptRecords(venus, registers);
   volumes('coda_log_oldest_seconds', 'Age of the oldest record that waits', age);
   volumes(
     'coda_replay_records_per_second',
@@ -82,4 +82,20 @@ export function venusMetrics(venus: Pick<Venus, 'state' | 'conflicts'>, clock: C
     },
   });
   return registry;
+}
+
+function keptRecords(venus: Pick<Venus, 'state'>, registers: Registry[]): void {
+  new Gauge({
+    name: 'coda_log_kept_records',
+    help: 'Records refused for good and kept, those of deleted volumes, too',
+    labelNames: ['volume'],
+    registers,
+    collect() {
+      this.reset();
+      const { volumes: there, deletedVolumes } = venus.state();
+      // A new volume may have the name of a deleted one.
+      for (const { name, keptRecords } of [...there, ...deletedVolumes])
+        this.inc({ volume: name }, keptRecords);
+    },
+  });
 }

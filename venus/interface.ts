@@ -57,6 +57,8 @@ export interface ObjectStatus {
   readonly target: string | null;
   /** What a person has to decide about it; null: nothing. */
   readonly conflict: Conflict | null;
+  /** Versions that were made apart and are not seen, since in its volume the last writer wins; absent: none. */
+  readonly hiddenVersions?: number;
 }
 
 /**

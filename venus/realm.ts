@@ -17,11 +17,12 @@ import {
   type VolumeId,
 } from '../vice/interface/index.js';
 import type { ObjectCache } from './cache/object-cache.js';
+import type { DeletedVolumes } from './deleted-volumes.js';
 import { RealmCache } from './remote/realm-cache.js';
 import type { ServerLink } from './remote/server-link.js';
 import { Servers, type ServersWorld } from './remote/servers.js';
 import type { Identity } from './store/identity.js';
-import type { Mounts } from './volume/mounts.js';
+import { Mounts } from './volume/mounts.js';
 import { Volume, type Member } from './volume/volume.js';
 
 export interface RealmConfig {
@@ -36,10 +37,13 @@ export interface RealmWorld extends ServersWorld {
   readonly identity: Identity;
   /** Kept as the newest document says. */
   readonly mounts: Mounts;
+  readonly deleted: DeletedVolumes;
   /** A link has come up: before anything is sent on it. */
   readonly onLink: (link: ServerLink) => void;
   /** A volume is there for the first time. */
   readonly onOpen: (volume: Volume) => void;
+  /** It is deleted for good, and has ended. */
+  readonly onDelete: (volume: Volume) => void;
   /** The AVSG of a volume has changed. */
   readonly onChange: (volume: Volume) => void;
 }
@@ -60,7 +64,9 @@ export class Realm {
   constructor({ name, realm, realmKeys }: RealmConfig, world: RealmWorld) {
     this.#world = world;
     this.#document = new RealmCache(realm, world.buffer);
-    world.mounts.follow(this.#document.current);
+    const { current, former } = this.#document;
+    if (former !== undefined) world.deleted.follow(former, current, new Mounts(former));
+    world.mounts.follow(current);
     const options = {
       realm: realm.realm,
       realmKeys,
@@ -73,6 +79,7 @@ export class Realm {
     };
     this.servers = new Servers(this.#document.current.servers, options, world);
     this.#openVolumes();
+    world.deleted.clear(current);
   }
 
   get volumes(): readonly Volume[] {
@@ -132,6 +139,18 @@ export class Realm {
     }
   }
 
+  /** Of the deleted ones nothing is asked any more (DV-1). One that is only not in the document stays as it is. */
+  #endVolumes(): void {
+    const { volumes, retiredVolumes = [] } = this.#document.current;
+    for (const volume of this.volumes) {
+      if (volumes.some(({ id }) => id === volume.id) || !retiredVolumes.includes(volume.id)) continue;
+      this.#volumes.delete(volume.id);
+      volume.end();
+      this.#world.onDelete(volume);
+    }
+    this.#world.deleted.clear(this.#document.current);
+  }
+
   #pushed(link: ServerLink, push: Push): void {
     if (push.push === 'realm') {
       this.#announced.set(link.name, push.version);
@@ -151,11 +170,14 @@ export class Realm {
 
   /** Takes the document of a server that has a newer one. What it says of it may come before its link is up. */
   async #relocate(link: ServerLink): Promise<void> {
-    const { clock, log } = this.#world;
+    const { clock, log, mounts, deleted } = this.#world;
     const version = this.#announced.get(link.name) ?? 0;
     if (version <= this.#document.current.version || !link.reachable) return;
     try {
-      if (!this.#document.adopt(await link.call('locate', {}))) return;
+      const newer = await link.call('locate', {});
+      const before = this.#document.current;
+      if (!this.#document.adopt(newer)) return;
+      deleted.follow(before, newer, mounts);
     } catch (error) {
       if (!isFailure(error)) throw error;
       // Asked for again every second: a person needs to hear it once.
@@ -166,9 +188,10 @@ export class Realm {
       return;
     }
     log.info('realm changed', { version: this.#document.current.version });
-    this.#world.mounts.follow(this.#document.current);
+    mounts.follow(this.#document.current);
     this.servers.follow(this.#document.current.servers);
     this.#openVolumes();
+    this.#endVolumes();
     for (const server of this.servers.all) {
       server.judgeAgain();
       this.#forMembers(server, (volume, member) => {

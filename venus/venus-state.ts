@@ -60,9 +60,17 @@ export interface VolumeState {
   readonly lastError: string | null;
 }
 
+/** A volume that is no more, of which this gateway keeps changes that no server took. */
+export interface DeletedVolume {
+  readonly id: string;
+  readonly name: string;
+  readonly keptRecords: number;
+}
+
 export interface VenusState {
   readonly venus: string;
   readonly servers: readonly ServerState[];
   readonly volumes: readonly VolumeState[];
+  readonly deletedVolumes: readonly DeletedVolume[];
   readonly cache: { readonly objects: number; readonly containers: number; readonly bytes: number };
 }

@@ -17,6 +17,7 @@ import { KnownConflicts } from './conflict/conflicts.js';
 import { cachedPath } from './conflict/paths.js';
 import { fileOf, siblingView } from './conflict/sibling.js';
 import { objectOrSibling } from './conflict/siblings.js';
+import { DeletedVolumes } from './deleted-volumes.js';
 import { Differences, replacedFile } from './difference/differences.js';
 import type { Hoard } from './hoard/hoard.js';
 import { hoardOf } from './hoard/hoard-parts.js';
@@ -90,6 +91,7 @@ class CachingClient implements Venus {
   readonly #differences: Differences;
   readonly #space: VolumeSpace;
   readonly #mounts: Mounts;
+  readonly #deleted: DeletedVolumes;
   readonly #listingWorld: ListingWorld;
 
   constructor(config: VenusConfig, world: VenusWorld, parts: Parts) {
@@ -139,6 +141,8 @@ class CachingClient implements Venus {
       onLimit: (bytes) => (this.#bounds.limits = boundsOf(bytes)),
     });
     this.snapshots = new PastTrees({ ...shared, contents, volumes, groups: () => this.#realm.groups });
+    const pause = (): Promise<void> => sleep(clock, 0);
+    this.#deleted = new DeletedVolumes({ buffer, cache, modifyLog, containers, log, pause });
     this.log = this.#handledLog(config);
     this.#realm = new Realm(config, {
       ...world,
@@ -146,8 +150,10 @@ class CachingClient implements Venus {
       buffer,
       identity,
       mounts,
+      deleted: this.#deleted,
       onLink: (link) => this.people.present(link),
       onOpen: (opened) => this.#reintegrator.restore(opened),
+      onDelete: (volume) => this.#reintegrator.abandon(volume),
       onChange: (changed) => this.#reintegrator.changed(changed),
     });
     // What was read while the volumes were opened did not know their policies.
@@ -235,6 +241,7 @@ class CachingClient implements Venus {
       volumes: this.#realm.volumes.map((volume) =>
         volumeReport(volume, world, this.#reintegrator.replay(volume)),
       ),
+      deletedVolumes: this.#deleted.kept,
       cache: { objects: this.#cache.hotCount, containers: containers.count, bytes: containers.bytes },
     };
   }
@@ -261,6 +268,7 @@ class CachingClient implements Venus {
     await this.#parts.fetches.close();
     await this.#parts.containers.close();
     this.#realm.close();
+    await this.#deleted.cleared();
     await this.hoard.ended();
     await this.#parts.buffer.close();
     await this.#world.containers.close();
@@ -299,7 +307,7 @@ class CachingClient implements Venus {
       modifyLog,
       cache: this.#cache,
       mounts: this.#mounts,
-      volumeName: (id) => this.#realm.get(id)?.name ?? id,
+      volumeName: (id) => this.#realm.get(id)?.name ?? this.#deleted.nameOf(id) ?? id,
       discard: (id, entries) => this.#discard(id, entries),
       awaits: (author) => !this.people.isLoggedIn(author),
       target: restoreTargetOf(this, {
@@ -316,7 +324,9 @@ class CachingClient implements Venus {
 
   async #discard(id: VolumeId, entries: readonly LogEntry[]): Promise<readonly number[]> {
     const volume = this.#realm.get(id);
-    if (volume === undefined) return [];
+    // Of a volume that is no more nobody has anything to show, or to take back.
+    if (volume === undefined) entries.forEach((entry) => this.#parts.modifyLog.remove(entry));
+    if (volume === undefined) return entries.map(({ sequence }) => sequence);
     return this.#reintegrator.discard(volume, entries);
   }
 }

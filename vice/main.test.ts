@@ -141,6 +141,9 @@ t.test('make, store, list and read, then all of it again after a restart', async
   t.match(metrics, /vice_calls_total\{name="mutate",outcome="ok"\} 3/);
   t.match(metrics, /vice_sessions\{role="gateway"\} 1/);
   t.match(metrics, /vice_volume_used_bytes\{volume="7f000001"\} 3000012/);
+  t.match(metrics, /vice_volume_locked\{volume="7f000001"\} 0/);
+  t.match(metrics, /vice_volume_snapshots\{volume="7f000001"\} 0/);
+  t.match(metrics, /vice_volume_on_its_way\{volume="7f000001",state="filling"\} 0/);
   const health = await fetch(vice.address.replace('ws:', 'http:') + '/healthz');
   t.match(await health.json(), { server: 's1', realmVersion: 1 });
 

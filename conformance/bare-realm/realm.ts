@@ -72,6 +72,8 @@ export class Watched implements Network {
   /** In each of these calls: up to where the server said that it has all. */
   readonly changesSettled: (number | undefined)[] = [];
   breakAfter = Infinity;
+  /** What anybody may read of the server, such as `/metrics`. */
+  page: (path: string) => Promise<string | undefined> = () => Promise.resolve(undefined);
   /** Runs before the changes of a peer are asked for. */
   beforeChanges: () => Promise<void> = () => Promise.resolve();
   readonly #network: Network;
@@ -80,7 +82,10 @@ export class Watched implements Network {
     this.#network = network;
   }
 
-  listen: Network['listen'] = (address, service) => this.#network.listen(address, service);
+  listen: Network['listen'] = (address, service) => {
+    this.page = async (path) => (await service.page?.(path))?.body;
+    return this.#network.listen(address, service);
+  };
 
   dial: Network['dial'] = async (address, options) => {
     const link = await this.#network.dial(address, options);

@@ -2,7 +2,8 @@
  * `npm run bench [-- --quick] [--only WORD] [--json]`: our gateway beside Apache's mod_dav, nginx, rclone and
  * a bare Node server, all on this machine and in one run; then our PUT with 1, 2 and 3 replicas; then work
  * without servers, and coming back; then resolution; then cold files; then new versions of large files; then a new
- * replica of a volume; then slow links; then very many files; then dumps.
+ * replica of a volume; then slow links; then very many files; then dumps; then
+ * TLS on the links.
  *
  * All servers are up, one is loaded at a time; the rounds of all servers are interleaved, so that what else
  * the machine does falls on all alike. A figure is the median of its rounds. A peer that is not installed is
@@ -20,6 +21,7 @@ import { million } from './million.js';
 import { largeFolders } from './large-folders.js';
 import { populating } from './populating.js';
 import { slowLinks } from './slow-links.js';
+import { tls } from './tls.js';
 import { apache, bareNode, lacks, nginx, rclone, type Peer, type Running } from './peers.js';
 import { asText, median, say, shown, type Report, type Row, type Table } from './report.js';
 import { full, quick, replicated, titleAt, workloads, type Scale, type Workload } from './workloads.js';
@@ -34,6 +36,7 @@ const millionName = 'scale: many files';
 const populatingName = 'new replica';
 const dumpsName = 'dump and restore';
 const slowLinksName = 'slow links';
+const tlsName = 'tls';
 
 interface Column {
   readonly name: string;
@@ -160,6 +163,7 @@ function parts(only: string, scale: Scale, notes: string[]): readonly Part[] {
     { names: [millionName], measure: () => million(scale.million) },
     { names: [largeFoldersName], measure: () => largeFolders(scale.largeFolders) },
     { names: [dumpsName], measure: () => dumps(scale.dumps) },
+    { names: [tlsName], measure: () => tls(scale.tls) },
   ];
 }
 

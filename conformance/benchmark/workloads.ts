@@ -8,6 +8,7 @@ import type { MillionScale } from './million.js';
 import type { DumpsScale } from './dumps.js';
 import type { PopulatingScale } from './populating.js';
 import type { SlowLinksScale } from './slow-links.js';
+import type { TlsScale } from './tls.js';
 import { drive, fill, makeFolder, names, perSecond } from './generator.js';
 import type { Running } from './peers.js';
 
@@ -29,6 +30,7 @@ export interface Scale {
   readonly populating: PopulatingScale;
   readonly dumps: DumpsScale;
   readonly slowLinks: SlowLinksScale;
+  readonly tls: TlsScale;
 }
 
 export const full: Scale = {
@@ -48,6 +50,7 @@ export const full: Scale = {
   populating: { objects: [10_000, 20_000, 40_000], fileBytes: 16_000 },
   dumps: { objects: [5_000, 10_000], fileBytes: 16_000 },
   slowLinks: { rates: [2_000, 4_000, 8_000], letters: 5 },
+  tls: { rounds: 3, files: 500, smallBytes: 4096, largeBytes: 100 * 1024 * 1024 },
 };
 
 export const quick: Scale = {
@@ -67,6 +70,7 @@ export const quick: Scale = {
   populating: { objects: [1_000, 2_000], fileBytes: 16_000 },
   dumps: { objects: [1_000, 2_000], fileBytes: 16_000 },
   slowLinks: { rates: [8_000, 16_000], letters: 3 },
+  tls: { rounds: 1, files: 50, smallBytes: 4096, largeBytes: 8 * 1024 * 1024 },
 };
 
 export interface Workload {

@@ -214,7 +214,8 @@ async function revoked(t: Test, machines: Machines): Promise<void> {
   await machines.logged('s3', /"peer":"g2\/.*certificate was revoked.*session closed/, from);
   t.pass('its link is closed');
   await machines.logged('s3', /certificate was revoked on .*gateway g2.*peer refused/, from);
-  t.pass('and it does not come in again');
+  await machines.logged('g2', /refuses this side: its certificate was revoked on .*dial failed/);
+  t.pass('and it does not come in again, and both say why');
   const save = 'curl --cacert office/ca.crt --user ada -T plan.txt https://10.0.0.5:8443/alone.txt';
   await machines.follow(save);
   t.match((await machines.coda('realm', 'list', 'office')).stdout, /gateway g2 .*revoked/);

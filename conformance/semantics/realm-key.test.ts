@@ -4,9 +4,10 @@
  */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { run, skipWithout } from '../program.js';
+import { skipWithout } from '../program.js';
 import { freePorts } from '../realm.js';
 import { commandsOf, end, Machines } from './machines.js';
+import { People } from './people-at-work.js';
 
 t.setTimeout(600_000);
 
@@ -105,62 +106,4 @@ async function give(machines: Machines, name: string): Promise<void> {
   const from = machines.roles.get(name)?.said.length ?? 0;
   copyFileSync(machines.at('office', name, 'realm.key'), machines.at('etc', name, 'realm.key'));
   await machines.logged(name, /realm key read/, from);
-}
-
-/** Somebody who saves at one gateway and reads at the other, again and again. */
-class People {
-  readonly #machines: Machines;
-  readonly #faults: string[] = [];
-  readonly #working: Promise<void>;
-  #rounds = 0;
-  #isOver = false;
-
-  constructor(machines: Machines) {
-    this.#machines = machines;
-    this.#working = this.#work();
-  }
-
-  /** Some rounds more. */
-  async workOn(): Promise<void> {
-    const until = this.#rounds + 5;
-    while (this.#rounds < until) await this.#round();
-  }
-
-  /** What went wrong. */
-  async stop(): Promise<readonly string[]> {
-    this.#isOver = true;
-    await this.#working;
-    return this.#faults;
-  }
-
-  async #work(): Promise<void> {
-    while (!this.#isOver) await this.#round();
-  }
-
-  async #round(): Promise<void> {
-    this.#rounds += 1;
-    const name = `note ${this.#rounds}`.replace(' ', '-');
-    // Too large to travel in a call: a transfer beside the link is proved anew.
-    writeFileSync(this.#machines.at(name), Buffer.alloc(300_000, this.#rounds));
-    await this.#curl('-T', name, `https://10.0.0.4:8443/${name}`);
-    await this.#curl(`https://10.0.0.5:8443/${name}`);
-  }
-
-  async #curl(...words: readonly string[]): Promise<void> {
-    const { password } = this.#machines;
-    const plain = this.#machines.here(words.join(' '));
-    const known = [
-      '-sS',
-      '-o',
-      '/dev/null',
-      '-w',
-      '%{http_code}',
-      '--cacert',
-      'office/ca.crt',
-      '--user',
-      `ada:${password}`,
-    ];
-    const { stdout, output } = await run('curl', [...known, ...plain], { cwd: this.#machines.folder });
-    if (!/^20\d$/.test(stdout)) this.#faults.push(`${words.join(' ')}: ${output}`);
-  }
 }

@@ -2,7 +2,7 @@
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { realmDocumentSchema } from '../../vice/interface/index.js';
+import { realmDocumentSchema, type VolumeId } from '../../vice/interface/index.js';
 import { openFileContainers } from '../../vice/seam/real/file-containers.js';
 import { openLmdbStore } from '../../vice/seam/real/lmdb-store.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
@@ -10,10 +10,11 @@ import { systemRandom } from '../../vice/seam/real/system-random.js';
 import { dumpReplica, type DumpedObject, type ReplicaDump } from '../simulation/replica-dump.js';
 
 /**
- * The replica of the root volume at `server`, whose process must not run; its folder is left as it is.
+ * The replica of a volume, of the root volume if none is named, at `server`, whose process must not run; its folder is
+ * left as it is.
  * @param data folder of the realm
  */
-export async function readReplica(data: string, server: string): Promise<ReplicaDump> {
+export async function readReplica(data: string, server: string, volume?: VolumeId): Promise<ReplicaDump> {
   const realm = realmDocumentSchema.parse(JSON.parse(await readFile(join(data, 'realm.json'), 'utf8')));
   const copy = await mkdtemp(join(tmpdir(), 'coda-replica-'));
   try {
@@ -22,7 +23,7 @@ export async function readReplica(data: string, server: string): Promise<Replica
     const containers = await openFileContainers(join(copy, 'containers'));
     try {
       const world = { clock: systemClock(), random: systemRandom(), store, containers };
-      return await dumpReplica({ ...world, volume: realm.rootVolume, id: server });
+      return await dumpReplica({ ...world, volume: volume ?? realm.rootVolume, id: server });
     } finally {
       await containers.close();
       await store.close();

@@ -170,6 +170,65 @@ t.test('a copy that the servers refuse in the end is kept, though the original h
   for (const contents of Object.values(planned)) t.match(archive, contents);
 });
 
+t.test('what was changed in a tree that a dead gateway had put aside comes to be seen again', async (t) => {
+  const story = await withPlans(9, ['g1', 'g2']);
+  const [g1, g2] = [story.venus('g1'), story.venus('g2')];
+  let isAside = (): void => undefined;
+  const aside = new Promise<void>((resolve) => (isAside = resolve));
+  // It dies before anything has gone.
+  g1.remove = () => {
+    isAside();
+    return new Promise(() => undefined);
+  };
+  story.begun('MOVE', '/plans', '/drawings/p').catch(() => undefined);
+  await story.finish(aside);
+  story.realm.kill('g1');
+  const [name = ''] = (await story.finish(list(g2, ''))).filter((each) => each.startsWith('.moved-'));
+  await story.finish(put(g2, `/${name}/deep/b`, 'changed by ben', other));
+  await story.restart();
+  await story.finish(story.door().moves.finish());
+  t.same(await everything(story, 'g2'), { ...moved, '/plans (not moved)/deep/b': 'changed by ben' });
+});
+
+t.test('a move that its target has no room for, or is locked, changes nothing', async (t) => {
+  const story = await withPlans(10);
+  await everything(story);
+  await story.set('drawings', { quotaBytes: 20 });
+  t.equal((await story.ask('MOVE', '/plans', '/drawings/p')).status, 507);
+  t.same(await everything(story), planned);
+  await story.set('drawings', { quotaBytes: undefined, locked: true });
+  t.equal((await story.ask('MOVE', '/plans', '/drawings/p')).status, 403);
+  t.same(await everything(story), planned);
+  t.same(story.venus().leases.all(), []);
+  await story.set('drawings', { locked: undefined });
+  t.equal((await story.ask('MOVE', '/plans', '/drawings/p')).status, 201);
+  t.same(await everything(story), moved);
+});
+
+t.test('versions that a volume hides are not dropped by a move', async (t) => {
+  const story = await withPlans(11, ['g1', 'g2']);
+  const [g1, g2] = [story.venus('g1'), story.venus('g2')];
+  await story.set('root', { conflicts: 'last-writer-wins' });
+  await everything(story);
+  await everything(story, 'g2');
+  await story.cut(['s1', 's2']);
+  await story.finish(put(g1, '/plans/deep/b', 'by ann'));
+  await story.finish(put(g2, '/plans/deep/b', 'by ben', other));
+  await story.heal(['s1', 's2']);
+  await everything(story);
+  for (const from of ['/plans', '/plans/deep/b']) {
+    const refused = await story.ask('MOVE', from, '/drawings/p');
+    t.match(refused, { status: 409, text: /b has another version, overwritten unseen.*\.coda\/overwritten/ });
+    t.same(await story.finish(list(g1, '/drawings')), [], from);
+  }
+  t.same(Object.keys(await everything(story)), Object.keys(planned));
+  const { object } = await story.finish(g1.lookup(caller, ['plans', 'deep', 'b']));
+  if (object?.version == null) throw new Error('there is no b');
+  await story.finish(g1.conflicts.repair(caller, object.fid, { keep: object.version }));
+  t.equal((await story.ask('MOVE', '/plans', '/drawings/p')).status, 201);
+  t.same(await everything(story, 'g2'), { ...moved, '/drawings/p/deep/b': 'by ben' });
+});
+
 const crashes = scaled(8, 3);
 for (const cut of [[], drawingServers, ['s1', 's2']]) {
   t.test(`a gateway dies while it moves; away: ${cut.join(' ') || 'nobody'}`, async (t) => {
@@ -203,6 +262,12 @@ for (const cut of [[], drawingServers, ['s1', 's2']]) {
       t.ok(target || !given.some((path) => path.startsWith('/drawings/p')), 'no half target');
       t.ok(source || !given.some((path) => path.startsWith('/plans')), 'no half source');
       outcomes.add(`${source} ${target}`);
+      await story.finish(story.door('g1').moves.finish());
+      await story.heal([]);
+      const after = await everything(story, 'g2');
+      const kept = [source && given.includes('/plans/a') ? planned : {}, target ? moved : {}];
+      t.same(after, Object.assign({}, ...kept), `${index}: what was left behind goes by itself`);
+      t.same(story.venus().leases.all(), []);
       for (const name of ['root', 'drawings'])
         t.match(story.volume(name), { pendingRecords: 0, keptRecords: 0 });
     }

@@ -5,7 +5,7 @@ import { copy } from '../../gateway/webdav/copy.js';
 import { move } from '../../gateway/webdav/move.js';
 import { remove } from '../../gateway/webdav/delete.js';
 import type { Venus, VolumeState } from '../../venus/interface.js';
-import type { Fid, RealmDocument, VolumeId } from '../../vice/interface/index.js';
+import type { Fid, RealmDocument, VolumeEntry, VolumeId } from '../../vice/interface/index.js';
 import { makeDirectory, pathOf } from './share.js';
 import type { SimulatedRealm, SimulatedRealmOptions } from './simulated-realm.js';
 import { startedRealm } from './started-realm.js';
@@ -58,10 +58,25 @@ export class VolumesStory {
     return this.#publish({ volumes, retiredVolumes: [drawings] });
   }
 
+  /** What the realm document says of a volume from now on. */
+  set(name: string, said: Partial<Pick<VolumeEntry, 'quotaBytes' | 'locked' | 'conflicts'>>): Promise<void> {
+    const { volumes } = this.#document;
+    return this.#publish({
+      volumes: volumes.map((each) => (each.name === name ? { ...each, ...said } : each)),
+    });
+  }
+
   async #publish(change: Partial<RealmDocument>): Promise<void> {
     this.#document = { ...this.#document, version: this.#document.version + 1, ...change };
     await this.finish(this.realm.server('s1').location.adopt(this.#document));
     await this.realm.clock.advance(1000);
+  }
+
+  /** The gateway dies, if it is not dead already, and starts again; it has the time to hear of everything. */
+  async restart(gateway = 'g1'): Promise<void> {
+    if (this.realm.isUp(gateway)) this.realm.kill(gateway);
+    await this.realm.startGateway(gateway);
+    await this.realm.clock.advance(10_000);
   }
 
   volume(name: string, gateway = 'g1'): VolumeState {

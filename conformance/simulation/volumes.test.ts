@@ -1,5 +1,5 @@
 /** Several volumes in one tree: walked, cut off one by one, mounted elsewhere while everybody works, moved between. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { type Entry, type Fid, type Venus } from '../../venus/interface.js';
 import { hoard } from '../suites/hoard.js';
 import { caller, get, list, makeDirectory, outcomeOf, put, remove, rename } from './share.js';
@@ -236,32 +236,145 @@ t.test('conflicts and waiting changes have the names under which they are seen',
   t.match(await story.finish(conflicts(g2)), [{ volume: 'drawings', path: null }]);
 });
 
-t.test('a volume that is deleted while changes and conflicts of it are here', async (t) => {
-  const story = await VolumesStory.begin({ seed: 12 }, ['g1', 'g2']);
+/** All rows of the gateway's store that say something of the volume, but for those of kept changes. */
+function rowsOf(story: VolumesStory, volume: string): readonly string[] {
+  const rows = [...story.realm.disk('g1').store.range({ start: '', end: '\uffff' })];
+  return rows.map(({ key }) => key).filter((key) => key.includes(volume));
+}
+
+async function gathered<T>(batches: AsyncIterable<readonly T[]>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const batch of batches) all.push(...batch);
+  return all;
+}
+
+async function archiveOf(venus: Venus): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of venus.log.checkpoint()) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** /office/plans is `drawings`; of what g1 has changed there /house and /cars/red are on no server. */
+async function withUnsent(seed: number): Promise<VolumesStory> {
+  const story = await VolumesStory.begin({ seed }, ['g1', 'g2']);
   const [g1, g2] = [story.venus('g1'), story.venus('g2')];
-  await story.finish(put(g1, '/drawings/house', 'a house'));
-  await story.finish(get(g2, '/drawings/house'));
+  await story.finish(makeDirectory(g1, '/office'));
+  await story.finish(rename(g1, '/drawings', '/office/plans'));
+  await story.finish(put(g1, '/letter', 'shared'));
+  await story.finish(put(g1, '/office/plans/copy', 'shared'));
+  await story.finish(put(g1, '/office/plans/house', 'a house'));
+  await story.finish(put(g1, '/office/plans/old', 'old contents'));
+  await story.finish(get(g2, '/office/plans/house'));
   await story.cut(drawingServers, 'g1');
-  await story.finish(put(g1, '/drawings/house', 'a house by ann'));
-  await story.finish(put(g2, '/drawings/house', 'a house by ben', { user: 'ben' }));
+  await story.finish(put(g1, '/office/plans/house', 'a house by ann'));
+  await story.finish(put(g2, '/office/plans/house', 'a house by ben', { user: 'ben' }));
   await story.heal(drawingServers, 'g1');
-  await story.finish(get(g1, '/drawings/house'));
-  t.match(g1.conflicts.count(), { versions: 1 });
+  await story.finish(get(g1, '/office/plans/house'));
+  await story.finish(hoard(g1, '/office', 100, 'd+'));
+  await story.finish(g1.hoard.walk());
   await story.cut(drawingServers, 'g1');
-  await story.finish(put(g1, '/drawings/garden', 'a garden'));
+  await story.finish(put(g1, '/office/plans/house', 'a house by ann again'));
+  await story.finish(makeDirectory(g1, '/office/plans/cars'));
+  await story.finish(put(g1, '/office/plans/cars/red', 'a red car'));
+  return story;
+}
+
+async function isClearedAway(t: Test, story: VolumesStory): Promise<void> {
+  const venus = story.venus();
+  const changes = venus.log.changes();
+  t.match(
+    changes.map(({ volume, state, reason, records }) => [volume, state, reason, records.at(-1)?.path]),
+    [
+      ['drawings', 'kept', /volume drawings has been deleted/, '/office/plans/house'],
+      ['drawings', 'kept', /volume drawings has been deleted/, '/office/plans/cars'],
+      ['drawings', 'kept', /volume drawings has been deleted/, '/office/plans/cars/red'],
+    ],
+  );
+  const { volumes, deletedVolumes } = venus.state();
+  t.same(
+    volumes.map(({ name }) => name),
+    ['root'],
+  );
+  t.same(deletedVolumes, [{ id: drawings, name: 'drawings', keptRecords: 4 }]);
+  t.same(rowsOf(story, drawings), [], 'of the volume nothing else is left');
+  t.same(venus.conflicts.count(), {});
+  t.equal(await story.finish(get(venus, '/letter')), 'shared');
+  const cached = await story.finish(gathered(venus.hoard.cache.contents()));
+  const has = (contents: string): boolean => cached.some(({ length }) => length === contents.length);
+  t.ok(has('a house by ann again') && has('a red car'), 'contents that the log needs');
+  t.ok(has('shared'), 'contents that another volume has, too');
+  t.notOk(has('old contents'));
+  await story.finish(gathered(venus.hoard.verify(null)));
+  t.same(await story.finish(list(venus, '/office/plans')), []);
+}
+
+t.test('a volume that is deleted while the gateway is there', async (t) => {
+  const story = await withUnsent(12);
+  await story.mount(undefined);
   await story.delete();
-  for (const when of ['as it goes', 'after a restart']) {
-    const venus = story.venus('g1');
-    t.match(venus.log.changes(), [{ records: [{}, { length: 8 }] }], `${when}: what was not sent is kept`);
-    t.ok(venus.state().volumes.length > 0, when);
-    t.ok(venus.conflicts.count(), when);
-    t.equal(await story.finish(get(venus, '/drawings/house')), undefined, when);
-    await story.finish(put(venus, '/letter', when));
-    if (when === 'after a restart') break;
-    story.realm.kill('g1');
-    await story.realm.startGateway('g1');
+  const late = put(story.venus(), '/office/plans/late', 'late');
+  t.equal(await story.finish(outcomeOf(late)), 'done', 'the folder is an ordinary one now');
+  await story.finish(remove(story.venus(), '/office/plans/late'));
+  await isClearedAway(t, story);
+  await story.restart();
+  await isClearedAway(t, story);
+});
+
+t.test('a volume that is deleted while the gateway is away', async (t) => {
+  const story = await withUnsent(12);
+  story.realm.kill('g1');
+  await story.mount(undefined);
+  await story.delete();
+  await story.restart();
+  await isClearedAway(t, story);
+});
+
+t.test('a gateway that dies when it has just heard that a volume is deleted', async (t) => {
+  for (const after of [0, 1, 2, 3, 5, 8]) {
+    const story = await withUnsent(12);
+    await story.mount(undefined);
+    for (const server of ['s1', 's2']) story.realm.network.cut('g1', server);
+    await story.delete();
+    for (const server of ['s1', 's2']) story.realm.network.heal('g1', server);
+    for (let waited = 0; story.venus().state().volumes.length > 1 && waited < 5000; waited += 1)
+      await story.realm.clock.advance(1);
+    await story.realm.clock.advance(after);
+    await story.restart();
+    await isClearedAway(t, story);
   }
-  t.same(story.venus('g1').conflicts.count(), {});
+});
+
+t.test('what is kept of a deleted volume is archived, given up, and restored where it was', async (t) => {
+  const story = await withUnsent(13);
+  await story.mount(undefined);
+  await story.delete();
+  const venus = story.venus();
+  const archive = await story.finish(archiveOf(venus));
+  t.match(archive.toString('latin1'), /tree\/office\/plans\/cars\/red/);
+  const sequences = venus.log.changes().map(({ sequence }) => sequence);
+  t.same(await story.finish(venus.log.discard(sequences)), sequences);
+  t.same(venus.log.changes(), []);
+  t.same(venus.state().deletedVolumes, []);
+  const again = async function* (): AsyncGenerator<Uint8Array> {
+    yield archive;
+  };
+  t.match(await story.finish(venus.log.restore(again())), { restored: 3 });
+  t.equal(await story.finish(get(story.venus('g2'), '/office/plans/house')), 'a house by ann again');
+  t.equal(await story.finish(get(story.venus('g2'), '/office/plans/cars/red')), 'a red car');
+});
+
+t.test('who is changing something in a volume when it is deleted is told so', async (t) => {
+  const story = await VolumesStory.begin({ seed: 14 });
+  const venus = story.venus();
+  await story.finish(list(venus, '/drawings'));
+  // They are not heard any more, but nobody has noticed yet.
+  for (const server of drawingServers) story.realm.network.pause(server);
+  const writing = outcomeOf(put(venus, '/drawings/house', 'a house'));
+  await story.realm.clock.advance(100);
+  t.equal(venus.log.changes().length, 1);
+  await story.delete();
+  t.equal(await story.finish(writing), 'not-found');
+  t.same(venus.log.changes(), [], 'it was never acknowledged');
 });
 
 t.test('the quota of a folder is that of its volume', async (t) => {

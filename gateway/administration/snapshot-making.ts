@@ -1,6 +1,6 @@
 /**
- * Snapshots of a volume at all servers that hold it, under one name and one time. Each server takes and keeps its own:
- * one that was away lacks it, and one that came to the group later, too.
+ * Snapshots of a volume at all servers that hold it, under one name and one time. Each server takes and keeps its own;
+ * one that was away, or came to the group later, gets it by and by (vice/resolution/snapshot-copying.ts).
  *
  * SM-1  A snapshot that another command began under this name, and did not bring to all, is brought to the rest with
  *       its time, but only while that is no lie.
@@ -10,6 +10,7 @@ import {
   isFailure,
   membersOf,
   snapshotsHeld,
+  type ReplicaEntry,
   type SnapshotId,
   type VolumeEntry,
 } from '../../vice/interface/index.js';
@@ -51,7 +52,9 @@ export async function snapshotsOf(
   administration: Administration,
   volume: VolumeEntry,
 ): Promise<KnownSnapshots> {
-  const { done, failed } = await atMembers(volume, (server) => administration.snapshots(server, volume.id));
+  const { done, failed } = await atServers(holdersOf(volume), (server) =>
+    administration.snapshots(server, volume.id),
+  );
   if (done.length === 0) throw silence(volume, failed);
   const asked = done.map(({ server }) => server);
   const held = snapshotsHeld(done.map(({ server, reply }) => [server, reply.snapshots] as const));
@@ -71,7 +74,7 @@ export async function takeSnapshot(
   const same = snapshots.findLast((snapshot) => snapshot.name === name);
   if (same !== undefined && now - same.time > sameMomentMs) throw exists(name, same);
   const snapshot = { name, time: same?.time ?? now };
-  const { done, failed } = await atMembers(volume, (server) =>
+  const { done, failed } = await atServers(membersOf(volume), (server) =>
     administration.takeSnapshot(server, volume.id, snapshot),
   );
   const [first] = failed;
@@ -85,7 +88,7 @@ export async function dropSnapshot(
   volume: VolumeEntry,
   name: string,
 ): Promise<Done> {
-  const { done, failed } = await atMembers(volume, (server) =>
+  const { done, failed } = await atServers(holdersOf(volume), (server) =>
     administration.dropSnapshot(server, volume.id, name),
   );
   if (done.length === 0) throw silence(volume, failed);
@@ -97,14 +100,19 @@ interface Failed {
   readonly failure: Failure;
 }
 
-async function atMembers<R>(
-  volume: VolumeEntry,
+/** Members, and those that leave: they stay until others have what they have. */
+function holdersOf({ replicas }: VolumeEntry): readonly ReplicaEntry[] {
+  return replicas.filter(({ state }) => state !== 'filling');
+}
+
+async function atServers<R>(
+  replicas: readonly ReplicaEntry[],
   ask: (server: string) => Promise<R>,
 ): Promise<{ readonly done: { server: string; reply: R }[]; readonly failed: Failed[] }> {
   const done: { server: string; reply: R }[] = [];
   const failed: Failed[] = [];
   await Promise.all(
-    membersOf(volume).map(async ({ server }) => {
+    replicas.map(async ({ server }) => {
       try {
         done.push({ server, reply: await ask(server) });
       } catch (failure) {

@@ -62,10 +62,11 @@ async function gateway(options: GatewayOptions): Promise<void> {
       const running = await startGateway(config);
       const unbound = boundHeap(clock);
       const status = (): Status => {
-        const { servers, volumes, cache } = running.venus.state();
+        const { servers, volumes, deletedVolumes, cache } = running.venus.state();
         const own = { name: config.name, pid: process.pid, url: running.url, state: 'running' as const };
         const conflicts = conflictCount(running.venus.conflicts.count());
-        const seen = { servers: [...servers], volumes: volumes.map(plain), cache, conflicts };
+        const there = { volumes: volumes.map(plain), deletedVolumes: [...deletedVolumes] };
+        const seen = { servers: [...servers], ...there, cache, conflicts };
         return { servers: [], gateways: [{ ...own, ...seen }] };
       };
       const { venus, resolvers } = running;

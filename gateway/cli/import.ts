@@ -10,11 +10,12 @@ import { userOption } from './conflicts.js';
 import { chooseGateway, gatewayOption, type GatewayOptions } from './gateway-choice.js';
 import { bytesText, print, progress } from './output.js';
 import { dataOption } from './status.js';
-import { drained, unsentText, type Drained } from './tree/drain.js';
+import { drained, unsentText } from './tree/drain.js';
 import { breakOff, endingOfCopy, onBreak } from './tree/ending.js';
 import { countLocal, ImportRun, type ImportTarget } from './tree/import-run.js';
 import { Lanes } from './tree/lanes.js';
 import { readProperties } from './tree/property-file.js';
+import { sent, type Asked } from './tree/sending.js';
 import { sharePlace, type SharePlace } from './tree/share-place.js';
 import { ShareTree, TreeRefusal } from './tree/share-tree.js';
 import { propertiesName } from './tree/tree-name.js';
@@ -27,8 +28,6 @@ interface ImportOptions extends GatewayOptions {
   readonly replace?: boolean;
   readonly verify?: boolean;
 }
-
-type Asked = () => ReturnType<ShareTree['pending']>;
 
 /** Files on their way at a time: small ones wait for the servers' disks, each for its own. */
 const filesAtOnce = 8;
@@ -136,7 +135,7 @@ async function openTarget(share: ShareTree, { path, text }: SharePlace): Promise
     throw new OperatorError('refused', `${text} cannot be written to: ${error.message}`, { cause: error });
   });
   if (object?.kind !== 'directory') throw new OperatorError('refused', `${text} is a file; give a folder.`);
-  return { object, isNew: made > 0, isShare };
+  return { path, object, isNew: made > 0, isShare };
 }
 
 /** One wait for all that do not find room: until half of what waited is sent. */
@@ -154,19 +153,4 @@ function roomMade(ask: Asked, user: string, check: () => void): Promise<boolean>
   };
   waiting ??= wait().finally(() => (waiting = undefined));
   return waiting;
-}
-
-async function sent(ask: Asked, user: string, keptBefore: number): Promise<Drained> {
-  let isStopped = false;
-  const stop = onBreak(() => (isStopped = true));
-  let told = '';
-  const tell = (text: string): void => {
-    if (text !== told) say((told = text));
-  };
-  try {
-    return await drained(ask, systemClock(), { keptBefore, user, stopped: () => isStopped, tell });
-  } finally {
-    if (told !== '' && process.stderr.isTTY) process.stderr.write('\r\u001b[K');
-    stop();
-  }
 }

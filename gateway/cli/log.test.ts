@@ -225,6 +225,7 @@ t.test('status at a glance', (t) => {
     url: '',
     state: 'running',
     volumes: [volume],
+    deletedVolumes: [{ id: '7f000002', name: 'drawings', keptRecords: 3 }],
     servers,
     cache: null,
     conflicts: 2,
@@ -236,10 +237,12 @@ t.test('status at a glance', (t) => {
       'reconnect it, or remove what is not needed',
     'g1, volume root: 1 change was refused by the servers and is kept here; see: coda log --gateway g1',
     'g1, volume root: the last error: the disk of s1 is full',
+    'g1: 3 changes of volume drawings, which has been deleted, are kept here; see: coda log --gateway g1',
     'g1: 2 conflicts to decide; see: coda conflicts --gateway g1',
   ]);
   const calm = { ...volume, replay: null, weak: false, keptRecords: 0, lastError: null, pendingRecords: 79 };
-  t.same(attentionLines({ ...gateway, volumes: [calm], conflicts: 0 }, start, 'coda'), []);
+  const quiet = { ...gateway, volumes: [calm], deletedVolumes: [], conflicts: 0 };
+  t.same(attentionLines(quiet, start, 'coda'), []);
   const stuck = {
     ...calm,
     replay: { ...volume.replay, since: start, recordsPerSecond: 0 } as VolumeStatus['replay'],

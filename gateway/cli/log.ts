@@ -23,7 +23,8 @@ export function addLogCommand(program: Command): void {
       'after',
       `
 States: pending (on this gateway only), sent (not yet known to be on enough servers), kept (refused by the
-servers for good; contents and all are here until you restore them elsewhere or give them up).
+servers for good, or its volume has been deleted; contents and all are here until you restore them elsewhere
+or give them up).
 
 JSON: {"gateway", "changes": [{"sequence", "volume", "author", "time", "state", "reason",
        "records": [{"op", "fid", "version", "path", "length", "digest"}]}]}

@@ -50,7 +50,8 @@ It is taken at once, however large the volume is, and takes room only for what i
 counts against no quota. Without a name it bears the date and the time.
 
 Everybody reads it under /.coda/snapshots/NAME, as far as the access lists in it let him, and copies out of it what he
-needs. What waited in a gateway for a server is not in it. A server that is away ("missing") lacks it.
+needs. What waited in a gateway for a server is not in it. A server that is away ("missing") gets it
+from the others when it is back.
 
 Said again within a minute under the same name, it goes on where it was; later that name is taken.
 
@@ -77,7 +78,8 @@ function addList(snapshot: Command): void {
     '{"snapshots": [{"id", "volume", "name", "time", "servers", "lacking"}], ' +
       '"silent": [{"volume", "server", "reason"}]}',
     `
-"time" is in milliseconds since 1970. "lacking": a server that was away when it was taken, or came to the volume later.
+"time" is in milliseconds since 1970. "lacking": a server that was away when it was taken, or came to the volume later;
+it is brought there within minutes.
 
 Examples:
   coda volume snapshot list
@@ -106,7 +108,8 @@ function addDelete(snapshot: Command): void {
     'delete a snapshot of a volume, at each of its servers',
     '{"id", "volume", "name", "servers", "missing": [{"server", "reason"}], "changed"}',
     `
-What only it has kept is given free by and by. A server that is away keeps it: say it again when it is back.
+What only it has kept is given free by and by. A server that is away deletes it when it is back and
+hears of that.
 
 Examples:
   coda volume snapshot delete root "before the move"`,
@@ -124,7 +127,10 @@ Examples:
       print(options, result, () => droppedText(entry, snapshotName, done));
       const silent = done.missing.map(({ server }) => server);
       if (silent.length > 0)
-        throw new OperatorError('unreachable', `it is still there at ${silent.join(', ')}`);
+        throw new OperatorError(
+          'unreachable',
+          `it is still at ${silent.join(', ')}, until that is back and hears of it`,
+        );
     });
   });
 }

@@ -42,6 +42,7 @@ JSON: {"servers": [{"name", "pid", "url", "state",
                                   "path", "hidesNames",
                                   "replay": {"since", "doneRecords", "doneBytes",
                                              "recordsPerSecond", "bytesPerSecond"}, "lastError"}],
+                     "deletedVolumes": [{"id", "name", "keptRecords"}],
                      "servers": [{"name", "address", "reachable", "silence", "planned"}],
                      "cache": {"objects", "containers", "bytes"}, "conflicts"}]}
 "state" of a process is stopped, starting, running, waiting (to be started again) or stopping; "pid" is null

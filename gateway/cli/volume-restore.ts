@@ -11,9 +11,12 @@ import type { VolumeState } from '../administration/dump/volume-state.js';
 import { snapshotsOf } from '../administration/snapshot-making.js';
 import { OperatorError } from '../config/operator-error.js';
 import { tellCarrying } from './carrying-progress.js';
+import { userOption } from './conflicts.js';
 import { withDumps } from './dump-file.js';
+import { gatewayOption } from './gateway-choice.js';
 import { bytesText, print } from './output.js';
 import { keyOption, realmOption, volumeNamed, withRealm, type RealmOptions } from './realm-choice.js';
+import { restorePaths, type RestorePathsOptions } from './snapshot-paths.js';
 import { dataOption } from './status.js';
 import { unknownName } from './unknown-name.js';
 import { countText, shown } from './words.js';
@@ -65,51 +68,80 @@ Examples:
     });
 }
 
-interface SnapshotRestoreOptions extends RealmOptions {
+interface SnapshotRestoreOptions extends RealmOptions, RestorePathsOptions {
   readonly as?: string;
 }
 
 export function addRestoreSnapshotCommand(snapshot: Command): void {
   snapshot
-    .command('restore <volume> <name>')
-    .description('make a new volume of what a snapshot holds')
+    .command('restore <volume> <name> [paths...]')
+    .description('put files and folders of a snapshot back, or make a new volume of all that it holds')
     .option(...dataOption)
     .option(...realmOption)
     .option(...keyOption)
-    .option('--as <newvolume>', 'its name (default: VOLUME-NAME)')
+    .option('--as <newvolume>', 'the name of the new volume (default: VOLUME-NAME)')
+    .option(...gatewayOption)
+    .option(...userOption)
+    .option('--replace', 'put files over what is there now (default: beside it)')
     .option('--json', json)
     .addHelpText(
       'after',
       `
-The volume itself stays as it is. The new one is on the same servers, where the contents are already; mount it, or take
-its place by \`coda volume unmount\` and \`mount\`. Single files are copied out of /.coda/snapshots.
+With paths (from the root of the volume; / is all of it) what was there comes back through the gateway, like any
+change: where it was, if nothing is there now; else beside it, as "plan (noon 2024-05-31).txt", or over it with
+--replace. What is as it was is left alone. A folder that is there stays, with all that is in it, and gets what it
+lacks. Nothing is removed. Access lists do not come back: those of the folder hold.
+With --json: {"gateway", "volume", "snapshot", "copied": {"files", "folders", "links", "bytes"}, "passedOver": {the
+same}, "refused": [{"path", "reason"}], "refusals", "beside": [{"path", "name"}], "sent", "waiting", "kept"}
+
+Without paths the volume itself stays as it is. The new one is on the same servers, where the contents are already;
+mount it, or take its place by \`coda volume unmount\` and \`mount\`.
 
 Examples:
+  coda volume snapshot restore office "before the move" /docs/plan.txt /drawings
   coda volume snapshot restore office "before the move"
   coda volume snapshot restore office yesterday --as office-yesterday`,
     )
-    .action(async (volumeName: string, name: string, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<SnapshotRestoreOptions>();
-      await withRealm(options, async (administration) => {
-        const realm = await administration.document();
-        const volume = volumeNamed(realm, volumeName);
-        const { snapshots } = await snapshotsOf(administration, volume);
-        const found = snapshots.findLast((each) => each.name === name);
-        const [server] = found?.servers ?? [];
-        if (found === undefined || server === undefined) {
-          const names = snapshots.map((each) => each.name);
-          throw unknownName(`snapshot of volume ${volume.name}`, name, names);
-        }
-        const state = stateOfSnapshot(administration, realm, { server, volume, snapshot: found });
-        const servers = volume.replicas.flatMap((each) => (each.state === 'leaving' ? [] : [each.server]));
-        const wish = {
-          name: volumeNameIn(options.as ?? `${volume.name}-${name}`),
-          servers,
-          preferred: server,
-        };
-        await made(administration, options, state, wish);
-      });
-    });
+    .action(
+      async (volumeName: string, name: string, paths: readonly string[], _options, command: Command) => {
+        const options = command.optsWithGlobals<SnapshotRestoreOptions>();
+        if (paths.length > 0) return restorePathsIn(volumeName, name, paths, options);
+        if (options.replace === true) throw new OperatorError('usage', '--replace is for paths; give some');
+        await withRealm(options, async (administration) => {
+          const realm = await administration.document();
+          const volume = volumeNamed(realm, volumeName);
+          const { snapshots } = await snapshotsOf(administration, volume);
+          const found = snapshots.findLast((each) => each.name === name);
+          const [server] = found?.servers ?? [];
+          if (found === undefined || server === undefined) {
+            const names = snapshots.map((each) => each.name);
+            throw unknownName(`snapshot of volume ${volume.name}`, name, names);
+          }
+          const state = stateOfSnapshot(administration, realm, { server, volume, snapshot: found });
+          const servers = volume.replicas.flatMap((each) => (each.state === 'leaving' ? [] : [each.server]));
+          const wish = {
+            name: volumeNameIn(options.as ?? `${volume.name}-${name}`),
+            servers: undefined,
+            usually: servers,
+            preferred: server,
+          };
+          await made(administration, options, state, wish);
+        });
+      },
+    );
+}
+
+async function restorePathsIn(
+  volume: string,
+  name: string,
+  paths: readonly string[],
+  options: SnapshotRestoreOptions,
+): Promise<void> {
+  if (options.as === undefined) return restorePaths(volume, name, paths, options);
+  throw new OperatorError(
+    'usage',
+    '--as makes a new volume of the whole snapshot; leave the paths out, or --as',
+  );
 }
 
 async function made(

@@ -33,8 +33,13 @@ export function pendingText(volume: VolumeStatus, now: number): string {
 export function attentionLines(gateway: GatewayStatus, now: number, command: string): string[] {
   const planned = gateway.servers.filter((server) => server.planned).map(({ name }) => name);
   const lines = gateway.volumes.flatMap((volume) => volumeLines(gateway, volume, now, command));
+  const own = `--gateway ${gateway.name}`;
+  for (const { name, keptRecords } of gateway.deletedVolumes) {
+    const what = `${countText(keptRecords, 'change')} of volume ${shown(name)}, which has been deleted,`;
+    const are = keptRecords === 1 ? 'is' : 'are';
+    lines.push(`${gateway.name}: ${what} ${are} kept here; see: ${command} log ${own}`);
+  }
   if (gateway.conflicts > 0) {
-    const own = `--gateway ${gateway.name}`;
     lines.push(
       `${gateway.name}: ${countText(gateway.conflicts, 'conflict')} to decide; see: ${command} conflicts ${own}`,
     );

@@ -14,6 +14,10 @@ interface Parsed {
 
 /** Characters. What machines have written may be large, and JSON.parse reads that a hundred times faster. */
 const handWritten = 64 * 1024;
+/** Values in values. The YAML parser goes down with its own stack, and the process with it when that is full. */
+const depthMost = 64;
+/** Characters of a file that is no JSON. */
+const textMost = 1024 * 1024;
 
 export class ConfigText {
   /** Undefined when there are faults. */
@@ -44,6 +48,8 @@ export class ConfigText {
   }
 
   #formFaults(): readonly string[] {
+    const tooMuch = excess(this.#text);
+    if (tooMuch !== undefined) return [tooMuch];
     const { document, lines } = this.#parse();
     const faults = [...document.errors, ...document.warnings].map(({ message, pos }) => {
       const [what = message] = message.split(/ at line \d+, /);
@@ -68,6 +74,20 @@ export class ConfigText {
     this.#parsed = { document, lines };
     return this.#parsed;
   }
+}
+
+/** Why the parser does not get the text; undefined: it does. Brackets in quotes count, too. */
+function excess(text: string): string | undefined {
+  if (text.length > textMost) return 'it is longer than a file that a person writes, and no JSON';
+  let [line, depth] = [1, 0];
+  for (const character of text) {
+    if (character === '\n') line += 1;
+    else if (character === '[' || character === '{') depth += 1;
+    else if (character === ']' || character === '}') depth -= 1;
+    if (depth > depthMost) return `line ${line}: nested too deeply`;
+  }
+  const deep = text.split('\n').findIndex((each) => /^(?:[\s?-]{128})/.test(each));
+  return deep < 0 ? undefined : `line ${deep + 1}: nested too deeply`;
 }
 
 /** Undefined: it is no JSON. */

@@ -155,7 +155,7 @@ export function readViceConfig(file: string): ViceConfig {
     throw read.fault(['realm'], message);
   }
   const { name, listen, scrub, snapshots, logLevel } = config;
-  const people = config.people === undefined ? undefined : readPeople(resolve(dirname(file), config.people));
+  const people = config.people === undefined ? undefined : read.named(['people'], config.people, readPeople);
   return { ...shared, name, people, listen, scrub, snapshots, logLevel };
 }
 
@@ -171,12 +171,13 @@ export function readGatewayConfig(file: string): GatewayConfig {
   requireProtected(
     config.listen,
     config.tls !== undefined || config.allowPlainHttp,
-    `Give "tls": {"key", "cert"} in ${file}, or "allowPlainHttp": true if something else protects the way.`,
+    `Give "tls": {"key", "cert"} in ${read.place(['listen'])}, or "allowPlainHttp": true if something else protects ` +
+      'the way.',
   );
   const from = (path: string): string => resolve(dirname(file), path);
   const tls = config.tls && {
-    key: readNamed(from(config.tls.key)).toString('utf8'),
-    cert: readNamed(from(config.tls.cert)).toString('utf8'),
+    key: read.named(['tls', 'key'], config.tls.key, readNamed).toString('utf8'),
+    cert: read.named(['tls', 'cert'], config.tls.cert, readNamed).toString('utf8'),
   };
   const shared = loadShared(read, 'gateway');
   if (config.users === undefined && shared.realm.people === undefined) {
@@ -193,10 +194,13 @@ export function readGatewayConfig(file: string): GatewayConfig {
     differences: config.differences,
     prefix: config.prefix,
     hosts: config.hosts ?? [],
-    resolvers:
-      config.resolvers === undefined ? [] : readConfigFile(from(config.resolvers), rulesSchema).rules,
+    resolvers: config.resolvers === undefined ? [] : read.named(['resolvers'], config.resolvers, readRules),
     logLevel: config.logLevel,
   };
+}
+
+function readRules(file: string): readonly ResolverRule[] {
+  return readConfigFile(file, rulesSchema).rules;
 }
 
 interface SharedKeys {
@@ -211,14 +215,19 @@ function loadShared(read: ConfigFile<SharedKeys>, role: 'server' | 'gateway') {
   const { file, value: config } = read;
   const from = (path: string): string => resolve(dirname(file), path);
   const { realmTls: tls } = config;
-  const realm = readRealmDocument(from(config.realm));
+  const realm = read.named(['realm'], config.realm, readRealmDocument);
   const files = tls && {
     certificate: from(tls.certificate),
     key: from(tls.key),
     authority: from(tls.authority),
   };
   if (files !== undefined) checkRealmTls(read.place(['realmTls']), files, { role, name: config.name, realm });
-  return { data: from(config.data), realm, realmKey: checkRealmKey(from(config.realmKey)), realmTls: files };
+  return {
+    data: from(config.data),
+    realm,
+    realmKey: read.named(['realmKey'], config.realmKey, checkRealmKey),
+    realmTls: files,
+  };
 }
 
 interface Owner {
@@ -252,17 +261,20 @@ export function checkRealmTls(place: string, files: CertificateFiles, { role, na
   }
 }
 
+/** Whoever took it away would take away what the realm wants. */
+const newer = 'if a newer version of coda wrote it, leave it there and update this one';
+
 /** @throws OperatorError usage */
 export function readRealmDocument(file: string): RealmDocument {
-  const read = new ConfigFile<RealmDocument>(file, realmDocumentSchema);
+  const read = new ConfigFile<RealmDocument>(file, realmDocumentSchema, newer);
   const realm = read.value;
   const servers = new Set(realm.servers.map((server) => server.name));
   for (const [at, { name, replicas }] of realm.volumes.entries()) {
-    const index = replicas.findIndex(({ server }) => !servers.has(server));
-    const server = replicas[index]?.server;
+    const lost = replicas.findIndex(({ server }) => !servers.has(server));
+    const server = replicas[lost]?.server;
     if (server === undefined) continue;
     const message = `volume "${name}" has a replica on "${server}", which is not in "servers".`;
-    throw read.fault(['volumes', at, 'replicas', index], message);
+    throw read.fault(['volumes', at, 'replicas', lost, 'server'], message);
   }
   return realm;
 }

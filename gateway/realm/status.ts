@@ -82,6 +82,9 @@ const volumeStatus = z.object({
   lastError: z.string().nullable(),
 });
 
+/** A volume that is no more, of which changes are kept. */
+const deletedVolume = z.object({ id: z.string(), name: z.string(), keptRecords: z.number() });
+
 const gatewayStatus = z.object({
   name: z.string(),
   pid: z.number().nullable(),
@@ -89,6 +92,7 @@ const gatewayStatus = z.object({
   state: childState,
   /** As this gateway sees them; empty, and cache null, while it does not answer. */
   volumes: z.array(volumeStatus),
+  deletedVolumes: z.array(deletedVolume).default([]),
   servers: z.array(
     z.object({
       name: z.string(),

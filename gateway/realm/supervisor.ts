@@ -113,7 +113,8 @@ export class Supervisor {
   async #gatewayStatus(gateway: Supervised): Promise<GatewayStatus> {
     const own = processOf(gateway);
     const answer = await this.#ask(gateway);
-    return { ...own, volumes: [], servers: [], cache: null, conflicts: 0, ...answer?.gateways[0], ...own };
+    const unknown = { volumes: [], deletedVolumes: [], servers: [], cache: null, conflicts: 0 };
+    return { ...own, ...unknown, ...answer?.gateways[0], ...own };
   }
 
   #patience(): Promise<undefined> {

@@ -28,6 +28,7 @@ export const treeEntrySchema = z.union([
   failureSchema,
 ]);
 export const treeAnswerSchema = z.union([z.object({ object: treeObjectSchema }), failureSchema]);
+export const unlockedSchema = z.union([z.object({ unlocked: z.literal(true) }), failureSchema]);
 export const foundSchema = z.union([
   z.object({
     /** Null: there is no such object. */

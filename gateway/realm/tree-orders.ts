@@ -8,10 +8,12 @@
  *       they are kept.
  */
 import { z } from 'zod';
+import type { Clock } from '../../vice/seam/clock.js';
 import { isFailure, type Caller, type Fid, type ObjectStatus, type Venus } from '../../venus/interface.js';
 import { OperatorError } from '../config/operator-error.js';
 import { codaName } from '../webdav/coda-path.js';
 import { checkedProperties } from '../webdav/property-fragment.js';
+import { mustBeUnlocked } from './tree-lock.js';
 import { ByteAnswer } from './control-stream.js';
 import { answered, fid, plain, time, type PendingState } from './tree-object.js';
 
@@ -29,13 +31,23 @@ const attributesSchema = z.strictObject({
   modified: time.optional(),
   properties: properties.optional(),
 });
+const lockSchema = z.strictObject({ user, path: z.array(name).max(256), fid });
 const pendingSchema = z.strictObject({ volumes: z.array(z.string()).max(10_000) });
 type Read = <T>(schema: z.ZodType<T>) => Promise<T>;
 
-export const treeOrders: Readonly<Record<string, (venus: Venus, read: Read) => Promise<unknown>>> = {
+export const treeOrders: Readonly<
+  Record<string, (venus: Venus, read: Read, clock: Clock) => Promise<unknown>>
+> = {
   '/tree/find': async (venus, read) => {
     const order = await read(findSchema);
     return answered(() => find(venus, { user: order.user }, order.path, order.make));
+  },
+  '/tree/unlocked': async (venus, read, clock) => {
+    const order = await read(lockSchema);
+    return answered(async () => {
+      await mustBeUnlocked(venus, { user: order.user }, order, clock);
+      return { unlocked: true };
+    });
   },
   '/tree/list': async (venus, read) => {
     const order = await read(objectOrder);

@@ -10,6 +10,7 @@ import type { Answer } from './control-door.js';
 import { ByteAnswer, type Body } from './control-stream.js';
 import { hoardOrders } from './hoard-orders.js';
 import { mountOrders } from './mount-orders.js';
+import { pastOrders } from './past-orders.js';
 import { treeOrders } from './tree-orders.js';
 import { putFile } from './tree-put.js';
 import { ordered as resolversOrdered, resolverOrderSchema, type ResolverControl } from './resolver-orders.js';
@@ -68,7 +69,8 @@ export function venusAnswer(
     if (route === '/resolvers' && resolvers !== undefined)
       return resolversOrdered(resolvers, await read(resolverOrderSchema));
     if (Object.hasOwn(mountOrders, route)) return mountOrders[route]?.(venus, read, clock);
-    if (Object.hasOwn(treeOrders, route)) return treeOrders[route]?.(venus, read);
+    if (Object.hasOwn(treeOrders, route)) return treeOrders[route]?.(venus, read, clock);
+    if (Object.hasOwn(pastOrders, route)) return pastOrders[route]?.(venus, read);
     if (Object.hasOwn(hoardOrders, route)) return hoardOrders[route]?.(venus, read, clock);
     const order = Object.hasOwn(orders, route) ? orders[route] : undefined;
     return order?.(venus, body, clock);

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { Random } from '../../vice/seam/random.js';
-import type { Caller, Fid, Place, Venus } from '../../venus/interface.js';
+import type { Caller, Fid, Name, Place, Venus } from '../../venus/interface.js';
 
 export interface Exchange {
   readonly method: string;
@@ -27,6 +27,8 @@ export interface Exchange {
 export interface Share {
   readonly venus: Venus;
   readonly locks: Locks;
+  /** Where trees on their way to another volume are noted; without it what a crash leaves of them stays. */
+  readonly moves?: NotedMoves | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -36,6 +38,29 @@ export interface Share {
   isClosing?(): boolean;
   /** Whether `host` (of a Destination or If URI) is this gateway; ports and user names are ignored. */
   isOwnHost(host: string): boolean;
+}
+
+/** A tree that is to move to another volume. */
+export interface NotedMove {
+  readonly user: string;
+  readonly moved: Fid;
+  readonly source: Name;
+  /** Where its copy grows, and where the original is taken apart: names of its own. */
+  readonly beside: Name;
+  readonly aside: Name;
+}
+
+export interface MoveNote {
+  /** The copy has taken its place. Durable when it resolves. */
+  placed(copy: Fid): Promise<void>;
+  /** `isClean`: nothing bears a name of its own any more; else that is seen to later. */
+  end(isClean: boolean): Promise<void>;
+}
+
+/** Moves that are noted while they are under way: see unfinished-moves.ts. */
+export interface NotedMoves {
+  /** Durable when it resolves. */
+  begin(move: NotedMove): Promise<MoveNote>;
 }
 
 /** A WebDAV lock, kept as a lease of Venus. */

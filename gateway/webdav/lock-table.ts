@@ -21,6 +21,7 @@ import { rootOf, type HeldLock, type HeldLocks, type Obstacle } from './held-loc
 import { hrefOf } from './href.js';
 import { guard } from './lock-guard.js';
 import { leaseOf, lockOf } from './lock-note.js';
+import { isMoveNote } from './unfinished-moves.js';
 import type { Intent, Lock, Locks } from './exchange.js';
 
 const maxLocks = 100_000;
@@ -72,7 +73,7 @@ export class LockTable implements Locks, HeldLocks {
     this.#clock = clock;
     this.#random = random;
     this.#log = log;
-    for (const lease of venus.leases.all()) {
+    for (const lease of venus.leases.all().filter((each) => !isMoveNote(each))) {
       const lock = lockOf(lease);
       if (lock === undefined) log.warn('lock.unreadable', { fid: lease.fid, holder: lease.holder });
       else this.#add(lock);

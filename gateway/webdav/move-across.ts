@@ -11,10 +11,14 @@
  *
  * A tree leaves its name in one step, too, before it is taken apart: who tries again after a crash must not move what
  * is left of the source over what has been moved. A crash leaves `.moving-...` (an unfinished copy) or `.moved-...`
- * (what has been copied), never half a tree under a name that people gave.
+ * (what has been copied), never half a tree under a name that people gave; both go by themselves
+ * (unfinished-moves.ts).
+ *
+ * Coda answers EXDEV and leaves it to the program, whose copy and removal know nothing of properties and access lists.
+ * A copy would drop versions that a volume hides, so what has them is refused (409) and stays where it is.
  */
 import { isFailure, volumeOf, type Fid, type Name } from '../../venus/interface.js';
-import { DavError, type Exchange } from './exchange.js';
+import { DavError, type Exchange, type MoveNote } from './exchange.js';
 import { memberFailure, type MemberFailure } from './member-failures.js';
 import { nameOf } from './target.js';
 import { occupied, ownName, type Transfer } from './transfer.js';
@@ -37,12 +41,62 @@ export interface Crossing {
 export async function moveAcross(exchange: Exchange, transfer: Transfer): Promise<Crossing> {
   const { source } = transfer;
   const top = { ...nameOf(source), status: source.object, path: exchange.path };
-  const copy = new TreeCopy(exchange, (original) => refuseMount(exchange, original));
-  refuseMount(exchange, top);
+  const copy = new TreeCopy(exchange, (original) => admit(exchange, original));
+  admit(exchange, top);
   if (top.status.conflict?.kind === 'versions')
     throw new DavError(409, 'It has versions that nobody has decided about: decide first, or copy it');
-  const placed = await place(exchange, copy, top, transfer);
-  return { ...placed, ...(await clear(exchange, top, copy.originals)) };
+  const names = {
+    // A file comes in one step in any case.
+    beside: isTree(top)
+      ? { parent: transfer.to.parent, name: ownName(exchange.share, 'moving') }
+      : transfer.to,
+    aside: { parent: top.parent, name: ownName(exchange.share, 'moved') },
+  };
+  const note = isTree(top) ? await noted(exchange, top, names) : undefined;
+  let isClean = false;
+  try {
+    const placed = await place(exchange, copy, top, transfer, names.beside).catch(async (error: unknown) => {
+      isClean = !isTree(top) || (await remove(exchange.share, exchange.caller, names.beside));
+      throw isFailure(error, 'exists') ? occupied() : error;
+    });
+    await note?.placed(placed.fid);
+    const { gone, failures, isLeft } = await clear(exchange, top, copy.originals, names.aside);
+    isClean = !isLeft;
+    return { ...placed, gone, failures };
+  } finally {
+    await note?.end(isClean);
+  }
+}
+
+interface OwnNames {
+  readonly beside: Name;
+  readonly aside: Name;
+}
+
+async function noted(
+  { share, caller: { user } }: Exchange,
+  { parent, name, status }: Original,
+  names: OwnNames,
+): Promise<MoveNote | undefined> {
+  return share.moves?.begin({ user, moved: status.fid, source: { parent, name }, ...names });
+}
+
+function isTree({ status }: Original): boolean {
+  return status.kind === 'directory';
+}
+
+/** Versions that its volume hides would be lost: a copy is of the one that is seen. */
+function refuseHidden({ name, status }: Original): void {
+  const { hiddenVersions = 0 } = status;
+  if (hiddenVersions === 0) return;
+  const versions = hiddenVersions === 1 ? 'another version' : `${hiddenVersions} other versions`;
+  const how = 'delete them in .coda/overwritten or by `coda repair`, then move it; or copy it';
+  throw new DavError(409, `${name} has ${versions}, overwritten unseen, which would not move along: ${how}`);
+}
+
+function admit(exchange: Exchange, original: Original): void {
+  refuseMount(exchange, original);
+  refuseHidden(original);
 }
 
 function refuseMount({ share }: Exchange, { parent, status }: Original): void {
@@ -59,32 +113,28 @@ async function place(
   copy: TreeCopy,
   top: Original,
   { to, overwrite: replace }: Transfer,
+  beside: Name,
 ): Promise<Pick<Crossing, 'fid' | 'replaced'>> {
-  const isTree = top.status.kind === 'directory';
-  // A file comes in one step in any case.
-  const beside = isTree ? { parent: to.parent, name: ownName(share, 'moving') } : to;
-  try {
-    const { status, created } = await copy.run(top, beside, { replace: replace && !isTree });
-    const placed = isTree
-      ? await share.venus.rename(caller, beside, to, { replace })
-      : { replaced: !created };
-    return { fid: status.fid, ...placed };
-  } catch (error) {
-    if (isTree) await remove(share, caller, beside);
-    throw isFailure(error, 'exists') ? occupied() : error;
-  }
+  const { status, created } = await copy.run(top, beside, { replace: replace && !isTree(top) });
+  const placed = isTree(top)
+    ? await share.venus.rename(caller, beside, to, { replace })
+    : { replaced: !created };
+  return { fid: status.fid, ...placed };
 }
 
+/** Whether nothing is left of it. */
 async function remove(
   { venus, log }: Exchange['share'],
   caller: Exchange['caller'],
   { parent, name }: Name,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await venus.remove(caller, parent, name);
+    return true;
   } catch (error) {
     if (!isFailure(error)) throw error;
     if (error.kind !== 'not-found') log.warn('move.left', { name, message: error.message });
+    return error.kind === 'not-found';
   }
 }
 
@@ -93,8 +143,9 @@ async function clear(
   exchange: Exchange,
   top: Original,
   originals: readonly Original[],
-): Promise<Pick<Crossing, 'gone' | 'failures'>> {
-  const aside = top.status.kind === 'directory' ? await putAside(exchange, top) : top;
+  own: Name,
+): Promise<Pick<Crossing, 'gone' | 'failures'> & { readonly isLeft: boolean }> {
+  const aside = isTree(top) ? await putAside(exchange, top, own) : top;
   const gone: Fid[] = [];
   const failures: MemberFailure[] = [];
   const take = async (original: Original): Promise<void> => {
@@ -104,13 +155,12 @@ async function clear(
     else if (!failures.some((other) => isBelow(other.path, original.path))) failures.push(failure);
   };
   for (const batch of batches(originals.toReversed())) await Promise.all(batch.map(take));
-  if (aside.name !== top.name && !gone.includes(top.status.fid)) await putBack(exchange, top, aside);
-  return { gone, failures };
+  const isAside = aside.name !== top.name && !gone.includes(top.status.fid);
+  return { gone, failures, isLeft: isAside && !(await putBack(exchange, top, aside)) };
 }
 
 /** Out of the way under a name of its own; where it cannot be put aside it is taken apart where it is. */
-async function putAside({ share, caller }: Exchange, { parent, name }: Original): Promise<Name> {
-  const aside = { parent, name: ownName(share, 'moved') };
+async function putAside({ share, caller }: Exchange, { parent, name }: Original, aside: Name): Promise<Name> {
   try {
     await share.venus.rename(caller, { parent, name }, aside, { replace: false });
     return aside;
@@ -120,12 +170,19 @@ async function putAside({ share, caller }: Exchange, { parent, name }: Original)
   }
 }
 
-async function putBack({ share, caller }: Exchange, { parent, name }: Original, aside: Name): Promise<void> {
+/** Whether nothing bears the name of its own any more. */
+async function putBack(
+  { share, caller }: Exchange,
+  { parent, name }: Original,
+  aside: Name,
+): Promise<boolean> {
   try {
     await share.venus.rename(caller, aside, { parent, name }, { replace: false });
+    return true;
   } catch (error) {
     if (!isFailure(error)) throw error;
     share.log.warn('move.left', { name: aside.name, message: error.message });
+    return false;
   }
 }
 

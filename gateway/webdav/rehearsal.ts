@@ -10,6 +10,7 @@ import { silentLog } from '../../vice/seam/log.js';
 import type { Random } from '../../vice/seam/random.js';
 import { DavError, type Client, type Exchange, type Method, type Share } from './exchange.js';
 import { createLocks, type LockTable } from './lock-table.js';
+import { UnfinishedMoves } from './unfinished-moves.js';
 import { lock } from './lock.js';
 import { propfind } from './propfind.js';
 import { proppatch } from './proppatch.js';
@@ -60,6 +61,7 @@ export class Rehearsal {
   now = rehearsalStart;
   share: Share;
   locks: LockTable;
+  readonly moves: UnfinishedMoves;
   readonly #venus: Venus;
   #draws = 0;
 
@@ -76,7 +78,9 @@ export class Rehearsal {
     const random: Random = { bytes: (count) => this.#bytes(count), fraction: () => 0.5 };
     this.locks = createLocks({ venus, clock, random, log: silentLog });
     const isOwnHost = (host: string): boolean => host === 'h';
-    this.share = { venus, locks: this.locks, clock, random, log: silentLog, prefix, isOwnHost };
+    this.moves = new UnfinishedMoves({ venus, clock, random, log: silentLog });
+    const { moves } = this;
+    this.share = { venus, locks: this.locks, moves, clock, random, log: silentLog, prefix, isOwnHost };
   }
 
   /** The gateway's process ends and another one begins over what Venus has kept. */

@@ -70,6 +70,7 @@ export function viewOf(status: VnodeStatus, name: string | null = null, hidesVer
     properties: Object.freeze({ ...status.properties }),
     target: status.target,
     conflict: conflictOf(status, name, hidesVersions),
+    ...(hidesVersions && status.siblings.length > 0 && { hiddenVersions: status.siblings.length }),
   });
 }
 
@@ -95,6 +96,6 @@ export function decidable(kinds: readonly ConflictKind[], hidesVersions: boolean
 }
 
 /** Whether two views of one object, all else being equal, tell the same of its conflict. */
-export function isSameConflict({ conflict: a }: ObjectStatus, { conflict: b }: ObjectStatus): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+export function isSameConflict(a: ObjectStatus, b: ObjectStatus): boolean {
+  return a.hiddenVersions === b.hiddenVersions && JSON.stringify(a.conflict) === JSON.stringify(b.conflict);
 }

@@ -10,11 +10,13 @@ import {
   conflictsOf,
   seal,
   unseal,
+  volumeOf,
   type DirectoryEntry,
   type Fid,
   type Tree,
   type VenusId,
   type VnodeStatus,
+  type VolumeId,
 } from '../../vice/interface/index.js';
 import type { ObjectStatus } from '../interface.js';
 import { isSameConflict, objectFromRow, objectRow, viewOf, type CachedObject } from './cached-object.js';
@@ -25,6 +27,8 @@ import type { WriteBuffer } from '../store/write-buffer.js';
 
 /** Each takes about 3 KB; a folder of a hundred thousand names still fits. */
 const hotObjects = 105_000;
+/** Rows that go in one turn of the event loop. */
+const turnDropped = 200;
 
 /** Told of what servers say, for whoever can use what newer contents take the place of. */
 export interface OlderContents {
@@ -99,6 +103,43 @@ export class ObjectCache implements Tree {
       const object = objectFromRow(unseal(value));
       if (object !== undefined) yield object.status;
     }
+  }
+
+  /**
+   * Forgets all objects of a volume that is no more, some at a time. `forgets` is told of each first. What is left when
+   * this is interrupted is found when it is begun again.
+   */
+  async dropVolume(
+    volume: VolumeId,
+    forgets: (status: VnodeStatus) => void,
+    pause: () => Promise<void>,
+  ): Promise<void> {
+    let turn = 0;
+    const others = async (): Promise<void> => {
+      if ((turn += 1) % turnDropped === 0) await pause();
+    };
+    // First the names, which may be many of one directory.
+    for (const { key } of this.#buffer.walk(`e/${volume}.`)) {
+      this.#buffer.remove(key);
+      await others();
+    }
+    for (const { key, value } of this.#buffer.walk(`v/${volume}.`)) {
+      const fid = key.slice(2) as Fid;
+      const object = this.get(fid) ?? objectFromRow(unseal(value));
+      if (object !== undefined) forgets(object.status);
+      this.drop(fid);
+      this.#buffer.remove(key);
+      await others();
+    }
+    for (const fid of this.conflicts.all()) if (volumeOf(fid) === volume) this.conflicts.remove(fid);
+  }
+
+  /** Whether something of the volume is here. */
+  hasSome(volume: VolumeId): boolean {
+    for (const prefix of ['v/', 'e/', 'c/']) {
+      for (const _ of this.#buffer.scan(`${prefix}${volume}.`, 1)) return true;
+    }
+    return false;
   }
 
   /**

@@ -37,7 +37,8 @@ export function expect(
 function isAsSeen(now: ObjectStatus, seen: ObjectStatus): boolean {
   const isSame = now.fid === seen.fid && now.version === seen.version && now.mode === seen.mode;
   const isOfThatTime = now.kind === 'directory' || now.modified === seen.modified;
-  return isSame && isOfThatTime && hasSameProperties(now, seen);
+  const hasSameVersions = now.hiddenVersions === seen.hiddenVersions;
+  return isSame && isOfThatTime && hasSameVersions && hasSameProperties(now, seen);
 }
 
 function hasSameProperties({ properties: a }: ObjectStatus, { properties: b }: ObjectStatus): boolean {

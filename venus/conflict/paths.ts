@@ -1,5 +1,5 @@
 /** Where an object is, in names from the realm's root. */
-import { isFailure, type Fid } from '../../vice/interface/index.js';
+import { isFailure, rootFid, volumeOf, type Fid } from '../../vice/interface/index.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Fetcher } from '../volume/fetch.js';
@@ -15,8 +15,11 @@ export interface PathWorld {
   readonly mounts: Mounts;
 }
 
+/** The ways up to a root. */
+type Ways = Pick<Mounts, 'root' | 'under' | 'above'>;
+
 /** As far as it is cached; null: it cannot be told, or it is not in the tree (its volume is mounted nowhere, say). */
-export function cachedPath(cache: ObjectCache, mounts: Mounts, fid: Fid): readonly string[] | null {
+export function cachedPath(cache: ObjectCache, mounts: Ways, fid: Fid): readonly string[] | null {
   const path: string[] = [];
   for (let at: Fid | null = fid; at !== mounts.root;) {
     const object: CachedObject | undefined = at === null ? undefined : cache.get(mounts.under(at));
@@ -25,6 +28,12 @@ export function cachedPath(cache: ObjectCache, mounts: Mounts, fid: Fid): readon
     at = mounts.above(object.status.parent);
   }
   return path;
+}
+
+/** The same from the root of the object's own volume, wherever that is mounted. */
+export function pathInVolume(cache: ObjectCache, fid: Fid): readonly string[] | null {
+  const root = rootFid(volumeOf(fid));
+  return cachedPath(cache, { root, under: (at) => at, above: (parent) => parent }, fid);
 }
 
 /** As `cachedPath`; what is not cached is asked for. */

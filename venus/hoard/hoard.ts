@@ -237,7 +237,15 @@ export class Hoard implements Hoarding {
   }
 
   #reason(fid: Fid): MissingReason {
-    return this.#faults.get(fid) ?? reasonWithout(this.#world.volume(fid).avsg.length > 0);
+    const fault = this.#faults.get(fid);
+    if (fault !== undefined) return fault;
+    try {
+      return reasonWithout(this.#world.volume(fid).avsg.length > 0);
+    } catch (error) {
+      // The volume is deleted.
+      if (!isFailure(error, 'not-found')) throw error;
+      return 'not-found';
+    }
   }
 
   #pathOf(fid: Fid): readonly string[] {

@@ -7,7 +7,7 @@ import type { RestoreTarget } from '../archive/restore-target.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Mounts } from '../volume/mounts.js';
 import type { PendingChange, PendingLog, PendingRecord, Restored } from '../interface.js';
-import { isLocal, type KeptEntry, type LogEntry, type ModifyLog } from './modify-log.js';
+import { isLocal, type LogEntry, type ModifyLog, type Remains } from './modify-log.js';
 
 export interface HandledLogWorld {
   readonly modifyLog: ModifyLog;
@@ -29,6 +29,7 @@ export interface HandledLogWorld {
 interface Handled {
   readonly entry: LogEntry;
   readonly reason: string | null;
+  readonly remains: Remains | undefined;
 }
 
 /** Directories above an object that are followed at most; a loop cannot be, but a damaged cache can. */
@@ -42,10 +43,11 @@ export class HandledLog implements PendingLog {
   }
 
   changes(): readonly PendingChange[] {
-    const pathOf = this.#paths();
-    return this.#entries().map(({ entry, reason }) => ({
+    const entries = this.#entries();
+    const pathOf = this.#paths(entries);
+    return entries.map(({ entry, reason, remains }) => ({
       sequence: entry.sequence,
-      volume: this.#world.volumeName(entry.volume),
+      volume: remains?.volume ?? this.#world.volumeName(entry.volume),
       author: entry.records[0]?.author ?? '',
       time: entry.records[0]?.time ?? 0,
       state: reason !== null ? 'kept' : isLocal(entry) && !entry.offered ? 'pending' : 'sent',
@@ -61,9 +63,10 @@ export class HandledLog implements PendingLog {
 
   checkpoint(sequences?: readonly number[]): AsyncIterable<Uint8Array> {
     const { realm, gateway, clock } = this.#world;
-    const chosen = this.#chosen(sequences).map(({ entry, reason }) => ({
+    const handled = this.#chosen(sequences);
+    const chosen = handled.map(({ entry, reason, remains }) => ({
       sequence: entry.sequence,
-      volume: this.#world.volumeName(entry.volume),
+      volume: remains?.volume ?? this.#world.volumeName(entry.volume),
       records: entry.records,
       reason,
     }));
@@ -71,7 +74,7 @@ export class HandledLog implements PendingLog {
       { realm, gateway, time: clock.wall() },
       {
         entries: chosen,
-        pathOf: this.#paths(),
+        pathOf: this.#paths(handled),
         contents: (digest, length) => this.#world.contents(digest, length),
         pause: () => sleep(clock, 0),
       },
@@ -121,14 +124,18 @@ export class HandledLog implements PendingLog {
 
   #entries(): readonly Handled[] {
     const { modifyLog } = this.#world;
-    const all: Handled[] = modifyLog.kept().map(({ entry, reason }: KeptEntry) => ({ entry, reason }));
-    for (const entry of modifyLog.all()) all.push({ entry, reason: null });
+    const all: Handled[] = modifyLog.kept().map((kept) => ({ ...kept, remains: kept.remains }));
+    for (const entry of modifyLog.all()) all.push({ entry, reason: null, remains: undefined });
     return all.sort((a, b) => a.entry.sequence - b.entry.sequence);
   }
 
-  /** A function from Fids to paths as the cache has them; what it found it remembers, so use it in one turn. */
-  #paths(): (fid: Fid) => string | null {
+  /**
+   * A function from Fids to paths as the cache has them, or as they were in a volume that is deleted; what it found it
+   * remembers, so use it in one turn.
+   */
+  #paths(entries: readonly Handled[]): (fid: Fid) => string | null {
     const { cache, mounts } = this.#world;
+    const former = new Map(entries.flatMap(({ remains }) => Object.entries(remains?.paths ?? {})));
     const names = new Map<Fid, ReadonlyMap<Fid, string>>();
     const nameIn = (directory: Fid, fid: Fid): string | undefined => {
       let known = names.get(directory);
@@ -141,6 +148,8 @@ export class HandledLog implements PendingLog {
       return known.get(fid);
     };
     return (fid) => {
+      const was = former.get(fid);
+      if (was !== undefined) return was;
       const path: string[] = [];
       for (let at = fid; at !== mounts.root;) {
         const bears = mounts.under(at);

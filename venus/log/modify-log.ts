@@ -8,8 +8,8 @@
  * ML-3  An acknowledged entry leaves the log only when `enoughReplicas` have it on disk; until then the gateway's
  *       own disk is one of the places that hold it, its containers included (they are pinned).
  * ML-4  Of an entry that may have reached a server (`offered`, written before it is sent) nothing is cancelled.
- * ML-5  An acknowledged entry that servers refuse for good becomes a kept one (`k/<sequence>`), contents included,
- *       until a person gives it up.
+ * ML-5  An acknowledged entry that servers refuse for good, or whose volume is deleted, becomes a kept one
+ *       (`k/<sequence>`), contents included, until a person gives it up.
  */
 import { z } from 'zod';
 import {
@@ -40,11 +40,21 @@ export interface LogEntry {
   readonly offered: boolean;
 }
 
-/** An entry that the servers refused. */
+/** What people knew a deleted volume by: nothing else is left that would tell. */
+export interface Remains {
+  /** Its name. */
+  readonly volume: string;
+  /** Of its objects, from the realm's root, as far as they are known. */
+  readonly paths: Readonly<Record<string, string>>;
+}
+
+/** An entry that no server will take. */
 export interface KeptEntry {
   readonly entry: LogEntry;
   /** Why, in words. */
   readonly reason: string;
+  /** Its volume is deleted. */
+  readonly remains?: Remains | undefined;
 }
 
 /** What waits in the log of one volume. */
@@ -64,7 +74,8 @@ const entryRow = z.strictObject({
   // Logs of the first version did not say.
   offered: z.boolean().default(true),
 });
-const keptRow = z.strictObject({ entry: entryRow, reason: z.string() });
+const remains = z.strictObject({ volume: z.string(), paths: z.record(z.string(), z.string()) });
+const keptRow = z.strictObject({ entry: entryRow, reason: z.string(), remains: remains.optional() });
 /** Records parsed in one turn of the event loop: some milliseconds. */
 const turnRecords = 64;
 const nothing: Pending = { records: 0, bytes: 0, local: 0 };
@@ -191,9 +202,14 @@ export class ModifyLog implements LogView {
   /** Moves an entry to those that a person must look at (ML-5). */
   keep(entry: LogEntry, reason: string): void {
     this.remove(entry);
-    this.#kept.set(entry.sequence, { entry, reason });
     this.#count(entry, 1);
-    this.#buffer.put(keptKey(entry.sequence), seal({ entry, reason }));
+    this.#putKept({ entry, reason });
+  }
+
+  /** What is kept of a volume that is deleted says so from now on. */
+  describe({ entry: { sequence } }: KeptEntry, remains: Remains): void {
+    const kept = this.#kept.get(sequence);
+    if (kept !== undefined) this.#putKept({ ...kept, remains });
   }
 
   /** Gives a kept entry up. */
@@ -260,6 +276,11 @@ export class ModifyLog implements LogView {
   /** Whether an entry still needs these contents: then they stay in the cache (ML-3). */
   needs(digest: string): boolean {
     return this.#contents.has(digest);
+  }
+
+  #putKept(kept: KeptEntry): void {
+    this.#kept.set(kept.entry.sequence, kept);
+    this.#buffer.put(keptKey(kept.entry.sequence), seal(kept));
   }
 
   #restore(entry: LogEntry): LogEntry {

@@ -28,6 +28,7 @@ import { collateUpdate, type CollatedUpdate, type UpdateReply } from '../volume/
 import { resolveAt } from '../volume/resolve-call.js';
 import type { Member, Volume } from '../volume/volume.js';
 import { acknowledgedBy } from '../volume/volume-state.js';
+import { abandon } from './abandoned.js';
 import { entryAt, recordsOf } from './batch.js';
 import { BatchSender, type Transfers } from './batch-sender.js';
 import { applyToCache } from './cache-update.js';
@@ -144,6 +145,12 @@ export class Reintegrator {
     this.retry(volume);
   }
 
+  /** The volume is deleted: whose change is under way is told so, and nothing is sent any more. */
+  abandon(volume: Volume): void {
+    abandon(this.#world.modifyLog, this.#waiters, volume);
+    this.#replays.delete(volume.id);
+  }
+
   /** What waits is worth another try at once: somebody has logged in, say. */
   retry(volume: Volume): void {
     this.replay(volume).retry();
@@ -185,7 +192,7 @@ export class Reintegrator {
     const replay = this.replay(volume);
     while (!this.#runs.isClosed) {
       // What others would take for seen is safe in the log alone, from where a person saves it.
-      if (volume.fault !== null) return;
+      if (volume.fault !== null || volume.isDeleted) return;
       if (volume.avsg.length === 0) this.#answerFromLog(volume, Infinity);
       const { batch, targets, blocked, nextMs } = replay.next();
       const unsent = this.#untaken.fresh(blocked);
@@ -327,6 +334,7 @@ export class Reintegrator {
   ): Promise<void> {
     const fids = batch.flatMap(({ records }) => records.flatMap(fidsOf));
     await resolveAt(volume, behind, [...new Set(fids)]);
+    if (volume.isDeleted) return;
     const aside = new Set<LogEntry>();
     for (const index of indexes) {
       const entry = entryAt(batch, index);

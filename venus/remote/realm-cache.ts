@@ -18,6 +18,8 @@ const row = 'realm';
 export class RealmCache {
   readonly #buffer: WriteBuffer;
   #current: RealmDocument;
+  /** Of the same realm, and older than the configured one: what was known before. */
+  readonly former: RealmDocument | undefined;
 
   /** @throws Failure incompatible */
   constructor(configured: RealmDocument, buffer: WriteBuffer) {
@@ -26,6 +28,7 @@ export class RealmCache {
     const document = stored === undefined ? undefined : checked(unseal(stored));
     const isNewer = document?.realm === configured.realm && document.version > configured.version;
     this.#current = isNewer ? document : configured;
+    this.former = !isNewer && document?.realm === configured.realm ? document : undefined;
   }
 
   get current(): RealmDocument {

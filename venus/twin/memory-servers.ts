@@ -82,6 +82,7 @@ export class MemoryServers {
           lastError: null,
         },
       ],
+      deletedVolumes: [],
       cache: { objects: 0, containers: 0, bytes: 0 },
     };
   }

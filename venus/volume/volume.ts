@@ -68,6 +68,7 @@ export class Volume {
   #name: string;
   #hidesVersions = false;
   #isLocked = false;
+  #isDeleted = false;
   #members: readonly Member[] = [];
   /** Watched members that have left the group, as long as no other one is watched: they are still read from. */
   #parting: readonly Member[] = [];
@@ -110,6 +111,10 @@ export class Volume {
   /** An administrator has locked it, or is restoring it: it takes no changes. */
   get isLocked(): boolean {
     return this.#isLocked;
+  }
+
+  get isDeleted(): boolean {
+    return this.#isDeleted;
   }
 
   /** The VSG. */
@@ -162,6 +167,14 @@ export class Volume {
       : before.filter((member) => member.watched && !this.#members.includes(member));
     if (this.avsg.length === 0) this.signal('servers-gone');
     this.#world.onChange(this);
+  }
+
+  /** It is deleted for good: nobody is asked or told anything of it any more. */
+  end(): void {
+    this.#isDeleted = true;
+    this.#members = [];
+    this.#parting = [];
+    this.signal('servers-gone');
   }
 
   /**

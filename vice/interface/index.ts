@@ -25,7 +25,7 @@ export * from './rpc.js';
 export { mutationSchema, statusSchema } from './value-schemas.js';
 export type { ScrubReport } from './scrub-report.js';
 export * from './semantics.js';
-export { snapshotNameSchema, type SnapshotId } from './snapshot-calls.js';
+export { droppedMost, snapshotNameSchema, type SnapshotId } from './snapshot-calls.js';
 export * from './snapshots-held.js';
 export * from './store-id.js';
 export * from './user-token.js';

@@ -308,6 +308,8 @@ export const calls = {
       reached: z.boolean(),
       /** Objects and contents that are not all here. */
       lacking: count,
+      /** Of a replica that leaves: its snapshots that are not here. */
+      snapshots: count.optional(),
     }),
   },
   fenced: {

@@ -19,3 +19,11 @@ export function snapshotsHeld(
   }
   return [...found.values()].sort((a, b) => a.time - b.time);
 }
+
+/**
+ * Whether a snapshot of this name was taken only for the time of a dump: it is at one server, goes with the dump, and
+ * is nothing that other servers should have.
+ */
+export function isOfDump(name: string): boolean {
+  return /^dump [0-9a-f]{12} /.test(name);
+}

@@ -1,11 +1,13 @@
 /** Tries what may help against what a scrub has found, looks again, and keeps what nothing helped against. */
 import { isFailure, type Fid, type VolumeId } from '../interface/index.js';
+import { SnapshotKeys } from '../store/snapshot-rows.js';
 import { VolumeKeys } from '../store/volume-store.js';
 import type { Replica } from '../volume/replica.js';
 import { pathOf } from './examine.js';
 import { keyOf, remediesFor, type Finding, type Found, type Remedy } from './finding.js';
 import type { Look } from './look.js';
 import { disagreements } from './peer-comparison.js';
+import { savedFaultsOf, type SavedFault } from './saved-rows.js';
 import type { ScrubNotes } from './scrub-notes.js';
 import type { ScrubWorld } from './scrub-world.js';
 
@@ -52,6 +54,34 @@ export class Cure {
     return 0;
   }
 
+  /** What is wrong with rows of snapshots. `hopeless`: snapshots that could not be put right before. */
+  async snapshots(
+    replica: Replica,
+    faults: readonly SavedFault[],
+    hopeless: Map<string, string>,
+  ): Promise<number> {
+    let healed = 0;
+    const keys = new SnapshotKeys(replica.volume);
+    const nameOf = ({ snapshot }: SavedFault): string => `${snapshot.time} ${snapshot.name}`;
+    for (const found of faults) {
+      const key = keyOf(found, replica.volume);
+      const look = (): SavedFault | undefined =>
+        savedFaultsOf(this.#world.store, keys, found.fid).find((each) => keyOf(each, replica.volume) === key);
+      // Healed with another fault of its snapshot, perhaps; and behind it an earlier snapshot may have it, too.
+      let left = look();
+      while (left !== undefined && !hopeless.has(nameOf(left))) {
+        const { snapshot } = left;
+        const reason = await this.#tried(() => this.#world.renew(replica, snapshot));
+        const before = nameOf(left);
+        left = look();
+        if (left !== undefined && nameOf(left) === before) hopeless.set(before, reason ?? unchanged);
+      }
+      if (left === undefined) healed += this.#healed([found]);
+      else await this.#keep(found, replica.volume, hopeless.get(nameOf(left)) ?? unchanged);
+    }
+    return healed;
+  }
+
   /** Objects that are held differently by the replica at `peer` although both know the same. */
   async disagreements(replica: Replica, peer: string): Promise<number> {
     const link = this.#linkTo(replica, peer);
@@ -83,6 +113,12 @@ export class Cure {
       return (await this.contents({ ...finding, fid }, [replica.volume])) === 0;
     }
     if (fid === null) return false;
+    if (remediesFor(fault).includes('renew')) {
+      const keys = new SnapshotKeys(replica.volume);
+      const faults = savedFaultsOf(this.#world.store, keys, fid);
+      const fitting = faults.filter((found) => keyOf(found, replica.volume) === key).slice(0, 1);
+      return fitting.length > 0 && (await this.snapshots(replica, fitting, new Map())) === 0;
+    }
     if (peer !== null) {
       const link = this.#linkTo(replica, peer);
       if (link === undefined) return this.#world.peers(replica).some(({ server }) => server === peer);
@@ -120,6 +156,8 @@ export class Cure {
         return this.#world.resolve(replica, [
           ...new Set([fid, ...faults.flatMap((found) => found.fid ?? [])]),
         ]);
+      case 'renew':
+        throw new Error('scrub: no object is put right by renewing a snapshot');
     }
   }
 

@@ -24,6 +24,8 @@ t.test('what another replica must help with, and what this disk can say by itsel
     'name-damaged': 'recount',
     circle: 'resolve',
     'digest-wrong': 'recount',
+    'snapshot-damaged': 'renew',
+    'snapshot-dangling': 'renew',
     'replicas-differ': 'resolve',
   };
   for (const fault of faults) t.equal(remediesFor(fault).join(' '), table[fault], fault);

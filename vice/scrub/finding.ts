@@ -38,6 +38,10 @@ export const faults = [
   'circle',
   /** Figures that follow from other records, and do not. */
   'digest-wrong',
+  /** A record that only snapshots read does not match its checksum, or is not one that this house writes. */
+  'snapshot-damaged',
+  /** A name in a snapshot whose object is not in it. */
+  'snapshot-dangling',
   /** Replicas that know the same updates of an object and hold it differently. */
   'replicas-differ',
 ] as const;
@@ -45,9 +49,9 @@ export type Fault = (typeof faults)[number];
 
 /**
  * `fetch` the contents from a peer; `recount` what follows from other rows; `resolve` the object with the peers.
- * They are tried in this order until nothing is wrong any more.
+ * They are tried in this order until nothing is wrong any more. `renew` a snapshot from another server that has it.
  */
-export type Remedy = 'fetch' | 'recount' | 'resolve';
+export type Remedy = 'fetch' | 'recount' | 'resolve' | 'renew';
 
 const remedies: Readonly<Record<Fault, readonly Remedy[]>> = {
   'contents-missing': ['fetch'],
@@ -67,6 +71,8 @@ const remedies: Readonly<Record<Fault, readonly Remedy[]>> = {
   'name-damaged': ['recount'],
   circle: ['resolve'],
   'digest-wrong': ['recount'],
+  'snapshot-damaged': ['renew'],
+  'snapshot-dangling': ['renew'],
   'replicas-differ': ['resolve'],
 };
 
@@ -123,6 +129,12 @@ export function adviceFor(fault: Fault): string {
       return 'start the servers that are down: one may have a good record; else restore the object from a backup';
     case 'name-dangling':
       return 'start the servers that are down: one of them may have the object; else restore it from a backup';
+    case 'snapshot-damaged':
+    case 'snapshot-dangling':
+      return (
+        'start the servers that are down: one may have the snapshot whole; else it stays so until the snapshot is ' +
+        'deleted'
+      );
     case 'replicas-differ':
       return 'look at the object at both servers; what is saved or set anew is the same everywhere again';
     default:

@@ -2,20 +2,22 @@
  * One pass over all that a server holds, in slices; it goes on where it was, also after a restart.
  *
  * SP-1  Every container that a record names is read once, from its beginning to its end, hashed as it comes.
- * SP-2  Every record is read once and held against the others that it belongs to; every entry of a directory is read
- *       with its object.
+ * SP-2  Every record, also one that only snapshots read, is read once and held against the others that it belongs to;
+ *       every entry of a directory is read with its object.
  * SP-3  Memory does not grow with what the server holds: a page of rows, a chunk of contents, the findings.
  * SP-4  What was looked at before the noted position is not looked at again in this pass, but for a few seconds.
  */
 import { isFailure, type VolumeId } from '../interface/index.js';
 import { namedContents } from '../store/container-references.js';
 import { recountSpace, spaceOf } from '../store/recount.js';
+import { SnapshotKeys } from '../store/snapshot-rows.js';
 import { VolumeKeys, VolumeReader } from '../store/volume-store.js';
 import type { Replica } from '../volume/replica.js';
 import type { Cure } from './cure.js';
 import { Look, objectsAfter } from './look.js';
 import type { Pace } from './pace.js';
 import { phases, type PassRow, type Phase, type Position, type ScrubNotes } from './scrub-notes.js';
+import { examineSaved } from './saved-rows.js';
 import type { ScrubWorld } from './scrub-world.js';
 
 /** Rows of containers read at once; of each all of its bytes are read before the next page. */
@@ -113,6 +115,8 @@ export class Pass {
         return this.#contents();
       case 'objects':
         return replica && this.#leaving(replica, () => this.#objects(replica));
+      case 'snapshots':
+        return replica && this.#leaving(replica, () => this.#snapshots(replica));
       case 'peers':
         return replica && this.#leaving(replica, () => this.#peers(replica));
       case 'orphans':
@@ -165,6 +169,24 @@ export class Pass {
     if (!isWhole || !(await recountSpace(world.store, keys, stamp, space))) return;
     this.#row.healed += 1;
     world.log.warn('scrub: space counted again', { volume, ...space });
+  }
+
+  async #snapshots(replica: Replica): Promise<void> {
+    const { world, cure, pace } = this.#options;
+    const { volume } = replica;
+    const hopeless = new Map<string, string>();
+    for (let after = this.#row.position.after; ;) {
+      const { rows, bytes, faults, last } = examineSaved(
+        world.store,
+        new SnapshotKeys(volume),
+        after,
+        objectsAtOnce,
+      );
+      if (faults.length > 0) this.#row.healed += await cure.snapshots(replica, faults, hopeless);
+      await pace.spend(bytes);
+      await this.#note({ phase: 'snapshots', volume, after: (after = last) });
+      if (rows < objectsAtOnce) return;
+    }
   }
 
   /** One that cannot be reached is compared at the next pass. */

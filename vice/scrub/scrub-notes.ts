@@ -9,15 +9,15 @@ import type { Log } from '../seam/log.js';
 import { endOf, type Store } from '../seam/store.js';
 import { keyOf, type Finding, type Found } from './finding.js';
 
-/** Phases of a pass, in their order. `objects` and `peers` are gone through once for each volume. */
-export const phases = ['contents', 'objects', 'peers', 'orphans'] as const;
+/** Phases of a pass, in their order. `objects`, `snapshots` and `peers` are gone through once for each volume. */
+export const phases = ['contents', 'objects', 'snapshots', 'peers', 'orphans'] as const;
 export type Phase = (typeof phases)[number];
 
 export interface Position {
   readonly phase: Phase;
   /** '' where the phase is of the whole server. */
   readonly volume: VolumeId | '';
-  /** What has been looked at, in the order of the rows: a digest or a Fid. */
+  /** What has been looked at, in the order of the rows: a digest, a Fid or a row. */
   readonly after: string;
 }
 

@@ -1,5 +1,5 @@
 /** What a scrub is given: the server's rows and replicas, and the ways by which other servers help. */
-import type { Fid } from '../interface/index.js';
+import type { Fid, SnapshotId } from '../interface/index.js';
 import type { Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import type { Log } from '../seam/log.js';
@@ -31,6 +31,8 @@ export interface ScrubWorld {
   fetch(digest: string): Promise<void>;
   /** Brings objects of `replica` up to date with its peers. @throws Failure */
   resolve(replica: Replica, fids: readonly Fid[]): Promise<void>;
+  /** Puts a snapshot of `replica` right by what another server has of it. @throws Failure */
+  renew(replica: Replica, snapshot: SnapshotId): Promise<void>;
   /** Whether somebody waits for an answer of this server. */
   isBusy(): boolean;
 }

@@ -103,6 +103,60 @@ t.test('snapshots are sound, and what they alone still have is checked and heale
   t.equal(await read(realm, 's1', digestOf('an old letter')), 'an old letter');
 });
 
+t.test('rows that only a snapshot reads are put right by another server that has it', async (t) => {
+  const { realm, ann } = await started();
+  const noon = { name: 'noon', time: 1 };
+  const [letter, memo] = [
+    await ann.file(root, 'letter', 'an old letter'),
+    await ann.file(root, 'memo', 'a memo'),
+  ];
+  for (const [index, name] of [...names, ...names].entries()) {
+    const operator = await realm.dial(name, 'op', 'operator');
+    const snapshot = index < names.length ? { name: 'before', time: 0 } : noon;
+    await operator.call('takeSnapshot', { volume, snapshot });
+  }
+  await ann.remove('remove', root, 'letter', letter);
+  await ann.remove('remove', root, 'memo', memo);
+  await realm.clock.advance(130_000);
+  const { store } = realm.disk('s1');
+  const saved = (row: string): string => `${volume}/saved/${row}\u0001${'2'.padStart(16, '0')}`;
+  const spoil = async (): Promise<void> => {
+    await rot(store, saved(`object/${letter}`));
+    await rot(store, saved(`entry/${root}/letter`));
+    await store.transact((transaction) => transaction.remove(saved(`object/${memo}`)));
+  };
+  const seen = (server: string, snapshot = noon): unknown => {
+    const entries = realm.server(server).replica(volume)?.snapshots.entries(snapshot, root) ?? [];
+    return [...entries].flatMap((entry) =>
+      entry === undefined ? [] : [[entry.name, entry.status.data?.digest]],
+    );
+  };
+  await spoil();
+  t.match(await scrub(realm, 's1'), { healed: 3, open: 0 });
+  t.same(seen('s1'), [
+    ['letter', digestOf('an old letter')],
+    ['memo', digestOf('a memo')],
+  ]);
+  t.same(seen('s1', { name: 'before', time: 0 }), seen('s1'), 'which reads the same rows');
+  t.match(await scrub(realm, 's1'), { healed: 0, open: 0 });
+
+  await spoil();
+  for (const name of ['s2', 's3']) realm.kill(name);
+  const alone = await scrub(realm, 's1');
+  t.equal(alone.open, 3);
+  t.match(alone.findings[0], { fault: /^snapshot-/, reason: /no other server/ });
+  t.match(
+    realm.server('s1').replica(volume)?.snapshots.list(),
+    [{ name: 'before' }, noon],
+    'what is whole of it is read',
+  );
+  await realm.start('s2');
+  await realm.clock.advance(130_000);
+  const operator = await realm.dial('s1', 'op', 'operator');
+  t.match(await operator.call('scrub', { start: false }), { open: 0 });
+  t.same(seen('s1'), seen('s2'));
+});
+
 t.test('a bit flips in a row of small contents', async (t) => {
   const { realm, ann } = await started({ packedBytes: 1000 });
   await ann.file(root, 'note', 'a small note');

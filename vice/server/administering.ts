@@ -4,6 +4,7 @@ import {
   Failure,
   identityOf,
   publisherOf,
+  volumeEntry,
   type Argument,
   type RealmDocument,
   type Result,
@@ -63,14 +64,19 @@ export const administering: Handlers<'publish' | 'covers' | 'fenced'> = {
 };
 
 export async function covers(
-  { volumes, resolver, world }: ServerContext,
+  { volumes, resolver, copier, location, world }: ServerContext,
   { volume, replica: id }: Argument<'covers'>,
 ): Promise<Result<'covers'>> {
   const replica = volumes.required(volume);
   const unsettled = await resolver.gather(replica, id);
   if (unsettled === undefined) return { reached: false, lacking: 0 };
   const missing = await lackingContents(replica, world, (digest) => resolver.heal(digest));
-  return { reached: true, lacking: unsettled + missing };
+  const lacking = unsettled + missing;
+  const other = volumeEntry(location.current, volume)?.replicas.find((each) => each.id === id);
+  // Its snapshots are waited for only where they would be lost (resolution/snapshot-copying.ts).
+  if (lacking > 0 || other?.state !== 'leaving') return { reached: true, lacking };
+  const snapshots = await copier.gather(replica, id);
+  return snapshots === undefined ? { reached: false, lacking: 0 } : { reached: true, lacking, snapshots };
 }
 
 export async function fenced(

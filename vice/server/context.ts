@@ -10,6 +10,7 @@ import type { People } from '../protection/people.js';
 import type { SessionKeys } from '../protection/session-keys.js';
 import type { SessionLogins } from '../protection/session-logins.js';
 import type { Resolver } from '../resolution/resolver.js';
+import type { SnapshotCopier } from '../resolution/snapshot-copying.js';
 import type { ServerLinks } from '../resolution/links.js';
 import type { Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
@@ -59,6 +60,7 @@ export interface ServerContext {
   readonly recipes: Recipes;
   readonly links: ServerLinks;
   readonly resolver: Resolver;
+  readonly copier: SnapshotCopier;
   readonly metrics: Metrics;
   readonly steward: Steward;
   readonly following: FollowingPeople;

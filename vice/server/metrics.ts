@@ -1,7 +1,8 @@
 /** What a server counts, in the Prometheus text format. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ScrubReport } from '../interface/index.js';
+import { replicaStates, type ScrubReport } from '../interface/index.js';
 import type { ResolutionMeter } from '../resolution/resolver-world.js';
+import type { Replica } from '../volume/replica.js';
 
 /** Read when the metrics are fetched. */
 export interface Readings {
@@ -23,6 +24,13 @@ export interface VolumeReading {
   readonly unsettled: number;
   /** Changes of peers that are still to be read. */
   readonly behind: number;
+  /** What its files may take; null: as much as the disks take. */
+  readonly quotaBytes: number | null;
+  readonly isLocked: boolean;
+  readonly snapshots: number;
+  /** That are being brought here, or put right. */
+  readonly comingSnapshots: number;
+  readonly standing: Replica['standing'];
 }
 
 export interface Metrics extends ResolutionMeter {
@@ -123,7 +131,11 @@ function addReadings(registry: Registry, readings: Readings): void {
   );
   const endedAt = (scrub: ScrubReading): number => (scrub.endedAt ?? 0) / 1000;
   scrubGauge('vice_scrub_end_seconds', 'When the last scrub ended, in seconds since 1970', endedAt);
-  const volumeGauge = (name: string, help: string, read: (volume: VolumeReading) => number): Gauge =>
+  addVolumeReadings(registers, readings);
+}
+
+function addVolumeReadings(registers: Registry[], readings: Readings): void {
+  const volumeGauge = (name: string, help: string, read: (volume: VolumeReading) => number | null): Gauge =>
     new Gauge({
       name,
       help,
@@ -131,7 +143,10 @@ function addReadings(registry: Registry, readings: Readings): void {
       registers,
       async collect() {
         this.reset();
-        for (const volume of await readings.volumes()) this.set({ volume: volume.volume }, read(volume));
+        for (const volume of await readings.volumes()) {
+          const value = read(volume);
+          if (value !== null) this.set({ volume: volume.volume }, value);
+        }
       },
     });
   volumeGauge('vice_volume_stamp', 'Changes of the volume replica', (volume) => volume.stamp);
@@ -143,4 +158,28 @@ function addReadings(registry: Registry, readings: Readings): void {
   );
   volumeGauge('vice_volume_unsettled', 'Objects to be resolved again', (volume) => volume.unsettled);
   volumeGauge('vice_volume_behind', 'Changes of peers still to be read', (volume) => volume.behind);
+  volumeGauge(
+    'vice_volume_quota_bytes',
+    'Bytes that the volume may take; absent: there is no quota',
+    (volume) => volume.quotaBytes,
+  );
+  volumeGauge('vice_volume_locked', 'Whether it takes no changes', ({ isLocked }) => (isLocked ? 1 : 0));
+  volumeGauge('vice_volume_snapshots', 'Snapshots of the volume replica', (volume) => volume.snapshots);
+  volumeGauge(
+    'vice_volume_snapshots_coming',
+    'Snapshots that are being brought here from other servers',
+    (volume) => volume.comingSnapshots,
+  );
+  new Gauge({
+    name: 'vice_volume_on_its_way',
+    help: 'Whether the volume replica is filling, or leaving',
+    labelNames: ['volume', 'state'],
+    registers,
+    async collect() {
+      this.reset();
+      for (const { volume, standing } of await readings.volumes()) {
+        for (const state of replicaStates) this.set({ volume, state }, standing === state ? 1 : 0);
+      }
+    },
+  });
 }

@@ -7,10 +7,13 @@ import type { Replica } from '../volume/replica.js';
 import type { ServerContext } from './context.js';
 
 export function scrubberOf(
-  context: Pick<ServerContext, 'world' | 'location' | 'volumes' | 'links' | 'resolver' | 'foreground'>,
+  context: Pick<
+    ServerContext,
+    'world' | 'location' | 'volumes' | 'links' | 'resolver' | 'copier' | 'foreground'
+  >,
   settings: ScrubSettings,
 ): Scrubber {
-  const { world, volumes, resolver, foreground } = context;
+  const { world, volumes, resolver, copier, foreground } = context;
   return new Scrubber({
     ...world,
     references: ContainerReferences.of(world),
@@ -19,6 +22,7 @@ export function scrubberOf(
     peers: (replica) => peersOf(context, replica),
     fetch: (digest) => resolver.heal(digest),
     resolve: async (replica, fids) => void (await resolver.resolve(replica, fids)),
+    renew: (replica, snapshot) => copier.renew(replica, snapshot),
     isBusy: () => foreground.calls > 0,
   });
 }

@@ -1,5 +1,5 @@
 /** Calls about snapshots of volumes: `takeSnapshot`, `dropSnapshot`, `snapshots`, `snapshotStatus`, `snapshotList`. */
-import type { Argument, Result } from '../interface/index.js';
+import type { Argument, Result, SnapshotId } from '../interface/index.js';
 import { sleep } from '../seam/clock.js';
 import { page } from '../volume/pages.js';
 import type { Replica } from '../volume/replica.js';
@@ -13,7 +13,13 @@ const partEntries = 150;
 const newsMs = 2000;
 
 export const snapshotting: Handlers<
-  'takeSnapshot' | 'dropSnapshot' | 'snapshots' | 'snapshotStatus' | 'snapshotList'
+  | 'takeSnapshot'
+  | 'dropSnapshot'
+  | 'snapshots'
+  | 'snapshotNews'
+  | 'snapshotRows'
+  | 'snapshotStatus'
+  | 'snapshotList'
 > = {
   async takeSnapshot(context, session, { volume, snapshot }) {
     const by = session.peer.name;
@@ -39,7 +45,27 @@ export const snapshotting: Handlers<
     const snapshots = context.volumes.required(volume).snapshots.list();
     // One that is being taken is told of once it is there for good.
     await flushed(context);
-    return { snapshots: snapshots.map(({ name, time }) => ({ name, time })) };
+    return { snapshots: snapshots.map(idOf) };
+  },
+
+  async snapshotNews(context, _session, { volume }) {
+    const { id, snapshots } = context.volumes.required(volume);
+    const news = {
+      replica: id,
+      snapshots: snapshots.list().map(idOf),
+      coming: snapshots.copies.underWay().map(idOf),
+      dropped: snapshots.copies.dropped().map(idOf),
+    };
+    // What others copy, or delete because of it, is here for good.
+    await flushed(context);
+    return news;
+  },
+
+  async snapshotRows(context, _session, { volume, replica: meant, snapshot, after }) {
+    const { objects, entries, upTo, more } = context.volumes
+      .required(volume, meant)
+      .snapshots.copies.page(snapshot, after);
+    return { objects: [...objects], entries: [...entries], upTo, more };
   },
 
   async snapshotStatus(context, _session, { volume, replica: meant, snapshot, fid }) {
@@ -52,6 +78,10 @@ export const snapshotting: Handlers<
     return parts(context, replica, argument);
   },
 };
+
+function idOf({ name, time }: SnapshotId): SnapshotId {
+  return { name, time };
+}
 
 /** So far as that does not take long. */
 export async function broughtUpToDate(

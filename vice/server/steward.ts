@@ -6,7 +6,7 @@
  *       change is unknown to it (`dispensable`).
  * SW-2  One that leaves takes no changes any more before anybody is asked for what it has (`fenced`): so nothing is
  *       added behind their backs. It is gone from the document when two of those that stay, or the only one, have all
- *       of it, contents included.
+ *       of it, contents and snapshots included.
  * SW-3  A member that replaces another one takes its share of changes for a moment before that one leaves: gateways go
  *       from the one to the other without a time in which the newest is nowhere to be read.
  * SW-4  What was found out holds for the document that it was asked for, and is not published on top of another one.
@@ -167,9 +167,14 @@ export class Steward {
     for (const [server, replica] of pairs) {
       const reason = await this.#tried(async () => {
         const asked = { volume, replica };
-        const { reached, lacking } = await this.#world.covers(server, asked, this.#stop.signal);
+        const {
+          reached,
+          lacking,
+          snapshots = 0,
+        } = await this.#world.covers(server, asked, this.#stop.signal);
         if (!reached) return `${server} does not reach the replica ${replica}`;
-        return lacking > 0 ? `${server} lacks ${lacking} objects of the replica ${replica}` : undefined;
+        if (lacking > 0) return `${server} lacks ${lacking} objects of the replica ${replica}`;
+        return snapshots > 0 ? `${server} lacks ${snapshots} snapshots of the replica ${replica}` : undefined;
       });
       if (reason === undefined) having += 1;
       else reasons.push(reason);

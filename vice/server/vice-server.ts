@@ -26,6 +26,8 @@ import { SessionLogins } from '../protection/session-logins.js';
 import { ask } from '../resolution/ask.js';
 import { ServerLinks } from '../resolution/links.js';
 import { Resolver, type CatchUpState } from '../resolution/resolver.js';
+import type { ResolverWorld } from '../resolution/resolver-world.js';
+import { SnapshotCopier } from '../resolution/snapshot-copying.js';
 import { defaultScrub, type ScrubSettings } from '../scrub/scrub-world.js';
 import { sleep } from '../seam/clock.js';
 import type { Link, Listener, Session } from '../seam/network.js';
@@ -109,15 +111,8 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     },
   });
   const following = new FollowingPeople({ ...world, location, people, links });
-  const resolver: Resolver = new Resolver({
-    ...world,
-    links,
-    meter: metrics,
-    realm: () => location.current,
-    replica: (volume) => volumes.get(volume),
-    replicas: () => volumes.all(),
-  });
-  const parts = { world, location, volumes, links, resolver, foreground: { calls: 0 } };
+  const { resolver, copier }: Resolving = resolving({ ...world, links, meter: metrics }, location, volumes);
+  const parts = { world, location, volumes, links, resolver, copier, foreground: { calls: 0 } };
   const scrubber = scrubberOf(parts, config.scrub ?? defaultScrub);
   const steward = stewardOf(name, location, world, () => context);
   const context: ServerContext = {
@@ -133,6 +128,7 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     recipes: new Recipes(world.containers),
     links,
     resolver,
+    copier,
     metrics,
     steward,
     scrubber,
@@ -146,10 +142,28 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
   const listener = await world.network.listen(config.listen, viceService(context, sessions));
   links.follow(location.current);
   resolver.start();
+  copier.start();
   scrubber.start();
   steward.look();
   world.log.info('serving', { address: listener.address, volumes: volumes.all().length });
   return running(context, listener, ScheduledSnapshots.started(config.snapshots, context));
+}
+
+type Resolving = Pick<ServerContext, 'resolver' | 'copier'>;
+
+function resolving(
+  world: Omit<ResolverWorld, 'realm' | 'replica' | 'replicas'>,
+  location: Location,
+  volumes: Volumes,
+): Resolving {
+  const whole = {
+    ...world,
+    realm: () => location.current,
+    replica: (volume: VolumeId) => volumes.get(volume),
+    replicas: () => volumes.all(),
+  };
+  const copier = new SnapshotCopier(whole, (replica) => volumes.sweepSnapshots(replica));
+  return { resolver: new Resolver(whole), copier };
 }
 
 function protecting(
@@ -180,7 +194,19 @@ function protecting(
 }
 
 function running(
-  { keys, location, volumes, resolver, steward, scrubber, following, links, staging, held }: ServerContext,
+  {
+    keys,
+    location,
+    volumes,
+    resolver,
+    copier,
+    steward,
+    scrubber,
+    following,
+    links,
+    staging,
+    held,
+  }: ServerContext,
   listener: Listener,
   scheduled: ScheduledSnapshots | undefined,
 ): ViceServer {
@@ -193,7 +219,7 @@ function running(
     resolve: (volume, fids) => resolver.resolve(volumes.required(volume), fids),
     async close() {
       keys.close();
-      const ended = [resolver, steward, scrubber, following, scheduled].map((each) => each?.close());
+      const ended = [resolver, copier, steward, scrubber, following, scheduled].map((each) => each?.close());
       await links.close();
       await listener.close();
       await Promise.all([...ended, volumes.close()]);
@@ -300,5 +326,13 @@ async function readVolume(replica: Replica, resolver: Resolver): Promise<VolumeR
   const { unsettled, catchUps } = resolver.report(replica.volume);
   const behind = catchUps.reduce((sum, { all, done }) => sum + Math.max(0, all - done), 0);
   const figures = { conflicts: replica.conflictCount(), unsettled: unsettled.length, behind };
-  return { volume: replica.volume, stamp: replica.stamp, usedBytes: used, ...figures };
+  const { volume, stamp, standing, bounds, snapshots } = replica;
+  const administered = {
+    quotaBytes: bounds.quotaBytes ?? null,
+    isLocked: bounds.locked === true,
+    // One that has just gone has none.
+    snapshots: standing === 'dropped' ? 0 : snapshots.list().length,
+    comingSnapshots: standing === 'dropped' ? 0 : snapshots.copies.underWay().length,
+  };
+  return { volume, stamp, standing, usedBytes: used, ...figures, ...administered };
 }

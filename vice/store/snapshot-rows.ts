@@ -3,7 +3,7 @@
  * by row, when it is changed for the first time after (copy on write, as Coda's backup clone does it with vnodes).
  *
  *   V/snapshots                        the number that was given last, and deletions that were not swept up yet
- *   V/snapshot/NUMBER                  its name and time
+ *   V/snapshot/NUMBER                  its name and time; of one that is being brought here, how far that has come
  *   V/saved/object/FID<1>NUMBER        the row V/object/FID as it was when snapshot NUMBER was taken
  *   V/saved/entry/DIRECTORY/NAME<1>NUMBER  the same of a name
  *
@@ -14,6 +14,8 @@
  * SN-2  A number is never given again: a saved row may outlive its snapshot, for the sake of an earlier one.
  * SN-3  A saved row stays while a snapshot needs it: one with its number or a smaller one, but a greater one than that
  *       of the row that was saved before it.
+ *       That holds whichever of two numbers is the older snapshot: one that is brought from another server has the
+ *       number of the day on which it comes (vice/volume/snapshot-copies.ts).
  * SN-4  What a saved row names is counted (container-references.ts), so contents live as long as a snapshot needs them.
  */
 import { emptyDigest, isFailure, seal, unseal, versionsOf, type VolumeId } from '../interface/index.js';
@@ -29,7 +31,24 @@ export interface Snapshot {
 
 export interface NumberedSnapshot extends Snapshot {
   readonly number: number;
+  /** It is being brought here: rows are put aside for it like for any other, but it is none yet for whoever asks. */
+  readonly copy?: CopyMark;
 }
+
+export interface CopyMark {
+  /** The replica whose snapshot is copied. */
+  readonly from: string;
+  /** Up to here the rows are as they are there (vice/volume/snapshot-pages.ts). */
+  readonly after: string;
+  /**
+   * It was whole here before, but for damage (vice/scrub), and is put right from another replica: if that cannot be
+   * done, it is again what it was.
+   */
+  readonly heals?: true;
+}
+
+/** Of one volume: reading an old one looks through no more rows than that, and nobody fills a disk by a mistake. */
+export const snapshotsMost = 200;
 
 interface CounterRow {
   readonly last: number;
@@ -38,7 +57,7 @@ interface CounterRow {
 }
 
 /** Stands for a row that was not there. */
-const absent = null;
+export const absent = null;
 const separator = '\u0001';
 
 export class SnapshotKeys {
@@ -87,8 +106,8 @@ export function snapshotsOf(reader: StoreReader, keys: SnapshotKeys): readonly N
   const range = { start: keys.prefix, end: endOf(keys.prefix) };
   return [...reader.range(range)].map(({ key, value }) => {
     const number = Number(key.slice(keys.prefix.length));
-    const { name, time } = readable<Snapshot>(value) ?? { name: `damaged ${number}`, time: 0 };
-    return { number, name, time };
+    const row = readable<Omit<NumberedSnapshot, 'number'>>(value) ?? { name: `damaged ${number}`, time: 0 };
+    return { number, ...row };
   });
 }
 
@@ -113,6 +132,35 @@ export function counterOf(reader: StoreReader, keys: SnapshotKeys): CounterRow {
 
 export function putCounter(transaction: StoreTransaction, keys: SnapshotKeys, row: CounterRow): void {
   transaction.put(keys.counter, seal(row));
+}
+
+/** Those that are all here. */
+export function wholeOf(reader: StoreReader, keys: SnapshotKeys): readonly NumberedSnapshot[] {
+  return snapshotsOf(reader, keys).filter(({ copy }) => copy === undefined);
+}
+
+/** Its number (SN-2). */
+export function addSnapshot(
+  transaction: StoreTransaction,
+  keys: SnapshotKeys,
+  snapshot: Snapshot & { readonly copy?: CopyMark },
+): number {
+  const { last, unswept } = counterOf(transaction, keys);
+  const number = last + 1;
+  putCounter(transaction, keys, { last: number, unswept });
+  transaction.put(keys.snapshot(number), seal(snapshot));
+  return number;
+}
+
+/** What it alone has needed goes with the next sweep. */
+export function removeSnapshot(
+  transaction: StoreTransaction,
+  keys: SnapshotKeys,
+  { number }: NumberedSnapshot,
+): void {
+  transaction.remove(keys.snapshot(number));
+  const { last, unswept } = counterOf(transaction, keys);
+  putCounter(transaction, keys, { last, unswept: unswept + 1 });
 }
 
 /** A row as snapshot `number` has it, sealed (SN-1); undefined: it was not there. */
@@ -186,11 +234,11 @@ export class SavingTransaction implements StoreTransaction {
   }
 }
 
-function isTombstone(value: Uint8Array): boolean {
+export function isTombstone(value: Uint8Array): boolean {
   return readable<Partial<ObjectRow>>(value)?.removed === true;
 }
 
-function readable<Row>(value: Uint8Array): Row | undefined {
+export function readable<Row>(value: Uint8Array): Row | undefined {
   try {
     return unseal(value) as Row;
   } catch (error) {

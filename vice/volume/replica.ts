@@ -8,6 +8,7 @@
  *   VR-3  Every living object has exactly one name, in the directory that is its parent; the root has none.
  *   VR-4  What an object is said to know (`known`) it has incorporated.
  */
+import type { VolumeCopies } from './copied-snapshots.js';
 import type { Argument, Fid, Groups, Result, UpdateSet, VnodeStatus, VolumeId } from '../interface/index.js';
 import type { Snapshot } from '../store/snapshot-rows.js';
 import type { Bounds } from './bounds.js';
@@ -88,7 +89,7 @@ export interface Replica {
   /** How many living objects there are beside the root, and the bytes of their contents. */
   readonly objects: number;
   readonly usedBytes: number;
-  readonly snapshots: Snapshots;
+  readonly snapshots: Snapshots & { readonly copies: VolumeCopies };
   /** Called after each change is flushed, in stamp order; must not throw. */
   onChange(listener: (change: Change) => void): void;
 }

@@ -10,7 +10,6 @@ import {
   Failure,
   isFailure,
   isRunt as isUntouched,
-  seal,
   unseal,
   type Fid,
   type VnodeStatus,
@@ -18,25 +17,28 @@ import {
 import { sleep, type Clock } from '../seam/clock.js';
 import { endOf, type Store, type StoreTransaction } from '../seam/store.js';
 import { countReferences, type ContainerReferences } from '../store/container-references.js';
+import { forgetDropped, noteDropped } from '../store/dropped-snapshots.js';
 import {
   counterOf,
   digestsOf,
   isAbsent,
   partsOf,
+  addSnapshot,
   putCounter,
+  removeSnapshot,
   rowIn,
+  snapshotsMost,
   snapshotsOf,
   SnapshotKeys,
-  type NumberedSnapshot,
+  wholeOf,
   type Snapshot,
 } from '../store/snapshot-rows.js';
 import type { EntryRow, ObjectRow, VolumeKeys } from '../store/volume-store.js';
+import { SnapshotCopies } from './snapshot-copies.js';
 import { fidsAfter } from './snapshot-fids.js';
 import type { ListedEntry, Snapshots } from './replica.js';
 import { mustBeThere, mustTakeChanges } from './standing.js';
 
-/** Of one volume: reading an old one looks through no more rows than that, and nobody fills a disk by a mistake. */
-export const snapshotsMost = 200;
 const slice = { rows: 1000, pauseMs: 20 } as const;
 /** Names read in one turn of the event loop: some milliseconds. */
 const turnNames = 500;
@@ -54,6 +56,7 @@ type Standing = Parameters<typeof mustBeThere>[0];
 
 export class VolumeSnapshots implements Snapshots {
   readonly rows: SnapshotKeys;
+  readonly copies: SnapshotCopies;
   readonly #keys: VolumeKeys;
   readonly #world: VolumeSnapshotsWorld;
   readonly #replica: Standing;
@@ -64,11 +67,14 @@ export class VolumeSnapshots implements Snapshots {
     this.#world = world;
     this.#replica = replica;
     this.rows = new SnapshotKeys(keys.volume);
+    this.copies = new SnapshotCopies(this.rows, world, replica);
   }
 
   list(): readonly Snapshot[] {
     mustBeThere(this.#replica);
-    return snapshotsOf(this.#world.store, this.rows).map(({ name, time }) => ({ name, time }));
+    const all = wholeOf(this.#world.store, this.rows).map(({ name, time }) => ({ name, time }));
+    // Those that were brought came later than they were taken.
+    return all.sort((a, b) => a.time - b.time);
   }
 
   take({ name, time }: Snapshot): Promise<boolean> {
@@ -77,18 +83,19 @@ export class VolumeSnapshots implements Snapshots {
       mustTakeChanges(this.#replica);
       const all = snapshotsOf(transaction, this.rows);
       const same = all.find((snapshot) => snapshot.name === name);
-      if (same !== undefined) {
+      const isHere = same !== undefined && (same.copy === undefined || same.copy.heals === true);
+      if (same !== undefined && (isHere || same.time !== time)) {
         if (same.time === time) return false;
         throw new Failure('exists', operation, `there is another snapshot ${name}; delete it first`);
       }
-      if (all.length >= snapshotsMost) {
+      // What this replica is now is as true as what another one was, and is here at once.
+      if (same !== undefined) removeSnapshot(transaction, this.rows, same);
+      else if (all.length >= snapshotsMost) {
         const message = `a volume has at most ${snapshotsMost} snapshots; delete some first`;
         throw new Failure('refused', operation, message);
       }
-      const { last, unswept } = counterOf(transaction, this.rows);
-      const number = last + 1;
-      putCounter(transaction, this.rows, { last: number, unswept });
-      transaction.put(this.rows.snapshot(number), seal({ name, time }));
+      forgetDropped(transaction, this.rows, { name, time });
+      addSnapshot(transaction, this.rows, { name, time });
       return true;
     });
   }
@@ -98,9 +105,8 @@ export class VolumeSnapshots implements Snapshots {
       mustBeThere(this.#replica);
       const found = snapshotsOf(transaction, this.rows).find((snapshot) => snapshot.name === name);
       if (found === undefined) return false;
-      transaction.remove(this.rows.snapshot(found.number));
-      const { last, unswept } = counterOf(transaction, this.rows);
-      putCounter(transaction, this.rows, { last, unswept: unswept + 1 });
+      removeSnapshot(transaction, this.rows, found);
+      noteDropped(transaction, this.rows, found);
       return true;
     });
   }
@@ -233,8 +239,9 @@ export class VolumeSnapshots implements Snapshots {
 
   #numberOf({ name, time }: Snapshot): number {
     mustBeThere(this.#replica);
-    const all: readonly NumberedSnapshot[] = snapshotsOf(this.#world.store, this.rows);
-    const found = all.find((snapshot) => snapshot.name === name && snapshot.time === time);
+    const found = wholeOf(this.#world.store, this.rows).find(
+      (snapshot) => snapshot.name === name && snapshot.time === time,
+    );
     if (found === undefined) throw gone();
     return found.number;
   }

@@ -150,6 +150,7 @@ function temporaryName(wish: Pick<DumpWish, 'target' | 'writer'>): string {
   return `${targetName(wish)}${wish.writer}`;
 }
 
+/** As `isOfDump` knows it. */
 function targetName({ target }: Pick<DumpWish, 'target'>): string {
   return `dump ${createHash('sha256').update(target).digest('hex').slice(0, 12)} `;
 }

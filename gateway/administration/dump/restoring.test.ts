@@ -27,8 +27,14 @@ class Killed extends Error {
   override readonly message = 'killed';
 }
 
-/** The command line, which dies before its `steps`th word to a server. */
-function command(realm: BareRealm, steps = Infinity): Administration {
+type Source = AsyncIterable<Uint8Array>;
+
+/** The command line, which dies before its `steps`th word to a server; contents that it brings go through `way`. */
+function command(
+  realm: BareRealm,
+  steps = Infinity,
+  way: (source: Source) => Source = (source) => source,
+): Administration {
   let left = steps;
   const alive = (): void => {
     if ((left -= 1) < 0) throw new Killed();
@@ -53,7 +59,7 @@ function command(realm: BareRealm, steps = Infinity): Administration {
         },
         upload: async (path, start, source, signal) => {
           alive();
-          return link.upload(path, start, source, signal);
+          return link.upload(path, start, way(source), signal);
         },
       };
     },
@@ -335,6 +341,42 @@ t.test('two commands that restore the same at a time make one volume', async (t)
   t.same(await seen(realm, 's1', volumes[0] ?? volume), await seen(realm, 's1', volume));
 });
 
+t.test('two commands that bring the same large contents at a time', async (t) => {
+  const { realm: old } = await office(0);
+  const state = await stateOf(await read(await bytesFrom(old, command(old), {})));
+  const realm = new BareRealm();
+  realm.packedBytes = 0;
+  await realm.start('s1', 's2', 's3');
+  let begins = (): void => undefined;
+  const second = new Promise<void>((resolve) => (begins = resolve));
+  // The first one is in the middle of it when the other one begins.
+  const first = command(realm, Infinity, async function* (source) {
+    let isFirst = true;
+    for await (const chunk of source) {
+      yield chunk;
+      if (isFirst) await second;
+      isFirst = false;
+    }
+  });
+  const other = command(realm, Infinity, async function* (source) {
+    begins();
+    yield* source;
+  });
+  const progress = { objects: 0, bytes: 0, sent: 0 };
+  const ended = [first, other].map(async (administration, index) => {
+    await sleep(realm.clock, index * 2000);
+    const world = { administration, clock: realm.clock, random: seededRandom(index) };
+    return restored(state, { name: `again ${index}`, servers: undefined }, world, progress);
+  });
+  const volumes = (await realm.run(Promise.all(ended))).map(({ volume: { id } }) => id);
+  const digests = async (of: BareRealm, id: VolumeId): Promise<readonly string[]> =>
+    [...(await of.dump('s1', id))]
+      .map(([path, { contents }]) => `${path} ${digestOf(contents ?? '')}`)
+      .sort();
+  for (const id of volumes) t.same(await digests(realm, id), await digests(old, volume));
+  t.equal((await realm.run(command(realm).report('s1')))?.['stagedBytes'], 0);
+});
+
 t.test('a volume that nobody has touched', async (t) => {
   const realm = new BareRealm();
   await realm.start('s1', 's2', 's3');
@@ -362,6 +404,35 @@ t.test('a snapshot is a new volume at the same servers, and no contents travel',
   };
   const { volume: made } = await restore(realm, operator, unread, { preferred: 's2' });
   t.same(await seen(realm, 's2', made.id), before);
+});
+
+t.test('a restore of a snapshot that was cut short goes on after the replicas have moved', async (t) => {
+  const { realm } = await office();
+  const noon = { name: 'noon', time: 5 };
+  for (const server of ['s1', 's2']) await realm.run(command(realm).takeSnapshot(server, volume, noon));
+  const before = await seen(realm, 's2', volume);
+  const stateAt = async (server: string, steps?: number): Promise<[Administration, VolumeState]> => {
+    const operator = command(realm, steps);
+    const document = await realm.run(command(realm).document());
+    const entry = document.volumes.find(({ id }) => id === volume);
+    if (entry === undefined) throw new Error('no volume');
+    return [operator, stateOfSnapshot(operator, document, { server, volume: entry, snapshot: noon })];
+  };
+  const servers = ['s1', 's2', 's3'];
+  await t.rejects(
+    restore(realm, ...(await stateAt('s1', 9)), { usually: servers, preferred: 's1' }),
+    /killed/,
+  );
+  const change = { change: 'remove-replica', volume, server: 's1', lost: false } as const;
+  await realm.run(command(realm).publish(change));
+  await realm.clock.advance(30_000);
+  t.notOk(realm.server('s1').replica(volume), 'gone');
+  const wish = { usually: ['s2', 's3'], preferred: 's2' };
+  const { volume: made, changed } = await restore(realm, ...(await stateAt('s2')), wish);
+  t.ok(changed);
+  t.same(await seen(realm, 's2', made.id), before);
+  const again = await restore(realm, ...(await stateAt('s3')), wish);
+  t.match(again, { changed: false, volume: { id: made.id } }, 's3 has it from the others');
 });
 
 t.test('an operator reads nothing but snapshots and writes nothing but what is restored', async (t) => {

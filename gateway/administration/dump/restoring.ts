@@ -8,6 +8,9 @@
  * RV-2  Objects go to one server, directories before what is in them; the others get them from it as any replica that
  *       was away does, and are waited for as far as they answer.
  * RV-3  Nothing is kept in memory but the Fids of directories, and one page.
+ * RV-4  Contents travel under their digest, so that what a killed command has brought is found, and let go, by the next
+ *       one. Where two commands at a time get into each other's way so, the one that is stopped sends them again under
+ *       a name of its own.
  */
 import {
   Failure,
@@ -24,15 +27,17 @@ import {
   type VolumeId,
 } from '../../../vice/interface/index.js';
 import { sleep, type Clock } from '../../../vice/seam/clock.js';
-import type { Random } from '../../../vice/seam/random.js';
+import { randomHex, type Random } from '../../../vice/seam/random.js';
 import type { Administration } from '../administration.js';
 import { madeVolume } from '../volume-making.js';
-import { nameOfState, stateText, storedVersions, type VolumeState } from './volume-state.js';
+import { isSameState, nameOfState, stateText, storedVersions, type VolumeState } from './volume-state.js';
 
 /** About as much as a reply; together with contents that travel with the objects. */
 const pageBytes = 2 * 1024 * 1024;
 /** A server has at most 256 uploads of one peer waiting for their objects. */
 const pageUploads = 200;
+/** How often a page is sent, if another command takes its contents away on the way. */
+const sendsMost = 4;
 /** Until a server has heard of the new volume, and until another one has fetched all. */
 const opening = { attempts: 150, pauseMs: 200 } as const;
 const coveringMs = 500;
@@ -40,8 +45,10 @@ const coveringLooksMost = 600;
 
 export interface RestoreWish {
   readonly name: string;
-  /** Absent: those that have the root volume. */
+  /** Absent: `usually`. */
   readonly servers: readonly string[] | undefined;
+  /** Where it is made when it is not there yet. Absent: at those that have the root volume. */
+  readonly usually?: readonly string[] | undefined;
   /** The server to send to, if it holds the new volume: it may have the contents already. */
   readonly preferred?: string | undefined;
 }
@@ -86,7 +93,7 @@ export async function restored(
     // Another command that does the same was faster: servers take nothing more.
     if (!isFailure(error, 'refused')) throw error;
     const now = volumeEntry(await administration.document(), volume.id);
-    if (now?.restored !== nameOfState(state.header)) throw error;
+    if (now === undefined || !isSameState(now.restored, nameOfState(state.header))) throw error;
     return { volume: now, silent: [], changed: false };
   }
 }
@@ -111,8 +118,11 @@ async function filled(
 
 /** RV-1: one that is being restored from this state, or was. @throws Failure exists */
 async function volumeFor(state: VolumeState, wish: RestoreWish, world: RestoreWorld): Promise<VolumeEntry> {
-  const { name, servers } = wish;
+  const { name } = wish;
   const restoring = nameOfState(state.header);
+  const { volumes } = await world.administration.document();
+  const isThere = volumes.some((volume) => volume.name === name);
+  const servers = wish.servers ?? (isThere ? undefined : wish.usually);
   const made = (): ReturnType<typeof madeVolume> =>
     madeVolume(world.administration, { name, servers, restoring }, world.random);
   // Made meanwhile by another command: it is found by a second look, and is this restore or is not.
@@ -120,7 +130,8 @@ async function volumeFor(state: VolumeState, wish: RestoreWish, world: RestoreWo
     if (!isFailure(error, 'exists')) throw error;
     return made();
   });
-  if (isNew || volume.restoring === restoring || volume.restored === restoring) return volume;
+  const isOurs = isSameState(volume.restoring, restoring) || isSameState(volume.restored, restoring);
+  if (isNew || isOurs) return volume;
   throw new Failure('exists', 'restore', otherText(volume));
 }
 
@@ -195,6 +206,7 @@ class Restoration {
   readonly #to: { readonly volume: VolumeId; readonly server: string };
   readonly #administration: Administration;
   readonly #progress: RestoreProgress;
+  readonly #random: Random;
   /** Directories that are there. */
   readonly #directories = new Set<Fid>();
   #isRootSent = false;
@@ -205,12 +217,13 @@ class Restoration {
   constructor(
     state: VolumeState,
     to: { readonly volume: VolumeId; readonly server: string },
-    { administration }: RestoreWorld,
+    { administration, random }: RestoreWorld,
     progress: RestoreProgress,
   ) {
     this.#state = state;
     this.#to = to;
     this.#administration = administration;
+    this.#random = random;
     this.#progress = progress;
   }
 
@@ -277,6 +290,28 @@ class Restoration {
 
   async #send(): Promise<void> {
     if (this.#page.length === 0) return;
+    await this.#sendAgain();
+    this.#progress.objects += this.#page.length;
+    this.#page = [];
+    this.#wanted = new Map();
+    this.#bytes = 0;
+  }
+
+  /** RV-4 */
+  async #sendAgain(): Promise<void> {
+    let idOf = (digest: string): string => digest;
+    for (let sends = 1; ; sends += 1) {
+      try {
+        return await this.#sendOnce(idOf);
+      } catch (error) {
+        if (!isFailure(error, 'cancelled', 'busy') || sends >= sendsMost) throw error;
+        const own = randomHex(this.#random, 8);
+        idOf = (digest) => `${own}-${digest.slice(0, 40)}`;
+      }
+    }
+  }
+
+  async #sendOnce(idOf: (digest: string) => string): Promise<void> {
     const { server, volume } = this.#to;
     const { lacking } = await this.#administration.carry(server, 'lackingContents', {
       volume,
@@ -290,8 +325,8 @@ class Restoration {
         const source = this.#counted(this.#state.contents(fid, version));
         if (version.length <= limits.inlineBytes) inline[digest] = await whole(source, version);
         else {
-          await this.#administration.upload(server, `staging/${digest}`, source);
-          transfers[digest] = digest;
+          transfers[digest] = idOf(digest);
+          await this.#administration.upload(server, `staging/${idOf(digest)}`, source);
         }
       } else this.#progress.bytes += version.length;
     }
@@ -301,10 +336,6 @@ class Restoration {
     if (lost !== undefined) {
       throw new Failure('damaged', 'restore', `${server} has no directory for an object`, { fid: lost });
     }
-    this.#progress.objects += this.#page.length;
-    this.#page = [];
-    this.#wanted = new Map();
-    this.#bytes = 0;
   }
 
   async *#counted(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

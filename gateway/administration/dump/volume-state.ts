@@ -26,6 +26,15 @@ export function nameOfState({ volume, state }: Pick<DumpHeader, 'volume' | 'stat
   return `${volume.id} ${state.time} ${state.replica} ${state.snapshot}`;
 }
 
+/**
+ * Whether both are of one snapshot, perhaps as two replicas have it. These differ at most by what was under way when it
+ * was taken, and what a restore has from both it merges as the replicas themselves do.
+ */
+export function isSameState(one: string | undefined, other: string): boolean {
+  const snapshot = (name: string): string => name.replace(/^(\S+ \S+) \S*/, '$1');
+  return one !== undefined && snapshot(one) === snapshot(other);
+}
+
 /** What `nameOfState` has named, for people. */
 export function stateText(name: string): string {
   const [volume, time, , ...snapshot] = name.split(' ');

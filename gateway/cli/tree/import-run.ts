@@ -38,16 +38,22 @@ interface Folder {
   readonly local: string;
   /** From the root of the tree, '' for that; ends with a slash otherwise. */
   readonly prefix: string;
+  /** From the root of the share. */
+  readonly path: readonly string[];
   readonly fid: string;
   readonly isTop: boolean;
   readonly isShare: boolean;
   /** Tasks in it that are not over. */
   readonly open: Set<Promise<void>>;
+  /** Whether somebody has locked it, asked before the first file is made in it. */
+  unlocked?: Promise<void>;
   /** Something in it was made: so its time has changed. */
   isTouched: boolean;
 }
 
 export interface ImportTarget {
+  /** From the root of the share. */
+  readonly path: readonly string[];
   readonly object: TreeObject;
   readonly isNew: boolean;
   readonly isShare: boolean;
@@ -66,11 +72,12 @@ export class ImportRun {
   /** Copies what is in the folder `local` into `target`. @throws what ended it before all was looked at */
   async run(local: string, target: ImportTarget): Promise<void> {
     const { lanes } = this.#world;
-    const { object, isShare, isNew } = target;
+    const { path, object, isShare, isNew } = target;
     try {
       const top = {
         local,
         prefix: '',
+        path,
         fid: object.fid,
         isTop: true,
         isShare,
@@ -146,7 +153,8 @@ export class ImportRun {
     const isNew = there === undefined;
     if (isNew) folder.isTouched = true;
     (isNew ? report.copied : report.passedOver).folders += 1;
-    const inner = { local: join(folder.local, entry.name), prefix: `${path}/`, fid: object.fid };
+    const place = { prefix: `${path}/`, path: [...folder.path, entry.name] };
+    const inner = { local: join(folder.local, entry.name), ...place, fid: object.fid };
     const below: Folder = { ...inner, isTop: false, isShare: false, open: new Set(), isTouched: isNew };
     await this.#fill(below, isNew);
     // Whatever is made in a folder changes its time: that comes last.
@@ -196,6 +204,7 @@ export class ImportRun {
   async #copy(folder: Folder, entry: LocalEntry, there: TreeObject | undefined): Promise<TreeObject> {
     const { share, progress, lanes, waitForRoom } = this.#world;
     const { name, length, modified, target } = entry;
+    await this.#mustBeUnlocked(folder, there);
     folder.isTouched = true;
     if (target !== null) return share.makeLink(folder.fid, name, target);
     const file = { parent: folder.fid, name, length, modified, replaces: there ?? null };
@@ -210,6 +219,14 @@ export class ImportRun {
         if (!isFull(error) || !(await waitForRoom())) throw error;
       }
     }
+  }
+
+  /** What is replaced is looked at each, what is new once a folder: that holds up no tree of small files. */
+  async #mustBeUnlocked(folder: Folder, there: TreeObject | undefined): Promise<void> {
+    const ask = (): Promise<void> => this.#world.share.mustBeUnlocked(folder.path, folder.fid);
+    if (there !== undefined) return ask();
+    folder.unlocked ??= ask();
+    await folder.unlocked;
   }
 
   /** Gives an object its properties, and its time where one is given. */

@@ -9,6 +9,7 @@ import {
   pendingStateSchema,
   treeAnswerSchema,
   treeEntrySchema,
+  unlockedSchema,
   type Found,
   type PendingState,
   type TreeObject,
@@ -80,6 +81,11 @@ export class ShareTree {
     throw new TreeRefusal('damaged', 'what came is not what the share says it holds; run `coda scrub`');
   }
 
+  /** @throws TreeRefusal busy: somebody has locked this folder, or one above it */
+  async mustBeUnlocked(path: readonly string[], fid: string): Promise<void> {
+    await this.#ask('/tree/unlocked', { path, fid }, unlockedSchema);
+  }
+
   async makeFolder(parent: string, name: string): Promise<TreeObject> {
     return (await this.#ask('/tree/folder', { parent, name }, treeAnswerSchema)).object;
   }
@@ -136,25 +142,29 @@ export class ShareTree {
 
   async *#download(route: string, order: object): AsyncGenerator<Uint8Array> {
     const body = { user: this.#user, ...order };
-    const bytes = await listable(downloadFromDoor(this.#folder, route, body, systemClock()));
-    const iterator = bytes[Symbol.asyncIterator]();
-    try {
-      for (
-        let next = await listable(iterator.next());
-        next.done !== true;
-        next = await listable(iterator.next())
-      ) {
-        yield next.value;
-      }
-    } finally {
-      await iterator.return?.();
+    yield* streamed(() => downloadFromDoor(this.#folder, route, body, systemClock()));
+  }
+}
+
+/** Bytes out of a door; what it refuses is a TreeRefusal. */
+export async function* streamed(open: () => Promise<AsyncIterable<Uint8Array>>): AsyncGenerator<Uint8Array> {
+  const iterator = (await listable(open()))[Symbol.asyncIterator]();
+  try {
+    for (
+      let next = await listable(iterator.next());
+      next.done !== true;
+      next = await listable(iterator.next())
+    ) {
+      yield next.value;
     }
+  } finally {
+    await iterator.return?.();
   }
 }
 
 type Answer<T> = Exclude<T, { readonly failure: unknown }>;
 
-function valueOf<T>(reply: unknown, schema: z.ZodType<T>): Answer<T> {
+export function valueOf<T>(reply: unknown, schema: z.ZodType<T>): Answer<T> {
   const answer = schema.parse(reply);
   if (isFailed(answer)) throw new TreeRefusal(answer.failure.kind, answer.failure.message);
   return answer as Answer<T>;
@@ -165,7 +175,7 @@ function isFailed(answer: unknown): answer is { failure: { kind: string; message
 }
 
 /** What the door refuses is about this one object; that it does not answer is about all. */
-async function listable<T>(work: Promise<T>): Promise<T> {
+export async function listable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {

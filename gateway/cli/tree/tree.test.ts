@@ -233,7 +233,7 @@ class Stage {
     const progress = new TreeProgress({ files: 0, bytes: 0 });
     const common = { share: this.share, rules, report, progress, properties, waitForRoom };
     const run = new ImportRun({ ...common, lanes: this.lanes, enters: () => undefined });
-    await run.run(this.local, { object, isNew: false, isShare });
+    await run.run(this.local, { path: [], object, isNew: false, isShare });
     return report;
   }
 
@@ -406,6 +406,47 @@ t.test('what happens while a file is on its way in', async (t) => {
   await venus.leases.put({ token: 'l', fid: await stage.fid('a'), holder: 'bob', expires: 8e15, note: '' });
   t.match((await stage.import(replacing)).refused, [{ path: 'a', reason: /bob has locked it/ }]);
   await venus.leases.remove('l');
+  await venus.makeDirectory(ann, root, 'd');
+  fs.mkdirSync(join(local, 'd'));
+  fs.writeFileSync(join(local, 'd', 'in'), 'in');
+  const lock = {
+    lock: 1,
+    scope: 'exclusive',
+    owner: '',
+    timeout: 60,
+    root: ['d'],
+    lineage: [root],
+    collection: true,
+  };
+  const hold = async (depth: '0' | 'infinity'): Promise<void> => {
+    const note = JSON.stringify({ ...lock, depth });
+    await venus.leases.put({ token: 'l', fid: await stage.fid('d'), holder: 'bob', expires: 8e15, note });
+  };
+  await hold('infinity');
+  const locked = { path: 'd/in', reason: /bob has locked a folder above it/ };
+  t.match(
+    (await stage.import(replacing)).refused.filter(({ path }) => path !== 'a'),
+    [locked],
+    'a new file',
+  );
+  await venus.leases.remove('l');
+  t.match((await stage.import(replacing)).copied, { files: 1 });
+  await hold('infinity');
+  fs.writeFileSync(join(local, 'd', 'in'), 'other');
+  t.match(
+    (await stage.import(replacing)).refused.filter(({ path }) => path !== 'a'),
+    [locked],
+    'one that is there',
+  );
+  t.equal(await stage.text('d', 'in'), 'in');
+  await hold('0');
+  t.match(
+    (await stage.import(replacing)).copied,
+    { files: 1 },
+    'a lock of the folder alone is none of its files',
+  );
+  await venus.leases.remove('l');
+  fs.writeFileSync(join(local, 'a'), 'again');
   await venus.setAccess({ user: 'root' }, root, {
     positive: { ann: parseRights('read') ?? 0 },
     negative: {},
