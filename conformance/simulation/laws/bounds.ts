@@ -1,10 +1,10 @@
 /** What an administrator has bounded stays so: while a volume is locked, and all know of it, nobody changes it. */
-import type { Fid } from '../../../vice/interface/index.js';
+import { rootFid, type Fid } from '../../../vice/interface/index.js';
 import type { Attempt } from '../world/ledger.js';
 import type { Law } from '../world/outcome.js';
 import { wordsOf } from '../world/scenario.js';
 import { newsMs } from '../world/session.js';
-import { nameOf } from '../world/volumes.js';
+import { annexVolume, nameOf } from '../world/volumes.js';
 
 export const bounds: Law = ({ ledger }) => {
   const broken: string[] = [];
@@ -26,5 +26,7 @@ export const bounds: Law = ({ ledger }) => {
 function changed({ deed, placed, touches, removes, becomes }: Attempt): Fid | undefined {
   if (becomes !== undefined || ['get', 'list', 'lock', 'unlock', 'give-up'].includes(deed.do))
     return undefined;
+  // Who renames the directory that a volume is mounted on changes the volume above.
+  if (deed.do === 'rename' && touches === rootFid(annexVolume)) return undefined;
   return placed?.parent ?? touches ?? [...removes][0];
 }
