@@ -111,6 +111,7 @@ class CachingClient implements Venus {
     this.#differences = new Differences({ containers, cacheBytes, mode, log });
     this.#cache = new ObjectCache(buffer, changed, hidesVersions, this.#differences.stale);
     const cache = this.#cache;
+    cache.onDamaged = (key) => void log.warn('damaged row of the cache forgotten', { key });
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const mounts = this.#mounts;
     const shared = { ...parts, cache, clock, random, log, volume, mounts };

@@ -8,6 +8,7 @@
 import {
   decidingIn,
   denied,
+  Failure,
   governedIn,
   identityOf,
   listsIn,
@@ -27,6 +28,8 @@ import { fileOf } from '../conflict/sibling.js';
 import type { Access, Caller } from '../interface.js';
 import type { Fetcher } from '../volume/fetch.js';
 
+const attemptsMost = 4;
+
 export interface AccessGuardWorld {
   readonly cache: ObjectCache;
   readonly fetcher: Fetcher;
@@ -41,10 +44,16 @@ export class AccessGuard {
     this.#world = world;
   }
 
-  /** What `caller` may do in `directory`. @throws Failure not-found, unreachable (a directory above it) */
+  /** What `caller` may do in `directory`. @throws Failure not-found, unreachable (a directory above it), busy */
   async rightsIn({ user }: Caller, directory: Fid): Promise<Rights> {
-    await this.prepare(directory);
-    return rightsIn(this.#look, directory, this.#identify(user)) ?? 0;
+    for (let attempt = 0; attempt < attemptsMost; attempt += 1) {
+      await this.prepare(directory);
+      const rights = rightsIn(this.#look, directory, this.#identify(user));
+      // What was removed in just that moment has no rights that could be told, which is not to have none.
+      if (rights !== undefined) return rights;
+    }
+    const message = 'the folders above it change all the time; try again';
+    throw new Failure('busy', 'venus.access', message, { fid: directory });
   }
 
   /** @throws Failure access-denied; as rightsIn */

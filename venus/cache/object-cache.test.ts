@@ -139,3 +139,19 @@ t.test('a row of another version of the program is as if it were not there', asy
   cache.putStatus(file(2, 'a'), 1, false);
   t.equal(cache.get(fid(2))?.status.kind, 'file');
 });
+
+t.test('a damaged row is as if it had never been, and told (OC-3)', async (t) => {
+  const buffer = new WriteBuffer(new MemoryStore({}));
+  const row = seal({ status: file(2, 'a'), epoch: 1, suspect: false, complete: false, stale: false });
+  row[row.length - 1] = (row.at(-1) ?? 0) ^ 1;
+  for (const vnode of [2, 3]) buffer.put(`v/${fid(vnode)}`, row);
+  const cache = new ObjectCache(buffer);
+  const told: string[] = [];
+  cache.onDamaged = (key) => void told.push(key);
+  t.equal(cache.get(fid(2)), undefined);
+  t.same([...cache.statuses()], []);
+  t.same(told, [`v/${fid(2)}`, `v/${fid(3)}`]);
+  t.equal(buffer.get(`v/${fid(2)}`), undefined, 'it is told once');
+  cache.putStatus(file(2, 'a'), 1, false);
+  t.equal(cache.get(fid(2))?.status.kind, 'file');
+});

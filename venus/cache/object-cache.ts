@@ -5,9 +5,11 @@
  * Rows: `v/<fid>` an object; those of names are in `directory-names.ts`.
  * OC-1  A directory is `complete` only while every one of its names has its row; `status.names` is then their digest.
  * OC-2  What is cached of an object in conflict is in `conflicts`.
+ * OC-3  A row that is damaged is as if it had never been.
  */
 import {
   conflictsOf,
+  isFailure,
   seal,
   unseal,
   volumeOf,
@@ -43,6 +45,8 @@ export interface OlderContents {
 export class ObjectCache implements Tree {
   /** Told of what is known anew of an object, and whether it is in doubt. */
   onStatus: (status: VnodeStatus, suspect: boolean) => void = () => undefined;
+  /** Told of a row that was damaged. */
+  onDamaged: (key: string) => void = () => undefined;
   readonly conflicts: ConflictIndex;
   readonly #buffer: WriteBuffer;
   readonly #hidesVersions: (fid: Fid) => boolean;
@@ -79,9 +83,22 @@ export class ObjectCache implements Tree {
     if (hot !== undefined) return hot;
     const stored = this.#buffer.get(`v/${fid}`);
     if (stored === undefined) return undefined;
-    const object = objectFromRow(unseal(stored), this.conflicts.get(fid)?.name, this.#hidesVersions(fid));
+    const value = this.#intact(`v/${fid}`, stored);
+    const object = objectFromRow(value, this.conflicts.get(fid)?.name, this.#hidesVersions(fid));
     if (object !== undefined) this.#objects.set(fid, object);
     return object;
+  }
+
+  /** OC-3: servers have what a damaged row said, or the log has. */
+  #intact(key: string, stored: Uint8Array): unknown {
+    try {
+      return unseal(stored);
+    } catch (error) {
+      if (!isFailure(error, 'damaged')) throw error;
+      this.onDamaged(key);
+      this.#buffer.remove(key);
+      return undefined;
+    }
   }
 
   /** `hidesVersions` answers otherwise than before. */
@@ -99,8 +116,8 @@ export class ObjectCache implements Tree {
 
   /** Of all that is cached, in no order; others may run and write between two of them. */
   *statuses(): Generator<VnodeStatus> {
-    for (const { value } of this.#buffer.walk('v/')) {
-      const object = objectFromRow(unseal(value));
+    for (const { key, value } of this.#buffer.walk('v/')) {
+      const object = objectFromRow(this.#intact(key, value));
       if (object !== undefined) yield object.status;
     }
   }
@@ -125,7 +142,7 @@ export class ObjectCache implements Tree {
     }
     for (const { key, value } of this.#buffer.walk(`v/${volume}.`)) {
       const fid = key.slice(2) as Fid;
-      const object = this.get(fid) ?? objectFromRow(unseal(value));
+      const object = this.get(fid) ?? objectFromRow(this.#intact(key, value));
       if (object !== undefined) forgets(object.status);
       this.drop(fid);
       this.#buffer.remove(key);

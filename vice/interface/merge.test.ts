@@ -726,16 +726,10 @@ function mustKeepTheLaws(history: History, steps: readonly number[]): Replica {
 
 void t.test('states that cannot be of one object are not merged', async (t) => {
   const { status } = made('file');
-  const replaced = (by: VenusId, counter: number): VnodeStatus => {
-    const storeId = makeStoreId(by, counter);
-    const data = status.data === null ? null : { ...status.data, storeId, mark: storeId };
-    return { ...status, data, known: Object.fromEntries(venuses.map((venus) => [venus, 9])) };
-  };
   const wrong: readonly [string, VnodeStatus, VnodeStatus][] = [
     ['another object', status, { ...status, fid: root }],
     ['another kind', status, { ...status, kind: 'symlink' }],
     ['a root', status, { ...status, parent: null }],
-    ['each has replaced all of the other', replaced(at(venuses, 0), 1), replaced(at(venuses, 1), 1)],
   ];
   for (const [what, a, b] of wrong) {
     let failure: unknown;
@@ -746,6 +740,69 @@ void t.test('states that cannot be of one object are not merged', async (t) => {
     }
     t.ok(isFailure(failure, 'invalid'), what);
   }
+});
+
+/** What a server holds that alone has an update which its gateway has forgotten to have sent; and what others hold. */
+function forgotten(kind: VnodeKind): { readonly alone: VnodeStatus; readonly others: VnodeStatus } {
+  const { status } = made(kind);
+  const [lost, later] = [makeStoreId(at(venuses, 0), 5), makeStoreId(at(venuses, 0), 9)];
+  const { data } = status;
+  const place = status.places[0];
+  const list = { positive: {}, negative: {} };
+  const earlier = { storeId: makeStoreId(maker, 1), list, time: 1, author: 'ann', host: 'g1' };
+  if (place === undefined) throw new Error('it has a place');
+  const alone: VnodeStatus = {
+    ...status,
+    storeId: lost,
+    known: { ...status.known, [at(venuses, 0)]: 5 },
+    data: data && { ...data, storeId: lost, mark: lost, saved: data.saved + 1 },
+    places: [{ ...place, storeId: lost, name: 'moved', time: place.time + 1 }],
+    ...(kind === 'directory' && { access: [{ ...earlier, storeId: lost, list: null, time: 2 }] }),
+  };
+  const others: VnodeStatus = {
+    ...status,
+    storeId: later,
+    known: { ...status.known, [at(venuses, 0)]: 9 },
+    ...(kind === 'directory' && { access: [earlier] }),
+  };
+  return { alone, others };
+}
+
+void t.test(
+  'an update that its gateway has forgotten to have sent keeps no replicas apart (MG-5)',
+  async (t) => {
+    for (const kind of kinds) {
+      const { alone, others } = forgotten(kind);
+      const orders = [
+        mergeStatus(alone, others),
+        mergeStatus(others, alone),
+        mergeStatus(mergeStatus(alone, others), others),
+        mergeStatus(others, mergeStatus(others, alone)),
+        mergeStatus(mergeStatus(others, others), alone),
+      ];
+      for (const merged of orders) mustBeSame(merged, orders[0] ?? merged, 'whoever asks whom');
+      const [merged] = orders;
+      t.same([merged?.places.length, merged?.places[0]?.name], [1, 'moved'], `a ${kind} is somewhere`);
+      t.same(
+        [merged?.data?.storeId, merged?.siblings],
+        [alone.data?.storeId, []],
+        'what was saved last is there',
+      );
+      if (kind === 'directory')
+        t.same(
+          merged?.access?.map(({ time }) => time),
+          [2],
+          'it has one access list',
+        );
+    }
+  },
+);
+
+void t.test('and a removal that passes for knowing it removes it', async (t) => {
+  const { alone, others } = forgotten('file');
+  const removed = mergeStatus(alone, { ...others, gone: others.known });
+  t.ok(isRemoved(removed));
+  mustBeSame(removed, mergeStatus({ ...others, gone: others.known }, alone), 'on both sides');
 });
 
 void t.test('replicas that were changed apart come to the same', async (t) => {

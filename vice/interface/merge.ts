@@ -13,7 +13,11 @@
  * MG-4  A version that a repair gives up, or a removal covers, is set aside, not dropped: which ones are seen follows
  *       from all that is known, not from who met whom first. Given up counts only if that repair's author had seen
  *       everybody who vouches for the version; if none is left, those that were given up are seen after all.
+ * MG-5  Of alternatives of two sides each of which knows that the other's were replaced, the last one stays, not none.
+ *       A gateway whose machine lost power may have forgotten an update that it had sent and nobody had an answer for;
+ *       who knows a later one of it passes for knowing that one, too.
  */
+import type { AccessVersion } from './access-list.js';
 import { contents, isLater, mergedAttributes, setBy } from './attributes.js';
 import { Failure } from './failure.js';
 import type { Fid } from './fid.js';
@@ -27,25 +31,26 @@ import {
   type StoreIdVector,
 } from './store-id.js';
 import { maximum } from './version-vector.js';
-import { divided, isCovered, joinedVersion, versionsOf } from './versions.js';
+import { byVersion, divided, isCovered, joinedVersion, versionsOf } from './versions.js';
 import type { FileData, Placement, VnodeStatus } from './vnode.js';
 
 /**
  * `a` and `b`, two replicas of one object, as one. Of a directory's `names` nothing is said: they follow from the
  * objects that have their place in it.
- * @throws Failure invalid when they cannot be the same object
+ * @throws Failure invalid when they cannot be the same object, or have no contents
  */
 export function mergeStatus(a: VnodeStatus, b: VnodeStatus): VnodeStatus {
   if (a.fid !== b.fid || a.kind !== b.kind || (a.parent === null) !== (b.parent === null)) {
     throw new Failure('invalid', 'vice.merge', 'two objects that cannot be one', { fid: a.fid });
   }
-  const versions = remaining(versionsOf(a), versionsOf(b), a.known, b.known, joinedVersion);
-  const places = remaining(a.places, b.places, a.known, b.known, joinedPlace);
-  if (a.kind === 'file' && versions.length === 0) {
-    throw new Failure('invalid', 'vice.merge', 'each knows that the versions of the other were replaced', {
-      fid: a.fid,
-    });
-  }
+  const knowing = { a: a.known, b: b.known };
+  const versions = remaining(versionsOf(a), versionsOf(b), knowing, {
+    join: joinedVersion,
+    order: byVersion,
+  });
+  const places = remaining(a.places, b.places, knowing, { join: joinedPlace, order: byPlace });
+  if (a.kind === 'file' && versions.length === 0)
+    throw new Failure('invalid', 'vice.merge', 'a file without contents', { fid: a.fid });
   const merged: VnodeStatus = {
     ...last(a, b),
     vv: maximum(a.vv, b.vv),
@@ -109,30 +114,39 @@ export function comparePlaces(a: Placement, b: Placement): number {
   return a.time - b.time || compareStoreIds(a.storeId, b.storeId);
 }
 
-/** MG-2 for one kind of alternatives. */
+/** How alternatives of one kind are put together. */
+interface Joining<T> {
+  /** Two states of the same one. */
+  join(one: T, other: T): T;
+  /** The last one first. */
+  order(one: T, other: T): number;
+}
+
+/** MG-2 for one kind of alternatives, and MG-5. */
 function remaining<T extends { readonly storeId: StoreId }>(
   a: readonly T[],
   b: readonly T[],
-  aKnown: StoreIdVector,
-  bKnown: StoreIdVector,
-  join: (one: T, other: T) => T,
+  known: { readonly a: StoreIdVector; readonly b: StoreIdVector },
+  { join, order }: Joining<T>,
 ): readonly T[] {
   const kept: T[] = [];
   for (const item of a) {
     const other = b.find(({ storeId }) => storeId === item.storeId);
     if (other !== undefined) kept.push(item === other ? item : join(item, other));
-    else if (!knows(bKnown, item.storeId)) kept.push(item);
+    else if (!knows(known.b, item.storeId)) kept.push(item);
   }
   for (const item of b) {
-    if (!knows(aKnown, item.storeId) && !a.some(({ storeId }) => storeId === item.storeId)) kept.push(item);
+    if (!knows(known.a, item.storeId) && !a.some(({ storeId }) => storeId === item.storeId)) kept.push(item);
   }
-  return kept;
+  if (kept.length > 0 || a.length === 0 || b.length === 0) return kept;
+  return [...a, ...b].sort(order).slice(0, 1);
 }
 
 /** Lists that were set apart hold both (access.ts, AC-2). */
 function mergedLists(a: VnodeStatus, b: VnodeStatus): Pick<VnodeStatus, 'access'> {
   if (a.access === undefined && b.access === undefined) return {};
-  const lists = remaining(a.access ?? [], b.access ?? [], a.known, b.known, (one) => one);
+  const knowing = { a: a.known, b: b.known };
+  const lists = remaining(a.access ?? [], b.access ?? [], knowing, { join: (one) => one, order: byList });
   return { access: byStoreId(lists) };
 }
 
@@ -162,6 +176,11 @@ function last(a: VnodeStatus, b: VnodeStatus): VnodeStatus {
 /** Of places that an object was given apart, the last one is where it is. */
 function byPlace(a: Placement, b: Placement): number {
   return comparePlaces(b, a);
+}
+
+/** The list that was set last. */
+function byList(a: AccessVersion, b: AccessVersion): number {
+  return b.time - a.time || compareStoreIds(b.storeId, a.storeId);
 }
 
 /** Whether nothing but `names` can differ between two states of one object. */

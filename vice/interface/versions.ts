@@ -104,6 +104,6 @@ export function joinedVersion(one: FileData, other: FileData): FileData {
 }
 
 /** The one saved last is shown. */
-function byVersion(a: FileData, b: FileData): number {
+export function byVersion(a: FileData, b: FileData): number {
   return b.saved - a.saved || compareStoreIds(b.storeId, a.storeId);
 }

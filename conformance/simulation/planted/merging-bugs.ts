@@ -18,7 +18,7 @@ export const merging: readonly PlantedBug[] = [
     'merge-one-sided',
     'a version that only the other replica has is not taken',
     'vice/interface/merge.js',
-    'if (!knows(aKnown, item.storeId) && !a.some(({ storeId }) => storeId === item.storeId))',
+    'if (!knows(known.a, item.storeId) && !a.some(({ storeId }) => storeId === item.storeId))',
     'if (a.length === 0)',
   ),
   bug(
