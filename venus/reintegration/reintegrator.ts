@@ -11,8 +11,9 @@
  */
 import {
   Failure,
-  isFailure,
   fidsOf,
+  ifFailed,
+  isFailure,
   type Mutation,
   type UpdateSet,
   type VolumeId,
@@ -111,18 +112,20 @@ export class Reintegrator {
       return { servers: [] };
     }
     const entry = modifyLog.append(volume.id, records, false);
-    const unlogged = modifyLog.durable().then(
-      () => undefined,
-      (failure: unknown) => failure,
-    );
+    const logging = Promise.allSettled([modifyLog.durable()]);
     const committed = this.#waiters.add(entry, submission.transfers);
     const impatient = this.#world.clock.after(patienceMs, () => this.#losePatience(volume, entry.sequence));
     this.kick(volume);
     try {
-      const [result, failure] = await Promise.all([committed, unlogged]);
+      const [result, [logged]] = await Promise.all([committed, logging]);
       // Where two servers have it, nothing depends on this gateway's disk: what is done is not called refused.
-      if (failure !== undefined && result.servers.length < Math.min(2, volume.members.length)) throw failure;
+      const least = Math.min(2, volume.members.length);
+      if (logged.status === 'rejected' && result.servers.length < least) throw logged.reason;
       return result;
+    } catch (error) {
+      // What its author is told has not been done must not come back after a power cut.
+      await modifyLog.durable().catch(ifFailed(undefined));
+      throw error;
     } finally {
       impatient.cancel();
     }
@@ -382,9 +385,8 @@ export class Reintegrator {
   }
 
   /**
-   * The authors of all entries up to this one that still wait are answered by the log. In order: what a later one
-   * builds on is shown before it. An entry that entered the cache before an earlier one of the same object would be
-   * what that one builds on, and no server could ever take either.
+   * The log answers the authors of all entries up to this one that still wait. In order: an entry that entered the
+   * cache before an earlier one of the same object would be what that one builds on, and no server could take either.
    */
   #answerFromLog(volume: Volume, last: number): void {
     for (const sequence of this.#waiters.sequences) {
