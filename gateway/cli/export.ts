@@ -43,7 +43,7 @@ written outside it: a symbolic link in it is never followed. Properties (WebDAV)
 its root, one JSON object a line: {"path", "properties": {"{namespace}name": XML}}; \`coda import\` gives them back.
 
 Into a tar: POSIX (pax), with the properties in the pax record CODA.properties. It has its name when it is whole; broken
-off, it begins anew.
+off, what is whole of it stays beside it (FILE.tar.MARK.part), and run again it goes on from there.
 
 Volumes that are mounted below come along, as they are seen; /.coda does not. Of a file in conflict every version
 that is seen is a file. The exit code is 4 if anything was not copied.
@@ -71,7 +71,7 @@ async function exportPlace(given: string, target: string, options: ExportOptions
   // A sink says how many lanes there are, and asks them whether to stop.
   let lanes: Lanes | undefined;
   const sink: TreeSink = isTar
-    ? await TarSink.open(target, replace)
+    ? await TarSink.open(target, replace, () => lanes?.check())
     : await FolderSink.open(resolve(target), rules, () => lanes?.check());
   lanes = new Lanes(sink.lanes);
   const stop = onBreak(() => lanes.fail(breakOff()));
