@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { codaCommand } from '../coda-command.js';
 import { run, until } from '../program.js';
@@ -122,7 +123,7 @@ class LinkedRealm {
     for (const [at, name] of roles.entries()) {
       const own = join(folder, 'realm', name);
       const isGateway = name.startsWith('g');
-      const config = join(own, `${name}.json`);
+      const config = join(own, `${name}.yaml`);
       const dropped = scheme === 'ws' ? ['people', 'realmTls'] : ['people'];
       await change(join(own, 'realm.json'), scheme, ['people']);
       await change(config, scheme, dropped, isGateway ? { listen: `127.0.0.1:${port + at}`, users } : {});
@@ -161,7 +162,7 @@ async function change(
   added: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
   const text = (await readFile(file, 'utf8')).replaceAll('wss://', `${scheme}://`);
-  const said = z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+  const said = z.record(z.string(), z.unknown()).parse(parse(text));
   const kept = Object.entries(said).filter(([name]) => !dropped.includes(name));
   await writeFile(file, JSON.stringify({ ...Object.fromEntries(kept), ...added }));
 }

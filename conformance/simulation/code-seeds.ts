@@ -15,7 +15,9 @@ export function seedOfCode(folder: string): number {
   return least + (hash.digest().readUInt32BE() % span);
 }
 
-/** Who changes nothing but a test plays the same seeds. */
+/** The product and the simulator: who changes nothing but a test or a bench plays the same seeds. */
 function isCode(name: string): boolean {
-  return name.endsWith('.js') && !name.endsWith('.test.js');
+  if (!name.endsWith('.js') || name.endsWith('.test.js')) return false;
+  const [room, folder] = name.split(/[\\/]/);
+  return room !== 'conformance' || folder === 'simulation';
 }
