@@ -24,6 +24,7 @@ import { Pull, type PullSource, type PullWorld } from './pull.js';
 import type { ResolverWorld } from './resolver-world.js';
 import { ask } from './ask.js';
 import { differing } from './differing.js';
+import { Turns } from './turns.js';
 
 /** Milliseconds between two rounds of all volumes with all peers. */
 const roundMs = 60_000;
@@ -58,7 +59,7 @@ export class Resolver {
   readonly #world: ResolverWorld;
   readonly #stop = new AbortController();
   readonly #fetch;
-  readonly #turns = new Map<VolumeId, Promise<unknown>>();
+  readonly #turns = new Turns(this.#stop.signal);
   readonly #queued = new Map<string, Promise<void>>();
   readonly #progress = new Map<string, Progress>();
   readonly #catchUps = new Map<string, CatchUpState>();
@@ -93,7 +94,7 @@ export class Resolver {
   async gather(replica: Replica, id: string): Promise<number | undefined> {
     const peer = this.#peers(replica).find((each) => each.id === id);
     if (peer === undefined) return undefined;
-    return this.#turn(replica, async () => {
+    return this.#turns.take(replica.volume, async () => {
       const source = this.#source(replica, peer.server);
       if (source === undefined) return undefined;
       await this.#catchUp(replica, peer, source);
@@ -113,7 +114,7 @@ export class Resolver {
       const source = this.#source(replica, peer.server);
       if (source === undefined) continue;
       try {
-        pulled += await this.#turn(replica, () => {
+        pulled += await this.#turns.take(replica.volume, () => {
           return this.#resolveWith(replica, peer, source, fids, inconsistent);
         });
       } catch (error) {
@@ -171,7 +172,7 @@ export class Resolver {
   /** Stops where it is and waits for what is under way. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('the server closes'));
-    await Promise.allSettled([...this.#running, ...this.#turns.values()]);
+    await Promise.allSettled([...this.#running, this.#turns.over()]);
   }
 
   async #rounds(): Promise<void> {
@@ -233,17 +234,19 @@ export class Resolver {
     const key = keyOf(replica, peer);
     const queued = this.#queued.get(key);
     if (queued !== undefined) return queued;
-    const turn = this.#turn(replica, async () => {
-      this.#queued.delete(key);
-      const source = this.#source(replica, peer.server);
-      if (source === undefined) return;
-      const { stamp } = replica;
-      await this.#catchUp(replica, peer, source);
-      // Where all is quiet, and yet the two differ, no change will ever tell.
-      if (replica.stamp === stamp) await this.#compare(replica, peer, source, isRound);
-    }).catch((error: unknown) => {
-      this.#survive(error, replica, peer);
-    });
+    const turn = this.#turns
+      .take(replica.volume, async () => {
+        this.#queued.delete(key);
+        const source = this.#source(replica, peer.server);
+        if (source === undefined) return;
+        const { stamp } = replica;
+        await this.#catchUp(replica, peer, source);
+        // Where all is quiet, and yet the two differ, no change will ever tell.
+        if (replica.stamp === stamp) await this.#compare(replica, peer, source, isRound);
+      })
+      .catch((error: unknown) => {
+        this.#survive(error, replica, peer);
+      });
     this.#queued.set(key, turn);
     return turn;
   }
@@ -351,18 +354,6 @@ export class Resolver {
     for (const { length } of contents.values()) meter.fetched(length);
     return contents;
   };
-
-  #turn<T>(replica: Replica, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(replica.volume) ?? Promise.resolve()).then(() => {
-      this.#stop.signal.throwIfAborted();
-      return work();
-    });
-    this.#turns.set(
-      replica.volume,
-      turn.catch(() => undefined),
-    );
-    return turn;
-  }
 
   #settled(replica: Replica, peer: PeerReplica, installed: number, unsettled: ReadonlySet<Fid>): void {
     this.#world.meter.installed(installed);

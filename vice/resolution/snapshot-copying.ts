@@ -22,7 +22,6 @@ import {
   type Result,
   type SnapshotId,
   type VnodeStatus,
-  type VolumeId,
 } from '../interface/index.js';
 import { sleep } from '../seam/clock.js';
 import type { Link } from '../seam/network.js';
@@ -32,6 +31,7 @@ import { ask } from './ask.js';
 import { containerFetcher } from './fetch-container.js';
 import type { ResolverWorld } from './resolver-world.js';
 import { askSmallContents } from './small-contents.js';
+import { Turns } from './turns.js';
 
 /** Milliseconds between two rounds, and between two pages. */
 const roundMs = 60_000;
@@ -61,7 +61,7 @@ export class SnapshotCopier {
   readonly #sweep: (replica: Replica) => void;
   readonly #fetch;
   readonly #stop = new AbortController();
-  readonly #turns = new Map<VolumeId, Promise<unknown>>();
+  readonly #turns = new Turns(this.#stop.signal);
   readonly #told = new Map<string, string>();
   #running: Promise<void> = Promise.resolve();
 
@@ -79,7 +79,7 @@ export class SnapshotCopier {
   /** Stops where it is. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('the server closes'));
-    await Promise.allSettled([this.#running, ...this.#turns.values()]);
+    await Promise.allSettled([this.#running, this.#turns.over()]);
   }
 
   /**
@@ -87,7 +87,7 @@ export class SnapshotCopier {
    * other one cannot be reached.
    */
   gather(replica: Replica, id: string): Promise<number | undefined> {
-    return this.#turn(replica, async () => {
+    return this.#turns.take(replica.volume, async () => {
       const { peers } = await this.#heard(replica, id);
       const [peer] = peers;
       if (peer === undefined) return undefined;
@@ -104,7 +104,7 @@ export class SnapshotCopier {
    * @throws Failure not-found: no other server that can be reached has it
    */
   renew(replica: Replica, snapshot: SnapshotId): Promise<void> {
-    return this.#turn(replica, async () => {
+    return this.#turns.take(replica.volume, async () => {
       const { copies } = replica.snapshots;
       const { peers } = await this.#heard(replica);
       let hindered = new Failure(
@@ -136,9 +136,11 @@ export class SnapshotCopier {
       if (signal.aborted) return;
       for (const replica of [...this.#world.replicas()]) {
         if (replica.standing !== 'member') continue;
-        await this.#turn(replica, () => this.#round(replica)).catch((error: unknown) => {
-          this.#survive(error, replica, '');
-        });
+        await this.#turns
+          .take(replica.volume, () => this.#round(replica))
+          .catch((error: unknown) => {
+            this.#survive(error, replica, '');
+          });
       }
     }
   }
@@ -304,18 +306,6 @@ export class SnapshotCopier {
         });
       }
     }
-  }
-
-  #turn<T>(replica: Replica, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(replica.volume) ?? Promise.resolve()).then(() => {
-      this.#stop.signal.throwIfAborted();
-      return work();
-    });
-    this.#turns.set(
-      replica.volume,
-      turn.catch(() => undefined),
-    );
-    return turn;
   }
 
   /** Once. */
