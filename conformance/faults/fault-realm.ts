@@ -1,4 +1,4 @@
-/** Three servers and two gateways as processes, each with a network and a clock of its own, gateways on small disks. */
+/** Three servers and two gateways as processes, each with a network, a clock and a small disk of its own. */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,8 @@ import { pendingChangeSchema, type Change } from '../../gateway/realm/pending-ch
 import type { GatewayName, Stage } from '../semantics/stage.js';
 import { statusSchema, type VolumeStatus } from '../volume-status.js';
 import type { WebdavClient } from '../webdav-client.js';
-import { gateways, roles, type Fault } from './schedule.js';
+import { hasLoopDevices, LoopDisk } from './loop-disk.js';
+import { gateways, roles, servers, type Fault } from './schedule.js';
 import { Switchboard } from './switchboard.js';
 
 const diskBytes = 96 * 1024 * 1024;
@@ -24,7 +25,7 @@ export const clockLibrary = ['x86_64', 'aarch64']
 export class FaultRealm implements Stage {
   readonly #base: string;
   readonly #board: Switchboard;
-  readonly #disks: ReadonlyMap<string, SmallDisk>;
+  readonly #disks: ReadonlyMap<string, Disk>;
   readonly #ground: KillingGround;
   readonly #clients = new Map<string, WebdavClient>();
   /** What has been broken for a while and is being mended. */
@@ -35,7 +36,7 @@ export class FaultRealm implements Stage {
   private constructor(
     base: string,
     board: Switchboard,
-    disks: Map<string, SmallDisk>,
+    disks: ReadonlyMap<string, Disk>,
     ground: KillingGround,
   ) {
     this.#base = base;
@@ -47,10 +48,13 @@ export class FaultRealm implements Stage {
   static async open(): Promise<FaultRealm> {
     const base = await mkdtemp(join(tmpdir(), 'coda-faults-'));
     const data = join(base, 'realm');
-    const disks = new Map<string, SmallDisk>();
+    const disks = new Map<string, Disk>();
     const board = await Switchboard.make(roles);
     try {
       for (const name of gateways) disks.set(name, SmallDisk.mount(folderOf(data, name), diskBytes));
+      for (const name of hasLoopDevices() ? servers : []) {
+        disks.set(name, await LoopDisk.mount(join(base, `${name}.disk`), folderOf(data, name)));
+      }
       await mkdir(join(base, 'clocks'));
       for (const name of roles) await writeFile(join(base, 'clocks', name), '+0');
       const placeOf = (name: string) => ({
@@ -60,7 +64,7 @@ export class FaultRealm implements Stage {
       const ground = await KillingGround.open(data, { gateways: gateways.length, placeOf });
       return new FaultRealm(base, board, disks, ground);
     } catch (error) {
-      for (const disk of disks.values()) disk.unmount();
+      for (const disk of disks.values()) await disk.unmount();
       await board.remove();
       await rm(base, { recursive: true, force: true });
       throw error;
@@ -131,6 +135,7 @@ export class FaultRealm implements Stage {
       case 'kill':
       case 'fill':
         if (this.#busy.has(fault.role)) return false;
+        if (fault.kind === 'fill' && !this.#disks.has(fault.role)) return false;
         this.#mendLater(fault.role, fault.ms, await this.#strike(fault.kind, fault.role));
         return true;
     }
@@ -172,7 +177,7 @@ export class FaultRealm implements Stage {
     while (this.#mending.size > 0) await Promise.all(this.#mending);
     for (const client of this.#clients.values()) await client.close();
     await this.#ground.close();
-    for (const disk of this.#disks.values()) disk.unmount();
+    for (const disk of this.#disks.values()) await disk.unmount();
     await this.#board.remove();
     await rm(this.#base, { recursive: true, force: true });
   }
@@ -189,7 +194,7 @@ export class FaultRealm implements Stage {
         await role.kill();
         return () => role.start();
       case 'fill':
-        disk?.fill();
+        await disk?.fill();
         return async () => disk?.free();
     }
   }
@@ -214,6 +219,13 @@ export class FaultRealm implements Stage {
     url.hostname = this.#board.address(gateway);
     return url.href;
   }
+}
+
+/** What a test fills and frees. */
+interface Disk {
+  fill(): void | Promise<void>;
+  free(): void | Promise<void>;
+  unmount(): void | Promise<void>;
 }
 
 const controlSchema = z.object({ port: z.number(), token: z.string() });

@@ -29,11 +29,8 @@ export function nextFault(seeded: Seeded): Fault {
   if (dice < 0.4) return { kind: 'cut', what: 'isolation', pairs: between([role], roles) };
   if (dice < 0.6) return { kind: 'heal' };
   if (dice < 0.7) return { kind: 'freeze', role, ms: 500 + seeded.below(5_000) };
-  if (dice < 0.85) return { kind: 'kill', role, ms: seeded.below(4_000) };
-  // A server with less than a GiB lets the contents of removed files go (vice/resolution/resolver.ts), and what would
-  // bring one back then comes too late, by design. Servers' disks are filled in conformance/clients/full-disk.test.ts.
-  const gateway = seeded.pick(gateways) ?? 'g1';
-  if (dice < 0.92) return { kind: 'fill', role: gateway, ms: 2_000 + seeded.below(5_000) };
+  if (dice < 0.82) return { kind: 'kill', role, ms: seeded.below(4_000) };
+  if (dice < 0.94) return { kind: 'fill', role, ms: 2_000 + seeded.below(5_000) };
   return { kind: 'step-clock', role, seconds: seeded.pick(steps) ?? 0 };
 }
 
