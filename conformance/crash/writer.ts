@@ -34,8 +34,6 @@ type Outcome =
 const stepsPerFolder = 40;
 const mostTries = 2_000;
 const pauseMs = 20;
-/** So long any answer may take. */
-const patienceMs = 30_000;
 const clearedAtOnce = 2;
 
 export class Writer {
@@ -53,22 +51,14 @@ export class Writer {
   readonly #name: string;
   readonly #seeded: Seeded;
   readonly #lengths: Lengths;
-  readonly #patienceMs: number;
   #stopping = false;
   #pause: Pause | undefined;
 
-  constructor(
-    client: WebdavClient,
-    name: string,
-    seeded: Seeded,
-    lengths: Lengths = mixedLengths,
-    patience = patienceMs,
-  ) {
+  constructor(client: WebdavClient, name: string, seeded: Seeded, lengths: Lengths = mixedLengths) {
     this.#client = client;
     this.#name = name;
     this.#seeded = seeded;
     this.#lengths = lengths;
-    this.#patienceMs = patience;
   }
 
   /** Works until `stop`. */
@@ -176,7 +166,7 @@ export class Writer {
     const { method, path, headers, body } = this.#request(folder, step);
     for (let count = 0; count < mostTries; count += 1) {
       try {
-        const options = { headers, timeoutMs: this.#patienceMs, ...(body !== undefined && { body }) };
+        const options = { headers, timeoutMs: 30_000, ...(body !== undefined && { body }) };
         const reply = await this.#client.request(method, path, options);
         const text = `${reply.status} ${reply.body.toString('utf8', 0, 300)}`;
         if (reply.status === 207) {
@@ -188,7 +178,7 @@ export class Writer {
         return { kind: 'unknown' };
       } catch (error) {
         if (error instanceof Error && error.name === 'TimeoutError') {
-          this.faults.push(`${method} ${path} had no answer in ${this.#patienceMs / 1000} s`);
+          this.faults.push(`${method} ${path} had no answer in 30 s`);
         }
         // Nobody listened, so nothing was done; any other break may have come after the request.
         if (!isRefused(error)) return { kind: 'unknown' };

@@ -20,13 +20,21 @@ async function whyNoCable(): Promise<string | undefined> {
 }
 
 export class Cable {
-  readonly name = `coda${process.pid}`;
-  /** Of the 198.18.0.0/15 that is kept for tests of networks (RFC 2544); another one for each process. */
-  readonly here = `198.19.${process.pid % 250}.1`;
-  readonly there = `198.19.${process.pid % 250}.2`;
+  readonly name: string;
+  /** Of the 198.18.0.0/15 that is kept for tests of networks (RFC 2544); others for each process and number. */
+  readonly here: string;
+  readonly there: string;
 
-  static async lay(): Promise<Cable> {
-    const cable = new Cable();
+  private constructor(number: number) {
+    const subnet = `198.19.${process.pid % 250}`;
+    this.name = `coda${process.pid}${'ab'[number]}`;
+    this.here = `${subnet}.${4 * number + 1}`;
+    this.there = `${subnet}.${4 * number + 2}`;
+  }
+
+  /** @param number of the two that a process can have */
+  static async lay(number: 0 | 1 = 0): Promise<Cable> {
+    const cable = new Cable(number);
     // What an earlier process of this number may have left.
     await run('ip', ['link', 'delete', cable.name]);
     await ip('tuntap', 'add', 'dev', cable.name, 'mode', 'tap');

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { containerLengths, mixedLengths } from '../crash/generator.js';
 import { scaled } from '../test-scale.js';
+import { Administrator } from './administrator.js';
 import { Cable, skipWithoutMachine } from './cable.js';
 import { Laboratory } from './laboratory.js';
 import { Machine, makeDisk } from './machine.js';
@@ -34,19 +35,22 @@ for (const mount of mounts.slice(0, scaled(mounts.length, 1))) {
     const mountedAt = join(base, 'disk');
     await mkdir(folder);
     await mkdir(mountedAt);
-    await makeDisk(folder, 64);
+    const disk = join(base, 'image');
+    await makeDisk(disk, 64);
     const shell = async (text: string): Promise<string> => {
       const program = ['sh', '-ec', `cd ${mountedAt}; ${text}`];
       return String(await machine.order({ order: 'run', program }));
     };
-    let machine = await Machine.boot({ cable, folder, mountedAt }, { mount });
+    let machine = await Machine.boot({ cable, folder, disk, mountedAt });
     t.teardown(() => machine.cutPower());
+    await machine.mount(mount);
     await shell('echo old > removed; echo old > moved; sync');
     await shell('head -c 100000 /dev/urandom > flushed; sync flushed .');
     await shell('head -c 100000 /dev/urandom > forgotten; rm removed; mv moved elsewhere');
     t.equal(await shell('wc -c < forgotten'), '100000\n', 'whoever is inside sees all of it');
     await machine.cutPower();
-    machine = await Machine.boot({ cable, folder, mountedAt }, { mount });
+    machine = await Machine.boot({ cable, folder, disk, mountedAt });
+    await machine.mount(mount);
     t.equal(await shell('wc -c < flushed'), '100000\n', 'what was flushed stays');
     t.equal(await shell('if [ -s forgotten ]; then cat forgotten; fi'), '', 'what was written only is lost');
     t.equal(await shell('cat removed moved'), 'old\nold\n', 'what was removed or moved is back');
@@ -85,6 +89,7 @@ for (const { name, skip, preload, forget, servers } of plants.slice(0, scaled(pl
       await laboratory.close();
     });
     await laboratory.boot({ mount: 'defaults', ...(preload !== undefined && { preload }) });
+    laboratory.standBy();
     if (forget === true) await laboratory.order({ order: 'forget' });
     await laboratory.startServers();
     await laboratory.startGateway();
@@ -99,3 +104,35 @@ for (const { name, skip, preload, forget, servers } of plants.slice(0, scaled(pl
     t.not((await trial.judgeAll(1)).length, 0, 'after the cut the judge does');
   });
 }
+
+void t.test(
+  'the laboratory finds that the work of an administrator is not flushed',
+  { skip: noDeaf },
+  async (t) => {
+    const laboratory = await Laboratory.open();
+    const trial = new Trial(laboratory, 1);
+    const administrator = new Administrator(laboratory, trial.writers);
+    t.teardown(async () => {
+      await laboratory.cutPower();
+      await trial.end();
+      await laboratory.close();
+    });
+    await laboratory.boot({ mount: 'defaults', preload });
+    laboratory.standBy();
+    await laboratory.startServers();
+    await laboratory.startGateway();
+    await trial.connected();
+    await administrator.begin('snapshot');
+    await administrator.begin('key');
+    t.same(await administrator.judge(), [], 'before the cut nobody sees it');
+    await laboratory.cutPower();
+    await laboratory.boot({ mount: 'defaults' });
+    await laboratory.startServers();
+    await laboratory.startGateway();
+    t.match(
+      await administrator.judge(),
+      [/^the keys are/, /lacks the snapshot/],
+      'after the cut the judge does',
+    );
+  },
+);

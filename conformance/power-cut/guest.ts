@@ -13,16 +13,21 @@ import { constants, promises } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import type { RunningGateway } from '../../gateway/main.js';
-import type { Vice } from '../../vice/main.js';
-import { agentPort, sharePort, wordsSchema, type Words } from './agent.js';
+// Read before the disk is in use: most of a boot is Node reading these.
+import { readGatewayConfig, readViceConfig } from '../../gateway/config/role-config.js';
+import * as gatewayMain from '../../gateway/main.js';
+import { startVice, type Vice } from '../../vice/main.js';
+import { agentPort, deedSchema, readyLine, sharePort, wordsSchema, type Words } from './agent.js';
+import { administer } from './guest-administration.js';
 
 const [, , data = '', address = ''] = process.argv;
 const servers = new Map<string, Vice>();
-let gateway: RunningGateway | undefined;
+let gateway: gatewayMain.RunningGateway | undefined;
 
 async function obey({ order, names, program }: Words): Promise<unknown> {
   switch (order) {
+    case 'mount':
+      return mount(names[0] ?? 'defaults');
     case 'servers':
       return startServers(names);
     case 'no-servers':
@@ -34,6 +39,8 @@ async function obey({ order, names, program }: Words): Promise<unknown> {
       const [volume] = gateway?.venus.state().volumes ?? [];
       return volume === undefined ? undefined : { ...volume, vsg: [...volume.vsg], avsg: [...volume.avsg] };
     }
+    case 'administer':
+      return administer(data, deedSchema.parse(names[0]), names[1] ?? '', names[2] ?? '');
     case 'run':
       return run(program);
     case 'forget':
@@ -42,8 +49,6 @@ async function obey({ order, names, program }: Words): Promise<unknown> {
 }
 
 async function startServers(names: readonly string[]): Promise<void> {
-  const { readViceConfig } = await import('../../gateway/config/role-config.js');
-  const { startVice } = await import('../../vice/main.js');
   await Promise.all(
     names.map(async (name) => servers.set(name, await startVice(readViceConfig(configOf(name))))),
   );
@@ -51,11 +56,9 @@ async function startServers(names: readonly string[]): Promise<void> {
 
 /** Its share is open to the cable: passwords go in the clear here, through no network. */
 async function startGateway(name: string): Promise<void> {
-  const { readGatewayConfig } = await import('../../gateway/config/role-config.js');
-  const main = await import('../../gateway/main.js');
   await gateway?.close();
   const listen = { host: address, port: sharePort };
-  gateway = await main.startGateway({ ...readGatewayConfig(configOf(name)), listen });
+  gateway = await gatewayMain.startGateway({ ...readGatewayConfig(configOf(name)), listen });
 }
 
 function configOf(name: string): string {
@@ -74,6 +77,11 @@ function forgetFlushes(): void {
   syncBuiltinESMExports();
 }
 
+async function mount(options: string): Promise<void> {
+  await run(['mount', '-t', 'ext4', '-o', options, '/dev/ubda', data]);
+}
+
+/** @throws Error when it ends with another code than 0 */
 function run(program: readonly string[]): Promise<string> {
   const [file = '', ...rest] = program;
   return new Promise((resolve, reject) => {
@@ -81,7 +89,10 @@ function run(program: readonly string[]): Promise<string> {
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
     child.once('error', reject);
-    child.once('close', () => resolve(output));
+    child.once('close', (code) => {
+      if (code === 0) resolve(output);
+      else reject(new Error(`${program.join(' ')} ended with ${code}: ${output}`));
+    });
   });
 }
 
@@ -98,4 +109,4 @@ function serve(incoming: IncomingMessage, outgoing: ServerResponse): void {
   );
 }
 
-createServer(serve).listen(agentPort, address);
+createServer(serve).listen(agentPort, address, () => console.log(readyLine));

@@ -1,30 +1,53 @@
 /** A realm of three servers and a gateway in a machine whose power is cut; its disk stays between two boots. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { openUsers } from '../../gateway/access/users.js';
+import { scryptPasswords } from '../../vice/seam/real/scrypt-passwords.js';
 import { run, until } from '../program.js';
 import { Realm, type Ready } from '../realm.js';
 import { volumeSchema, type VolumeStatus } from '../volume-status.js';
 import { WebdavClient } from '../webdav-client.js';
 import { sharePort, type Order } from './agent.js';
 import { Cable } from './cable.js';
-import { Machine, makeDisk, type Build } from './machine.js';
+import { Machine, makeDisk, type Hardware } from './machine.js';
 import { Outlet } from './outlet.js';
 
 const diskMebibytes = 4_096;
+/**
+ * What a flush inside comes to is a flush of the disk's file here, which proves nothing: no power is cut here. In
+ * memory it takes no time, and waits for nobody who keeps the real disk busy.
+ */
+const memory = '/dev/shm';
+const diskMark = 'coda-disk-';
+/** A run writes to its disk all the time. */
+const forgottenMs = 6 * 3_600_000;
+const roomInMemory = 2 * diskMebibytes * 1024 * 1024;
+
+export interface Build {
+  /** Options of the disk's file system. */
+  readonly mount: string;
+  /** As `Machine.boot` has it. */
+  readonly preload?: string;
+}
 
 export class Laboratory {
   readonly client: WebdavClient;
   readonly servers: readonly string[];
   readonly #base: string;
-  readonly #cable: Cable;
+  readonly #disk: string;
+  /** The one in use is the first. */
+  #cables: readonly Cable[];
   readonly #outlet: Outlet;
   #machine: Machine | undefined;
+  /** Comes up while another one works; with the last of the cables. */
+  #spare: Promise<Machine> | undefined;
 
-  private constructor(base: string, cable: Cable, outlet: Outlet, login: Ready) {
+  private constructor(base: string, disk: string, cables: readonly Cable[], outlet: Outlet, login: Ready) {
     this.#base = base;
-    this.#cable = cable;
+    this.#disk = disk;
+    this.#cables = cables;
     this.#outlet = outlet;
     this.servers = login.servers.map(({ name }) => name);
     this.client = new WebdavClient(outlet.url, login.user, login.password);
@@ -37,21 +60,32 @@ export class Laboratory {
     const realm = await Realm.start({ data });
     await realm.stop();
     await configureFresh(data);
+    await makeLoginCheap(data, realm.ready);
     await mkdir(join(base, 'machine'));
-    await makeDisk(join(base, 'machine'), diskMebibytes, data);
+    const disk = join(await folderForDisk(), 'disk');
+    await makeDisk(disk, diskMebibytes, data);
     await rm(data, { recursive: true });
     await mkdir(data);
-    return new Laboratory(base, await Cable.lay(), await Outlet.open(), realm.ready);
+    const cables = [await Cable.lay(0), await Cable.lay(1)];
+    return new Laboratory(base, disk, cables, await Outlet.open(), realm.ready);
   }
 
   /** The machine comes up, with nothing of the realm running. */
-  async boot(build: Build): Promise<void> {
-    const { cable, folder, mountedAt } = {
-      cable: this.#cable,
-      folder: join(this.#base, 'machine'),
-      mountedAt: join(this.#base, 'realm'),
-    };
-    this.#machine = await Machine.boot({ cable, folder, mountedAt }, build);
+  async boot({ mount, preload }: Build): Promise<void> {
+    const spare = preload === undefined ? this.#spare : undefined;
+    if (spare !== undefined) {
+      this.#spare = undefined;
+      this.#cables = [...this.#cables].reverse();
+    }
+    this.#machine = await (spare ?? Machine.boot(this.#hardware(0), preload));
+    await this.#machine.mount(mount);
+  }
+
+  /** The machine of the next boot gets ready, while this one works. */
+  standBy(): void {
+    this.#spare ??= Machine.boot(this.#hardware(-1));
+    // Who needs it is told.
+    this.#spare.catch(() => undefined);
   }
 
   async startServers(): Promise<void> {
@@ -72,9 +106,14 @@ export class Laboratory {
 
   /** The machine is off; whoever waits for an answer learns that there is none. */
   async cutPower(): Promise<void> {
-    await this.#machine?.cutPower();
-    this.#outlet.pullOut();
+    const machine = this.#machine;
     this.#machine = undefined;
+    await machine?.cutPower();
+    this.#outlet.pullOut();
+  }
+
+  get isOff(): boolean {
+    return this.#machine === undefined;
   }
 
   order(order: Order): Promise<unknown> {
@@ -95,7 +134,7 @@ export class Laboratory {
 
   /** What is on the disk after the file system's own repair, copied out. The machine must be off. */
   async takeDisk(): Promise<string> {
-    const disk = join(this.#base, 'machine', 'disk');
+    const disk = this.#disk;
     const folder = join(this.#base, 'copy');
     await mkdir(folder, { recursive: true });
     const check = await run('e2fsck', ['-fp', disk], { timeoutMs: 300_000 });
@@ -106,12 +145,31 @@ export class Laboratory {
     return folder;
   }
 
-  async close(): Promise<void> {
+  /** @param keep leaves the disk where the system does not forget it, and says where */
+  async close(keep = false): Promise<void> {
     await this.cutPower();
+    const spare = await this.#spare?.catch(() => undefined);
+    await spare?.cutPower();
     await this.client.close();
     await this.#outlet.close();
-    await this.#cable.remove();
-    if (process.env['CODA_CRASH_KEEP'] !== 'yes') await rm(this.#base, { recursive: true, force: true });
+    for (const cable of this.#cables) await cable.remove();
+    if (keep) await this.#keep();
+    for (const folder of [this.#base, dirname(this.#disk)])
+      await rm(folder, { recursive: true, force: true });
+  }
+
+  async #keep(): Promise<void> {
+    const kept = await mkdtemp(join(tmpdir(), 'coda-power-kept-'));
+    await run('cp', ['--sparse=always', this.#disk, kept], { timeoutMs: 300_000 });
+    console.error(`power-cut: its disk is in ${kept}`);
+  }
+
+  /** With the cable number `at`. */
+  #hardware(at: number): Hardware {
+    const cable = this.#cables.at(at);
+    if (cable === undefined) throw new Error('there is no such cable');
+    const [folder, mountedAt] = [join(this.#base, 'machine'), join(this.#base, 'realm')];
+    return { cable, folder, disk: this.#disk, mountedAt };
   }
 
   get #running(): Machine {
@@ -120,9 +178,26 @@ export class Laboratory {
   }
 }
 
+/** In memory, if there is room. What a killed process left there long ago goes: nobody else would ever give it free. */
+async function folderForDisk(): Promise<string> {
+  const names = await readdir(memory).catch(() => []);
+  for (const name of names.filter((each) => each.startsWith(diskMark))) {
+    const { mtimeMs } = await stat(join(memory, name, 'disk')).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > forgottenMs) await rm(join(memory, name), { recursive: true, force: true });
+  }
+  const { bavail, bsize } = await statfs(memory).catch(() => ({ bavail: 0, bsize: 0 }));
+  return mkdtemp(join(bavail * bsize > roomInMemory ? memory : tmpdir(), diskMark));
+}
+
 async function configureFresh(data: string): Promise<void> {
   const file = (name: string): string => join(data, 'config', `${name}.json`);
   const own: unknown = JSON.parse(await readFile(file('g1'), 'utf8'));
   const fresh = { ...z.record(z.string(), z.unknown()).parse(own), name: 'fresh', data: '../gateways/fresh' };
   await writeFile(file('fresh'), JSON.stringify(fresh));
+}
+
+/** A usual hash takes 0.2 s of a processor, in there three times as long, at the first request of each boot. */
+async function makeLoginCheap(data: string, { user, password }: Ready): Promise<void> {
+  const users = await openUsers(join(data, 'users'), scryptPasswords({ ln: 10, r: 8, p: 1 }));
+  await users.setPassword(user, password);
 }

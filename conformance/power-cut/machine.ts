@@ -9,31 +9,30 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { run, until } from '../program.js';
-import { tell, type Order } from './agent.js';
+import { readyLine, tell, type Order } from './agent.js';
 import type { Cable } from './cable.js';
 
 const guestProgram = resolve(import.meta.dirname, 'guest.js');
 const bootMs = 120_000;
+/**
+ * Kernel parameters. At each boot it would measure for 0.7 s which algorithm is the fastest for RAID 6, and test its
+ * ciphers; nobody here has use for either.
+ */
+const quick = ['quiet', 'initcall_blacklist=raid6_select_algo', 'cryptomgr.notests'];
 const keptBytes = 65_536;
 
 export interface Hardware {
   readonly cable: Cable;
-  /** A folder of ours: the disk's file, and what the machine starts with. */
+  /** A folder of ours: what machines start with. */
   readonly folder: string;
+  /** The disk's file. */
+  readonly disk: string;
   /** Where the disk is mounted inside: an existing, empty folder of this machine. */
   readonly mountedAt: string;
 }
 
-export interface Build {
-  /** Options of the disk's file system. */
-  readonly mount: string;
-  /** A library that comes before all others in there: for a machine that does not do what programs ask of it. */
-  readonly preload?: string;
-}
-
 /** An empty disk, or one that holds what is in `contents`. */
-export async function makeDisk(folder: string, mebibytes: number, contents?: string): Promise<void> {
-  const disk = join(folder, 'disk');
+export async function makeDisk(disk: string, mebibytes: number, contents?: string): Promise<void> {
   await writeFile(disk, '');
   await succeed('truncate', '-s', `${mebibytes}M`, disk);
   await succeed('mkfs.ext4', '-qF', ...(contents === undefined ? [] : ['-d', contents]), disk);
@@ -42,11 +41,15 @@ export async function makeDisk(folder: string, mebibytes: number, contents?: str
 export class Machine {
   readonly host: string;
   readonly #process: ChildProcess;
+  /** No process of it holds a pipe of ours any more, so none of them can write to the disk. */
+  readonly #ended: Promise<void>;
+  readonly #off = new AbortController();
   #console = '';
 
   private constructor(process: ChildProcess, host: string) {
     this.#process = process;
     this.host = host;
+    this.#ended = new Promise((ended) => process.once('close', () => ended()));
     for (const stream of [process.stdout, process.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#console = (this.#console + text).slice(-keptBytes);
@@ -54,15 +57,32 @@ export class Machine {
     }
   }
 
-  /** @throws Error with what is on the console */
-  static async boot(hardware: Hardware, { mount, preload }: Build): Promise<Machine> {
-    const { cable, folder } = hardware;
-    const init = join(folder, 'init.sh');
-    await writeFile(init, initScript(hardware, mount, preload), { mode: 0o755 });
+  /**
+   * Its kernel runs, and its program has read its modules; the disk is not in use yet. So it can stand by for one whose
+   * power is still on. The disk is not locked, as a machine at its start looks for partitions on it, and forgets what
+   * it has read.
+   *
+   * @param preload a library that comes before all others in there: for a machine that does not do what programs ask
+   * @throws Error with what is on the console
+   */
+  static async boot(hardware: Hardware, preload = ''): Promise<Machine> {
+    const { cable, folder, disk } = hardware;
+    const init = join(folder, `init-${cable.name}.sh`);
+    await writeFile(init, initScript(hardware, preload), { mode: 0o755 });
     const root = ['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro', `init=${init}`];
-    const devices = [`ubd0=${join(folder, 'disk')}`, `vec0:transport=tap,ifname=${cable.name}`];
-    const consoles = ['con=null', 'con0=null,fd:1', 'con1=fd:0,fd:1', 'quiet'];
-    const args = ['mem=1200M', `umid=${cable.name}`, ...devices, ...root, ...consoles];
+    // A frame from here may be longer than the cable's MTU (TSO). Without `gro` it is cut off in there and sent again,
+    // by a TCP that waits twice as long each time: 100 KB took 10 s, and may take a minute.
+    const network = `vec0:transport=tap,ifname=${cable.name},gro=1`;
+    const consoles = ['con=null', 'con0=null,fd:1', 'con1=fd:0,fd:1'];
+    const args = [
+      'mem=1200M',
+      `umid=${cable.name}`,
+      `ubd0c=${disk}`,
+      network,
+      ...root,
+      ...consoles,
+      ...quick,
+    ];
     // In a process group of its own: every part of it dies at the same moment.
     const child = spawn('linux.uml', args, {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -73,7 +93,7 @@ export class Machine {
     const watch = endWithUs(child);
     child.once('exit', () => watch.kill('SIGKILL'));
     try {
-      await until('the machine to take orders', bootMs, () => machine.#answers());
+      await until('the machine to take orders', bootMs, () => machine.#takesOrders());
       return machine;
     } catch (cause) {
       await machine.cutPower();
@@ -81,12 +101,17 @@ export class Machine {
     }
   }
 
+  /** Takes the disk in use. @param options of its file system */
+  async mount(options: string): Promise<void> {
+    await this.order({ order: 'mount', names: [options] });
+  }
+
   get console(): string {
     return this.#console;
   }
 
-  order(order: Order, timeoutMs?: number): Promise<unknown> {
-    return tell(this.host, order, timeoutMs).catch((cause: unknown) => {
+  order(order: Order): Promise<unknown> {
+    return tell(this.host, order, this.#off.signal).catch((cause: unknown) => {
       throw new Error(`${String(cause)}; on the machine's console:\n${this.console.slice(-8_192)}`, {
         cause,
       });
@@ -95,22 +120,15 @@ export class Machine {
 
   /** Resolves when nothing of it is left. Idempotent. */
   async cutPower(): Promise<void> {
-    const child = this.#process;
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise<void>((done) => child.once('exit', () => done()));
     this.#killGroup();
-    await ended;
+    await this.#ended;
+    this.#off.abort();
   }
 
-  async #answers(): Promise<true | undefined> {
-    const child = this.#process;
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error('its kernel ended');
-    try {
-      await tell(this.host, { order: 'volume' }, 1_000);
-      return true;
-    } catch {
-      return undefined;
-    }
+  #takesOrders(): true | undefined {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode !== null || signalCode !== null) throw new Error('its kernel ended');
+    return this.#console.includes(readyLine) ? true : undefined;
   }
 
   #killGroup(): void {
@@ -129,7 +147,7 @@ function endWithUs({ pid }: ChildProcess): ChildProcess {
  * The first process inside. Nothing is flushed before somebody asks: the kernel writes back what is old only after an
  * hour, or what was forgotten would mostly be saved by chance.
  */
-function initScript({ cable, mountedAt }: Hardware, mount: string, preload = ''): string {
+function initScript({ cable, mountedAt }: Hardware, preload: string): string {
   return [
     '#!/bin/sh',
     'mount -t proc proc /proc',
@@ -140,9 +158,9 @@ function initScript({ cable, mountedAt }: Hardware, mount: string, preload = '')
     'ip link set lo up',
     `ip address add ${cable.there}/30 dev vec0`,
     'ip link set vec0 up',
-    `mount -t ext4 -o ${mount} /dev/ubda ${mountedAt} || exit 1`,
     `export LD_PRELOAD=${preload}`,
-    `exec ${process.execPath} ${guestProgram} ${mountedAt} ${cable.there}`,
+    // Whoever lives for seconds only is not worth much compiling.
+    `exec ${process.execPath} --no-opt --max-lazy ${guestProgram} ${mountedAt} ${cable.there}`,
     '',
   ].join('\n');
 }

@@ -10,8 +10,6 @@ import type { Laboratory } from './laboratory.js';
 
 const writerCount = 5;
 const drainMs = 240_000;
-/** The machine is a process among others on a disk that may be busy: it is slow, and sometimes it stands still. */
-const patienceMs = 90_000;
 
 /**
  * How the disk's file system is told to work: as Debian mounts it; and so that it does as little as it may unasked. By
@@ -30,13 +28,7 @@ export class Trial {
     this.#laboratory = laboratory;
     this.seeded = new Seeded(seed);
     this.writers = Array.from({ length: writerCount }, (_, index) => {
-      return new Writer(
-        laboratory.client,
-        `w${index}`,
-        new Seeded(seed * 1_000 + index),
-        lengths,
-        patienceMs,
-      );
+      return new Writer(laboratory.client, `w${index}`, new Seeded(seed * 1_000 + index), lengths);
     });
     // They rest from the beginning.
     for (const writer of this.writers) void writer.pause();
@@ -52,8 +44,11 @@ export class Trial {
     return [...this.faultsSeen, ...own];
   }
 
-  /** The writers work until `changes` are acknowledged and a drawn moment has passed; then the power goes. */
-  async workAndCut(changes: number): Promise<void> {
+  /**
+   * The writers work until `changes` are acknowledged; then an administrator begins something `beside` them, and the
+   * power goes at a drawn moment of the next `within` ms: of those after he was answered, or of those after he asked.
+   */
+  async workAndCut(changes: number, beside?: () => Promise<void>, within = 150): Promise<void> {
     const before = this.acknowledged;
     for (const writer of this.writers) writer.resume();
     await until(
@@ -62,8 +57,13 @@ export class Trial {
       () => (this.acknowledged >= before + changes || this.faults.length > 0 ? true : undefined),
       5,
     );
-    await passing(this.seeded.below(150));
+    const answered = beside?.().catch((error: unknown) => {
+      if (!this.#laboratory.isOff) this.faultsSeen.push(`the administrator was answered: ${String(error)}`);
+    });
+    if (this.seeded.fraction() < 0.5) await answered;
+    await passing(this.seeded.below(within));
     await this.cut();
+    await answered;
   }
 
   async cut(): Promise<void> {
