@@ -5,13 +5,13 @@
  */
 import { existsSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../program.js';
+import { findProgram, run } from '../program.js';
 
 const bytes = 2 * 1024 ** 3;
 
-/** Whether this machine has loop devices. */
+/** Whether this machine has loop devices, and what makes a disk of one. */
 export function hasLoopDevices(): boolean {
-  return existsSync('/dev/loop-control');
+  return existsSync('/dev/loop-control') && findProgram('mkfs.ext4') !== undefined;
 }
 
 export class LoopDisk {

@@ -3,7 +3,7 @@
  * is found by the same writers and the same judge.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -43,6 +43,9 @@ for (const mount of mounts.slice(0, scaled(mounts.length, 1))) {
     };
     let machine = await Machine.boot({ cable, folder, disk, mountedAt });
     t.teardown(() => machine.cutPower());
+    const before = await bytesInto(cable);
+    await machine.order({ order: 'volume', names: ['x'.repeat(1_000_000)] });
+    t.ok((await bytesInto(cable)) - before < 1_200_000, 'the cable carries each byte once');
     await machine.mount(mount);
     await shell('echo old > removed; echo old > moved; sync');
     await shell('head -c 100000 /dev/urandom > flushed; sync flushed .');
@@ -57,6 +60,10 @@ for (const mount of mounts.slice(0, scaled(mounts.length, 1))) {
     t.equal(await shell('ls elsewhere 2>/dev/null || true'), '', 'and only there');
     await machine.cutPower();
   });
+}
+
+async function bytesInto({ name }: Cable): Promise<number> {
+  return Number(await readFile(`/sys/class/net/${name}/statistics/tx_bytes`, 'utf8'));
 }
 
 interface Plant {
