@@ -320,8 +320,8 @@ export class ObjectCache implements Tree {
   }
 
   /**
-   * What the object bears that `status` tells of, where that is known not to be what it was given. A name belongs to its
-   * directory: of what is moved to another one, the names there tell, if they came before it.
+   * What the object bears that `status` tells of, where that is known not to be what it was given. A name belongs to
+   * its directory: of what is moved to another one, the names there tell, if they came before it.
    */
   #nameOf(status: VnodeStatus): string | null {
     const { fid, parent, places } = status;

@@ -68,8 +68,8 @@ export function conflictName(name: string, origin: Origin, distinct = false): st
 }
 
 /**
- * What the object `fid` bears, in this order, where others keep the name of `place` (vice/volume/naming.ts). The last one
- * is taken by nobody: it has the object's own Fid in it.
+ * What the object `fid` bears, in this order, where others keep the name of `place` (vice/volume/naming.ts). The last
+ * one is taken by nobody: it has the object's own Fid in it.
  */
 export function namesBeside(fid: Fid, place: Placement): readonly string[] {
   return [
