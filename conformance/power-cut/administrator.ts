@@ -30,6 +30,8 @@ export class Administrator {
   /** Those that were acknowledged. */
   readonly #snapshots: Snapshot[] = [];
   #attempts = 0;
+  /** Nothing was begun since `judge`. */
+  #isJudged = true;
   /** What nobody works on from `prepare` on, as it is. */
   #folders: readonly Folder[] = [];
   /** How many were acknowledged. */
@@ -63,6 +65,7 @@ export class Administrator {
 
   /** Resolves when it is acknowledged. @throws Error when there is no answer */
   async begin(undertaking: Undertaking): Promise<void> {
+    this.#isJudged = false;
     await this.#begin(undertaking);
     this.#acknowledged.set(undertaking, this.acknowledged(undertaking) + 1);
   }
@@ -99,6 +102,7 @@ export class Administrator {
   /** What of the acknowledged is not there. The gateway and all servers must run. */
   async judge(): Promise<string[]> {
     const faults: string[] = [];
+    this.#isJudged = true;
     const keys = texts.parse(await this.#administer('keys'));
     if (this.#keys !== undefined && keys.join() !== this.#keys.join())
       faults.push(`the keys are ${keys.join()}, and not ${this.#keys.join()}`);
@@ -114,6 +118,11 @@ export class Administrator {
       if (lacking.length > 0) faults.push(`${lacking.join()} lacks the snapshot ${name}`);
     }
     return faults;
+  }
+
+  /** The same, if something was begun since then: at each boot it would be too much. */
+  async judgeNew(): Promise<string[]> {
+    return this.#isJudged ? [] : this.judge();
   }
 
   /** What is in each snapshot, too, once all servers have their replicas again. */

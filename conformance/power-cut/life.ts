@@ -129,7 +129,7 @@ export class Life {
     await this.#tally.time('connect', () => this.#trial.connected());
     await this.#tally.time('look', async () => {
       await this.#trial.look();
-      this.#trial.faultsSeen.push(...(await this.#administrator.judge()));
+      this.#trial.faultsSeen.push(...(await this.#administrator.judgeNew()));
     });
     this.#alone = false;
   }
