@@ -113,9 +113,9 @@ export class Administrator {
     const there = new Map(pairs(texts).parse(await this.#administer('snapshots')));
     for (const { name, at } of this.#snapshots) {
       const holders = there.get(name) ?? [];
-      if (holders.length === 0) faults.push(`nobody has the snapshot ${name}`);
       const lacking = at.filter((server) => !holders.includes(server));
-      if (lacking.length > 0) faults.push(`${lacking.join()} lacks the snapshot ${name}`);
+      if (holders.length === 0) faults.push(`nobody has the snapshot ${name}`);
+      else if (lacking.length > 0) faults.push(`${lacking.join()} lacks the snapshot ${name}`);
     }
     return faults;
   }
