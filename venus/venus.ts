@@ -178,7 +178,7 @@ class CachingClient implements Venus {
   }
 
   async *list(caller: Caller, directory: Fid): AsyncGenerator<readonly Entry[]> {
-    await this.#fetcher.directory(directory);
+    await this.#fetcher.directory(directory, true);
     await this.#guard.require(caller, directory, right.lookup);
     yield* listing(this.#listingWorld, directory);
   }

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { allHeard } from '../../venus/cache/cached-object.js';
 import { ObjectCache } from '../../venus/cache/object-cache.js';
 import { WriteBuffer } from '../../venus/store/write-buffer.js';
 import {
@@ -144,7 +145,7 @@ async function fillGateway(store: Store, server: Store, { volume, replica }: Pla
   let contents: string[] = [];
   for (const { status, removed, bound } of reader.objects()) {
     if (removed) continue;
-    cache.putStatus(status, epoch, status.kind === 'directory');
+    cache.putStatus(status, { epoch, unheard: allHeard }, status.kind === 'directory');
     if (bound !== null) {
       cache.bind(bound.directory, { name: bound.name, fid: status.fid, kind: status.kind });
     }

@@ -167,6 +167,31 @@ t.test('a restarted gateway asks one question per server and trusts what has not
   t.same(traffic?.take(), {}, 'the cache survived and is valid');
 });
 
+t.test('a server that was away is asked once, and of what was looked at without it', async (t) => {
+  const { realm: world, traffic } = await realm(t);
+  const g1 = world.gateway('g1');
+  await world.finish(makeDirectory(g1, 'd'));
+  const names = Array.from({ length: 30 }, (_, index) => `f${index}`);
+  await world.finish(Promise.all(names.map((name) => put(g1, `d/${name}`, name))));
+  const g2 = await world.startGateway('g2');
+  await world.clock.advance(5000);
+  world.kill('s3');
+  await world.clock.advance(5000);
+  const g2Traffic = world.traffic.get('g2');
+  for (const each of [g1, g2]) t.equal((await world.finish(list(each, 'd'))).length, 30);
+  traffic();
+  await world.startServer('s3');
+  await world.clock.advance(20_000);
+  const dialled = traffic();
+  t.equal(dialled['watch'], 1);
+  g2Traffic?.take();
+  for (const each of [g1, g2]) t.equal((await world.finish(list(each, 'd'))).length, 30);
+  t.same(traffic(), {}, 'it has confirmed by its stamp what was here before');
+  t.same(g2Traffic?.take(), { list: 6 }, 'of the root and the folder, with all that is in it');
+  t.equal(await world.finish(get(g2, 'd/f7')), 'f7');
+  t.same(g2Traffic?.take(), { download: 1 });
+});
+
 t.test('a cold file is one call: its bytes come with what proves them', async (t) => {
   const { realm: world } = await realm(t);
   const g1 = world.gateway('g1');

@@ -8,12 +8,21 @@ import {
 } from '../../vice/interface/index.js';
 import type { Conflict, ObjectStatus } from '../interface.js';
 
-export interface CachedObject {
+/** What was said of an object is worth (volume/volume.ts). */
+export interface Validation {
+  /** Epoch of its volume in which it was last validated. */
+  readonly epoch: number;
+  /** The replicas that had no part in that: what they have of it is not known here (PR-4). */
+  readonly unheard: readonly string[];
+}
+
+/** Of nearly all objects; one value, since there are many. */
+export const allHeard: readonly string[] = Object.freeze([]);
+
+export interface CachedObject extends Validation {
   readonly status: VnodeStatus;
   /** The same for gateways; one frozen value as long as nothing changes, so that they may key caches by it. */
   readonly view: ObjectStatus;
-  /** Epoch of its volume (see volume/volume.ts) in which it was last validated. */
-  readonly epoch: number;
   /** A callback break named it since. */
   readonly suspect: boolean;
   /** Of a directory: all of its names are cached, and `status.names` is their digest. */
@@ -28,12 +37,14 @@ const row = z.strictObject({
   suspect: z.boolean(),
   complete: z.boolean(),
   stale: z.boolean().default(false),
+  unheard: z.array(z.string()).optional(),
 });
 
 /** What is stored of `object`. */
 export function objectRow(object: CachedObject): z.infer<typeof row> {
-  const { status, epoch, suspect, complete, stale } = object;
-  return { status, epoch, suspect, complete, stale };
+  const { status, epoch, suspect, complete, stale, unheard } = object;
+  const row = { status, epoch, suspect, complete, stale };
+  return unheard.length === 0 ? row : { ...row, unheard: [...unheard] };
 }
 
 /**
@@ -47,8 +58,9 @@ export function objectFromRow(
 ): CachedObject | undefined {
   const parsed = row.safeParse(value);
   if (!parsed.success) return undefined;
-  const { status, epoch, suspect, complete, stale } = parsed.data;
-  return { status, view: viewOf(status, name, hidesVersions), epoch, suspect, complete, stale };
+  const { status, epoch, suspect, complete, stale, unheard = allHeard } = parsed.data;
+  const view = viewOf(status, name, hidesVersions);
+  return { status, view, epoch, suspect, complete, stale, unheard };
 }
 
 /**

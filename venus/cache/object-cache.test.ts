@@ -12,8 +12,10 @@ import {
 } from '../../vice/interface/index.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { WriteBuffer } from '../store/write-buffer.js';
+import type { Validation } from './cached-object.js';
 import { ObjectCache } from './object-cache.js';
 
+const validated = (epoch: number): Validation => ({ epoch, unheard: [] });
 const directory = '7f000001.1.1' as Fid;
 const fid = (vnode: number): Fid => `7f000001.${vnode}.00000000000000aa` as Fid;
 const id = (counter: number): StoreId => `00000000000000aa:${counter}` as StoreId;
@@ -65,18 +67,22 @@ t.test('versions beside a file are known as long as they are there', async (t) =
   const told: [Fid, readonly ConflictKind[]][] = [];
   const store = new MemoryStore({});
   const cache = new ObjectCache(new WriteBuffer(store), (of, before) => told.push([of, before]));
-  const plain = cache.putStatus(file(2, 'a'), 1, false);
+  const plain = cache.putStatus(file(2, 'a'), validated(1), false);
   t.equal(plain.view.conflict, null);
   t.equal(cache.conflicts.in(directory), undefined, 'nothing is in conflict: nothing is to be looked at');
   const clash = file(2, 'a', { siblings: [contents(1)], known: { x: 1 } });
-  const seen = cache.putStatus(clash, 1, false);
+  const seen = cache.putStatus(clash, validated(1), false);
   t.equal(seen.view.conflict?.kind, 'versions');
   t.same([...(cache.conflicts.in(directory) ?? [])], [fid(2)]);
   t.same(cache.conflicts.count(), { versions: 1 });
-  t.equal(cache.putStatus({ ...clash }, 1, false).view, seen.view, 'one value as long as nothing changes');
-  const counted = cache.putStatus({ ...clash, vv: { s1: 1, s2: 1 } }, 1, false);
+  t.equal(
+    cache.putStatus({ ...clash }, validated(1), false).view,
+    seen.view,
+    'one value as long as nothing changes',
+  );
+  const counted = cache.putStatus({ ...clash, vv: { s1: 1, s2: 1 } }, validated(1), false);
   t.same(counted.view.conflict?.vector, { s1: 1, s2: 1 }, 'a vector that has changed is shown');
-  cache.putStatus(file(2, 'a', { known: { x: 2 } }), 1, false);
+  cache.putStatus(file(2, 'a', { known: { x: 2 } }), validated(1), false);
   t.same(cache.conflicts.count(), {});
   t.equal(cache.conflicts.in(directory), undefined);
   t.same(told, [
@@ -89,13 +95,13 @@ t.test('a name that an object was not given is found where its directory is list
   const store = new MemoryStore({});
   const buffer = new WriteBuffer(store);
   const cache = new ObjectCache(buffer);
-  for (const vnode of [2, 3]) cache.putStatus(file(vnode, 'a'), 1, false);
+  for (const vnode of [2, 3]) cache.putStatus(file(vnode, 'a'), validated(1), false);
   await setNames(cache, names(['a', fid(2)], ['a (conflict)', fid(3)]));
   t.equal(cache.get(fid(2))?.view.conflict, null);
   const view = cache.get(fid(3))?.view;
   t.match(view?.conflict, { kind: 'name', wanted: 'a', author: 'ann' });
   t.equal(cache.conflicts.get(fid(3))?.name, 'a (conflict)');
-  cache.putStatus(file(3, 'a'), 2, false);
+  cache.putStatus(file(3, 'a'), validated(2), false);
   t.equal(cache.get(fid(3))?.view, view, 'validated again');
 
   await buffer.flush();
@@ -112,7 +118,11 @@ t.test('a name that an object was not given is found where its directory is list
     host: 'g1',
   };
   const taken = file(3, 'a', { places: [{ ...accepted, isBroken: false }], known: { x: 9 } });
-  t.equal(after.putStatus(taken, 2, false).view.conflict, null, 'accepted under the name that it bears');
+  t.equal(
+    after.putStatus(taken, validated(2), false).view.conflict,
+    null,
+    'accepted under the name that it bears',
+  );
 
   await setNames(cache, names(['a', fid(3)]));
   t.equal(cache.get(fid(3))?.view.conflict, null, 'the other one is gone: it has its name back');
@@ -127,28 +137,32 @@ t.test('a name that is borne in one directory says nothing of another', async (t
     const known = { '00000000000000aa': 30 };
     return { ...rest, parent: other, known, places: places.map((place) => ({ ...place, parent: other })) };
   };
-  cache.putStatus(file(3, 'a'), 1, false);
+  cache.putStatus(file(3, 'a'), validated(1), false);
   await setNames(cache, names(['a', fid(2)], ['a (conflict)', fid(3)]));
   t.same(cache.conflicts.count(), { name: 1 });
-  t.equal(cache.putStatus(moved('b'), 1, false).view.conflict, null, 'it is elsewhere, under its name');
+  t.equal(
+    cache.putStatus(moved('b'), validated(1), false).view.conflict,
+    null,
+    'it is elsewhere, under its name',
+  );
   t.same(cache.conflicts.count(), {});
   await setNames(cache, names(['a', fid(2)]));
   t.same(cache.conflicts.count(), {});
 
   t.comment('the names of its directory have come before it');
-  cache.putStatus(file(4, 'c'), 1, false);
+  cache.putStatus(file(4, 'c'), validated(1), false);
   const late = { ...moved('b'), fid: fid(4) };
   const [place] = late.places;
   const [beside = ''] = place === undefined ? [] : namesBeside(fid(4), place);
   cache.bind(other, { name: beside, fid: fid(4), kind: 'file' });
-  t.match(cache.putStatus(late, 1, false).view.conflict, { kind: 'name', wanted: 'b' });
+  t.match(cache.putStatus(late, validated(1), false).view.conflict, { kind: 'name', wanted: 'b' });
   t.equal(cache.conflicts.get(fid(4))?.name, beside);
 });
 
 t.test('what is removed or renamed is no conflict any more', async (t) => {
   const cache = new ObjectCache(new WriteBuffer(new MemoryStore({})));
-  cache.putStatus(file(2, 'a', { siblings: [contents(1)] }), 1, false);
-  cache.putStatus(file(3, 'a'), 1, false);
+  cache.putStatus(file(2, 'a', { siblings: [contents(1)] }), validated(1), false);
+  cache.putStatus(file(3, 'a'), validated(1), false);
   await setNames(cache, names(['a', fid(2)], ['a (conflict)', fid(3)]));
   t.same(cache.conflicts.count(), { versions: 1, name: 1 });
   cache.drop(fid(2));
@@ -163,7 +177,7 @@ t.test('a row of another version of the program is as if it were not there', asy
   buffer.put(`v/${fid(2)}`, seal({ status: { fid: fid(2), kind: 'file' }, epoch: 1 }));
   const cache = new ObjectCache(buffer);
   t.equal(cache.get(fid(2)), undefined);
-  cache.putStatus(file(2, 'a'), 1, false);
+  cache.putStatus(file(2, 'a'), validated(1), false);
   t.equal(cache.get(fid(2))?.status.kind, 'file');
 });
 
@@ -179,6 +193,6 @@ t.test('a damaged row is as if it had never been, and told (OC-3)', async (t) =>
   t.same([...cache.statuses()], []);
   t.same(told, [`v/${fid(2)}`, `v/${fid(3)}`]);
   t.equal(buffer.get(`v/${fid(2)}`), undefined, 'it is told once');
-  cache.putStatus(file(2, 'a'), 1, false);
+  cache.putStatus(file(2, 'a'), validated(1), false);
   t.equal(cache.get(fid(2))?.status.kind, 'file');
 });

@@ -22,7 +22,14 @@ import {
   type VolumeId,
 } from '../../vice/interface/index.js';
 import type { ObjectStatus } from '../interface.js';
-import { isSameConflict, objectFromRow, objectRow, viewOf, type CachedObject } from './cached-object.js';
+import {
+  isSameConflict,
+  objectFromRow,
+  objectRow,
+  viewOf,
+  type CachedObject,
+  type Validation,
+} from './cached-object.js';
 import { ConflictIndex, type ConflictListener } from './conflict-index.js';
 import { DirectoryNames, type NameChange, type Replacement } from './directory-names.js';
 import { RecentMap } from './recent-map.js';
@@ -162,18 +169,24 @@ export class ObjectCache implements Tree {
   }
 
   /**
-   * Caches `status` as validated in `epoch`, of a directory with what its names are worth. The view stays the same
-   * value when nothing in it changed.
+   * Caches `status` as validated so, of a directory with what its names are worth. The view stays the same value when
+   * nothing in it changed.
    */
-  putStatus(status: VnodeStatus, epoch: number, complete: boolean, stale = false): CachedObject {
+  putStatus(
+    status: VnodeStatus,
+    { epoch, unheard }: Validation,
+    complete: boolean,
+    stale = false,
+  ): CachedObject {
     const before = this.get(status.fid);
     const same = before !== undefined && sameCounts(before.status.known, status.known);
     const view = this.#viewOf(same ? before : undefined, status);
-    const object: CachedObject = { status, view, epoch, suspect: false, complete, stale };
+    const object: CachedObject = { status, view, epoch, unheard, suspect: false, complete, stale };
     if (before !== undefined && !same) this.#older?.replaced(before.status, status);
     const unchanged =
       same &&
       before.epoch === epoch &&
+      isSameList(before.unheard, unheard) &&
       !before.suspect &&
       before.complete === complete &&
       before.stale === stale &&
@@ -378,4 +391,8 @@ function sameCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<stri
   for (const slot in a) if (a[slot] !== b[slot]) return false;
   for (const slot in b) if (a[slot] !== b[slot]) return false;
   return true;
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
 }

@@ -62,6 +62,14 @@ export class BatchSender {
     this.#contentsSender = new ContentsSender(world);
   }
 
+  /** To all of `targets` at once (COP1). */
+  sendToAll(
+    targets: readonly Member[],
+    sending: Omit<Sending, 'member'>,
+  ): Promise<readonly UpdateReply<Member>[]> {
+    return Promise.all(targets.map((member) => this.send({ ...sending, member })));
+  }
+
   async send({
     volume,
     member,

@@ -8,6 +8,7 @@ import {
   type Mutation,
   type VersionVector,
 } from '../../vice/interface/index.js';
+import { allHeard } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Volume } from '../volume/volume.js';
 
@@ -31,11 +32,13 @@ export function applyToCache(
         const before = cache.get(status.fid);
         const object = cache.putStatus(
           { ...status, vv: vectors.get(status.fid) ?? status.vv },
-          before?.epoch ?? volume.epoch,
+          before ?? { epoch: volume.epoch, unheard: allHeard },
           before?.complete ?? (isCreation(record) && record.op === 'mkdir'),
           before?.stale ?? false,
         );
-        if (before?.suspect === true) cache.put({ ...object, suspect: true });
+        // Somebody has found and changed what is made here before all servers have answered.
+        const isBroken = before === undefined && volume.breaks.has(status.fid);
+        if (before?.suspect === true || isBroken) cache.put({ ...object, suspect: true });
       }
       for (const { fid } of effect.removed) cache.drop(fid);
     } catch (error) {

@@ -39,20 +39,27 @@ function refused(kind: Failure['kind'], index = 0): Answer {
 
 class Gateway {
   readonly clock = new SimulatedClock();
-  readonly store = new MemoryStore({});
+  readonly store: MemoryStore;
   /** The records of each `mutate`. */
   readonly sent: Mutation[][] = [];
   /** What the server says, in turn, and then that all is applied. */
   readonly answers: Answer[] = [];
   /** Milliseconds that it takes. */
   answerMs = 0;
+  /** While it does not answer. */
+  underWay: (record: Mutation) => void = () => undefined;
   volume!: Volume;
+  cache!: ObjectCache;
   modifyLog!: ModifyLog;
   reintegrator!: Reintegrator;
   #identity!: Identity;
 
-  static async open(): Promise<Gateway> {
-    const gateway = new Gateway();
+  private constructor(store: MemoryStore) {
+    this.store = store;
+  }
+
+  static async open(store = new MemoryStore({})): Promise<Gateway> {
+    const gateway = new Gateway(store);
     const { clock } = gateway;
     const buffer = new WriteBuffer(gateway.store);
     const identity = await Identity.open(buffer, seededRandom(1));
@@ -65,6 +72,7 @@ class Gateway {
       isNeeded: () => true,
       log,
     });
+    gateway.cache = cache;
     gateway.modifyLog = modifyLog;
     gateway.#identity = identity;
     gateway.reintegrator = new Reintegrator({
@@ -92,7 +100,7 @@ class Gateway {
     for (const status of planted([
       { fid: root, parent: null, name: '', kind: 'directory' },
     ]).statuses.values())
-      cache.putStatus(status, gateway.volume.epoch, true);
+      cache.putStatus(status, { epoch: gateway.volume.epoch, unheard: [] }, true);
     return gateway;
   }
 
@@ -125,6 +133,7 @@ class Gateway {
     if (call !== 'mutate') return {};
     this.sent.push((argument as Argument<'mutate'>).records);
     const answer = this.answers.shift() ?? applied;
+    for (const record of this.sent.at(-1) ?? []) this.underWay(record);
     await sleep(this.clock, this.answerMs);
     return answer;
   }
@@ -203,4 +212,58 @@ t.test('what the disk does not take as offered is not sent, and goes out later',
   await gateway.clock.advance(3000);
   t.same(gateway.wire(), [['docs!']]);
   t.equal(gateway.modifyLog.size, 0);
+});
+
+t.test(
+  'what others have changed before the author is answered is in doubt, whoever answers him (PR-3)',
+  async (t) => {
+    const gateway = await Gateway.open();
+    await gateway.volume.join(gateway.member);
+    const made: Fid[] = [];
+    gateway.underWay = ({ op, fid }) => {
+      if (op === 'mkdir') made.push(fid);
+      gateway.volume.broken(gateway.member, {
+        push: 'break',
+        volume: id,
+        fids: [fid],
+        stamp: made.length + 1,
+      });
+    };
+    await gateway.clock.until(gateway.makeDirectory('a'));
+    gateway.answerMs = 3000;
+    t.same((await gateway.clock.until(gateway.makeDirectory('b'))).servers, [], 'the log answers');
+    gateway.answerMs = 0;
+    gateway.underWay = ({ fid }) => made.push(fid);
+    await gateway.clock.advance(3000);
+    await gateway.clock.until(gateway.makeDirectory('c'));
+    t.same(
+      made.map((fid) => gateway.cache.get(fid)?.suspect),
+      [true, true, false],
+      'no break has named the last one',
+    );
+  },
+);
+
+t.test('so is what was under way when the gateway died', async (t) => {
+  const gateway = await Gateway.open();
+  await gateway.volume.join(gateway.member);
+  gateway.answerMs = 60_000;
+  const made: Fid[] = [];
+  gateway.underWay = ({ fid }) => {
+    made.push(fid);
+    gateway.volume.broken(gateway.member, { push: 'break', volume: id, fids: [fid], stamp: 2 });
+  };
+  void gateway.makeDirectory('a');
+  await gateway.clock.advance(100);
+  const again = await Gateway.open(gateway.store.reopen());
+  again.reintegrator.restore(again.volume);
+  await again.volume.join(again.member);
+  await again.clock.advance(100);
+  t.same(again.wire(), [['a!']]);
+  t.equal(again.modifyLog.size, 0);
+  t.same(
+    made.map((fid) => again.cache.get(fid)?.suspect),
+    [true],
+    'it was heard of the break, and had nothing to mark',
+  );
 });

@@ -133,11 +133,13 @@ export class Reintegrator {
 
   /**
    * After a restart nobody knows any more whose author was answered: what the log has is part of this gateway's view,
-   * as it will be part of the servers' (a user who was answered reads what he wrote; another may find it done).
+   * as it will be part of the servers' (a user who was answered reads what he wrote; another may find it done). They
+   * may have it, and have told of what others did on top of it, when there was nothing here to mark.
    */
   restore(volume: Volume): void {
-    for (const entry of [...this.#world.modifyLog.of(volume.id)]) {
-      if (!entry.acknowledged) this.#localLog.acknowledge(volume, entry);
+    for (const entry of [...this.#world.modifyLog.of(volume.id)].filter((each) => !each.acknowledged)) {
+      this.#localLog.acknowledge(volume, entry);
+      for (const fid of entry.records.flatMap(fidsOf)) volume.doubt(fid);
     }
     if (this.#world.modifyLog.pending(volume.id).local > 0) volume.signal('logged');
   }
@@ -215,12 +217,10 @@ export class Reintegrator {
       const records = recordsOf(entries, modifyLog, (fid) => cache.status(fid)?.known);
       const watermark = modifyLog.oldestCounter(records) ?? identity.nextCounter;
       const transfers = (entry: LogEntry): Transfers | undefined => this.#waiters.transfers(entry);
-      const replies = await Promise.all(
-        targets.map((member) =>
-          this.#sender.send({ volume, member, batch: entries, records, watermark, transfers }),
-        ),
-      );
-      await this.#settle(volume, entries, records, replies, collateUpdate(replies));
+      const sending = { volume, batch: entries, records, watermark, transfers };
+      const release = volume.breaks.hold();
+      const replies = await this.#sender.sendToAll(targets, sending);
+      await this.#settle(volume, entries, records, replies, collateUpdate(replies)).finally(release);
       this.#untaken.answered(entries, fresh, replies);
     }
   }

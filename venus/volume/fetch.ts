@@ -7,7 +7,6 @@ import {
   ifFailed,
   isCreation,
   isFailure,
-  isWithin,
   type Fid,
   type Result,
   type VnodeStatus,
@@ -16,16 +15,17 @@ import type { Log } from '../../vice/seam/log.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { isLocal, type ModifyLog } from '../log/modify-log.js';
-import { isBound } from './binding.js';
 import { hasOtherNames } from './overlay.js';
 import type { Fetching } from './fetching.js';
 import { collateStatus, type CollatedStatus, type StatusReply } from './collate.js';
 import { installList } from './list-install.js';
-import { oneOfEachState, type Listed } from './listed.js';
+import { oneOfEachState, recentOf, replicasOf, type Listed } from './listed.js';
 import type { List } from './merged-list.js';
-import { installRecent, namesHere } from './recent-list.js';
+import { areUnheard, installRecent, namesHere } from './recent-list.js';
 import { resolveAt } from './resolve-call.js';
 import { shared } from './shared-call.js';
+import { installNothing, installStatus } from './status-install.js';
+import type { Told } from './told.js';
 import type { Member, Volume } from './volume.js';
 
 /** Objects in one status call. */
@@ -91,19 +91,25 @@ export class Fetcher {
     }
   }
 
-  /** The directory with all of its names, valid. @throws Failure not-found, not-directory, unreachable */
-  async directory(fid: Fid): Promise<CachedObject> {
+  /**
+   * The directory with all of its names, valid. `isWalked`: all that is in it will be looked at; where much of that is
+   * in doubt, one list says as much as many calls.
+   * @throws Failure not-found, not-directory, unreachable
+   */
+  async directory(fid: Fid, isWalked = false): Promise<CachedObject> {
     const volume = this.#world.volume(fid);
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const loading = this.#loadNames(fid);
       if (loading !== undefined) await loading;
       const cached = this.#world.cache.get(fid);
       if (cached !== undefined && cached.status.kind !== 'directory') throw notDirectory(fid);
-      if (cached?.complete === true && this.#hasNames(volume, cached)) return cached;
+      const isListed = isWalked && attempt === 0 && areUnheard(this.#world.cache, volume, fid);
+      if (!isListed && cached?.complete === true && this.#hasNames(volume, cached)) return cached;
       if (volume.avsg.length === 0) break;
       await shared(this.#listCalls, fid, () => this.#list(volume, fid)).catch((error: unknown) => {
         // A server went away in the middle: the others are asked again.
-        if (!isFailure(error, 'unreachable', 'timeout') || attempt === 2) throw error;
+        const isPassing = isFailure(error, 'unreachable', 'timeout') && attempt < 2;
+        if (!isPassing && !(isListed && isFailure(error))) throw error;
       });
     }
     const cached = this.#world.cache.get(fid);
@@ -192,6 +198,7 @@ export class Fetcher {
         if (fids.every((fid) => this.#world.cache.get(fid) !== undefined)) return;
         throw unreachable(fids[0] as Fid, volume);
       }
+      const told = fetch.told(replicasOf(replies));
       const behind = new Set<Fid>();
       fids.forEach((fid, index) => {
         const statuses = replies.map(({ member, reply }) => ({
@@ -200,7 +207,7 @@ export class Fetcher {
         }));
         const collated = this.#collate(volume, fid, statuses);
         if (collated.behind.length > 0 && collated.status !== null) behind.add(fid);
-        this.#install(volume, fid, collated.status, fetch.wasBroken(fid), collated.accessible);
+        this.#install(fid, told, collated);
       });
       if (behind.size > 0) this.#bringUpToDate(volume, [...behind]);
     } finally {
@@ -223,44 +230,9 @@ export class Fetcher {
     return collated;
   }
 
-  /**
-   * Caches `status`, unless the cache knows more by now: an update of ours was on its way meanwhile. `accessible` is
-   * what the servers alone said.
-   */
-  #install(
-    volume: Volume,
-    fid: Fid,
-    status: VnodeStatus | null,
-    wasBroken: boolean,
-    accessible: VnodeStatus | null = status,
-  ): void {
-    const { cache } = this.#world;
-    const cached = cache.get(fid);
-    if (status === null || accessible === null) {
-      if (cached === undefined || !isBound(cache, cached)) cache.drop(fid);
-      // It goes before the promise of its directory is broken: that is asked, or what was replaced long ago is shown.
-      else if (!this.#world.modifyLog.isDirty(fid)) cache.suspect(cached.status.parent ?? fid);
-      return;
-    }
-    if (cached?.complete !== true) {
-      if (cached !== undefined && !isWithin(cached.status.known, status.known))
-        return this.#keep(volume, cached, status);
-      const object = cache.putStatus(status, volume.epoch, false);
-      if (wasBroken) cache.put({ ...object, suspect: true });
-      return;
-    }
-    const isNewer = !isWithin(accessible.known, cached.status.known);
-    const stale = cached.stale || isNewer || this.#hasOtherNames(cached, accessible);
-    if (!isWithin(cached.status.known, status.known)) return this.#keep(volume, { ...cached, stale }, status);
-    // The digest is that of the names that are cached (OC-1).
-    const object = cache.putStatus({ ...status, names: cached.status.names }, volume.epoch, true, stale);
-    if (wasBroken) cache.put({ ...object, suspect: true });
-  }
-
-  /** Ours is newer: valid as it is once servers have it, to be asked again if it was not only newer. */
-  #keep(volume: Volume, cached: CachedObject, status: VnodeStatus): void {
-    if (!isWithin(status.known, cached.status.known)) return;
-    this.#world.cache.putStatus(cached.status, volume.epoch, cached.complete, cached.stale);
+  #install(fid: Fid, told: Told, { status, accessible }: CollatedStatus<Member>): void {
+    if (status === null || accessible === null) installNothing(this.#world, fid);
+    else installStatus(this.#world, told, status, accessible);
   }
 
   #hasOtherNames(cached: CachedObject, accessible: VnodeStatus): boolean {
@@ -283,22 +255,25 @@ export class Fetcher {
         if (this.#world.cache.get(fid)?.complete === true) return;
         throw unreachable(fid, volume);
       }
+      const told = fetch.told(replicasOf(replies));
       const collated = this.#collate(
         volume,
         fid,
         replies.map(({ member, reply }) => ({ member, status: reply.status })),
       );
       const { status, accessible } = collated;
-      if (status === null || accessible === null) return this.#install(volume, fid, null, false);
+      if (status === null || accessible === null) return installNothing(this.#world, fid);
       if (collated.behind.length > 0) this.#bringUpToDate(volume, [fid]);
       const cached = this.#world.cache.get(fid);
       const isOurs = cached?.status === status && cached.complete && !this.#hasOtherNames(cached, accessible);
       // Only the cache has it: our own updates are on their way to servers that have just come back.
-      if (isOurs) return this.#install(volume, fid, status, false, accessible);
-      const told = replies.filter(({ member }) => collated.sources.includes(member));
-      if (since !== undefined && this.#takeRecent(volume, accessible, told, since, fetch.wasBroken)) return;
-      const lists = await this.#differingLists(volume, fid, told);
-      await this.#installList(volume, accessible, lists, fetch.wasBroken);
+      if (isOurs) return installStatus(this.#world, told, status, accessible);
+      const newest = replies.filter(({ member }) => collated.sources.includes(member));
+      const world = { ...this.#world, told: fetch.told, written: () => this.#world.cache.written() };
+      const recent = since === undefined ? undefined : recentOf(newest, since);
+      if (recent !== undefined && installRecent(world, volume, accessible, recent, told)) return;
+      const lists = await this.#differingLists(volume, fid, newest);
+      await installList(world, volume, accessible, lists, told);
     } finally {
       fetch.end();
     }
@@ -313,46 +288,18 @@ export class Fetcher {
     const each = oneOfEachState(replies);
     if (each.length > 1) this.#bringUpToDate(volume, [fid]);
     const lists = await Promise.all(
-      each.map(({ member, full, reply }) => (full ? reply : this.#callList(volume, member, fid, true))),
+      each.map(async ({ member, full, reply, heard }) => {
+        const { status, entries } = full ? reply : await this.#callList(volume, member, fid, true);
+        return status === null ? undefined : { heard, status, entries };
+      }),
     );
-    return lists.flatMap(({ status, entries }) => (status === null ? [] : [{ status, entries }]));
+    return lists.filter((list) => list !== undefined);
   }
 
   #callList(volume: Volume, member: Member, fid: Fid, full: boolean, since?: string): Promise<ListReply> {
     const cop2 = volume.takeCop2(member);
     const asked = { fid, full, ...(since !== undefined && { since }) };
     return member.server.call('list', { volume: volume.id, replica: member.replica, ...asked, cop2 });
-  }
-
-  /** Whether all that `replies` say is taken in by what one of them says of the names that changed. */
-  #takeRecent(
-    volume: Volume,
-    accessible: VnodeStatus,
-    replies: readonly Listed[],
-    since: string,
-    wasBroken: (fid: Fid) => boolean,
-  ): boolean {
-    const recent = replies.find(({ reply }) => reply.gone !== undefined)?.reply;
-    if (recent?.gone === undefined || oneOfEachState(replies).length > 1) return false;
-    const { gone, entries } = recent;
-    const install = this.#installer(volume, wasBroken);
-    const world = { ...this.#world, install };
-    return installRecent(world, volume, accessible, { entries, gone }, since, wasBroken);
-  }
-
-  #installer(volume: Volume, wasBroken: (fid: Fid) => boolean): (child: VnodeStatus) => void {
-    return (child) => this.#install(volume, child.fid, child, wasBroken(child.fid));
-  }
-
-  #installList(
-    volume: Volume,
-    accessible: VnodeStatus,
-    lists: readonly List[],
-    wasBroken: (fid: Fid) => boolean,
-  ): Promise<void> {
-    const install = this.#installer(volume, wasBroken);
-    const written = (): Promise<void> => this.#world.cache.written();
-    return installList({ ...this.#world, install, written }, volume, accessible, lists, wasBroken);
   }
 
   /** The replies of those AVSG members that answered. */

@@ -13,6 +13,8 @@ import type { ObjectCache } from '../cache/object-cache.js';
 import type { ModifyLog } from '../log/modify-log.js';
 import { mergedList, type List } from './merged-list.js';
 import { digestAfter, overlaid, overlayOf } from './overlay.js';
+import { installStatus } from './status-install.js';
+import type { Told } from './told.js';
 import type { Volume } from './volume.js';
 
 /** Objects cached in one turn of the event loop: some milliseconds. */
@@ -28,20 +30,20 @@ export interface ListWorld {
   readonly pause: () => Promise<void>;
   /** Resolves when the disk has what was cached, or could not take it: a slow one must not be far behind. */
   readonly written: () => Promise<void>;
-  /** Caches the status of a child. */
-  readonly install: (child: VnodeStatus) => void;
+  /** What is said of children by those replicas. */
+  readonly told: (replicas: readonly string[]) => Told;
 }
 
 /**
- * `accessible`: the directory as the servers have it; it is not marked valid when its names were changed here
- * meanwhile, and must be asked for again.
+ * `accessible`: the directory as the servers have it, and `told` what that is worth; it is not marked valid when its
+ * names were changed here meanwhile, and must be asked for again.
  */
 export async function installList(
   world: ListWorld,
   volume: Volume,
   accessible: VnodeStatus,
   [first, ...others]: readonly List[],
-  wasBroken: (fid: Fid) => boolean,
+  told: Told,
 ): Promise<void> {
   // Removed between two calls: asked again.
   if (first === undefined) return;
@@ -69,8 +71,8 @@ export async function installList(
       const now = cache.get(fid);
       const isOver = now !== undefined && !isWithin(now.status.known, accessible.known);
       const status = { ...(isOver ? mergeStatus(accessible, now.status) : accessible), known };
-      const object = cache.putStatus({ ...status, names: listed }, volume.epoch, true);
-      if (wasBroken(fid)) cache.put({ ...object, suspect: true });
+      const object = cache.putStatus({ ...status, names: listed }, told.validation(now), true);
+      if (told.wasBroken(fid)) cache.put({ ...object, suspect: true });
       for (const entry of gone) world.volume(entry.fid).doubt(entry.fid);
     },
   });
@@ -84,26 +86,27 @@ export async function installList(
 
 /** The children are cached; the names that they have together. */
 async function installed(
-  { install, pause, written }: ListWorld,
+  world: ListWorld,
   volume: Volume,
   [first, ...others]: readonly [List, ...List[]],
 ): Promise<{ readonly names: ReadonlyMap<string, DirectoryEntry>; readonly digest: string }> {
   let turn = 0;
-  const take = async (child: VnodeStatus): Promise<void> => {
+  const take = async (child: VnodeStatus, told: Told): Promise<void> => {
     volume.met(child.known);
-    install(child);
-    if ((turn += 1) % turnObjects === 0) await pause();
-    if (turn % writtenObjects === 0) await written();
+    installStatus(world, told, child);
+    if ((turn += 1) % turnObjects === 0) await world.pause();
+    if (turn % writtenObjects === 0) await world.written();
   };
   if (others.length > 0) {
     const merged = mergedList([first, ...others]);
-    for (const child of merged.children.values()) await take(child);
+    for (const { status, heard } of merged.children.values()) await take(status, world.told(heard));
     return merged;
   }
+  const told = world.told(first.heard);
   const names = new Map<string, DirectoryEntry>();
   for (const { name, status } of first.entries) {
     names.set(name, { name, fid: status.fid, kind: status.kind });
-    await take(status);
+    await take(status, told);
   }
   return { names, digest: first.status.names };
 }

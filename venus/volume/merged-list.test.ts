@@ -65,10 +65,10 @@ function file(vnode: number, name: string, by: StoreId, wanted = name): List['en
   return { name, status: status(fid(vnode), withStoreId({}, by), wanted, by) };
 }
 
-function list(known: StoreIdVector, entries: List['entries']): List {
+function list(known: StoreIdVector, entries: List['entries'], heard: readonly string[] = []): List {
   let digest = noNames;
   for (const entry of entries) digest = toggledName(digest, entry.status.fid, entry.name);
-  return { status: status(directory, known, '', makeStoreId(ann, 1), digest), entries };
+  return { status: status(directory, known, '', makeStoreId(ann, 1), digest), entries, heard };
 }
 
 const a = (counter: number): StoreId => makeStoreId(ann, counter);

@@ -18,6 +18,8 @@ import {
 import { collateStatus } from './collate.js';
 
 export interface List {
+  /** The replicas that told so. */
+  readonly heard: readonly string[];
   /** Of the directory. */
   readonly status: VnodeStatus;
   readonly entries: readonly { readonly name: string; readonly status: VnodeStatus }[];
@@ -25,9 +27,15 @@ export interface List {
 
 export interface MergedList {
   readonly names: ReadonlyMap<string, DirectoryEntry>;
-  readonly children: ReadonlyMap<Fid, VnodeStatus>;
+  readonly children: ReadonlyMap<Fid, MergedChild>;
   /** Of the names. */
   readonly digest: string;
+}
+
+export interface MergedChild {
+  readonly status: VnodeStatus;
+  /** The replicas that have it in the directory: others may know more of it than that it is not there. */
+  readonly heard: readonly string[];
 }
 
 type Child = List['entries'][number];
@@ -39,7 +47,7 @@ export function mergedList([first, ...others]: readonly [List, ...List[]]): Merg
     byFid: new Map(list.entries.map((entry) => [entry.status.fid, entry])),
   }));
   const names = new Map<string, DirectoryEntry>();
-  const children = new Map<Fid, VnodeStatus>();
+  const children = new Map<Fid, MergedChild>();
   for (const fid of new Set(lists.flatMap(({ byFid }) => [...byFid.keys()]))) {
     const found = lists.flatMap(({ byFid }) => byFid.get(fid) ?? []);
     const statuses = found.map(({ status }) => ({ member: undefined, status }));
@@ -49,18 +57,19 @@ export function mergedList([first, ...others]: readonly [List, ...List[]]): Merg
     const isTakenOut = lists.some(
       ({ list, byFid }) => !byFid.has(fid) && place !== undefined && knows(list.status.known, place.storeId),
     );
-    children.set(fid, status);
+    const heard = lists.flatMap(({ list, byFid }) => (byFid.has(fid) ? list.heard : []));
+    children.set(fid, { status, heard });
     if (!isTakenOut) bind(names, children, nameOf(found, status), status);
   }
   return { names, children, digest: digestOf(names) };
 }
 
-function single({ status: { names: digest }, entries }: List): MergedList {
+function single({ heard, status: { names: digest }, entries }: List): MergedList {
   const names = new Map<string, DirectoryEntry>();
-  const children = new Map<Fid, VnodeStatus>();
+  const children = new Map<Fid, MergedChild>();
   for (const { name, status } of entries) {
     names.set(name, { name, fid: status.fid, kind: status.kind });
-    children.set(status.fid, status);
+    children.set(status.fid, { status, heard });
   }
   return { names, children, digest };
 }
@@ -75,7 +84,7 @@ function nameOf(found: readonly Child[], { places }: VnodeStatus): string {
 /** Of two objects that want one name, who was there first keeps it; the other one is seen beside it. */
 function bind(
   names: Map<string, DirectoryEntry>,
-  children: ReadonlyMap<Fid, VnodeStatus>,
+  children: ReadonlyMap<Fid, MergedChild>,
   name: string,
   status: VnodeStatus,
 ): void {
@@ -84,7 +93,7 @@ function bind(
     names.set(name, { name, fid: status.fid, kind: status.kind });
     return;
   }
-  const held = children.get(holder.fid);
+  const held = children.get(holder.fid)?.status;
   const [place] = status.places;
   const [heldPlace] = held?.places ?? [];
   if (held === undefined || place === undefined || heldPlace === undefined) return;

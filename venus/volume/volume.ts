@@ -3,12 +3,16 @@
  * the callback promises, and which cached objects are still valid.
  *
  * A promise covers a whole volume at one server for as long as the link lives; a break names objects. A cached
- * object is valid while every AVSG member's promise stands and no break has named it since it was fetched:
+ * object is valid while every AVSG member's promise stands, each has been heard of it, and no break has named it since
+ * it was fetched:
  *   PR-1  A server that joins the AVSG first says what has changed there since we last heard of it (`watch`).
  *         What it names becomes suspect; if it cannot tell, the epoch ends and everything cached is suspect.
  *   PR-2  How far a server has been heard is stored in the same transaction as the marks of what it named, so that a
  *         restart asks exactly for the rest.
- *   PR-3  A break that arrives while an object is being fetched leaves it suspect.
+ *   PR-3  A break that arrives while an object is being fetched, or made, leaves it suspect.
+ *   PR-4  What was validated without a replica is in doubt as soon as that one is in the AVSG. How far it was heard
+ *         says nothing of an object that was not here then, nor of one that it had broken before it went, and that
+ *         others, who lag, have told of since. Which replicas these are is stored with the object.
  */
 import { z } from 'zod';
 import {
@@ -33,6 +37,7 @@ import type { ServerLink } from '../remote/server-link.js';
 import type { Identity } from '../store/identity.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import type { VolumeMode } from '../interface.js';
+import { Breaks, type Fetch } from './told.js';
 import { next, type Event, type State } from './volume-state.js';
 
 /** One replica of the volume and the way to it. */
@@ -64,6 +69,8 @@ const cop2Bound = 1000;
 
 export class Volume {
   readonly id: VolumeId;
+  /** Those that arrive while something is on its way into the cache (PR-3). */
+  readonly breaks = new Breaks();
   readonly #world: VolumeWorld;
   #name: string;
   #hidesVersions = false;
@@ -81,10 +88,6 @@ export class Volume {
   #fault: string | null = null;
   /** A fetch has seen replicas that differ. */
   #diverged = false;
-  /** Counts breaks; see PR-3. */
-  #breaks = 0;
-  readonly #broken = new Map<Fid, number>();
-  #fetches = 0;
 
   constructor(entry: VolumeEntry, server: (name: string) => ServerLink | undefined, world: VolumeWorld) {
     this.id = entry.id;
@@ -257,7 +260,10 @@ export class Volume {
 
   /** Whether `object` may be used without asking anybody. While disconnected everything cached may. */
   isValid(object: CachedObject): boolean {
-    return (object.epoch === this.#epoch && !object.suspect) || this.avsg.length === 0;
+    const isSound = object.epoch === this.#epoch && !object.suspect;
+    if (isSound && object.unheard.length === 0) return true;
+    const { avsg } = this;
+    return avsg.length === 0 || (isSound && !avsg.some(({ replica }) => object.unheard.includes(replica)));
   }
 
   /** The link of `member` is up: obtains its promise and learns what has changed (PR-1). */
@@ -309,17 +315,9 @@ export class Volume {
     }
   }
 
-  /** Brackets a fetch: gives a test whether `fid` was named by a break since (PR-3). Call `end` afterwards. */
-  beginFetch(): { readonly wasBroken: (fid: Fid) => boolean; readonly end: () => void } {
-    const start = this.#breaks;
-    this.#fetches += 1;
-    return {
-      wasBroken: (fid) => (this.#broken.get(fid) ?? -1) > start,
-      end: () => {
-        this.#fetches -= 1;
-        if (this.#fetches === 0) this.#broken.clear();
-      },
-    };
+  /** Brackets a fetch, whose replies are worth what it says (PR-3, PR-4). */
+  beginFetch(): Fetch {
+    return this.breaks.begin(this.#epoch, () => this.known.map(({ replica }) => replica));
   }
 
   /** Marks an object whose validity is in doubt for another reason. */
@@ -379,8 +377,7 @@ export class Volume {
   }
 
   #suspect(fid: Fid): void {
-    this.#breaks += 1;
-    if (this.#fetches > 0) this.#broken.set(fid, this.#breaks);
+    this.breaks.note(fid);
     this.#world.cache.suspect(fid);
   }
 

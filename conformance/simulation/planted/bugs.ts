@@ -103,6 +103,13 @@ export const callbacks: readonly PlantedBug[] = [
     '',
   ),
   bug(
+    'unheard-believed',
+    'what was validated while a server was away is believed when that server is there again',
+    'venus/volume/volume.js',
+    'if (isSound && object.unheard.length === 0)',
+    'if (isSound)',
+  ),
+  bug(
     'watch-says-nothing',
     'a gateway that returns is not told what has changed meanwhile',
     'vice/server/promising.js',

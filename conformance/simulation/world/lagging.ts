@@ -1,7 +1,7 @@
 /** Replicas that differ for a while, and what is asked of them meanwhile: a partition need not be one for everybody. */
 import { change, chatter, saves, watch } from './deeds.js';
 import type { Draft } from './draft.js';
-import { cutOff, kill } from './troubles.js';
+import { crash, cutOff, kill } from './troubles.js';
 
 /** As long as hosts need to notice that they do not hear each other, or hear each other again. */
 const noticedMs = 5000;
@@ -24,6 +24,7 @@ export function lagging(draft: Draft): void {
   missed(draft, by, path);
   for (const gateway of draft.gateways) reunite(draft, server, gateway);
   draft.wait(draft.pick([1500, noticedMs]));
+  if (draft.chance(0.4)) leftWith(draft, server, path);
   for (let index = 1 + draft.below(3); index > 0; index -= 1) {
     if (draft.chance(0.5)) draft.deed({ do: 'get', by: draft.pick(draft.sessions), path }, 20);
     else if (draft.chance(0.7)) missed(draft, draft.chance(0.7) ? by : draft.pick(draft.sessions), path);
@@ -33,6 +34,18 @@ export function lagging(draft: Draft): void {
   if (draft.chance(0.3)) return;
   for (const other of draft.servers) reunite(draft, server, other);
   watch(draft, 2, draft.pick([20, 300]));
+}
+
+/** Gateways reach nobody but the server that lags, and look; then the others again, which it still does not hear. */
+function leftWith(draft: Draft, server: string, path: string): void {
+  const others = draft.servers.filter((other) => other !== server);
+  for (const gateway of draft.gateways) for (const other of others) cutOff(draft, gateway, other);
+  draft.wait(noticedMs);
+  for (const by of draft.sessions) if (draft.chance(0.7)) draft.deed({ do: 'get', by, path }, 20);
+  if (draft.chance(0.3)) crash(draft, draft.pick(draft.gateways));
+  for (const gateway of draft.gateways) for (const other of others) reunite(draft, gateway, other);
+  draft.wait(redialledMs);
+  for (const by of draft.sessions) if (draft.chance(0.7)) draft.deed({ do: 'get', by, path }, 20);
 }
 
 /** What its author builds on afterwards. */

@@ -321,16 +321,17 @@ export class Session {
   /** Decides one conflict. */
   async decide(report: ConflictReport, pick: number | 'all', attempt: Attempt): Promise<void> {
     const { versions, kind, fid } = report;
+    const among = versions.map(({ storeId }) => storeId);
     const kept = versions[Math.floor((pick === 'all' ? 0 : pick) * versions.length)];
     if (kind === 'protection' && kept !== undefined)
-      return this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId });
+      return this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId, among });
     if (pick === 'all' || kept === undefined || kind !== 'versions') {
       return this.#world.venus.conflicts.repair(this.#caller, fid, { keepAll: true });
     }
     for (const version of versions) {
       if (version !== kept) await this.#giveUpText(version.storeId, version.fid, attempt);
     }
-    await this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId });
+    await this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId, among });
   }
 
   /** Before the change: what its author is shown may go with it. */

@@ -73,6 +73,11 @@ export class MemoryStore implements Store {
     for (let flush = 0; flush < count; flush += 1) this.#disk.faults.push(fault);
   }
 
+  /** Whether a flush is to fail that has not come yet. */
+  get isToFail(): boolean {
+    return this.#disk.faults.length > 0;
+  }
+
   /** From now on the disk has room for so many bytes more. */
   leave(bytes: number): void {
     this.#disk.capacity = this.#disk.bytes + bytes;
