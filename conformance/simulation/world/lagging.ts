@@ -104,3 +104,72 @@ export function cameAndWent(draft: Draft): void {
   draft.wait(draft.pick([1500, noticedMs]));
   if (draft.chance(0.5)) draft.mend();
 }
+
+/**
+ * A server is told to resolve one folder, and hears so from one peer that something was removed in it, before it has
+ * ever had that (PL-2, vice/resolution/pull.ts). A peer that did not hear of the removal then offers it. Nobody lives
+ * to tell the servers who has what (COP2), or they would read all of each other's changes and know better. Meanwhile
+ * somebody who has seen the folder empty removes it without servers, and finds that one first.
+ */
+export function heardOfRemoval(draft: Draft): void {
+  const [late, knowing] = draft.pair(draft.servers);
+  const others = draft.servers.filter((server) => server !== late && server !== knowing);
+  const [maker, remover] = draft.pair(draft.gateways);
+  const by = draft.sessionOf(maker);
+  const outer = `o${draft.number()}`;
+  draft.mend();
+  draft.wait(redialledMs);
+  draft.deed({ do: 'mkdir', by, path: outer }, 1300);
+  for (const other of [...others, ...draft.gateways]) cutOff(draft, late, other);
+  for (const other of others) cutOff(draft, remover, other);
+  draft.wait(noticedMs);
+  draft.deed({ do: 'mkdir', by, path: `${outer}/n` }, draft.pick([30, 50]));
+  kill(draft, maker, true);
+  for (const other of others) for (const each of [knowing, maker]) cutOff(draft, each, other);
+  draft.deed({ do: 'remove', by: draft.sessionOf(remover), path: `${outer}/n` }, draft.pick([30, 50]));
+  kill(draft, remover, true);
+  draft.add({ do: 'resolve', at: late, path: outer }, 50);
+  cutOff(draft, late, knowing);
+  draft.mend(`down ${maker}`);
+  draft.wait(draft.pick([300, 1500]));
+  draft.deed({ do: 'list', by, path: outer }, 20);
+  cutOff(draft, maker, knowing);
+  draft.wait(noticedMs);
+  draft.deed({ do: 'remove', by, path: outer }, 20);
+  for (const other of others) reunite(draft, late, other);
+  draft.wait(redialledMs);
+  if (draft.chance(0.3)) watch(draft, 2, 20);
+  reunite(draft, late, maker);
+  draft.wait(draft.pick([1500, noticedMs]));
+  if (draft.chance(0.7)) draft.mend();
+}
+
+/**
+ * A gateway loses power when one server has its new contents, and its own log has not: it goes on as if they had never
+ * been, where that server does not hear it (MG-5, vice/interface/merge.ts).
+ */
+export function forgotten(draft: Draft): void {
+  const gateway = draft.pick(draft.gateways);
+  const by = draft.sessionOf(gateway);
+  const server = draft.pick(draft.servers);
+  const others = draft.servers.filter((other) => other !== server);
+  const folder = draft.pick(['x', 'y']);
+  const path = `${folder}/a`;
+  const isNew = draft.chance(0.5);
+  draft.mend(`down ${gateway}`);
+  draft.deed({ do: 'put', by, path, bytes: 40 }, 600);
+  for (const other of others) cutOff(draft, gateway, other, true);
+  const under = isNew ? `${folder}/f${draft.number()}` : path;
+  draft.deed({ do: 'put', by, path: under, bytes: draft.pick([40, 300]) }, draft.pick([5, 6, 7, 7, 7, 8]));
+  const death = { do: 'kill', at: gateway, silent: draft.chance(0.8), keepsRunning: false } as const;
+  draft.breaks(`down ${gateway}`, death, { do: 'start', at: gateway }, 0);
+  for (const other of others) reunite(draft, gateway, other);
+  cutOff(draft, gateway, server);
+  draft.mend(`down ${gateway}`);
+  draft.wait(draft.pick([0, 300]));
+  const again = isNew ? folder : path;
+  if (draft.chance(0.5)) draft.deed({ do: 'remove', by, path: draft.pick([folder, path]) }, 20);
+  else draft.deed({ do: 'setprop', by, path: again, name: '{x}p1', value: `<v>${draft.number()}</v>` }, 20);
+  draft.wait(draft.pick([300, noticedMs]));
+  if (draft.chance(0.7)) reunite(draft, gateway, server);
+}

@@ -67,6 +67,8 @@ export interface Attempt {
   made?: Fid;
   /** Lists that it replaces knowingly: those that the directory had when its author looked. */
   replaces?: readonly string[];
+  /** The directory that it puts an object in, whether or not that is ever answered. */
+  into?: Fid;
   /** Where it puts an object. */
   placed?: { readonly fid: Fid; readonly parent: Fid; readonly name: string };
   /** What an object that has come from another volume is now. */

@@ -5,7 +5,7 @@
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import { full, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
-import { brokenCatchUp, cameAndWent, lagging } from './lagging.js';
+import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging } from './lagging.js';
 import { lists, listsApart } from './lists.js';
 import { kept, tight } from './quotas.js';
 import { resize } from './resizing.js';
@@ -151,6 +151,8 @@ export const profiles: readonly Profile[] = [
       [lagging, 4],
       [brokenCatchUp, 3],
       [cameAndWent, 1],
+      [heardOfRemoval, 2],
+      [forgotten, 1],
       [some, 1],
       [bursting, 0.5],
     ],
@@ -188,6 +190,7 @@ export const profiles: readonly Profile[] = [
     mixture: [
       [gatewayCrash, 3],
       [lonelyCrash, 4],
+      [forgotten, 1.5],
       [race, 1],
       [saving, 1],
     ],

@@ -3,13 +3,23 @@ import { silentLog, type Log, type LogFields } from '../../../vice/seam/log.js';
 
 export class Situations {
   readonly #counts = new Map<string, number>();
+  readonly #runs = new Map<string, number>();
 
   count(situation: string, times = 1): void {
     this.#counts.set(situation, (this.#counts.get(situation) ?? 0) + times);
   }
 
-  add(others: Readonly<Record<string, number>>): void {
-    for (const [situation, times] of Object.entries(others)) this.count(situation, times);
+  /** Those of a whole run. */
+  add(run: Readonly<Record<string, number>>): void {
+    for (const [situation, times] of Object.entries(run)) {
+      this.count(situation, times);
+      if (times > 0) this.#runs.set(situation, this.runs(situation) + 1);
+    }
+  }
+
+  /** How many of the runs that were added have met it. */
+  runs(situation: string): number {
+    return this.#runs.get(situation) ?? 0;
   }
 
   /** In alphabetical order. */
@@ -82,6 +92,6 @@ export const required: readonly string[] = [
   ...['moved across 201', 'moved across 204', 'moved across 207', 'put refused', 'mount published'],
   ...['unmount published', 'lock-volume published', 'unlock-volume published', 'one volume reached'],
   ...['put quota', 'waits for room in root', 'waits for room in annex', 'quota published'],
-  ...['fault resolve', 'fault flip-row'],
+  ...['fault resolve', 'fault flip-row', 'not taken back'],
   ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
 ];
