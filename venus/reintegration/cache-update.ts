@@ -11,6 +11,24 @@ import {
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Volume } from '../volume/volume.js';
 
+/**
+ * Sends `records`, and takes over what became of them. Who changes an object as soon as one server has it is faster than
+ * a slow server's answer: the break then names what the cache may not know yet (PR-3).
+ */
+export async function heedBreaks(
+  volume: Volume,
+  records: readonly Mutation[],
+  send: () => Promise<void>,
+): Promise<void> {
+  const sending = volume.beginFetch();
+  try {
+    await send();
+    for (const fid of records.flatMap(fidsOf)) if (sending.wasBroken(fid)) volume.doubt(fid);
+  } finally {
+    sending.end();
+  }
+}
+
 /** Applies `records`; `vectors` are the objects' counts at the servers, where they are known. */
 export function applyToCache(
   cache: ObjectCache,

@@ -32,7 +32,7 @@ import { acknowledgedBy } from '../volume/volume-state.js';
 import { abandon } from './abandoned.js';
 import { entryAt, recordsOf } from './batch.js';
 import { BatchSender, type Transfers } from './batch-sender.js';
-import { applyToCache } from './cache-update.js';
+import { applyToCache, heedBreaks } from './cache-update.js';
 import { DrainRuns } from './drain-runs.js';
 import { Forgotten } from './forgotten.js';
 import type { UploadDifferences } from '../difference/upload-differences.js';
@@ -215,13 +215,12 @@ export class Reintegrator {
       const records = recordsOf(entries, modifyLog, (fid) => cache.status(fid)?.known);
       const watermark = modifyLog.oldestCounter(records) ?? identity.nextCounter;
       const transfers = (entry: LogEntry): Transfers | undefined => this.#waiters.transfers(entry);
-      const replies = await Promise.all(
-        targets.map((member) =>
-          this.#sender.send({ volume, member, batch: entries, records, watermark, transfers }),
-        ),
-      );
-      await this.#settle(volume, entries, records, replies, collateUpdate(replies));
-      this.#untaken.answered(entries, fresh, replies);
+      const common = { volume, batch: entries, records, watermark, transfers };
+      await heedBreaks(volume, records, async () => {
+        const replies = await Promise.all(targets.map((member) => this.#sender.send({ ...common, member })));
+        await this.#settle(volume, entries, records, replies, collateUpdate(replies));
+        this.#untaken.answered(entries, fresh, replies);
+      });
     }
   }
 

@@ -8,7 +8,7 @@
  *         What it names becomes suspect; if it cannot tell, the epoch ends and everything cached is suspect.
  *   PR-2  How far a server has been heard is stored in the same transaction as the marks of what it named, so that a
  *         restart asks exactly for the rest.
- *   PR-3  A break that arrives while an object is being fetched leaves it suspect.
+ *   PR-3  A break that arrives while an object is being fetched, or made, leaves it suspect.
  */
 import { z } from 'zod';
 import {
