@@ -8,6 +8,7 @@ import { lookAt, measure } from './inspector.js';
 import { authorOf, type Attempt } from './ledger.js';
 import type { Look, Run } from './outcome.js';
 import { isAdministered, putInOrder } from './put-in-order.js';
+import { RoomWatch } from './quotas.js';
 import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from './scenario.js';
 import { isLivingElsewhere } from './rot.js';
 import { Session } from './session.js';
@@ -37,6 +38,8 @@ export class Player {
   readonly #stage: Stage;
   readonly #realm: SimulatedRealm;
   readonly #faults: Faults;
+  /** Of scenarios with a quota. */
+  readonly #room: RoomWatch | undefined;
   readonly #chains = new Map<string, Chain>();
 
   constructor(scenario: Scenario) {
@@ -44,6 +47,7 @@ export class Player {
     this.#stage = new Stage(scenario);
     this.#realm = this.#stage.realm;
     this.#faults = new Faults(this.#stage);
+    if (scenario.steps.some(({ do: verb }) => verb === 'quota')) this.#room = new RoomWatch(this.#stage);
   }
 
   async play(): Promise<Played> {
@@ -111,6 +115,7 @@ export class Player {
     if (isDeed(step)) this.#submit(step);
     else await this.#fault(step);
     if (step.ms > 0) await this.#realm.clock.advance(step.ms);
+    this.#room?.look();
     if (this.#stage.group !== undefined) this.#stage.watchReplicas();
   }
 
@@ -197,6 +202,7 @@ export class Player {
     await this.#replaceRestored();
     if (isAdministered(this.#scenario)) {
       await this.#realm.finish(this.#faults.administered);
+      this.#room?.look();
       await putInOrder(this.#stage);
     }
     for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
