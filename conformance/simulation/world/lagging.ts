@@ -1,7 +1,7 @@
 /** Replicas that differ for a while, and what is asked of them meanwhile: a partition need not be one for everybody. */
 import { change, chatter, saves, watch } from './deeds.js';
 import type { Draft } from './draft.js';
-import { cutOff, kill } from './troubles.js';
+import { alone, cutOff, kill } from './troubles.js';
 
 /** As long as hosts need to notice that they do not hear each other, or hear each other again. */
 const noticedMs = 5000;
@@ -172,4 +172,30 @@ export function forgotten(draft: Draft): void {
   else draft.deed({ do: 'setprop', by, path: again, name: '{x}p1', value: `<v>${draft.number()}</v>` }, 20);
   draft.wait(draft.pick([300, noticedMs]));
   if (draft.chance(0.7)) reunite(draft, gateway, server);
+}
+
+/** A gateway that has seen replicas differ is told that its link is weak, or that it is strong again, in that moment. */
+export function weakMeanwhile(draft: Draft): void {
+  const server = draft.pick(draft.servers);
+  const [gateway, other] = draft.pair(draft.gateways);
+  const path = draft.file();
+  const [by, author] = [draft.sessionOf(gateway), draft.sessionOf(other)];
+  draft.deed({ do: 'put', by: author, path, bytes: 40 }, 600);
+  for (const each of [...draft.servers, ...draft.gateways]) if (each !== server) cutOff(draft, server, each);
+  draft.wait(noticedMs);
+  for (const each of [path, draft.file(), draft.file()])
+    draft.deed({ do: 'put', by: author, path: each, bytes: 40 }, 50);
+  reunite(draft, server, gateway);
+  draft.wait(draft.pick([1500, noticedMs]));
+  if (draft.chance(0.5)) alone(draft, gateway, 'mode');
+  for (let index = 3 + draft.below(3); index > 0; index -= 1) {
+    draft.deed({ do: 'get', by, path: draft.chance(0.6) ? path : draft.file() }, draft.pick([2, 3, 4, 5, 7]));
+    if (draft.chance(0.3)) draft.deed({ do: 'list', by, path: '' }, draft.pick([2, 3, 5]));
+    if (draft.isBroken(`alone ${gateway}`)) draft.mend(`alone ${gateway}`, draft.pick([2, 5, 20]));
+    else alone(draft, gateway, 'mode');
+  }
+  if (draft.chance(0.3)) for (const each of draft.servers) cutOff(draft, gateway, each);
+  draft.wait(draft.pick([20, noticedMs]));
+  draft.mend(`alone ${gateway}`);
+  for (const each of draft.servers) reunite(draft, server, each);
 }

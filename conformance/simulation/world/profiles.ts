@@ -5,8 +5,8 @@
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import { full, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
-import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging } from './lagging.js';
-import { lists, listsApart } from './lists.js';
+import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
+import { deniedLater, lists, listsApart } from './lists.js';
 import { kept, tight } from './quotas.js';
 import { resize } from './resizing.js';
 import { across, administered, crashAcross, oneLost } from './two-volumes.js';
@@ -153,6 +153,7 @@ export const profiles: readonly Profile[] = [
       [cameAndWent, 1],
       [heardOfRemoval, 2],
       [forgotten, 1],
+      [weakMeanwhile, 2],
       [some, 1],
       [bursting, 0.5],
     ],
@@ -164,6 +165,7 @@ export const profiles: readonly Profile[] = [
     mixture: [
       [lists, 5],
       [listsApart, 2],
+      [deniedLater, 1],
       [lagging, 0.5],
       [outage, 0.7],
       [gatewayCrash, 0.7],

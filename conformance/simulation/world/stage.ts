@@ -3,8 +3,10 @@ import {
   isFailure,
   isRemoved,
   versionsOf,
+  type Argument,
   type Fid,
   type RealmDocument,
+  type Result,
   type VnodeStatus,
 } from '../../../vice/interface/index.js';
 import type { PendingChange } from '../../../venus/interface.js';
@@ -18,6 +20,7 @@ import type { Regression } from './outcome.js';
 import { Orders } from './orders.js';
 import type { Scenario, VolumeName } from './scenario.js';
 import { Situations } from './situations.js';
+import { countCertified, countResolved } from './tables.js';
 import { annexVolume, idOf, nameOf, serversOf, volumesOf } from './volumes.js';
 import { Ways } from './ways.js';
 
@@ -72,6 +75,7 @@ export class Stage {
       flushMs: slowFlushMs,
       logOf: () => this.situations.log(),
       onTraffic: (_gateway, traffic) => this.#watchTraffic(traffic),
+      onServerTraffic: (server, traffic) => this.#watchServer(server, traffic),
     });
     this.servers = this.realm.serverNames;
     this.orders = new Orders(this.realm, () => this.isHealed);
@@ -148,14 +152,22 @@ export class Stage {
     traffic.onCall = (name, argument) => {
       if (name === 'mutate') this.ledger.sentRecords((argument as { records: never[] }).records);
     };
-    traffic.falsify = (name, reply) => {
-      if (name === 'mutate') this.#countMutation(reply as { outcome: string; failure?: { kind: string } });
+    traffic.falsify = (name, reply, argument) => {
+      if (name === 'mutate')
+        countCertified(this.situations, argument as Argument<'mutate'>, reply as Result<'mutate'>);
       return reply;
     };
   }
 
-  #countMutation({ outcome, failure }: { outcome: string; failure?: { kind: string } }): void {
-    this.situations.count(`mutate ${outcome}${failure === undefined ? '' : ` ${failure.kind}`}`);
+  #watchServer(server: string, traffic: CountingNetwork): void {
+    const own = (fid: Fid): VnodeStatus | undefined => {
+      const status = this.#sound(server, fid);
+      return status === 'damaged' ? undefined : status;
+    };
+    traffic.falsify = (name, reply) => {
+      if (name === 'changes') countResolved(this.situations, reply as Result<'changes'>, own);
+      return reply;
+    };
   }
 
   /** Those that are open now; one may have come with a new document. */
