@@ -174,7 +174,7 @@ export function forgotten(draft: Draft): void {
   if (draft.chance(0.7)) reunite(draft, gateway, server);
 }
 
-/** A gateway that has seen replicas differ is told that its link is weak, or that it is strong again, in that moment. */
+/** A gateway that has just seen replicas differ is told that its link is weak, or that it is strong again. */
 export function weakMeanwhile(draft: Draft): void {
   const server = draft.pick(draft.servers);
   const [gateway, other] = draft.pair(draft.gateways);

@@ -44,8 +44,8 @@ export class Situations {
 }
 
 /**
- * Every way of the table (venus/volume/volume-state.ts) but one: whoever was resolving when the last server went hears at
- * once that nobody answers, so it is over before one is back.
+ * Every way of the table (venus/volume/volume-state.ts) but one: whoever was resolving when the last server went hears
+ * at once that nobody answers, so it is over before one is back.
  */
 const stateChanges: readonly string[] = states
   .flatMap((from) => states.filter((to) => to !== from).map((to) => `state ${from} -> ${to}`))

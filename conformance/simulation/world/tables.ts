@@ -1,6 +1,6 @@
 /**
- * Which rows of the product's tables a run has met: of certification (vice/volume/certify.ts), of what servers make of
- * what they hear from each other (vice/resolution/decide.ts), and of the states of a volume (venus/volume/volume-state.ts).
+ * Which rows of the product's tables a run has met: of certification (vice/volume/certify.ts), and of what servers make
+ * of what they hear from each other (vice/resolution/decide.ts).
  */
 import {
   fidsOf,
