@@ -162,14 +162,16 @@ export class Ledger {
 
   /** Whether a change that was acknowledged may be refused for this reason, itself or what it builds on. */
   explains(reason: string | null): boolean {
-    const isSet = this.attempts.some(
-      (attempt) => attempt.deed.do === 'setacl' && this.mayHaveHappened(attempt),
-    );
     const isBounded = this.quotas.some(({ bytes }) => bytes !== null);
     return (
-      (isSet && reason?.includes('access-denied') === true) ||
+      (this.hasLists && reason?.includes('access-denied') === true) ||
       (isBounded && reason?.includes('quota') === true)
     );
+  }
+
+  /** Whether somebody may have set an access list: what a person may do then, he may be refused later. */
+  get hasLists(): boolean {
+    return this.attempts.some((attempt) => attempt.deed.do === 'setacl' && this.mayHaveHappened(attempt));
   }
 
   /** An administrator wants something: until it is done nobody knows what holds. */
@@ -200,11 +202,11 @@ export class Ledger {
     for (const servers of this.held.values()) servers.delete(server);
   }
 
-  /** Nobody can expect these changes any more: their gateway has lost them. */
-  forgive(changes: readonly PendingChange[]): void {
+  /** Nobody can expect these changes any more: their gateway has lost them. `isRestored`: but for their contents. */
+  forgive(changes: readonly PendingChange[], isRestored = false): void {
     for (const { digest, fid } of changes.flatMap(({ records }) => records)) {
       this.forgiven.add(fid);
-      if (digest !== null) this.forgiven.add(digest);
+      if (digest !== null && !isRestored) this.forgiven.add(digest);
     }
   }
 

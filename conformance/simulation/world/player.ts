@@ -1,5 +1,6 @@
 /** Plays a scenario on a simulated realm: safety while things fail; then all is healed, and it must come together. */
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { isFailure } from '../../../vice/interface/index.js';
 import type { ConflictReport } from '../../../venus/interface.js';
 import type { SimulatedRealm } from '../simulated-realm.js';
@@ -262,16 +263,34 @@ export class Player {
     return undefined;
   }
 
-  /** What servers refuse for good, since lists have changed meanwhile, a person gives up. */
+  /**
+   * What servers refuse for good, since lists have changed meanwhile, a person gives up. What there was no room for he
+   * saves first, and brings back when there is: contents may be under another name then, and are objects of their own.
+   */
   async #giveUpRefused(gateway: string): Promise<void> {
     const refused = this.#stage.logOf(gateway).filter(({ state }) => state === 'kept');
     const unjust = refused.filter(({ reason }) => !this.#stage.ledger.explains(reason));
     // Of a refusal that nothing explains the law of convergence tells, as of whatever stays in a log.
     if (refused.length === 0 || unjust.length > 0) return;
-    this.#stage.situations.count('refused for good', refused.length);
-    this.#stage.ledger.forgive(refused);
+    const roomless = refused.filter(({ reason }) => reason?.includes('quota') === true);
+    const others = refused.filter((change) => !roomless.includes(change));
+    this.#stage.situations.count('refused for good', others.length);
     const { log } = this.#realm.gateway(gateway);
-    await this.#realm.finish(log.discard(refused.map(({ sequence }) => sequence)));
+    const sequencesOf = (changes: typeof refused): readonly number[] =>
+      changes.map(({ sequence }) => sequence);
+    const archive = roomless.length === 0 ? [] : await this.#saved(log.checkpoint(sequencesOf(roomless)));
+    await this.#realm.finish(log.discard(sequencesOf(refused)));
+    this.#stage.ledger.forgive(others);
+    if (roomless.length === 0) return;
+    this.#stage.ledger.forgive(roomless, !this.#stage.ledger.hasLists);
+    const { restored, present, notes } = await this.#realm.finish(log.restore(Readable.from(archive)));
+    this.#stage.situations.count('kept for want of room', roomless.length);
+    this.#stage.situations.count('restored for want of room', restored);
+    this.#stage.note(`${gateway}: ${restored} changes restored, ${present} present ${notes.join('; ')}`);
+  }
+
+  #saved(archive: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+    return this.#realm.finish(collect(archive));
   }
 
   async #isGroupSettled(): Promise<boolean> {

@@ -7,7 +7,7 @@ import { full, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
 import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
 import { deniedLater, lists, listsApart } from './lists.js';
-import { kept, tight } from './quotas.js';
+import { kept, steppedAside, tight } from './quotas.js';
 import { resize } from './resizing.js';
 import { across, administered, crashAcross, oneLost } from './two-volumes.js';
 import {
@@ -309,6 +309,7 @@ export const profiles: readonly Profile[] = [
       [administered, 4],
       [tight, 4],
       [kept, 2],
+      [steppedAside, 1.5],
       [across, 2],
       [look, 1],
     ],

@@ -54,6 +54,27 @@ export function kept(draft: Draft): void {
   if (draft.chance(0.5)) draft.mend(`quota ${volume}`, 1300);
 }
 
+/**
+ * Somebody without servers makes a file that does not fit, and then removes another one beside it: so that he can make
+ * room, the first change steps aside (RI-3, venus/reintegration).
+ */
+export function steppedAside(draft: Draft): void {
+  const gateway = draft.pick(draft.gateways);
+  const volume = pickVolume(draft);
+  const by = draft.sessionOf(gateway);
+  const directory = draft.chance(0.5) ? draft.directoryOf(volume) : volume === 'root' ? '' : draft.mounted;
+  const beside = (name: string): string => (directory === '' ? name : `${directory}/${name}`);
+  draft.deed({ do: 'put', by, path: beside('old'), bytes: 40 }, 600);
+  alone(draft, gateway, draft.pick(['plan', 'mode']));
+  for (let index = 1 + draft.below(2); index > 0; index -= 1)
+    draft.deed({ do: 'put', by, path: beside(`new${draft.number()}`), bytes: 300 }, 20);
+  draft.deed({ do: 'remove', by, path: beside('old') }, 20);
+  bounds(draft, volume, draft.pick([20, 1300]));
+  together(draft, gateway, draft.pick([300, 3000]));
+  if (draft.chance(0.3)) crash(draft, gateway);
+  if (draft.chance(0.5)) draft.mend(`quota ${volume}`, 1300);
+}
+
 /** Where changes wait that have no room. */
 export class RoomWatch {
   readonly #stage: Stage;
