@@ -292,6 +292,7 @@ export const profiles: readonly Profile[] = [
       [oneLost, 4],
       [crashAcross, 1],
       [administered, 2],
+      [lists, 2],
       [island, 0.7],
       [outage, 0.7],
       [noise, 0.5],
@@ -308,6 +309,7 @@ export const profiles: readonly Profile[] = [
     mixture: [
       [administered, 4],
       [tight, 4],
+      [lists, 1],
       [kept, 2],
       [steppedAside, 1.5],
       [across, 2],
