@@ -230,7 +230,7 @@ export class SimulatedRealm {
     const { store, containers, hoard } = this.disk(name);
     this.#disks.set(name, {
       store: store.crash(keepsRunning),
-      containers: containers.crash(keepsRunning, silent),
+      containers: containers.crash(keepsRunning, silent, silent ? this.random : undefined),
       hoard: hoard.crash(),
     });
   }

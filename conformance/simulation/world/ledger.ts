@@ -133,6 +133,8 @@ export class Ledger {
   readonly parents = new Map<Fid, Set<Fid>>();
   /** Digests and objects of what waited in the log of a gateway whose disk was replaced by an old copy. */
   readonly forgiven = new Set<string>();
+  /** Gateways whose disks were replaced. */
+  readonly renewed = new Set<string>();
   /** What has come from another volume. */
   readonly #copies: Copied[] = [];
   /** By object: StoreIds of all records that any gateway has sent of it. */

@@ -238,11 +238,16 @@ export class Player {
     await this.#realm.clock.advance(6000);
     for (const name of this.#stage.gateways) {
       const fault = this.#realm.gateway(name).state().volumes[0]?.lastError;
-      if (fault?.includes('is an old copy') !== true) continue;
-      this.#stage.note(`${name} has found that its disk is an old copy`);
-      this.#stage.situations.count('restored gateway refuses');
+      const isFound = fault !== null && /is an old copy|first came here as/.test(fault ?? '');
+      const isClone = this.#stage.clones.delete(name);
+      // Of a copy a person knows, also where it has found nothing out.
+      if (!isFound && !isClone) continue;
+      this.#stage.note(`${name} has found that its disk is an old copy: ${isFound}`);
+      this.#stage.situations.count(
+        `${isClone ? 'cloned' : 'restored'} gateway ${isFound ? 'refuses' : 'goes'}`,
+      );
       if (!this.#stage.restored.has(name))
-        this.#stage.accidents.push(`${name} takes its own disk for an old copy: ${fault}`);
+        this.#stage.accidents.push(`${name} takes its own disk for an old copy: ${fault ?? ''}`);
       this.#stage.ledger.forgive(this.#stage.logOf(name));
       this.#stage.kill(name, { silent: false, keepsRunning: false });
       this.#realm.wipe(name);

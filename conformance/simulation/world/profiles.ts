@@ -3,7 +3,7 @@
  * a short run meets more than everything thinly in a long one.
  */
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
-import { full, loss, restored, rot, rowRot, writeFails } from './disks.js';
+import { cloned, full, halfFetched, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
 import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
 import { deniedLater, lists, listsApart } from './lists.js';
@@ -225,6 +225,7 @@ export const profiles: readonly Profile[] = [
     scenes: 5,
     mixture: [
       [restored, 4],
+      [cloned, 2],
       [some, 1],
       [lonelyCrash, 1],
     ],
@@ -238,6 +239,7 @@ export const profiles: readonly Profile[] = [
       [full, 2],
       [rot, 2],
       [rottenObjects, 2.5],
+      [halfFetched, 2],
       [loss, 1],
       [race, 1],
     ],

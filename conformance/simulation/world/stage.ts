@@ -43,6 +43,8 @@ export class Stage {
   readonly group: GroupOrders | undefined;
   isHealed = false;
   readonly #watched = new WeakSet<Replica>();
+  /** Which replicas have applied which records. */
+  readonly #applied = new Set<string>();
   readonly servers: readonly string[];
   readonly gateways: readonly string[];
   /** How often the disk of a gateway was replaced. */
@@ -51,6 +53,8 @@ export class Stage {
   readonly atDeath = new Map<string, readonly PendingChange[]>();
   /** Gateways that were ever given an old copy of their disk. */
   readonly restored = new Set<string>();
+  /** Gateways on a copy of another one's disk, and what they call themselves. */
+  readonly clones = new Map<string, string>();
   /** When each host last started. */
   readonly startedAt = new Map<string, number>();
   /** Servers with damaged containers. */
@@ -107,6 +111,7 @@ export class Stage {
 
   /** The disk of this gateway is not the one that it had. */
   renew(gateway: string): void {
+    this.ledger.renewed.add(gateway);
     this.generations.set(gateway, (this.generations.get(gateway) ?? 0) + 1);
   }
 
@@ -117,6 +122,8 @@ export class Stage {
       this.atDeath.set(name, pending);
       if (pending.length > 0) this.situations.count('log pending at kill');
     }
+    if (death.silent === true && this.realm.disk(name).containers.inPart > 0)
+      this.situations.count('contents in part torn');
     this.realm.kill(name, death);
   }
 
@@ -138,7 +145,7 @@ export class Stage {
         await this.realm.startServer(name);
         this.watchReplicas();
       } else {
-        await this.realm.startGateway(name);
+        await this.realm.startGateway(name, undefined, this.clones.get(name));
       }
     } catch (error) {
       if (!isFailure(error)) throw error;
@@ -154,7 +161,12 @@ export class Stage {
     };
     traffic.falsify = (name, reply, argument) => {
       if (name === 'mutate')
-        countCertified(this.situations, argument as Argument<'mutate'>, reply as Result<'mutate'>);
+        countCertified(
+          this.situations,
+          argument as Argument<'mutate'>,
+          reply as Result<'mutate'>,
+          this.#applied,
+        );
       return reply;
     };
   }

@@ -15,12 +15,14 @@ import type { Situations } from './situations.js';
 
 /**
  * A server's answer to records: `certify store conflict`; applied to what has updates that the author had not seen:
- * `certify store unseen`; a record that the log has answered, `settled store unseen`.
+ * `certify store unseen`; a record that the log has answered, `settled store unseen`. `applied`: replicas and records of
+ * before; what was said to have been done and is sent again must not be done again.
  */
 export function countCertified(
   situations: Situations,
   { records }: Argument<'mutate'>,
   reply: Result<'mutate'>,
+  applied: Set<string>,
 ): void {
   const what = reply.outcome === 'refused' ? `refused ${reply.failure.kind}` : reply.outcome;
   situations.count(`mutate ${what}`);
@@ -29,7 +31,11 @@ export function countCertified(
     if (record !== undefined) situations.count(`certify ${record.op} ${reply.failure.kind}`);
     return;
   }
+  if (reply.outcome !== 'applied') return;
   for (const record of records) {
+    const copy = `${reply.replica} ${record.storeId}`;
+    if (applied.has(copy)) situations.count('record came twice');
+    applied.add(copy);
     if (!fidsOf(record).some((fid) => reply.ahead.includes(fid))) continue;
     situations.count(`${record.settled === true ? 'settled' : 'certify'} ${record.op} unseen`);
   }
