@@ -12,8 +12,8 @@ import type { ObjectCache } from '../cache/object-cache.js';
 import type { Volume } from '../volume/volume.js';
 
 /**
- * Sends `records`, and takes over what became of them. Who changes an object as soon as one server has it is faster than
- * a slow server's answer: the break then names what the cache may not know yet (PR-3).
+ * Sends `records`, and takes over what became of them. Who changes an object as soon as one server has it is faster
+ * than a slow server's answer: the break then names what the cache may not know yet (PR-3).
  */
 export async function heedBreaks(
   volume: Volume,

@@ -3,8 +3,8 @@
  * fetches the contents that it lacks, and merges them in steps, directories above before what is in them.
  *
  * PL-1  A directory says that it has known an update only when all that the update put into it is here, and what it
- *       took out of it is here as removed (VR-4): so what directories have known is merged last, in `finish`, and not at
- *       all for those in which something is missing. One that said so too early would let its own removal pass with
+ *       took out of it is here as removed (VR-4): so what directories have known is merged last, in `finish`, and not
+ *       at all for those in which something is missing. One that said so too early would let its own removal pass with
  *       something in it, and be revived for ever (ST-1): here, or at whoever believes this replica. A list of names
  *       does not tell what was removed; only the peer's changes do, read after it.
  * PL-2  What is not here, though the directory that the peer has it in has known it here, was taken out or removed: who

@@ -15,8 +15,8 @@ import type { Situations } from './situations.js';
 
 /**
  * A server's answer to records: `certify store conflict`; applied to what has updates that the author had not seen:
- * `certify store unseen`; a record that the log has answered, `settled store unseen`. `applied`: replicas and records of
- * before; what was said to have been done and is sent again must not be done again.
+ * `certify store unseen`; a record that the log has answered, `settled store unseen`. `applied`: replicas and records
+ * of before; what was said to have been done and is sent again must not be done again.
  */
 export function countCertified(
   situations: Situations,

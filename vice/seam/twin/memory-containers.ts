@@ -11,7 +11,7 @@ import { blockBytes, type Containers, type Spool } from '../containers.js';
 import { PartialBlocks } from '../partial-blocks.js';
 import type { PartialBeginning, PartialContainer } from '../partial-container.js';
 import type { Random } from '../random.js';
-import type { StoreFault } from './memory-store.js';
+import { diskFault, type StoreFault } from './memory-store.js';
 import { MemoryPartial, spoil, tear, type MemoryBlocks } from './memory-partial.js';
 
 export interface MemoryContainersOptions {
@@ -28,8 +28,6 @@ export interface MemoryFile {
   readonly contents: Uint8Array;
   readonly blockDigests: Uint8Array;
 }
-
-const failing = 'the disk fails: replace it';
 
 /** Containers in memory that can lose power and bits. */
 export class MemoryContainers implements Containers {
@@ -62,7 +60,7 @@ export class MemoryContainers implements Containers {
 
   async spool(): Promise<Spool> {
     await this.#alive();
-    if (this.#isBroken) throw new Failure('damaged', 'containers', failing);
+    if (this.#isBroken) throw diskFault('damaged', 'containers');
     const spool = new MemorySpool({
       claim: (bytes) => this.#claim(bytes),
       publish: (file) => this.#publish(file),
@@ -200,8 +198,8 @@ export class MemoryContainers implements Containers {
   }
 
   /**
-   * Makes the next `count` commits fail, or those that come when `after` more have done well: for want of room; or one is
-   * not flushed, and the disk not trusted any more until a restart.
+   * Makes the next `count` commits fail, or those that come when `after` more have done well: for want of room; or one
+   * is not flushed, and the disk not trusted any more until a restart.
    */
   failNext(count = 1, fault: StoreFault = 'no-space', after = 0): void {
     for (let commit = 0; commit < after; commit += 1) this.#commitFaults.push(undefined);
@@ -266,7 +264,7 @@ export class MemoryContainers implements Containers {
 
   #openPartial(held: MemoryBlocks): PartialContainer {
     const { digest } = held.blocks;
-    if (this.#isBroken) throw new Failure('damaged', 'containers', failing);
+    if (this.#isBroken) throw diskFault('damaged', 'containers');
     if (this.#openPartials.has(digest)) throw new Error(`contents in part of ${digest} are open`);
     this.#openPartials.add(digest);
     this.#partials.set(digest, held);
@@ -292,7 +290,7 @@ export class MemoryContainers implements Containers {
     this.#running.delete(digest);
     const fault = this.#commitFaults.shift();
     if (fault === 'damaged') this.#isBroken = true;
-    if (this.#isBroken) throw new Failure('damaged', 'containers', failing);
+    if (this.#isBroken) throw diskFault('damaged', 'containers');
     if (fault !== undefined) throw full();
     this.#files.set(digest, file);
     this.#unlinked.clear();
