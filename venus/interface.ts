@@ -118,11 +118,17 @@ export interface ConflictReport {
 }
 
 /**
- * How a conflict is decided. `keep` one version and give the others up; or `giveUp` one version of a file's contents,
- * whatever becomes of the others; or take all as they are (`keepAll`: siblings become files of their own, names and
- * places stay as they are seen).
+ * How a conflict is decided. `keep` one version and give the others up, as far as they are `among` those of the report
+ * that was looked at: what came since stays beside it; or `giveUp` one version of a file's contents, whatever becomes
+ * of the others; or take all as they are (`keepAll`: siblings become files of their own, names and places stay as they
+ * are seen).
  */
-export type Decision = { readonly keep: StoreId } | { readonly giveUp: StoreId } | { readonly keepAll: true };
+export type Decision = Keep | { readonly giveUp: StoreId } | { readonly keepAll: true };
+
+export interface Keep {
+  readonly keep: StoreId;
+  readonly among: readonly StoreId[];
+}
 
 export interface Conflicts {
   /** All of the realm, as the accessible servers and this gateway know them; of the cache when no server answers. */

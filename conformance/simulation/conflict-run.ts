@@ -122,7 +122,8 @@ class ConflictRun {
       this.#conflicts[kind] = (this.#conflicts[kind] ?? 0) + 1;
       const kept = this.#pick(report.versions);
       const keepsAll = kind !== 'versions' || this.#random.fraction() < 0.3;
-      const decision = keepsAll ? ({ keepAll: true } as const) : { keep: kept.storeId };
+      const among = report.versions.map(({ storeId }) => storeId);
+      const decision = keepsAll ? ({ keepAll: true } as const) : { keep: kept.storeId, among };
       for (const version of report.versions) {
         if (keepsAll || version === kept) continue;
         this.#giveUp(await this.#realm.finish(read(g1, version.fid)));

@@ -28,6 +28,9 @@ interface Stage {
   readonly told: readonly string[];
 }
 
+const idsOf = ({ versions }: ConflictReport): ConflictReport['versions'][number]['storeId'][] =>
+  versions.map(({ storeId }) => storeId);
+
 /** `notes.txt` shows 'from g2', beside it 'from g1'; both gateways have read neither since. */
 async function stageOf(seed: number): Promise<Stage> {
   const told: string[] = [];
@@ -202,6 +205,30 @@ t.test('a file in conflict moves with all its versions, and goes with its folder
   t.same(stage.g1.conflicts.count(), {});
 });
 
+t.test('what is saved while a person chooses stays, whatever is chosen', async (t) => {
+  for (const chosen of [0, 1]) {
+    const stage = await stageOf(24 + chosen);
+    const { realm, g1, g2 } = stage;
+    await realm.finish(get(g1, 'notes.txt'));
+    const [report] = await reports(stage, g2);
+    const keep = report?.versions[chosen]?.storeId;
+    if (report === undefined || keep === undefined) throw new Error('no conflict');
+    // With one of them in sight, apart from who decides, or with him and over what was shown.
+    if (chosen === 0) await stage.cut('g1');
+    await realm.finish(put(g1, 'notes.txt', 'saved meanwhile'));
+    if (chosen === 0) await realm.finish(put(g2, 'notes.txt', 'from g2'));
+    await stage.heal('g1');
+    const [now] = await reports(stage, g2);
+    const kept = chosen === 0 ? (now?.versions[0]?.storeId ?? keep) : keep;
+    await realm.finish(
+      g2.conflicts.repair(caller, report.fid, { keep: kept, among: [kept, ...idsOf(report)] }),
+    );
+    await stage.settle();
+    const left = Object.values(await shown(stage, g1)).sort();
+    t.same(left, [chosen === 0 ? 'from g2' : 'from g1', 'saved meanwhile'], `${chosen}`);
+  }
+});
+
 t.test('a decision is made without servers, over a restart, and told once where it is known', async (t) => {
   const stage = await stageOf(14);
   const { realm, g1, g2, beside, told } = stage;
@@ -218,7 +245,9 @@ t.test('a decision is made without servers, over a restart, and told once where 
   const [, sibling] = report?.versions ?? [];
   if (report === undefined || sibling === undefined) throw new Error('nothing to choose from');
   t.equal(sibling.name, beside);
-  await realm.finish(again.conflicts.repair(caller, sibling.fid, { keep: sibling.storeId }));
+  await realm.finish(
+    again.conflicts.repair(caller, sibling.fid, { keep: sibling.storeId, among: idsOf(report) }),
+  );
   t.same(await shown(stage, again), { 'notes.txt': 'from g1' });
   t.same(again.conflicts.count(), {});
   const nothing = again.conflicts.repair(caller, report.fid, { keepAll: true });
@@ -312,7 +341,7 @@ t.test('moved to two places apart: each is told by its path, and either can be k
   const report = await placed(g2);
   const [, other] = report?.versions ?? [];
   if (report === undefined || other === undefined) throw new Error('it was moved to two places');
-  await realm.finish(g2.conflicts.repair(caller, report.fid, { keep: other.storeId }));
+  await realm.finish(g2.conflicts.repair(caller, report.fid, { keep: other.storeId, among: [] }));
   await stage.settle();
   for (const venus of [g1, g2]) {
     t.equal(await realm.finish(get(venus, 'd/plan')), 'the plan');

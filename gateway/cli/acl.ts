@@ -79,7 +79,7 @@ Examples:
     .option('--json', 'print one JSON object')
     .action(async (path: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<AclOptions>();
-      show(options, path, await ask(options, '/access/set', { path, list: null }));
+      show(options, path, await setTo(options, path, null));
     });
 }
 
@@ -104,7 +104,29 @@ async function set(options: AclOptions, path: string, pairs: readonly string[]):
     else entries.set(who, rights);
   }
   const changed = { ...list, [side]: Object.fromEntries(entries) };
-  show(options, path, await ask(options, '/access/set', { path, list: changed }));
+  show(options, path, await setTo(options, path, changed));
+}
+
+/** @throws OperatorError refused: also when the user may not, with who may. */
+async function setTo(options: AclOptions, path: string, list: List | null): Promise<AccessOf> {
+  try {
+    return await ask(options, '/access/set', { path, list });
+  } catch (error) {
+    if (!(error instanceof OperatorError && error.kind === 'refused')) throw error;
+    const access = await ask(options, '/access/get', { path });
+    if (access.rights.includes('a')) throw error;
+    throw new OperatorError('refused', mayNot(options.user, path, access), { cause: error });
+  }
+}
+
+/** The system's name for who types the command is often nobody's in the share: whose would do is said. */
+function mayNot(user: string, path: string, { rights, lists }: AccessOf): string {
+  const administer = parseRights('a') ?? 0;
+  const grants = lists.flatMap((list) => Object.entries(list?.positive ?? {}));
+  const able = new Set(grants.flatMap(([who, has]) => ((has & administer) === 0 ? [] : [shown(who)])));
+  const whose = [...able.add('System:Administrators')].slice(0, 5).join(', ');
+  return `${shown(user)} may not set the list of ${shown(path)} (has there: ${rights === '' ? 'nothing' : rights}).
+Whoever has the right a may: ${whose}. Say in whose name: --user NAME.`;
 }
 
 const empty: List = { positive: {}, negative: {} };

@@ -112,7 +112,8 @@ async function decide(
   const { user, keep } = options;
   const choices = choicesOf(conflicts);
   const kept = keep === undefined ? null : chooseVersion(conflicts, keep);
-  const decision = kept === null ? { keepAll: true } : { keep: kept.storeId };
+  const among = conflicts.flatMap(({ versions }) => versions.map(({ storeId }) => storeId));
+  const decision = kept === null ? { keepAll: true } : { keep: kept.storeId, among };
   await callControlDoor(gateway.folder, 'POST', '/conflicts/repair', orderOf(conflicts, user, decision));
   const names = (kept === null ? choices : [kept]).map(({ name }) => name);
   const isChoice = kept !== null && conflicts.some(({ kind }) => kind === 'versions');
@@ -165,7 +166,8 @@ async function replaceAll(
     throw new OperatorError('refused', `${pathOf(conflicts)} ${why}. ${advice}`);
   }
   const progress = new ByteProgress('sent');
-  const query = new URLSearchParams({ user: options.user, path, shown: shownVersion.storeId });
+  const among = conflict.versions.map(({ storeId }) => storeId).join(',');
+  const query = new URLSearchParams({ user: options.user, path, shown: shownVersion.storeId, among });
   const contents = progress.count(contentsOf(file));
   const reply = await uploadToDoor(gateway.folder, `/conflicts/merge?${query.toString()}`, contents);
   const { size } = mergedSchema.parse(reply);

@@ -48,6 +48,10 @@ t.test('a volume is made, mounted, bounded, locked and deleted', async (t) => {
   await said(4, /something in \/full/, 'mount', 'drawings', '/full', ...me);
   const acl = await realm.coda('acl', 'set', '/', 'System:AnyUser', 'read', realm.ready.user, 'all', ...me);
   t.equal(acl.code, 0, acl.output);
+  const stranger = await realm.coda('acl', 'set', '/', 'bob', 'all', '--user', 'stranger');
+  t.match(stranger.output, /stranger may not set the list of \/ \(has there: rl\)/);
+  const whose = [realm.ready.user, 'System:Administrators'].join(', ');
+  t.ok(stranger.output.includes(`may: ${whose}. Say in whose name: --user NAME.`), stranger.output);
   await said(0, /mounted at \/plans; the access list of that place/, 'mount', 'drawings', '/plans', ...me);
   await said(0, /mounted at \/plans$/m, 'mount', 'drawings', '/plans', ...me);
   await said(4, /is mounted; unmount it first/, 'delete', 'drawings', '--yes');

@@ -21,12 +21,12 @@ const repairSchema = z.strictObject({
   user,
   fid: z.string(),
   decision: z.union([
-    z.strictObject({ keep: z.string() }),
+    z.strictObject({ keep: z.string(), among: z.array(z.string()).max(1000) }),
     z.strictObject({ giveUp: z.string() }),
     z.strictObject({ keepAll: z.literal(true) }),
   ]),
 });
-const mergeSchema = z.strictObject({ user, path: z.string(), shown: z.string() });
+const mergeSchema = z.strictObject({ user, path: z.string(), shown: z.string(), among: z.string() });
 
 /** Which resolver could do nothing for a file, and why. */
 export type ResolverFailure = (fid: Fid) => string | null;
@@ -79,8 +79,8 @@ export const conflictOrders: Readonly<
 };
 
 /**
- * `POST /conflicts/merge?user=...&path=...&shown=...` with contents: they become the file's, and all versions that
- * there are give way to them, if `shown` is still the one that is shown.
+ * `POST /conflicts/merge?user=...&path=...&shown=...&among=...` with contents: they become the file's, and the versions
+ * `among` those that were looked at (by commas) give way to them, if `shown` is still the one that is shown.
  */
 export async function merge(venus: Venus, query: URLSearchParams, body: Body): Promise<unknown> {
   const order = mergeSchema.safeParse(Object.fromEntries(query));
@@ -96,9 +96,12 @@ export async function merge(venus: Venus, query: URLSearchParams, body: Body): P
       throw isFailure(error, 'changed') ? overtaken(order.data.path) : error;
     });
     if (status.version === null) throw new Error('what was stored is no file');
-    await venus.conflicts.repair(caller, status.fid, { keep: status.version }).catch((error: unknown) => {
-      throw stored(order.data.path, error);
-    });
+    const among = order.data.among.split(',') as StoreId[];
+    await venus.conflicts
+      .repair(caller, status.fid, { keep: status.version, among })
+      .catch((error: unknown) => {
+        throw stored(order.data.path, error);
+      });
     return { storeId: status.version, size: status.length };
   } finally {
     await writer.abort();

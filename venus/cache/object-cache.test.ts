@@ -1,6 +1,7 @@
 /** What the cache knows of conflicts: kept as objects and names come and go, over a restart, and told once. */
 import t from 'tap';
 import {
+  namesBeside,
   seal,
   type ConflictKind,
   type DirectoryEntry,
@@ -116,6 +117,32 @@ t.test('a name that an object was not given is found where its directory is list
   await setNames(cache, names(['a', fid(3)]));
   t.equal(cache.get(fid(3))?.view.conflict, null, 'the other one is gone: it has its name back');
   t.same(cache.conflicts.count(), {});
+});
+
+t.test('a name that is borne in one directory says nothing of another', async (t) => {
+  const cache = new ObjectCache(new WriteBuffer(new MemoryStore({})));
+  const other = '7f000001.9.00000000000000aa' as Fid;
+  const moved = (name: string): VnodeStatus => {
+    const { places, ...rest } = file(3, name);
+    const known = { '00000000000000aa': 30 };
+    return { ...rest, parent: other, known, places: places.map((place) => ({ ...place, parent: other })) };
+  };
+  cache.putStatus(file(3, 'a'), 1, false);
+  await setNames(cache, names(['a', fid(2)], ['a (conflict)', fid(3)]));
+  t.same(cache.conflicts.count(), { name: 1 });
+  t.equal(cache.putStatus(moved('b'), 1, false).view.conflict, null, 'it is elsewhere, under its name');
+  t.same(cache.conflicts.count(), {});
+  await setNames(cache, names(['a', fid(2)]));
+  t.same(cache.conflicts.count(), {});
+
+  t.comment('the names of its directory have come before it');
+  cache.putStatus(file(4, 'c'), 1, false);
+  const late = { ...moved('b'), fid: fid(4) };
+  const [place] = late.places;
+  const [beside = ''] = place === undefined ? [] : namesBeside(fid(4), place);
+  cache.bind(other, { name: beside, fid: fid(4), kind: 'file' });
+  t.match(cache.putStatus(late, 1, false).view.conflict, { kind: 'name', wanted: 'b' });
+  t.equal(cache.conflicts.get(fid(4))?.name, beside);
 });
 
 t.test('what is removed or renamed is no conflict any more', async (t) => {

@@ -10,6 +10,7 @@
 import {
   conflictsOf,
   isFailure,
+  namesBeside,
   seal,
   unseal,
   volumeOf,
@@ -108,9 +109,10 @@ export class ObjectCache implements Tree {
 
   put(object: CachedObject): void {
     const { fid } = object.status;
+    const name = this.#nameOf(object.status);
     this.#objects.set(fid, object);
     this.#buffer.put(`v/${fid}`, seal(objectRow(object)));
-    this.#noteConflicts(object.status, this.conflicts.get(fid)?.name ?? null);
+    this.#noteConflicts(object.status, name);
     this.onStatus(object.status, object.suspect);
   }
 
@@ -310,11 +312,29 @@ export class ObjectCache implements Tree {
 
   /** The view of `status`, which knows the same updates as `before`: the same value unless its conflict has changed. */
   #viewOf(before: CachedObject | undefined, status: VnodeStatus): ObjectStatus {
-    const known = this.conflicts.get(status.fid);
-    const isQuiet = known === undefined && before?.view.conflict === null;
+    const name = this.#nameOf(status);
+    const isQuiet = name === null && before?.view.conflict === null;
     if (before !== undefined && isQuiet && conflictsOf(status, null).length === 0) return before.view;
-    const view = viewOf(status, known?.name, this.#hidesVersions(status.fid));
+    const view = viewOf(status, name, this.#hidesVersions(status.fid));
     return before !== undefined && isSameConflict(before.view, view) ? before.view : view;
+  }
+
+  /**
+   * What the object bears that `status` tells of, where that is known not to be what it was given. A name belongs to
+   * its directory: of what is moved to another one, the names there tell, if they came before it.
+   */
+  #nameOf(status: VnodeStatus): string | null {
+    const { fid, parent, places } = status;
+    const known = this.conflicts.get(fid);
+    const before = this.#objects.get(fid)?.status;
+    const isOfAnother = (seen?: { readonly parent: Fid | null }): boolean =>
+      seen !== undefined && seen.parent !== parent;
+    const isMoved = isOfAnother(known) || isOfAnother(before);
+    if (!isMoved) return known?.name ?? null;
+    const [place] = places;
+    if (place === undefined || parent === null) return null;
+    const bears = (name: string): boolean => this.#names.entry(parent, name)?.fid === fid;
+    return bears(place.name) ? null : (namesBeside(fid, place).find(bears) ?? null);
   }
 
   /** `name`: what it bears, where that is known not to be what it was given. */

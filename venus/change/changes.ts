@@ -124,7 +124,16 @@ export class Changes {
   }
 
   /** @see Venus.rename */
-  async rename(
+  rename(
+    caller: Caller,
+    from: Name,
+    to: Name,
+    options: ReplaceOptions,
+  ): Promise<{ readonly replaced: boolean }> {
+    return retrying(() => this.#rename(caller, from, to, options));
+  }
+
+  async #rename(
     caller: Caller,
     from: Name,
     to: Name,
@@ -146,7 +155,7 @@ export class Changes {
     const latches = [inside(from.parent), inside(to.parent), named(from), named(to)];
     if (source.view.kind === 'directory') latches.push({ key: 'a/rename', mode: 'exclusive' });
     if (isReplaced) latches.push(...replacing(target));
-    return this.#drafting.change(latches, async () => {
+    return this.#drafting.holding(latches, async () => {
       const moved = await names.existing(from);
       const existing = await names.find(to);
       const replaced = existing !== undefined && !isSame(existing, moved);

@@ -17,7 +17,7 @@ export interface CopyTarget {
 export function copyRecords(
   source: VnodeStatus,
   { parent, name, fid, existing, most }: CopyTarget,
-  { make, seen }: Draft,
+  { make, seen, lookedAt }: Draft,
 ): readonly Mutation[] {
   const records: Mutation[] = [];
   if (existing === undefined) {
@@ -28,7 +28,7 @@ export function copyRecords(
         : { op: source.kind === 'directory' ? 'mkdir' : 'create', ...made, mode: source.mode },
     );
   }
-  const base = { [fid]: existing?.object.status.known ?? {} };
+  const base = existing === undefined ? { [fid]: {} } : lookedAt(existing.object.status);
   if (source.data !== null) {
     const contents = { ...source.data, modified: source.modified };
     const common = make(base);

@@ -4,11 +4,13 @@
  */
 import {
   Failure,
+  isWithin,
   limits,
   volumeOf,
   type Fid,
   type Mutation,
   type StoreId,
+  type StoreIdVector,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
@@ -36,8 +38,13 @@ export type MakeCommon = (base: Common['base']) => Common;
 /** For the records of one entry. */
 export interface Draft {
   readonly make: MakeCommon;
-  /** What has been seen of these objects. */
+  /** What has been seen of these objects: for what holds whatever becomes of them. */
   readonly seen: (...fids: readonly Fid[]) => Common['base'];
+  /**
+   * What had been seen when it was looked at: for what gives something up for it. @throws Failure conflict when it has
+   * become another meanwhile (the cache has heard of more than whoever decides): look again
+   */
+  readonly lookedAt: (...statuses: readonly VnodeStatus[]) => Common['base'];
   /** For the move of an object from one directory to another. */
   readonly seenMoving: (moved: VnodeStatus, from: Fid, to: Fid) => Common['base'];
 }
@@ -138,8 +145,14 @@ export class Drafting {
     const time = clock.wall();
     const seen: Draft['seen'] = (...fids) =>
       Object.fromEntries(fids.map((fid) => [fid, cache.status(fid)?.known ?? {}]));
+    const lookedAt: Draft['lookedAt'] = (...statuses) => {
+      const other = statuses.find(({ fid, known }) => !isSameVector(cache.status(fid)?.known, known));
+      if (other !== undefined) throw overtaken(other.fid);
+      return Object.fromEntries(statuses.map(({ fid, known }) => [fid, known]));
+    };
     return {
       seen,
+      lookedAt,
       // A server that missed a move above the target must not take that of a directory for a circle (certify.ts).
       seenMoving: ({ fid, kind }, from, to) =>
         seen(from, fid, ...(kind === 'directory' ? this.#above(to) : [to])),
@@ -161,6 +174,10 @@ export class Drafting {
     }
     return above;
   }
+}
+
+function isSameVector(now: StoreIdVector | undefined, before: StoreIdVector): boolean {
+  return now !== undefined && isWithin(now, before) && isWithin(before, now);
 }
 
 function neverLoggedIn(user: string, fid: Fid): Failure {

@@ -42,10 +42,10 @@ export class Removals {
     const where = { parent: top, name: target.name };
     const found = await subtreeRecords(world, where, target.object, atomicObjects);
     if (found !== undefined) {
-      return ({ make, seen }) =>
+      return ({ make, seen, lookedAt }) =>
         found.map(({ parent, name, status }) => ({
           op: status.kind === 'directory' ? ('rmdir' as const) : ('remove' as const),
-          ...make(seen(parent, status.fid)),
+          ...make({ ...seen(parent), ...lookedAt(status) }),
           parent,
           name,
           fid: status.fid,
@@ -98,11 +98,12 @@ export class Removals {
       const given = isVersion(found) && !isWhole ? (version ?? data) : null;
       // Another version than the one that was seen is not given up with it.
       if (given !== null && given.storeId !== seen.view.version) throw changed(found.view.fid);
-      await this.#drafting.submit(where.parent, caller, ({ make, seen: known }) =>
-        given !== null
-          ? [dismissal(object.status, given, make(known(fid)))]
-          : [{ op: 'remove', ...make(known(where.parent, fid)), parent: where.parent, name, fid }],
-      );
+      await this.#drafting.submit(where.parent, caller, ({ make, seen: known, lookedAt }) => {
+        const looked = lookedAt(object.status);
+        if (given !== null) return [dismissal(object.status, given, make(looked))];
+        const common = make({ ...known(where.parent), ...looked });
+        return [{ op: 'remove', ...common, parent: where.parent, name, fid }];
+      });
     });
   }
 

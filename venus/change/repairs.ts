@@ -19,7 +19,7 @@ import {
 import { fileOf, seenVersions } from '../conflict/sibling.js';
 import { nameBorne, siblingsBeside, type NamedSibling } from '../conflict/siblings.js';
 import type { CachedObject } from '../cache/cached-object.js';
-import type { Caller, Decision } from '../interface.js';
+import type { Caller, Decision, Keep } from '../interface.js';
 import type { Contents } from './contents.js';
 import { copyRecords } from './copying.js';
 import type { Draft, Drafting } from './drafting.js';
@@ -27,7 +27,7 @@ import { exists, undecided } from './expectation.js';
 import { inside, named, type LatchRequest } from './latches.js';
 import { asFile } from './names.js';
 import { mustBeMovable } from './subtree.js';
-import { acceptance, dismissal, storeOverAll } from './version-records.js';
+import { acceptance, dismissal, storeOverAll, unknownVersions } from './version-records.js';
 
 /** Versions that become files of their own in one entry of the log, so in one transaction. */
 const atomicVersions = 30;
@@ -54,7 +54,7 @@ export class Repairs {
     await this.#drafting.change(latchesOf(before), async () => {
       const now = await this.undecided(fid);
       if (now.kinds.length === 0) throw nothingToDecide(fid);
-      if ('keep' in decision) await this.#keep(caller, now, decision.keep);
+      if ('keep' in decision) await this.#keep(caller, now, decision);
       else if ('giveUp' in decision) await this.#giveUp(caller, now, decision.giveUp);
       else await this.#keepAll(caller, now);
     });
@@ -73,22 +73,25 @@ export class Repairs {
   }
 
   /** Of two objects that want one name both stay, whichever of them is named: nobody loses a file by this. */
-  async #keep(caller: Caller, what: Undecided, keep: StoreId): Promise<void> {
+  async #keep(caller: Caller, what: Undecided, decision: Keep): Promise<void> {
+    const { keep } = decision;
     const { status } = what.object;
     const version = seenVersions(status).find(({ storeId }) => storeId === keep);
     const place = status.places.find(({ storeId }) => storeId === keep);
     const access = status.access?.find(({ storeId }) => storeId === keep);
-    if (access !== undefined) return this.#keepList(caller, status.fid, access);
-    if (version !== undefined) return this.#keepVersion(caller, what, version);
+    if (access !== undefined) return this.#keepList(caller, status, access);
+    if (version !== undefined) return this.#keepVersion(caller, what, version, decision);
     if (place !== undefined && place !== status.places[0]) return this.#keepPlace(caller, what, place);
     if (place === undefined && keep !== this.#placeOfKeeper(what)) throw noSuchVersion(status.fid);
     await this.#submitRecord(caller, status, (draft) => this.#accept(what, seenVersions(status), draft));
   }
 
-  async #keepVersion(caller: Caller, what: Undecided, version: FileData): Promise<void> {
+  /** A version that the person who decides has not seen stays: it came while he looked. */
+  async #keepVersion(caller: Caller, what: Undecided, version: FileData, { among }: Keep): Promise<void> {
     const { status } = what.object;
+    const stay = unknownVersions(status, [version.storeId, ...among]);
     if (version === status.data || siblingsOf(status).length === 0) {
-      const kept = status.data === null ? [] : [status.data];
+      const kept = status.data === null ? stay : [status.data, ...stay];
       return this.#submitRecord(caller, status, (draft) => this.#accept(what, kept, draft));
     }
     const { fid } = status;
@@ -96,9 +99,10 @@ export class Repairs {
     const isMore = what.kinds.some((kind) => kind !== 'versions');
     try {
       await this.#drafting.submit(fid, caller, (draft) => {
-        const stored = storeOverAll(status, version, draft.make(draft.seen(fid)));
+        const over = storeOverAll(status, version, draft.make(draft.lookedAt(status)));
+        const stored = stay.length === 0 ? over : { ...over, beside: stay.map(({ mark }) => mark) };
         if (!isMore) return [stored];
-        // The store has replaced all versions: nothing is left to give up.
+        // The store has replaced all versions that go: nothing is left to give up.
         return [stored, { ...this.#accept(what, seenVersions(status), draft), dismiss: [] }];
       });
     } finally {
@@ -129,11 +133,11 @@ export class Repairs {
   }
 
   /** A list set anew by somebody who has seen all of them is the only one. */
-  async #keepList(caller: Caller, fid: Fid, { list }: AccessVersion): Promise<void> {
-    await this.#submitRecord(caller, { fid }, ({ make, seen }) => ({
+  async #keepList(caller: Caller, status: VnodeStatus, { list }: AccessVersion): Promise<void> {
+    await this.#submitRecord(caller, status, ({ make, lookedAt }) => ({
       op: 'setacl',
-      ...make(seen(fid)),
-      fid,
+      ...make(lookedAt(status)),
+      fid: status.fid,
       list,
     }));
   }
@@ -143,8 +147,8 @@ export class Repairs {
     if (given === undefined) throw noSuchVersion(status.fid);
     if (siblingsOf(status).length === 0)
       throw undecided(status.fid, 'it is the only version: remove the file');
-    await this.#submitRecord(caller, status, ({ make, seen }) =>
-      dismissal(status, given, make(seen(status.fid))),
+    await this.#submitRecord(caller, status, ({ make, lookedAt }) =>
+      dismissal(status, given, make(lookedAt(status))),
     );
   }
 
@@ -191,9 +195,9 @@ export class Repairs {
   #accept(
     { object, name }: Undecided,
     kept: readonly FileData[],
-    { make, seen }: Draft,
+    { make, lookedAt }: Draft,
   ): ReturnType<typeof acceptance> {
-    return acceptance(object.status, kept, name, make(seen(object.status.fid)));
+    return acceptance(object.status, kept, name, make(lookedAt(object.status)));
   }
 
   /** The update that gave another object the name that this one wants. */

@@ -34,6 +34,7 @@ export class VersionMoves {
     this.#removals = removals;
   }
 
+  /** @throws Failure conflict: look again */
   async move(
     caller: Caller,
     from: Name,
@@ -52,7 +53,7 @@ export class VersionMoves {
       tree = await this.#removals.tree(caller, to, cleared);
       latches.push(...replacing(cleared));
     }
-    return this.#drafting.change(latches, async () => {
+    return this.#drafting.holding(latches, async () => {
       const source = await names.existing(from);
       const found = await names.find(to);
       if (cleared !== undefined && found?.view.fid !== cleared.view.fid) throw changed(cleared.view.fid);
@@ -102,13 +103,13 @@ export class VersionMoves {
  */
 export function replacedVersion(
   found: Bound | undefined,
-  { make, seen }: Draft,
+  { make, lookedAt }: Draft,
   before?: Bound,
 ): readonly Mutation[] {
   if (found === undefined || found.version === null) return [];
   const { status } = found.object;
   const given = before?.object.status.fid === status.fid ? (before.version ?? undefined) : undefined;
-  return [dismissal(status, found.version, make(seen(status.fid)), given)];
+  return [dismissal(status, found.version, make(lookedAt(status)), given)];
 }
 
 /** `source`, with contents `data`, takes the place of the version that `target`'s own name shows. */
@@ -122,7 +123,7 @@ function intoRecords(
 ): readonly Mutation[] {
   const { status } = target.object;
   const contents = { ...data, modified: source.view.modified };
-  const stored = storeOver(status, contents, draft.make(draft.seen(status.fid)), besideMost);
+  const stored = storeOver(status, contents, draft.make(draft.lookedAt(status)), besideMost);
   const isOwn = source.object.status.fid === status.fid;
   return isOwn ? [stored] : [stored, ...leaving(source, from, draft)];
 }
@@ -139,9 +140,10 @@ function renaming(source: Bound, from: Name, to: Name, { make, seen }: Draft): M
   return { op: 'rename', ...common, ...places, fid };
 }
 
-function removal({ parent }: Name, { object, name }: Bound, { make, seen }: Draft): Mutation {
-  const { fid } = object.status;
-  return { op: 'remove', ...make(seen(parent, fid)), parent, name, fid };
+function removal({ parent }: Name, { object, name }: Bound, { make, seen, lookedAt }: Draft): Mutation {
+  const { status } = object;
+  const base = { ...seen(parent), ...lookedAt(status) };
+  return { op: 'remove', ...make(base), parent, name, fid: status.fid };
 }
 
 /** @throws Failure access-denied where moving `source` would take with it what nobody has decided about */

@@ -3,6 +3,7 @@ import {
   type Fid,
   type FileData,
   type RepairRecord,
+  type StoreId,
   type StoreRecord,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
@@ -41,6 +42,13 @@ export function storeOver(
 export function storeOverAll(status: VnodeStatus, contents: NewContents, common: Common): StoreRecord {
   const saved = Math.max(common.time, (status.data?.saved ?? 0) + 1);
   return { ...firstStore(status.fid, contents, common), saved };
+}
+
+/** Those whose contents are none of the `known` versions'. (Of versions that are alike reports show one.) */
+export function unknownVersions(status: VnodeStatus, known: readonly StoreId[]): readonly FileData[] {
+  const seen = seenVersions(status);
+  const digests = new Set(seen.flatMap(({ storeId, digest }) => (known.includes(storeId) ? [digest] : [])));
+  return seen.filter(({ digest }) => !digests.has(digest));
 }
 
 /** Gives up the versions with these contents; `before`: of what an earlier record of the entry has given up already. */

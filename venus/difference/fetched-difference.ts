@@ -97,7 +97,7 @@ export class FetchedDifference {
     const old = this.#world.recipes.open(this.#held);
     try {
       // The server reads its copy while it answers: that says nothing of the link.
-      const told = await server.download(`recipe/${digest}`, 0, undefined, false);
+      const told = await server.download(`recipe/${digest}`, 0, undefined, Infinity);
       const [recipe] = await Promise.all([readRecipe(told, length), old.upTo(Infinity)]);
       return difference(old.index, recipe);
     } finally {

@@ -89,6 +89,27 @@ t.test('one source is asked, as long as it is in time', async (t) => {
   t.equal(ms, 100);
   t.same(one.asked, [[0, 1000]]);
   t.same(two.asked, []);
+  t.notOk(one.isStopped, 'it has given all and ends by itself: its connection serves the next request');
+});
+
+t.test('one that gives more than it was asked for is stopped', async (t) => {
+  const stage = new Stage();
+  const one = stage.server('s1', 1);
+  const greedy: ByteSource = {
+    name: 's1',
+    quality: one.quality,
+    bytes: (start, _end, signal) => one.bytes(start, contents.length, signal),
+    prefer: () => undefined,
+  };
+  const gather = async (): Promise<number> => {
+    let length = 0;
+    for await (const bytes of stage.soonest([greedy]).to(500, true)) length += bytes.length;
+    return length;
+  };
+  t.equal(await stage.clock.until(gather()), 500);
+  await stage.clock.advance(1000);
+  t.ok(one.isStopped);
+  t.equal(one.sent, 600, 'one chunk more was on its way');
 });
 
 t.test('where one breaks the next goes on at that byte', async (t) => {

@@ -5,6 +5,8 @@
  * SN-1  Bytes come in order, each once. Where a source breaks, the next one goes on at the byte where it broke.
  * SN-2  Of one source at a time, until it is late: then of a second one, too. Whoever is first at the end has won.
  * SN-3  What gives way to users comes in pieces that occupy the link for a moment only, and is asked of one source.
+ * SN-4  What has given all is let end by itself: its connection serves the next request. (One that is stopped takes its
+ *       connection along, and the next request pays for a new one: with TLS more than for a small file.)
  */
 import { Failure, isFailure } from '../../vice/interface/index.js';
 import type { Clock, Timer } from '../../vice/seam/clock.js';
@@ -88,7 +90,10 @@ export class Soonest {
       if (running.length > 1 && last !== undefined) this.#judge(running, last);
     } finally {
       late.end();
-      for (const stream of running) stream.stop();
+      for (const stream of running) {
+        if (this.#at >= end && stream === last) stream.finish();
+        else stream.stop();
+      }
     }
   }
 
@@ -131,6 +136,17 @@ class Stream {
     this.#position += chunk.length;
     this.next = this.#pull();
     return chunk.subarray(Math.max(0, at - from), Math.max(0, end - from));
+  }
+
+  /** SN-4 */
+  finish(): void {
+    void this.next.then(
+      ({ chunk }) => {
+        // More than it was asked for: nobody reads that.
+        if (chunk instanceof Uint8Array) this.stop();
+      },
+      () => undefined,
+    );
   }
 
   stop(): void {

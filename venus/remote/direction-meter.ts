@@ -39,16 +39,24 @@ export class DirectionMeter {
     return this.#quality;
   }
 
-  /** What is downloaded, as it is read. The time that its reader takes does not count. */
-  async *download(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  /**
+   * What is downloaded, as it is read. The time that its reader takes does not count. When it is whole and less than
+   * `leastBytes`, that says nothing.
+   */
+  async *download(
+    source: AsyncIterable<Uint8Array>,
+    leastBytes = 0,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const transfer = this.#begin();
+    let bytes = 0;
     try {
       for await (const chunk of source) {
         transfer.moved(chunk.length);
+        bytes += chunk.length;
         yield chunk;
         transfer.wait();
       }
-      transfer.whole();
+      if (bytes >= leastBytes) transfer.whole();
     } finally {
       transfer.end();
     }

@@ -152,6 +152,11 @@ t.test('a transfer that breaks says nothing', async (t) => {
   };
   for (let count = 0; count < 3; count += 1) await clock.until(givenUp());
   t.same(network.rates, [0, 0], 'nor one that was given up');
+  const small = async (): Promise<void> => {
+    for await (const _ of meter.download(body(3, clock, 500), Infinity)) continue;
+  };
+  for (let count = 0; count < 3; count += 1) await clock.until(small());
+  t.same(network.rates, [0, 0], 'nor one that brought less than tells anything');
 });
 
 t.test('an upload that stands still is a sample; of a link that then breaks it was none', async (t) => {

@@ -33,8 +33,11 @@ export class LinkMeter {
   }
 
   /** @see DirectionMeter.download */
-  download(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    return this.#down.download(source);
+  download(
+    source: AsyncIterable<Uint8Array>,
+    leastBytes?: number,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#down.download(source, leastBytes);
   }
 
   /** @see DirectionMeter.upload */

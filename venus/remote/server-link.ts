@@ -159,17 +159,18 @@ export class ServerLink {
   }
 
   /**
-   * With `isMeasured` false it says nothing about the link: the server has more to do than to send.
+   * With less than `leastMeasured` bytes it says nothing about the link; with Infinity never: the server has more to
+   * do than to send.
    * @throws Failure unreachable, not-found, timeout, damaged
    */
   async download(
     path: string,
     start: number,
     signal?: AbortSignal,
-    isMeasured = true,
+    leastMeasured = 0,
   ): Promise<AsyncIterable<Uint8Array>> {
     const source = await this.#required('download').download(path, start, signal);
-    return isMeasured ? this.#meter.download(source) : source;
+    return leastMeasured === Infinity ? source : this.#meter.download(source, leastMeasured);
   }
 
   /**

@@ -22,6 +22,7 @@ import type {
   Conflicts,
   ConflictVersion,
   Decision,
+  Keep,
 } from '../interface.js';
 import { storedAnew } from './memory-changes.js';
 import { isSeen, marksLike, seenByFid, siblingsSeen } from './memory-names.js';
@@ -81,7 +82,7 @@ export class MemoryConflicts implements Conflicts {
     if (conflictsOf(status, name).length === 0) throw notFound('there is no conflict', fid);
     if ('keepAll' in decision) this.#apply(caller, this.#keepAll(status));
     else if ('giveUp' in decision) this.#apply(caller, this.#giveUp(status, decision.giveUp));
-    else this.#apply(caller, this.#keep(status, decision.keep));
+    else this.#apply(caller, this.#keep(status, decision));
   }
 
   count(): Partial<Record<ConflictKind, number>> {
@@ -92,7 +93,7 @@ export class MemoryConflicts implements Conflicts {
     return counts;
   }
 
-  #keep(status: VnodeStatus, keep: StoreId): readonly Change[] {
+  #keep(status: VnodeStatus, { keep, among }: Keep): readonly Change[] {
     const { fid, parent, places } = status;
     const name = this.#tree.nameOf(fid);
     const access = status.access?.find(({ storeId }) => storeId === keep);
@@ -100,7 +101,11 @@ export class MemoryConflicts implements Conflicts {
     const versions = status.data === null ? [] : [status.data, ...status.siblings];
     const kept = versions.find(({ storeId }) => storeId === keep);
     if (kept !== undefined) {
-      const dismiss = versions.filter(({ digest }) => digest !== kept.digest).map(({ mark }) => mark);
+      const known = new Set(
+        versions.flatMap(({ storeId, digest }) => (among.includes(storeId) ? [digest] : [])),
+      );
+      const goes = ({ digest }: FileData): boolean => digest !== kept.digest && known.has(digest);
+      const dismiss = versions.filter(goes).map(({ mark }) => mark);
       return [{ op: 'repair', fid, dismiss, accept: name === null ? null : { name } }];
     }
     const place = places.find(({ storeId }) => storeId === keep);

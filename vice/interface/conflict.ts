@@ -6,8 +6,9 @@
 import { hash } from 'node:crypto';
 import { differingLists } from './access.js';
 import { isRemoved } from './merge.js';
+import type { Fid } from './fid.js';
 import { isWithin, type StoreId } from './store-id.js';
-import { limits, type FileData, type VnodeStatus } from './vnode.js';
+import { limits, type FileData, type Placement, type VnodeStatus } from './vnode.js';
 
 /**
  * - `versions`: the contents of a file were changed apart (Coda: write/write).
@@ -64,6 +65,18 @@ export function conflictName(name: string, origin: Origin, distinct = false): st
   const [stem, extension] = split(name);
   const tail = ` (conflict ${words}${mark})${extension}`;
   return `${clipped(stem, limits.nameBytes - Buffer.byteLength(tail))}${tail}`;
+}
+
+/**
+ * What the object `fid` bears, in this order, where others keep the name of `place` (vice/volume/naming.ts). The last
+ * one is taken by nobody: it has the object's own Fid in it.
+ */
+export function namesBeside(fid: Fid, place: Placement): readonly string[] {
+  return [
+    conflictName(place.name, place),
+    conflictName(place.name, place, true),
+    conflictName(place.name, { ...place, host: fid }, true),
+  ];
 }
 
 /** The year 9999 ends: no clock, however wrong, makes a name that is none. */

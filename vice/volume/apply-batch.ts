@@ -21,6 +21,7 @@ import {
   type StoreRecord,
   type VolumeId,
 } from '../interface/index.js';
+import type { ObjectRow } from '../store/volume-store.js';
 import type { VolumeTransaction } from '../store/volume-transaction.js';
 import { mustBeUnlocked, mustFitQuota, VolumeLocked, type Bounds } from './bounds.js';
 import { mustBeIn } from './own-volume.js';
@@ -186,6 +187,7 @@ function install(
     return !knows(transaction.object(fid)?.status.known ?? {}, record.storeId);
   });
   const removed = fidsOf(record).filter((fid) => transaction.object(fid)?.removed === true);
+  const before = transaction.object(record.fid)?.bound;
   transaction.nextStamp();
   const disturbed = new Set<Fid>();
   // A name goes with its object before another object takes it.
@@ -197,6 +199,7 @@ function install(
     });
   }
   for (const fid of surprises(transaction, record, removed)) disturbed.add(fid);
+  for (const fid of unexpected(record, before, transaction.object(record.fid)?.bound)) disturbed.add(fid);
   transaction.updates.markApplied(record.storeId);
   transaction.updates.awaitCop2(record.storeId, transaction.stamp, uncounted);
   return disturbed;
@@ -228,6 +231,19 @@ function surprises(
     default:
       return found;
   }
+}
+
+/** Directories that the record does not name, where its object had its name, or has it now: others had moved it. */
+function unexpected(
+  record: Mutation,
+  ...[before, after]: readonly (ObjectRow['bound'] | undefined)[]
+): readonly Fid[] {
+  if (before?.directory === after?.directory && before?.name === after?.name) return [];
+  const expected = fidsOf(record);
+  return [before, after].flatMap((bound) => {
+    const directory = bound?.directory;
+    return directory === undefined || expected.includes(directory) ? [] : [directory];
+  });
 }
 
 function repliesOf(transaction: VolumeTransaction, fids: ReadonlySet<Fid>): AppliedBatch['versions'] {

@@ -480,7 +480,12 @@ t.test('settled records of each kind are merged with what others did meanwhile',
   t.equal(await refusal(a, rename), '0 not-found');
   ben.time = () => 90_000;
   const again = { ...rename, time: 90_000 };
-  t.ok((await apply(a, settled(again))).ahead.includes(y.fid));
+  const moves = (await apply(a, settled(again))).ahead;
+  t.ok(moves.includes(y.fid));
+  t.ok(
+    moves.includes(root),
+    'it is gone from where the other one had put it, which his record does not name',
+  );
   t.same(
     [at(y.fid, moved.fid), conflicts(a, moved.fid)],
     ['n (conflict b g-b 1970-01-01 00.01.30)', ['name', 'place']],

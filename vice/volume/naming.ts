@@ -8,7 +8,7 @@
  */
 import {
   comparePlaces,
-  conflictName,
+  namesBeside,
   type Fid,
   type Placement,
   type VnodeStatus,
@@ -93,15 +93,6 @@ function nameBesides(transaction: VolumeTransaction, directory: Fid, disturbed: 
   if (wrong.length > 0) disturbed.add(directory);
   for (const [, { fid }] of wrong) transaction.unbind(fid);
   for (const [name, status] of wrong) bind(transaction, status, directory, name, status.places[0]?.name);
-}
-
-/** The last one is taken by nobody: it has the object's own Fid in it. */
-function namesBeside(fid: Fid, place: Placement): readonly string[] {
-  return [
-    conflictName(place.name, place),
-    conflictName(place.name, place, true),
-    conflictName(place.name, { ...place, host: fid }, true),
-  ];
 }
 
 function isBeside(name: string): boolean {

@@ -188,6 +188,8 @@ export class Player {
       network.setWallOffset(name, 0);
       for (const other of names) {
         network.delay(name, other, 0);
+        // One that has not struck yet would strike who looks at the end.
+        network.loseReplies(name, other, 0);
         if (name !== other) network.heal(name, other);
       }
       const { store, containers } = this.#realm.disk(name);

@@ -51,10 +51,11 @@ export class Session {
   async carryOut(attempt: Attempt): Promise<void> {
     const { volumes } = this.#world.venus.state();
     const isSent = this.#world.venus.log.changes().length === 0;
-    // Where it is never answered, that is all there is to say.
-    this.#describe(attempt, volumes[0]);
+    // As its volume was before; once more when that is known, for those that are never answered.
+    const describe = (): void => this.#describe(attempt, volumes);
+    describe();
     try {
-      attempt.outcome = (await this.#act(attempt.deed, attempt)) ? 'ok' : 'nothing';
+      attempt.outcome = (await this.#act(attempt.deed, attempt, describe)) ? 'ok' : 'nothing';
     } catch (error) {
       attempt.outcome = isFailure(error) ? error.kind : 'broken';
       attempt.message = error instanceof Error ? error.message : String(error);
@@ -63,12 +64,12 @@ export class Session {
     attempt.end = this.#world.now();
     if (attempt.volume !== undefined) attempt.used = this.#world.used(attempt.volume);
     if (new Set(volumes.map(({ avsg }) => avsg.length > 0)).size > 1) this.#world.count('one volume reached');
-    // As its volume was before.
-    this.#describe(attempt, volumes.find(({ id }) => id === idOf(attempt.volume ?? 'root')) ?? volumes[0]);
+    describe();
     attempt.isCurrent &&= isSent;
   }
 
-  #describe(attempt: Attempt, volume: VolumeState | undefined): void {
+  #describe(attempt: Attempt, volumes: readonly VolumeState[]): void {
+    const volume = volumes.find(({ id }) => id === idOf(attempt.volume ?? 'root')) ?? volumes[0];
     const { avsg = [], state, lastError } = volume ?? {};
     attempt.connected = avsg.length > 0 && state === 'hoarding';
     attempt.reaches = avsg.length;
@@ -77,7 +78,7 @@ export class Session {
     attempt.steady = avsg.filter((server) => this.#world.isQuiet(server, attempt.begin - noticedMs));
   }
 
-  async #act(deed: Deed, attempt: Attempt): Promise<boolean> {
+  async #act(deed: Deed, attempt: Attempt, describe: () => void): Promise<boolean> {
     const { venus } = this.#world;
     if (deed.do === 'unlock') {
       await venus.leases.remove(deed.token);
@@ -86,6 +87,7 @@ export class Session {
     const place = await venus.lookup(this.#caller, pathOf(deed.path));
     const { object } = place;
     attempt.volume = nameOf(object?.fid ?? place.parent ?? rootFid(rootVolume));
+    describe();
     attempt.usedBefore = this.#world.used(attempt.volume);
     attempt.seen = object === null ? null : { fid: object.fid, version: object.version };
     attempt.shown = attempt.seen;
@@ -322,16 +324,17 @@ export class Session {
   /** Decides one conflict. */
   async decide(report: ConflictReport, pick: number | 'all', attempt: Attempt): Promise<void> {
     const { versions, kind, fid } = report;
+    const among = versions.map(({ storeId }) => storeId);
     const kept = versions[Math.floor((pick === 'all' ? 0 : pick) * versions.length)];
     if (kind === 'protection' && kept !== undefined)
-      return this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId });
+      return this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId, among });
     if (pick === 'all' || kept === undefined || kind !== 'versions') {
       return this.#world.venus.conflicts.repair(this.#caller, fid, { keepAll: true });
     }
     for (const version of versions) {
       if (version !== kept) await this.#giveUpText(version.storeId, version.fid, attempt);
     }
-    await this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId });
+    await this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId, among });
   }
 
   /** Before the change: what its author is shown may go with it. */

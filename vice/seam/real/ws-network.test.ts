@@ -1,4 +1,5 @@
 /** What only the network of sockets must stand: hostile bytes, slow peers, resets, wrong credentials. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
@@ -251,6 +252,25 @@ t.test('a download that is given up when all of it has come harms nobody', async
   }
   link.close();
 });
+
+t.test('transfers, one after another, have one connection', async (test) => {
+  const { net, place } = await socketServer(test);
+  const link = await net.client.dial(`ws://${place}`, dialOptions);
+  let connections = 0;
+  const count = (): void => void (connections += 1);
+  subscribe('net.client.socket', count);
+  test.teardown(() => unsubscribe('net.client.socket', count));
+  for (let transfer = 0; transfer < 10; transfer += 1) {
+    test.equal(await drained(await link.download('1000', 0)), 1000);
+    await link.upload('x', 0, oneChunk());
+  }
+  test.equal(connections, 1);
+  link.close();
+});
+
+async function* oneChunk(): AsyncGenerator<Uint8Array> {
+  yield Buffer.alloc(1000);
+}
 
 t.test('a transfer that stands still is given up, a long one is not', async (test) => {
   const { net, service, place } = await socketServer(test);
