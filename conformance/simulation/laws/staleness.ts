@@ -19,10 +19,8 @@ export const staleness: Law = (run) => {
   const broken: string[] = [];
   // Who dials a server whose clock is far from his is refused: his credential is not fresh there.
   const hasWrongClock = scenario.steps.some(({ do: verb }) => verb === 'wall');
-  for (const attempt of ledger.attempts) {
-    const { by, begin, reaches, deed, generation, shutOut, outcome, volume = 'root' } = attempt;
-    // What was never answered is described by the root volume.
-    const { length: servers } = serversOf(scenario, outcome === 'pending' ? 'root' : volume);
+  for (const { by, begin, reaches, deed, generation, shutOut, volume = 'root' } of ledger.attempts) {
+    const { length: servers } = serversOf(scenario, volume);
     if (
       reaches === servers ||
       scenario.holding !== undefined ||
