@@ -56,7 +56,7 @@ t.test('every planted bug still fits the file that it is planted in', async (t) 
 t.test('planted bugs are found', async (t) => {
   for (const name of ['break-ignored', 'older-version-shown', 'contents-not-fetched', 'looser-list-holds']) {
     const bug = plantedBug(name);
-    const found = await find(bug, 1, 60);
+    const found = await find(bug, 1, 120);
     t.ok(found, `${bug.story}: ${JSON.stringify(found)}`);
   }
 });
