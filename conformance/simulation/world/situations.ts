@@ -93,5 +93,54 @@ export const required: readonly string[] = [
   ...['unmount published', 'lock-volume published', 'unlock-volume published', 'one volume reached'],
   ...['put quota', 'waits for room in root', 'waits for room in annex', 'quota published'],
   ...['fault resolve', 'fault flip-row', 'not taken back'],
+  ...['half-open', 'later write fails', 'flush-fails damaged', 'commit-fails damaged', 'clone'].map(
+    (fault) => `fault ${fault}`,
+  ),
+  ...['cloned gateway refuses', 'contents in part torn', 'record came twice', 'warning fetch broke'],
+  ...['kept for want of room', 'restored for want of room'],
+  // Rows of vice/volume/certify.ts, as often as they are met.
+  ...[
+    'create',
+    'mkdir',
+    'rename',
+    'remove',
+    'rmdir',
+    'store',
+    'setprops',
+    'setacl',
+    'chmod',
+    'utimes',
+  ].flatMap((op) => [`certify ${op} unseen`, `settled ${op} unseen`]),
+  ...[
+    'store conflict',
+    'store not-found',
+    'store stale',
+    'store quota',
+    'remove conflict',
+    'remove not-found',
+  ].map((row) => `certify ${row}`),
+  ...[
+    'rename exists',
+    'rename not-found',
+    'rename stale',
+    'create exists',
+    'create stale',
+    'mkdir exists',
+  ].map((row) => `certify ${row}`),
+  ...[
+    'create not-found',
+    'create access-denied',
+    'setprops not-found',
+    'setprops stale',
+    'rmdir not-empty',
+  ].map((row) => `certify ${row}`),
+  // Rows of vice/resolution/decide.ts.
+  ...['missing', 'equal', 'weakly-equal', 'dominant', 'submissive', 'inconsistent'].flatMap((standing) =>
+    ['file', 'directory'].map((kind) => `resolve ${kind} ${standing}`),
+  ),
+  ...['missing', 'equal', 'weakly-equal', 'submissive', 'inconsistent'].flatMap((standing) =>
+    ['file', 'directory'].map((kind) => `resolve ${kind} ${standing}, removed`),
+  ),
+  'resolve directory runt',
   ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
 ];
