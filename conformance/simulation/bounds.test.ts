@@ -1,4 +1,5 @@
 /** Volumes with a quota and locked volumes, as those see them who work through gateways. */
+import { Readable } from 'node:stream';
 import t from 'tap';
 import type { Venus, VolumeState } from '../../venus/interface.js';
 import type { Intention } from '../../vice/interface/index.js';
@@ -103,6 +104,19 @@ t.test('what does not fit steps aside for who makes room', async (t) => {
   t.match(stateOf(g1), { pendingRecords: 0, keptRecords: 2 });
   const [change] = g1.log.changes();
   t.match(change, { state: 'kept', reason: /quota/, records: [{}, { length: 80 }] }, 'with its contents');
+
+  // Its author, who does not see it any more, has made another one under its name when he brings it back.
+  const archive: Uint8Array[] = [];
+  for await (const piece of g1.log.checkpoint()) archive.push(piece);
+  await realm.finish(g1.log.discard(g1.log.changes().map(({ sequence }) => sequence)));
+  t.equal(await ended(realm, put(g1, 'large', text(20, 'n'))), 'done');
+  await say(realm, quota(1000));
+  await realm.clock.advance(2000);
+  const { restored, present, notes } = await realm.finish(g1.log.restore(Readable.from(archive)));
+  t.same([restored, present], [1, 0]);
+  t.match(notes, [/"large" has other contents by now/]);
+  const [beside = ''] = (await realm.finish(list(g2, ''))).filter((name) => name !== 'large');
+  t.equal(await realm.finish(get(g2, beside)), text(80, 'l'), 'nobody had ever had it, nor replaced it');
 });
 
 t.test('two who take the last room at the same time leave all servers with the same', async (t) => {

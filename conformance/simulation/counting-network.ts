@@ -21,7 +21,7 @@ export class CountingNetwork implements Network {
   /** Told of each call before it is made. */
   onCall: (name: string, argument: unknown) => void = () => undefined;
   /** Says something else than the server did. */
-  falsify: (name: string, reply: unknown) => unknown = (_name, reply) => reply;
+  falsify: (name: string, reply: unknown, argument: unknown) => unknown = (_name, reply) => reply;
   /** Brings other bytes than the server sent. */
   distort: (download: CountedTransfer, chunk: Uint8Array) => Uint8Array = (_download, chunk) => chunk;
   /** Brings something else than the server sent. */
@@ -56,7 +56,7 @@ export class CountingNetwork implements Network {
       close: () => link.close(),
       call: async (name, argument, callOptions) => {
         count(name, argument);
-        return this.falsify(name, await link.call(name, argument, callOptions));
+        return this.falsify(name, await link.call(name, argument, callOptions), argument);
       },
       download: async (path, start, signal) => {
         count('download');

@@ -88,7 +88,9 @@ async function many(): Promise<number> {
     },
   });
   for (const [situation, count] of Object.entries(situations.all))
-    console.log(`${String(count).padStart(8)} ${situation}`);
+    console.log(
+      `${String(count).padStart(8)} in ${String(situations.runs(situation)).padStart(5)}  ${situation}`,
+    );
   for (const { seed, violations } of failed)
     if (!values.keep && violations.length > 0) await keep(seed, violations);
   const missed = values.standard

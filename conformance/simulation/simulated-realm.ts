@@ -64,6 +64,8 @@ export interface SimulatedRealmOptions {
   readonly tokenSeconds?: number;
   /** Told of the network of each gateway before it starts. */
   readonly onTraffic?: (gateway: string, traffic: CountingNetwork) => void;
+  /** The same of each server. */
+  readonly onServerTraffic?: (server: string, traffic: CountingNetwork) => void;
 }
 
 /** How a process dies. */
@@ -86,6 +88,7 @@ export class SimulatedRealm {
   readonly #cacheBytes: number;
   readonly #differences: DifferenceMode | undefined;
   readonly #onTraffic: NonNullable<SimulatedRealmOptions['onTraffic']>;
+  readonly #onServerTraffic: SimulatedRealmOptions['onServerTraffic'];
   readonly #logOf: (host: string) => Log;
   readonly #disks = new Map<string, Disk>();
   readonly #servers = new Map<string, ViceServer>();
@@ -100,6 +103,7 @@ export class SimulatedRealm {
     this.#cacheBytes = options.cacheBytes ?? 1e9;
     this.#differences = options.differences;
     this.#onTraffic = options.onTraffic ?? (() => undefined);
+    this.#onServerTraffic = options.onServerTraffic;
     this.#logOf = options.logOf ?? (() => options.log ?? silentLog);
     this.network = new MemoryNetwork({
       clock: this.clock,
@@ -151,6 +155,12 @@ export class SimulatedRealm {
   /** With another realm document than its own, where it is given. */
   async startServer(name: string, document = this.document): Promise<void> {
     const disk = this.disk(name);
+    let network = this.network.host(name);
+    if (this.#onServerTraffic !== undefined) {
+      const counting = new CountingNetwork(network);
+      this.#onServerTraffic(name, counting);
+      network = counting;
+    }
     const server = await this.finish(
       startServer(
         {
@@ -164,7 +174,7 @@ export class SimulatedRealm {
         {
           clock: this.network.clock(name),
           random: seededRandom(this.random.fraction() * 2 ** 31),
-          network: this.network.host(name),
+          network,
           store: disk.store,
           containers: disk.containers,
           passwords: this.passwords,
@@ -220,7 +230,7 @@ export class SimulatedRealm {
     const { store, containers, hoard } = this.disk(name);
     this.#disks.set(name, {
       store: store.crash(keepsRunning),
-      containers: containers.crash(keepsRunning, silent),
+      containers: containers.crash(keepsRunning, silent, silent ? this.random : undefined),
       hoard: hoard.crash(),
     });
   }

@@ -29,6 +29,23 @@ t.test('what one gateway closes, the other one opens', async (t) => {
   t.same(await realm.finish(list(g1, 'd')), []);
 });
 
+t.test('a file that is replaced before its maker is answered is read as it is then', async (t) => {
+  const realm = await startedRealm({ seed: 3 });
+  const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
+  await realm.finish(list(g1, ''));
+  await realm.clock.advance(1000);
+  // What g1 sends arrives; that s2 has it, it does not hear before the log answers in its place.
+  realm.network.cutOneWay('s2', 'g1');
+  const made = put(g1, 'a', 'one');
+  await realm.clock.advance(100);
+  t.equal(await realm.finish(get(g2, 'a')), 'one');
+  await realm.finish(put(g2, 'a', 'two'));
+  await realm.finish(made);
+  await realm.clock.advance(2000);
+  t.same(g1.log.changes(), [], 'all that it did is done');
+  t.equal(await realm.finish(get(g1, 'a')), 'two');
+});
+
 t.test(
   'a server that restarts under a body gets it again; the close does not wait for what was lost',
   async (t) => {

@@ -43,6 +43,8 @@ export interface Stored extends Act {
   readonly modified: number;
   /** That the contents had where the archive comes from. */
   readonly version: StoreId;
+  /** Servers had refused it for good: nobody has ever had this version. */
+  readonly wasRefused: boolean;
 }
 
 /** The last values of what the archive set; undefined: it did not. */
@@ -136,9 +138,10 @@ class Planner {
   }
 
   /** Then, for every line in order. */
-  add({ sequence, record }: Line): void {
+  add({ sequence, record, reason }: Line): void {
     const { fid, author, time } = record;
     const act: Act = { sequence, author, time };
+    const refusable = { version: record.storeId, wasRefused: reason !== null };
     if (record.op === 'remove' || record.op === 'rmdir') {
       if (this.#made.has(fid)) return;
       const isDirectory = record.op === 'rmdir';
@@ -147,7 +150,7 @@ class Planner {
     if (this.#removed.has(fid)) return;
     switch (record.op) {
       case 'create':
-        this.#store(act, fid, { length: 0, digest: emptyDigest, modified: time, version: record.storeId });
+        this.#store(act, fid, { ...refusable, length: 0, digest: emptyDigest, modified: time });
         break;
       case 'mkdir':
       case 'symlink':
@@ -157,7 +160,7 @@ class Planner {
         this.#move(act, record);
         break;
       case 'store':
-        this.#store(act, fid, { ...record, version: record.storeId });
+        this.#store(act, fid, { ...record, ...refusable });
         break;
       case 'repair':
         this.#repairs.set(fid, { ...act, fid, version: record.storeId });
@@ -217,8 +220,8 @@ class Planner {
   }
 
   #store(act: Act, fid: Fid, store: Omit<Stored, keyof Act | 'fid'>): void {
-    const { length, digest, modified, version } = store;
-    this.#stores.set(fid, { ...act, fid, length, digest, modified, version });
+    const { length, digest, modified, version, wasRefused } = store;
+    this.#stores.set(fid, { ...act, fid, length, digest, modified, version, wasRefused });
     const attributes = this.#attributes.get(fid);
     // The close has set the time again.
     if (attributes !== undefined) this.#attributes.set(fid, { ...attributes, modified: undefined });

@@ -1,8 +1,8 @@
 /** Replicas end up the same, byte for byte, whatever some of them have missed. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { BareGateway, mutation, realmOf } from '../../conformance/bare-realm/gateway.js';
-import { digestOf, names, root, volume } from '../../conformance/bare-realm/realm.js';
-import type { Mutation, Result } from '../interface/index.js';
+import { digestOf, names, root, volume, type BareRealm } from '../../conformance/bare-realm/realm.js';
+import type { Fid, Mutation, Result } from '../interface/index.js';
 import type { Containers } from '../seam/containers.js';
 
 /** Contents that a server had lost. */
@@ -236,45 +236,71 @@ t.test('nor does one whose inner directory has to wait', async (t) => {
   for (const name of names) t.notOk((await realm.dump(name)).has('/outer'), `${name} has let it go`);
 });
 
+/**
+ * s3 resolves `outer` with s1, where something was removed that s3 has never had and s2 still has. `removal` is of
+ * `outer`, by somebody who has seen all that.
+ */
+async function heardFromOne(t: Test): Promise<{
+  readonly realm: BareRealm;
+  readonly ann: BareGateway;
+  readonly outer: Fid;
+  readonly removal: Mutation;
+}> {
+  const { realm, ann } = await realmOf(...names);
+  const outer = await ann.make('mkdir', root, 'outer');
+  await realm.isSame(t, 'before');
+  for (const other of ['s1', 's2']) realm.network.cut('s3', other);
+  ann.sendsCop2 = false;
+  ann.reach = ['s1', 's2'];
+  const inner = await ann.make('mkdir', outer, 'inner');
+  realm.network.cut('s1', 's2');
+  ann.reach = ['s1'];
+  await ann.remove('rmdir', outer, 'inner', inner);
+  const draft = { op: 'rmdir', parent: root, name: 'outer', fid: outer } as const;
+  const removal: Mutation = { ...ann.record(draft, 's1'), settled: true };
+  realm.network.heal('s3', 's1');
+  await realm.clock.advance(6_000);
+  await (await ann.client('s3')).call('resolve', { volume, fids: [outer] });
+  realm.network.cut('s3', 's1');
+  realm.network.heal('s3', 's2');
+  await realm.clock.advance(6_000);
+  return { realm, ann, outer, removal };
+}
+
+async function isForgotten(t: Test, realm: BareRealm, ann: BareGateway): Promise<void> {
+  realm.network.heal('s3', 's1');
+  realm.network.heal('s1', 's2');
+  for (const name of ['s1', 's2']) {
+    const server = await ann.client(name);
+    await realm.clock.advance(6_000);
+    await server.call('resolve', { volume, fids: null });
+  }
+  await realm.clock.advance(130_000);
+  await realm.isSame(t, 'after');
+  for (const name of names) t.notOk((await realm.dump(name)).has('/outer'), `${name} has let it go`);
+}
+
 t.test(
   'what a directory has known to be removed is not taken from a server that has not heard of that',
   async (t) => {
-    const { realm, ann } = await realmOf(...names);
-    const outer = await ann.make('mkdir', root, 'outer');
-    await realm.isSame(t, 'before');
-    for (const other of ['s1', 's2']) realm.network.cut('s3', other);
-    ann.sendsCop2 = false;
-    ann.reach = ['s1', 's2'];
-    const inner = await ann.make('mkdir', outer, 'inner');
-    realm.network.cut('s1', 's2');
-    ann.reach = ['s1'];
-    await ann.remove('rmdir', outer, 'inner', inner);
-    const removal: Mutation = {
-      ...ann.record({ op: 'rmdir', parent: root, name: 'outer', fid: outer }, 's1'),
-      settled: true,
-    };
+    const { realm, ann, outer, removal } = await heardFromOne(t);
     const client = await ann.client('s3');
-    realm.network.heal('s3', 's1');
-    await realm.clock.advance(6_000);
-    await client.call('resolve', { volume, fids: [outer] });
-    realm.network.cut('s3', 's1');
-    realm.network.heal('s3', 's2');
-    await realm.clock.advance(6_000);
     await client.call('resolve', { volume, fids: null });
     t.match(await client.call('mutate', mutation(removal, {})), { outcome: 'applied' });
     t.equal(realm.status('s3', outer), undefined, 'there was nothing in it that its author had not known');
-    realm.network.heal('s3', 's1');
-    realm.network.heal('s1', 's2');
-    for (const name of ['s1', 's2']) {
-      const server = await ann.client(name);
-      await realm.clock.advance(6_000);
-      await server.call('resolve', { volume, fids: null });
-    }
-    await realm.clock.advance(130_000);
-    await realm.isSame(t, 'after');
-    for (const name of names) t.notOk((await realm.dump(name)).has('/outer'), `${name} has let it go`);
+    await isForgotten(t, realm, ann);
   },
 );
+
+t.test('nor does that one learn of it from a server that has the names alone', async (t) => {
+  const { realm, ann, outer, removal } = await heardFromOne(t);
+  const [late, other] = [await ann.client('s3'), await ann.client('s2')];
+  await other.call('resolve', { volume, fids: [outer] });
+  t.match(await late.call('mutate', mutation(removal, {})), { outcome: 'applied' });
+  await other.call('resolve', { volume, fids: null });
+  t.notOk((await realm.dump('s2')).has('/outer'), 'it has heard of both removals, and revives nothing');
+  await isForgotten(t, realm, ann);
+});
 
 t.test('a lost COP2 is healed without moving data', async (t) => {
   const { realm, ann } = await realmOf(...names);
@@ -322,10 +348,14 @@ t.test('resolving one object brings what belongs to it, and looks at nothing els
   await ann.rename(one, from, 'one', to, 'uno');
   await bob.call('resolve', { volume, fids: [one] });
   t.equal((await realm.dump('s3')).get('/to/uno')?.fid, one, 'both directories of a rename, by its object');
+  t.same(asked, [], 'no changes were read');
   await ann.rename(two, from, 'two', to, 'due');
   await bob.call('resolve', { volume, fids: [to] });
   t.equal((await realm.dump('s3')).get('/to/due')?.fid, two, 'and by one of them');
-  t.same(asked, [], 'no changes were read');
+  t.ok(
+    asked.every((since) => since > 0),
+    'what was removed in a directory its changes tell, since the last time',
+  );
 });
 
 t.test('a broken transfer between servers is resumed where it broke', async (t) => {

@@ -3,9 +3,10 @@
  * fetches the contents that it lacks, and merges them in steps, directories above before what is in them.
  *
  * PL-1  A directory says that it has known an update only when all that the update put into it is here, and what it
- *       took out of it is gone (VR-4): so what directories have known is merged last, in `finish`, and not at all for
- *       those in which something is missing. One that said so too early would let its own removal pass with something
- *       in it, and be revived for ever (ST-1).
+ *       took out of it is here as removed (VR-4): so what directories have known is merged last, in `finish`, and not
+ *       at all for those in which something is missing. One that said so too early would let its own removal pass with
+ *       something in it, and be revived for ever (ST-1): here, or at whoever believes this replica. A list of names
+ *       does not tell what was removed; only the peer's changes do, read after it.
  * PL-2  What is not here, though the directory that the peer has it in has known it here, was taken out or removed: who
  *       says otherwise and knows of no removal has not heard of that. It waits until he has, or another one tells.
  */
@@ -56,8 +57,6 @@ export interface PullOutcome {
   readonly installed: number;
   /** To be looked at again: contents that nobody has, or a directory that is not here. */
   readonly unresolved: ReadonlySet<Fid>;
-  /** A directory is removed at the peer: of what was in it only all of the peer's changes tell. */
-  readonly needsChanges: boolean;
 }
 
 /** Containers fetched at the same time. */
@@ -127,14 +126,24 @@ export class Pull {
       const gone = await this.ask(others);
       // What was in a removed directory is not known here, so it stays for now, and this one has not known its removal.
       const isWhole = !gone.some((status) => status.kind === 'directory' && isRemoved(status));
-      if (!isWhole) this.#needsChanges = true;
+      if (!isWhole || !isWithin(listing.status?.known ?? {}, this.#own(next)?.known ?? {}))
+        this.#needsChanges = true;
       if (listing.status !== null) await this.take([listing.status], isWhole);
       await this.take([...children, ...gone], false);
     }
   }
 
-  /** Merges what directories have known. Nothing may be taken after it. */
-  async finish(): Promise<PullOutcome> {
+  /** What was removed in directories that were taken only the peer's changes tell: to be read before `finish`. */
+  get needsChanges(): boolean {
+    return this.#needsChanges;
+  }
+
+  /**
+   * Merges what directories have known. Nothing may be taken after it. `isRead` is false where the peer's changes were
+   * needed and are not all here: then that waits.
+   */
+  async finish(isRead = true): Promise<PullOutcome> {
+    if (!isRead) for (const fid of this.#later.keys()) this.#incomplete.add(fid);
     const latest = [...this.#later.values()].map((whole) => {
       // As the peer has held it last, but with what it had known when all that was in it was taken.
       return withKnownOf(whole, this.#latest.get(whole.fid) ?? whole);
@@ -151,7 +160,7 @@ export class Pull {
     for (let start = 0; start < ordered.length; start += stepObjects) {
       await this.#merge({ objects: ordered.slice(start, start + stepObjects), withoutKnown: false });
     }
-    return { installed: this.#installed, unresolved: this.#unresolved, needsChanges: this.#needsChanges };
+    return { installed: this.#installed, unresolved: this.#unresolved };
   }
 
   /**

@@ -283,12 +283,15 @@ export class Resolver {
     const directories = statuses.filter((status) => status.kind === 'directory' && !isRemoved(status));
     for (const { fid } of directories) await pull.takeDirectory(fid);
     await pull.take(leaves, false);
-    const { installed, unresolved, needsChanges } = await pull.finish();
-    for (const fid of unresolved) inconsistent.add(fid);
-    this.#settled(replica, peer, installed, unresolved);
     // Never heard of at the peer, or a directory that was removed with all that was in it: only its changes tell.
     const isAll = leaves.length + directories.length === new Set(fids).size;
-    if (isAll && unresolved.size === 0 && !needsChanges) return installed;
+    const changes = isAll && !pull.needsChanges ? undefined : await this.#catchUp(replica, peer, source);
+    const { installed, unresolved } = await pull.finish(
+      takesAll || !pull.needsChanges || changes?.unsettled === 0,
+    );
+    for (const fid of unresolved) inconsistent.add(fid);
+    this.#settled(replica, peer, installed, unresolved);
+    if (changes !== undefined || unresolved.size === 0) return installed + (changes?.installed ?? 0);
     return installed + (await this.#catchUp(replica, peer, source)).installed;
   }
 

@@ -1,6 +1,6 @@
 /** Seam: time. The only way for the house to know or to wait. */
 export interface Clock {
-  /** Milliseconds since 1970. May jump; only ever shown to people, never used to order updates (P14). */
+  /** Whole milliseconds since 1970. May jump; only ever shown to people, never used to order updates (P14). */
   wall(): number;
   /** Milliseconds since some start; never goes back. Leases, timeouts and ages are measured with it. */
   monotonic(): number;

@@ -16,13 +16,14 @@ import {
   partialContainersContract,
 } from '../../conformance/suites/partial-containers.js';
 import { isFailure } from '../interface/index.js';
-import { contentsLength, digestOf } from './block-digests.js';
+import { blockDigestsOf, contentsLength, digestOf } from './block-digests.js';
 import { blockBytes, type Containers } from './containers.js';
 import { openFileContainers } from './real/file-containers.js';
 import { packContents, PackedContainers, storedRows } from './packed-containers.js';
 import type { Store } from './store.js';
 import { MemoryContainers } from './twin/memory-containers.js';
 import { MemoryStore } from './twin/memory-store.js';
+import { seededRandom } from './twin/seeded-random.js';
 import { SimulatedClock } from './twin/simulated-clock.js';
 
 containersContract(t, 'files', async (t) => {
@@ -273,6 +274,43 @@ void t.test('the memory containers', async (t) => {
     containers.failNext();
     containers.mend();
     await store(containers, Buffer.from('other contents'));
+  });
+
+  await t.test('do not trust the disk any more once it has failed to flush, until a restart', async (t) => {
+    const containers = new MemoryContainers();
+    const kept = await store(containers, Buffer.from('before'));
+    containers.failNext(1, 'damaged', 1);
+    const last = await store(containers, Buffer.from('the last one that is flushed'));
+    for (let time = 0; time < 2; time += 1) {
+      const [failed] = await Promise.allSettled([store(containers, Buffer.from('contents'))]);
+      t.ok(failed.status === 'rejected' && isFailure(failed.reason, 'damaged'));
+    }
+    t.same([await containers.has(kept), await containers.has(last)], [true, true], 'what is there is read');
+    await store(containers.reopen(), Buffer.from('contents'));
+  });
+
+  await t.test('a power cut leaves any blocks of contents in part, or beginnings of them', async (t) => {
+    const blocks = [1, 2, 3].map((value) => Buffer.alloc(blockBytes, value));
+    const contents = Buffer.concat(blocks);
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const containers = new MemoryContainers();
+      const digest = digestOf(contents);
+      const beginning = { digest, length: contents.length, blockDigests: blockDigestsOf(contents) };
+      const partial = await containers.beginPartial(beginning);
+      for (const [index, block] of blocks.entries()) await partial.write(index, block);
+      const left = await containers.crash(false, true, seededRandom(seed)).openPartial(digest);
+      if (left === undefined) seen.add('nothing');
+      for (let index = 0; left !== undefined && index < blocks.length; index += 1) {
+        const found = await left.read(index).then(
+          (bytes) => Buffer.compare(bytes, blocks[index] ?? Buffer.alloc(0)) === 0,
+          (error: unknown) => isFailure(error) && error.kind,
+        );
+        seen.add(String(found));
+        t.equal(left.has(index), found === true, 'what does not match is not here');
+      }
+    }
+    t.same([...seen].sort(), ['damaged', 'not-found', 'nothing', 'true']);
   });
 
   await t.test('what was removed may be there again after a power cut, until the next commit', async (t) => {

@@ -9,6 +9,7 @@ import type { Attempt, Ledger } from '../world/ledger.js';
 import { dumpsByVolume, type Law, type Look } from '../world/outcome.js';
 import { wordsOf } from '../world/scenario.js';
 import { newsMs } from '../world/session.js';
+import { mountedAt } from '../world/volumes.js';
 
 const letters = ['r', 'l', 'i', 'd', 'w', 'k', 'a'] as const;
 /** As the simulated realm has it (simulated-realm.ts). */
@@ -70,7 +71,8 @@ function rightsAt(dump: ReplicaDump, path: string, user: string): ReadonlySet<st
 }
 
 function inherited(dump: ReplicaDump, path: string, user: string): ReadonlySet<string> {
-  const directory = dump.find((object) => object.path === path);
+  // Where a volume is mounted, that is what is seen, and it comes later.
+  const directory = dump.findLast((object) => object.path === path);
   const lists = listsOf(directory);
   let granted: ReadonlySet<string> = new Set(letters);
   for (const list of lists.length === 0 ? [null] : lists) {
@@ -81,7 +83,8 @@ function inherited(dump: ReplicaDump, path: string, user: string): ReadonlySet<s
 }
 
 function above(dump: ReplicaDump, path: string, user: string): ReadonlySet<string> {
-  if (path === '') return new Set(letters.slice(0, -1));
+  // Each volume begins anew: nothing comes from where it is mounted.
+  if (path === '' || path === `/${mountedAt.last}`) return new Set(letters.slice(0, -1));
   return inherited(dump, parentOf(path), user);
 }
 

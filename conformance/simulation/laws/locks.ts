@@ -7,14 +7,10 @@ export const locks: Law = ({ ledger, looks }) => {
   const look = looks.at(-1);
   for (const { gateway, leases } of look?.views ?? []) {
     const there = new Set(leases.map(({ token }) => token));
-    const last = Math.max(
-      ...ledger.attempts.map((attempt) => (attempt.gateway === gateway ? attempt.generation : 0)),
-    );
-    const own = ledger.attempts.filter(
-      (attempt) => attempt.gateway === gateway && attempt.generation === last,
-    );
     // A disk that was replaced takes its locks with it.
-    const all = last > 0 ? [] : own;
+    const all = ledger.renewed.has(gateway)
+      ? []
+      : ledger.attempts.filter((attempt) => attempt.gateway === gateway);
     for (const token of new Set(all.flatMap(({ deed }) => ('token' in deed ? [deed.token] : [])))) {
       const expected = stateOf(token, all);
       if (expected === 'held' && !there.has(token)) broken.push(`${gateway} has lost the lock ${token}`);

@@ -1,7 +1,7 @@
 /**
  * What was removed does not come back: a file whose removal was acknowledged is nowhere, if nobody has changed it but
  * those of whose changes its remover knew; and a directory, if all that was ever done in it was done through the
- * remover's gateway, before.
+ * remover's gateway, before, but for what others have removed in it: that keeps nothing alive.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
 import type { Attempt, Ledger } from '../world/ledger.js';
@@ -31,7 +31,7 @@ export const nothingReturns: Law = ({ ledger, looks }) => {
   return broken;
 };
 
-/** Whether nobody else has ever done anything to the directory or to what was in it. */
+/** Whether nobody else has ever done anything to the directory or to what was in it but remove it. */
 function isAlone(removal: Attempt, ledger: Ledger): boolean {
   const { fid } = removal.shown ?? {};
   if (fid === undefined || ledger.mountedOn.size > 0) return false;
@@ -41,12 +41,14 @@ function isAlone(removal: Attempt, ledger: Ledger): boolean {
     const about = [
       other.touches,
       other.made,
-      other.placed?.parent,
+      other.into,
       other.marked?.fid,
       ...other.takes,
       ...other.removes,
     ];
     if (!about.some((each) => each !== undefined && ledger.wasIn(each).has(fid))) return true;
+    // Unless the disks that knew of it are lost.
+    if (other.deed.do === 'remove') return [...other.removes].every((each) => !ledger.forgiven.has(each));
     const isOwn = other.gateway === removal.gateway && other.generation === removal.generation;
     return isOwn && other.outcome === 'ok' && (other.end ?? Infinity) <= removal.begin;
   });

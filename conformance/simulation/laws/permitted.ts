@@ -5,7 +5,7 @@
  * Judged where the history alone says what holds: of objects that were never moved, and of lists that were set one
  * after the other.
  */
-import { rightsText } from '../../../vice/interface/index.js';
+import { rightsText, rootFid, volumeOf } from '../../../vice/interface/index.js';
 import type { Fid } from '../../../vice/interface/index.js';
 import { brief, type Attempt, type Ledger } from '../world/ledger.js';
 import { listOf } from '../world/lists.js';
@@ -93,7 +93,9 @@ function rightsAt(
   const deed = before.at(-1)?.deed;
   const list = deed?.do === 'setacl' ? listOf(deed.list) : null;
   if (list !== null) return rightsText(list.positive[user] ?? 0);
-  if ((ledger.parents.get(directory)?.size ?? 0) === 0) return 'rlidwk';
+  // Each volume begins anew: nothing comes from where it is mounted.
+  const isRoot = directory === rootFid(volumeOf(directory));
+  if (isRoot || (ledger.parents.get(directory)?.size ?? 0) === 0) return 'rlidwk';
   const parent = onlyParent(directory, ledger);
   return parent === undefined ? undefined : rightsAt(parent, user, span, { ledger, sets });
 }

@@ -114,6 +114,36 @@ export const merging: readonly PlantedBug[] = [
     'for (let start = 0; start < ordered.length; start += stepObjects) {\n            await this.#merge(',
     'for (let start = 0; start < 0; start += stepObjects) {\n            await this.#merge(',
   ),
+  bug(
+    'removals-unheard',
+    'a server that resolves a folder by its names says that it has known what was removed in it (PL-1)',
+    'vice/resolution/pull.js',
+    'if (!isWhole || !isWithin(',
+    'if (!isWhole || false && !isWithin(',
+  ),
+  bugOf(
+    'removed-taken-back',
+    'besides, what that folder has known to be removed is taken from whoever lags (PL-2)',
+    [
+      {
+        file: 'vice/resolution/pull.js',
+        find: 'if (!isWhole || !isWithin(',
+        replace: 'if (!isWhole || false && !isWithin(',
+      },
+      {
+        file: 'vice/resolution/pull.js',
+        find: 'const waits = !this.#takesAll && this.#hasBeenHere(peer);',
+        replace: 'const waits = false;',
+      },
+    ],
+  ),
+  bug(
+    'none-stays',
+    'alternatives of two sides that say each that it knows those of the other replaced are all dropped (MG-5)',
+    'vice/interface/merge.js',
+    'if (kept.length > 0 || a.length === 0 || b.length === 0)\n        return kept;',
+    'if (true) return kept;',
+  ),
 ];
 
 export const logging: readonly PlantedBug[] = [

@@ -7,8 +7,9 @@ import { crash, kill } from './troubles.js';
 export function writeFails(draft: Draft): void {
   const at = draft.pick([...draft.servers, ...draft.gateways, ...draft.gateways]);
   const after = draft.pick([0, 0, 0, 1, 2, 4]);
-  if (draft.chance(0.3)) draft.add({ do: 'commit-fails', at }, 0);
-  else draft.add({ do: 'flush-fails', at, fault: draft.pick(['no-space', 'damaged']), after }, 0);
+  const fault = draft.pick(['no-space', 'damaged'] as const);
+  if (draft.chance(0.4)) draft.add({ do: 'commit-fails', at, fault, after: draft.pick([0, 0, 1, 2]) }, 0);
+  else draft.add({ do: 'flush-fails', at, fault, after }, 0);
   for (let index = 1 + draft.below(3); index > 0; index -= 1)
     change(draft, draft.pick(draft.sessions), draft.pause());
 }
@@ -21,6 +22,20 @@ export function full(draft: Draft): void {
   for (let index = 2 + draft.below(4); index > 0; index -= 1)
     change(draft, draft.pick(draft.sessions), draft.pause());
   if (draft.chance(0.7)) draft.mend(`full ${at}`, 100);
+}
+
+/** A gateway loses power while a large file comes to it, block by block: what is left of that it goes on with. */
+export function halfFetched(draft: Draft): void {
+  const [gateway, other] = draft.pair(draft.gateways);
+  const path = draft.file();
+  const by = draft.sessionOf(gateway);
+  draft.deed({ do: 'put', by: draft.sessionOf(other), path, bytes: 1_200_000 }, 300);
+  for (let index = 1 + draft.below(2); index > 0; index -= 1) {
+    draft.deed({ do: 'get', by, path }, draft.pick([8, 10, 10, 12, 14]));
+    kill(draft, gateway, draft.chance(0.8));
+    draft.mend(`down ${gateway}`, 300);
+  }
+  draft.deed({ do: 'get', by, path }, 30);
 }
 
 /** Bits flip in contents of the server that may be spoilt, and in those that a gateway keeps. */
@@ -85,4 +100,21 @@ export function restored(draft: Draft): void {
   draft.add({ do: 'restore', at: gateway }, 0);
   draft.mend(`down ${gateway}`, draft.pick([0, 5, 300]));
   for (let index = 1 + draft.below(4); index > 0; index -= 1) change(draft, by, draft.pick([0, 20]));
+}
+
+/**
+ * A data folder is used twice: by the gateway that it is of, and by one that was given a copy of it. Not in the same
+ * moment: before a server has heard of either, nobody can tell (`../scenarios/nothing-lost-23.json`).
+ */
+export function cloned(draft: Draft): void {
+  const [from, at] = draft.pair(draft.gateways);
+  const sessions = [draft.sessionOf(from), draft.sessionOf(at)];
+  draft.deed({ do: 'put', by: draft.sessionOf(from), path: draft.file(), bytes: 40 }, 300);
+  for (const gateway of [from, at]) kill(draft, gateway, false);
+  draft.add({ do: 'clone', at, from, isCalledSo: draft.chance(0.7) }, 0);
+  for (const gateway of [from, at]) draft.mend(`down ${gateway}`, draft.pick([0, 300, 1500]));
+  for (const by of draft.chance(0.5) ? sessions : [...sessions].reverse()) {
+    for (let index = 1 + draft.below(3); index > 0; index -= 1) change(draft, by, draft.pick([0, 20, 60]));
+    draft.wait(1500);
+  }
 }

@@ -39,7 +39,7 @@ export class Faults {
   async happen(fault: Fault): Promise<void> {
     if (fault.do === 'wait') return;
     this.#stage.note(wordsOf(fault));
-    this.#stage.situations.count(`fault ${fault.do}`);
+    for (const kind of kindsOf(fault)) this.#stage.situations.count(`fault ${kind}`);
     this.#trouble(fault);
     this.#stage.ways.note(fault, this.#stage.now());
     const { network } = this.#stage.realm;
@@ -185,7 +185,7 @@ export class Faults {
         store.leave(fault.bytes ?? Infinity);
         return containers.leave(fault.bytes ?? Infinity);
       case 'commit-fails':
-        return containers.failNext();
+        return containers.failNext(1, fault.fault, fault.after);
       case 'flip':
         return this.#flip(fault.at, fault.pick, fault.where);
       case 'flip-row':
@@ -203,7 +203,9 @@ export class Faults {
       case 'restore':
         return this.#replace(fault.at, this.#backups.get(fault.at));
       case 'clone':
+        if (this.#stage.realm.isUp(fault.at)) return;
         this.#stage.restored.add(fault.from);
+        this.#stage.clones.set(fault.at, fault.isCalledSo === true ? fault.from : fault.at);
         return this.#replace(fault.at, this.#copy(fault.from));
     }
   }
@@ -264,6 +266,24 @@ const orders: ReadonlySet<string> = new Set<Fault['do']>([
 
 function isOrder(fault: Fault): fault is GroupOrder | VolumeOrder | Extract<Fault, { do: 'resolve' }> {
   return orders.has(fault.do);
+}
+
+/** What it is counted as: some of a kind are of more than one. */
+function kindsOf(fault: Fault): readonly string[] {
+  switch (fault.do) {
+    case 'kill':
+      // Peers are told nothing: their ends of the connections stay open.
+      return fault.silent ? ['kill', 'half-open'] : ['kill'];
+    case 'flush-fails':
+    case 'commit-fails':
+      return [
+        fault.do,
+        `${fault.do} ${fault.fault ?? 'no-space'}`,
+        ...(fault.after ? ['later write fails'] : []),
+      ];
+    default:
+      return [fault.do];
+  }
 }
 
 /** What is wrong from this fault on, or not any more; '': nothing that lasts. */

@@ -1,7 +1,7 @@
 /** Replicas that differ for a while, and what is asked of them meanwhile: a partition need not be one for everybody. */
 import { change, chatter, saves, watch } from './deeds.js';
 import type { Draft } from './draft.js';
-import { crash, cutOff, kill } from './troubles.js';
+import { alone, crash, cutOff, kill } from './troubles.js';
 
 /** As long as hosts need to notice that they do not hear each other, or hear each other again. */
 const noticedMs = 5000;
@@ -116,4 +116,99 @@ export function cameAndWent(draft: Draft): void {
   reunite(draft, late, gateway);
   draft.wait(draft.pick([1500, noticedMs]));
   if (draft.chance(0.5)) draft.mend();
+}
+
+/**
+ * A server is told to resolve one folder, and hears so from one peer that something was removed in it, before it has
+ * ever had that (PL-2, vice/resolution/pull.ts). A peer that did not hear of the removal then offers it. Nobody lives
+ * to tell the servers who has what (COP2), or they would read all of each other's changes and know better. Meanwhile
+ * somebody who has seen the folder empty removes it without servers, and finds that one first.
+ */
+export function heardOfRemoval(draft: Draft): void {
+  const [late, knowing] = draft.pair(draft.servers);
+  const others = draft.servers.filter((server) => server !== late && server !== knowing);
+  const [maker, remover] = draft.pair(draft.gateways);
+  const by = draft.sessionOf(maker);
+  const outer = `o${draft.number()}`;
+  draft.mend();
+  draft.wait(redialledMs);
+  draft.deed({ do: 'mkdir', by, path: outer }, 1300);
+  for (const other of [...others, ...draft.gateways]) cutOff(draft, late, other);
+  for (const other of others) cutOff(draft, remover, other);
+  draft.wait(noticedMs);
+  draft.deed({ do: 'mkdir', by, path: `${outer}/n` }, draft.pick([30, 50]));
+  kill(draft, maker, true);
+  for (const other of others) for (const each of [knowing, maker]) cutOff(draft, each, other);
+  draft.deed({ do: 'remove', by: draft.sessionOf(remover), path: `${outer}/n` }, draft.pick([30, 50]));
+  kill(draft, remover, true);
+  draft.add({ do: 'resolve', at: late, path: outer }, 50);
+  cutOff(draft, late, knowing);
+  draft.mend(`down ${maker}`);
+  draft.wait(draft.pick([300, 1500]));
+  draft.deed({ do: 'list', by, path: outer }, 20);
+  cutOff(draft, maker, knowing);
+  draft.wait(noticedMs);
+  draft.deed({ do: 'remove', by, path: outer }, 20);
+  for (const other of others) reunite(draft, late, other);
+  draft.wait(redialledMs);
+  if (draft.chance(0.3)) watch(draft, 2, 20);
+  reunite(draft, late, maker);
+  draft.wait(draft.pick([1500, noticedMs]));
+  if (draft.chance(0.7)) draft.mend();
+}
+
+/**
+ * A gateway loses power when one server has its new contents, and its own log has not: it goes on as if they had never
+ * been, where that server does not hear it (MG-5, vice/interface/merge.ts).
+ */
+export function forgotten(draft: Draft): void {
+  const gateway = draft.pick(draft.gateways);
+  const by = draft.sessionOf(gateway);
+  const server = draft.pick(draft.servers);
+  const others = draft.servers.filter((other) => other !== server);
+  const folder = draft.pick(['x', 'y']);
+  const path = `${folder}/a`;
+  const isNew = draft.chance(0.5);
+  draft.mend(`down ${gateway}`);
+  draft.deed({ do: 'put', by, path, bytes: 40 }, 600);
+  for (const other of others) cutOff(draft, gateway, other, true);
+  const under = isNew ? `${folder}/f${draft.number()}` : path;
+  draft.deed({ do: 'put', by, path: under, bytes: draft.pick([40, 300]) }, draft.pick([5, 6, 7, 7, 7, 8]));
+  const death = { do: 'kill', at: gateway, silent: draft.chance(0.8), keepsRunning: false } as const;
+  draft.breaks(`down ${gateway}`, death, { do: 'start', at: gateway }, 0);
+  for (const other of others) reunite(draft, gateway, other);
+  cutOff(draft, gateway, server);
+  draft.mend(`down ${gateway}`);
+  draft.wait(draft.pick([0, 300]));
+  const again = isNew ? folder : path;
+  if (draft.chance(0.5)) draft.deed({ do: 'remove', by, path: draft.pick([folder, path]) }, 20);
+  else draft.deed({ do: 'setprop', by, path: again, name: '{x}p1', value: `<v>${draft.number()}</v>` }, 20);
+  draft.wait(draft.pick([300, noticedMs]));
+  if (draft.chance(0.7)) reunite(draft, gateway, server);
+}
+
+/** A gateway that has just seen replicas differ is told that its link is weak, or that it is strong again. */
+export function weakMeanwhile(draft: Draft): void {
+  const server = draft.pick(draft.servers);
+  const [gateway, other] = draft.pair(draft.gateways);
+  const path = draft.file();
+  const [by, author] = [draft.sessionOf(gateway), draft.sessionOf(other)];
+  draft.deed({ do: 'put', by: author, path, bytes: 40 }, 600);
+  for (const each of [...draft.servers, ...draft.gateways]) if (each !== server) cutOff(draft, server, each);
+  draft.wait(noticedMs);
+  for (const each of [path, draft.file(), draft.file()])
+    draft.deed({ do: 'put', by: author, path: each, bytes: 40 }, 50);
+  reunite(draft, server, gateway);
+  draft.wait(draft.pick([1500, noticedMs]));
+  if (draft.chance(0.5)) alone(draft, gateway, 'mode');
+  for (let index = 3 + draft.below(3); index > 0; index -= 1) {
+    draft.deed({ do: 'get', by, path: draft.chance(0.6) ? path : draft.file() }, draft.pick([2, 3, 4, 5, 7]));
+    if (draft.chance(0.3)) draft.deed({ do: 'list', by, path: '' }, draft.pick([2, 3, 5]));
+    if (draft.isBroken(`alone ${gateway}`)) draft.mend(`alone ${gateway}`, draft.pick([2, 5, 20]));
+    else alone(draft, gateway, 'mode');
+  }
+  if (draft.chance(0.3)) for (const each of draft.servers) cutOff(draft, gateway, each);
+  draft.wait(draft.pick([20, noticedMs]));
+  draft.mend(`alone ${gateway}`);
+  for (const each of draft.servers) reunite(draft, server, each);
 }

@@ -67,6 +67,8 @@ export interface Attempt {
   made?: Fid;
   /** Lists that it replaces knowingly: those that the directory had when its author looked. */
   replaces?: readonly string[];
+  /** The directory that it puts an object in, whether or not that is ever answered. */
+  into?: Fid;
   /** Where it puts an object. */
   placed?: { readonly fid: Fid; readonly parent: Fid; readonly name: string };
   /** What an object that has come from another volume is now. */
@@ -131,6 +133,8 @@ export class Ledger {
   readonly parents = new Map<Fid, Set<Fid>>();
   /** Digests and objects of what waited in the log of a gateway whose disk was replaced by an old copy. */
   readonly forgiven = new Set<string>();
+  /** Gateways whose disks were replaced. */
+  readonly renewed = new Set<string>();
   /** What has come from another volume. */
   readonly #copies: Copied[] = [];
   /** By object: StoreIds of all records that any gateway has sent of it. */
@@ -160,14 +164,16 @@ export class Ledger {
 
   /** Whether a change that was acknowledged may be refused for this reason, itself or what it builds on. */
   explains(reason: string | null): boolean {
-    const isSet = this.attempts.some(
-      (attempt) => attempt.deed.do === 'setacl' && this.mayHaveHappened(attempt),
-    );
     const isBounded = this.quotas.some(({ bytes }) => bytes !== null);
     return (
-      (isSet && reason?.includes('access-denied') === true) ||
+      (this.hasLists && reason?.includes('access-denied') === true) ||
       (isBounded && reason?.includes('quota') === true)
     );
+  }
+
+  /** Whether somebody may have set an access list: what a person may do then, he may be refused later. */
+  get hasLists(): boolean {
+    return this.attempts.some((attempt) => attempt.deed.do === 'setacl' && this.mayHaveHappened(attempt));
   }
 
   /** An administrator wants something: until it is done nobody knows what holds. */
@@ -198,11 +204,11 @@ export class Ledger {
     for (const servers of this.held.values()) servers.delete(server);
   }
 
-  /** Nobody can expect these changes any more: their gateway has lost them. */
-  forgive(changes: readonly PendingChange[]): void {
+  /** Nobody can expect these changes any more: their gateway has lost them. `isRestored`: but for their contents. */
+  forgive(changes: readonly PendingChange[], isRestored = false): void {
     for (const { digest, fid } of changes.flatMap(({ records }) => records)) {
       this.forgiven.add(fid);
-      if (digest !== null) this.forgiven.add(digest);
+      if (digest !== null && !isRestored) this.forgiven.add(digest);
     }
   }
 

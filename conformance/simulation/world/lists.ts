@@ -75,3 +75,17 @@ function within(draft: Draft, path: string): void {
     ]),
   );
 }
+
+/** Somebody goes on without servers where he may do nothing any more: what he has logged is refused for good. */
+export function deniedLater(draft: Draft): void {
+  const [gateway, other] = draft.pair(draft.gateways);
+  const path = draft.pick(['x', 'y']);
+  const by = `${gateway}/${draft.pick(['bob', 'cid'])}`;
+  draft.deed({ do: 'list', by, path }, 50);
+  alone(draft, gateway, draft.pick(['plan', 'mode']));
+  for (let index = 1 + draft.below(3); index > 0; index -= 1)
+    draft.deed(put(draft, by, draft.nameIn(path)), 20);
+  draft.deed({ do: 'setacl', by: ann(other), path, list: 'bob:rl cid:rl' }, 50);
+  together(draft, gateway, draft.pick([50, 3000]));
+  within(draft, path);
+}

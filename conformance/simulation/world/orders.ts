@@ -45,8 +45,8 @@ export class Orders {
 
   /** Has a server check all that it holds; `report` is what it tells of that. Resolves with what it cannot heal. */
   async scrub(server: string, report: () => ScrubReport): Promise<ScrubReport['findings']> {
-    // The answer is no good here, since simulated clocks know parts of milliseconds.
-    await this.#administration.scrub(server, true);
+    if ((await this.#administration.scrub(server, true)) === undefined)
+      throw new Error(`${server} does not answer who wants it to scrub`);
     for (let turn = 0; turn < scrubTurns; turn += 1) {
       await sleep(this.#clock, againMs);
       const { running, endedAt, open } = report();

@@ -1,5 +1,6 @@
 /** Plays a scenario on a simulated realm: safety while things fail; then all is healed, and it must come together. */
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { isFailure } from '../../../vice/interface/index.js';
 import type { ConflictReport } from '../../../venus/interface.js';
 import type { SimulatedRealm } from '../simulated-realm.js';
@@ -8,6 +9,7 @@ import { lookAt, measure } from './inspector.js';
 import { authorOf, type Attempt } from './ledger.js';
 import type { Look, Run } from './outcome.js';
 import { isAdministered, putInOrder } from './put-in-order.js';
+import { RoomWatch } from './quotas.js';
 import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from './scenario.js';
 import { isLivingElsewhere } from './rot.js';
 import { Session } from './session.js';
@@ -37,6 +39,8 @@ export class Player {
   readonly #stage: Stage;
   readonly #realm: SimulatedRealm;
   readonly #faults: Faults;
+  /** Of scenarios with a quota. */
+  readonly #room: RoomWatch | undefined;
   readonly #chains = new Map<string, Chain>();
 
   constructor(scenario: Scenario) {
@@ -44,6 +48,7 @@ export class Player {
     this.#stage = new Stage(scenario);
     this.#realm = this.#stage.realm;
     this.#faults = new Faults(this.#stage);
+    if (scenario.steps.some(({ do: verb }) => verb === 'quota')) this.#room = new RoomWatch(this.#stage);
   }
 
   async play(): Promise<Played> {
@@ -111,6 +116,7 @@ export class Player {
     if (isDeed(step)) this.#submit(step);
     else await this.#fault(step);
     if (step.ms > 0) await this.#realm.clock.advance(step.ms);
+    this.#room?.look();
     if (this.#stage.group !== undefined) this.#stage.watchReplicas();
   }
 
@@ -199,6 +205,7 @@ export class Player {
     await this.#replaceRestored();
     if (isAdministered(this.#scenario)) {
       await this.#realm.finish(this.#faults.administered);
+      this.#room?.look();
       await putInOrder(this.#stage);
     }
     for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
@@ -233,11 +240,16 @@ export class Player {
     await this.#realm.clock.advance(6000);
     for (const name of this.#stage.gateways) {
       const fault = this.#realm.gateway(name).state().volumes[0]?.lastError;
-      if (fault?.includes('is an old copy') !== true) continue;
-      this.#stage.note(`${name} has found that its disk is an old copy`);
-      this.#stage.situations.count('restored gateway refuses');
+      const isFound = fault !== null && /is an old copy|first came here as/.test(fault ?? '');
+      const isClone = this.#stage.clones.delete(name);
+      // Of a copy a person knows, also where it has found nothing out.
+      if (!isFound && !isClone) continue;
+      this.#stage.note(`${name} has found that its disk is an old copy: ${isFound}`);
+      this.#stage.situations.count(
+        `${isClone ? 'cloned' : 'restored'} gateway ${isFound ? 'refuses' : 'goes'}`,
+      );
       if (!this.#stage.restored.has(name))
-        this.#stage.accidents.push(`${name} takes its own disk for an old copy: ${fault}`);
+        this.#stage.accidents.push(`${name} takes its own disk for an old copy: ${fault ?? ''}`);
       this.#stage.ledger.forgive(this.#stage.logOf(name));
       this.#stage.kill(name, { silent: false, keepsRunning: false });
       this.#realm.wipe(name);
@@ -258,16 +270,34 @@ export class Player {
     return undefined;
   }
 
-  /** What servers refuse for good, since lists have changed meanwhile, a person gives up. */
+  /**
+   * What servers refuse for good, since lists have changed meanwhile, a person gives up. What there was no room for he
+   * saves first, and brings back when there is: contents may be under another name then, and are objects of their own.
+   */
   async #giveUpRefused(gateway: string): Promise<void> {
     const refused = this.#stage.logOf(gateway).filter(({ state }) => state === 'kept');
     const unjust = refused.filter(({ reason }) => !this.#stage.ledger.explains(reason));
     // Of a refusal that nothing explains the law of convergence tells, as of whatever stays in a log.
     if (refused.length === 0 || unjust.length > 0) return;
-    this.#stage.situations.count('refused for good', refused.length);
-    this.#stage.ledger.forgive(refused);
+    const roomless = refused.filter(({ reason }) => reason?.includes('quota') === true);
+    const others = refused.filter((change) => !roomless.includes(change));
+    this.#stage.situations.count('refused for good', others.length);
     const { log } = this.#realm.gateway(gateway);
-    await this.#realm.finish(log.discard(refused.map(({ sequence }) => sequence)));
+    const sequencesOf = (changes: typeof refused): readonly number[] =>
+      changes.map(({ sequence }) => sequence);
+    const archive = roomless.length === 0 ? [] : await this.#saved(log.checkpoint(sequencesOf(roomless)));
+    await this.#realm.finish(log.discard(sequencesOf(refused)));
+    this.#stage.ledger.forgive(others);
+    if (roomless.length === 0) return;
+    this.#stage.ledger.forgive(roomless, !this.#stage.ledger.hasLists);
+    const { restored, present, notes } = await this.#realm.finish(log.restore(Readable.from(archive)));
+    this.#stage.situations.count('kept for want of room', roomless.length);
+    this.#stage.situations.count('restored for want of room', restored);
+    this.#stage.note(`${gateway}: ${restored} changes restored, ${present} present ${notes.join('; ')}`);
+  }
+
+  #saved(archive: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+    return this.#realm.finish(collect(archive));
   }
 
   async #isGroupSettled(): Promise<boolean> {

@@ -3,11 +3,11 @@
  * a short run meets more than everything thinly in a long one.
  */
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
-import { full, loss, restored, rot, rowRot, writeFails } from './disks.js';
+import { cloned, full, halfFetched, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
-import { brokenCatchUp, cameAndWent, lagging } from './lagging.js';
-import { lists, listsApart } from './lists.js';
-import { kept, tight } from './quotas.js';
+import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
+import { deniedLater, lists, listsApart } from './lists.js';
+import { kept, steppedAside, tight } from './quotas.js';
 import { resize } from './resizing.js';
 import { across, administered, crashAcross, oneLost } from './two-volumes.js';
 import {
@@ -151,6 +151,9 @@ export const profiles: readonly Profile[] = [
       [lagging, 4],
       [brokenCatchUp, 3],
       [cameAndWent, 1],
+      [heardOfRemoval, 2],
+      [forgotten, 1],
+      [weakMeanwhile, 2],
       [some, 1],
       [bursting, 0.5],
     ],
@@ -162,6 +165,7 @@ export const profiles: readonly Profile[] = [
     mixture: [
       [lists, 5],
       [listsApart, 2],
+      [deniedLater, 1],
       [lagging, 0.5],
       [outage, 0.7],
       [gatewayCrash, 0.7],
@@ -188,6 +192,7 @@ export const profiles: readonly Profile[] = [
     mixture: [
       [gatewayCrash, 3],
       [lonelyCrash, 4],
+      [forgotten, 1.5],
       [race, 1],
       [saving, 1],
     ],
@@ -220,6 +225,7 @@ export const profiles: readonly Profile[] = [
     scenes: 5,
     mixture: [
       [restored, 4],
+      [cloned, 2],
       [some, 1],
       [lonelyCrash, 1],
     ],
@@ -233,6 +239,7 @@ export const profiles: readonly Profile[] = [
       [full, 2],
       [rot, 2],
       [rottenObjects, 2.5],
+      [halfFetched, 2],
       [loss, 1],
       [race, 1],
     ],
@@ -287,6 +294,7 @@ export const profiles: readonly Profile[] = [
       [oneLost, 4],
       [crashAcross, 1],
       [administered, 2],
+      [lists, 2],
       [island, 0.7],
       [outage, 0.7],
       [noise, 0.5],
@@ -303,7 +311,9 @@ export const profiles: readonly Profile[] = [
     mixture: [
       [administered, 4],
       [tight, 4],
+      [lists, 1],
       [kept, 2],
+      [steppedAside, 1.5],
       [across, 2],
       [look, 1],
     ],

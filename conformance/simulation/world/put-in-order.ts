@@ -9,8 +9,6 @@ const againMs = 1000;
 
 export async function putInOrder(stage: Stage): Promise<void> {
   const { realm, orders, volumes } = stage;
-  for (const { volume, bytes } of stage.ledger.quotas.slice(-1))
-    if (bytes !== null && waitsForRoom(stage)) stage.situations.count(`waits for room in ${volume}`);
   for (const volume of volumes.map(idOf)) {
     await realm.finish(orders.give({ change: 'unlock-volume', volume }));
     await realm.finish(orders.give({ change: 'set-quota', volume, bytes: null }));
@@ -27,15 +25,6 @@ export async function putInOrder(stage: Stage): Promise<void> {
 /** Whether it needs it: only of what an administrator wants. */
 export function isAdministered({ steps, volumes }: Scenario): boolean {
   return volumes !== undefined || steps.some(({ do: verb }) => verb === 'quota' || verb === 'lock-volume');
-}
-
-function waitsForRoom({ realm, gateways }: Stage): boolean {
-  return gateways.some((name) =>
-    realm
-      .gateway(name)
-      .state()
-      .volumes.some(({ lastError, pendingRecords }) => pendingRecords > 0 && lastError?.includes('quota')),
-  );
 }
 
 async function emptyDirectory({ realm, gateways: [gateway = 'g1'] }: Stage): Promise<Fid> {

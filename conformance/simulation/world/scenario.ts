@@ -57,7 +57,13 @@ export type Fault =
   | { readonly do: 'room'; readonly at: string; readonly bytes: number | null }
   /** Time passes, nothing else. */
   | { readonly do: 'wait' }
-  | { readonly do: 'commit-fails'; readonly at: string }
+  /** The same of a commit of contents, for want of room where nothing is said; damaged: until a restart. */
+  | {
+      readonly do: 'commit-fails';
+      readonly at: string;
+      readonly fault?: 'no-space' | 'damaged';
+      readonly after?: number;
+    }
   /** One bit of one of the containers on its disk flips: the newest (0) to the oldest (1); where in it, 0 to 1. */
   | { readonly do: 'flip'; readonly at: string; readonly pick: number; readonly where?: number }
   /** One bit of one of the rows of its store flips: of objects, or of names; which one, where in it, 0 to 1. */
@@ -73,8 +79,8 @@ export type Fault =
   | { readonly do: 'wipe'; readonly at: string }
   /** A copy of a dead gateway's disk is kept; later it is put back in the place of the newer one. */
   | { readonly do: 'backup' | 'restore'; readonly at: string }
-  /** A dead gateway gets a copy of the disk of another one. */
-  | { readonly do: 'clone'; readonly at: string; readonly from: string }
+  /** A dead gateway gets a copy of the disk of another one, and may say that it is that one. */
+  | { readonly do: 'clone'; readonly at: string; readonly from: string; readonly isCalledSo?: boolean }
   /** A server is told to resolve one directory. */
   | { readonly do: 'resolve'; readonly at: string; readonly path: string }
   /** An administrator wants a replica at this server, or none any more, or at another one in its place. */

@@ -124,6 +124,7 @@ export class Session {
     deed: Extract<Deed, { do: 'mkdir' | 'symlink' }>,
   ): Promise<boolean> {
     if (parent === null || object !== null) return false;
+    attempt.into = parent;
     const { venus, ledger } = this.#world;
     const { fid } = await (deed.do === 'mkdir'
       ? venus.makeDirectory(this.#caller, parent, name)
@@ -178,6 +179,7 @@ export class Session {
 
   async #put({ parent, name, object }: Place, attempt: Attempt, bytes: number): Promise<boolean> {
     if (parent === null || (object !== null && object.kind !== 'file')) return false;
+    attempt.into = parent;
     const { venus, ledger } = this.#world;
     const tag = `${attempt.by} ${attempt.number}.`;
     const text =
@@ -237,6 +239,7 @@ export class Session {
     const { venus, ledger } = this.#world;
     const to = await venus.lookup(this.#caller, pathOf(deed.to));
     if (from.parent === null || from.object === null || to.parent === null) return false;
+    attempt.into = to.parent;
     if (from.parent === to.parent && from.name === to.name) return false;
     if (deed.do === 'copy' && from.object.kind !== 'file') return false;
     if (deed.do === 'rename' && nameOf(from.parent) !== nameOf(to.parent))

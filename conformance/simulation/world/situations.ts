@@ -1,15 +1,26 @@
 /** Counts what a run came to: faults, states, outcomes. Of a situation that is never met a simulator proves nothing. */
+import { states } from '../../../venus/volume/volume-state.js';
 import { silentLog, type Log, type LogFields } from '../../../vice/seam/log.js';
 
 export class Situations {
   readonly #counts = new Map<string, number>();
+  readonly #runs = new Map<string, number>();
 
   count(situation: string, times = 1): void {
     this.#counts.set(situation, (this.#counts.get(situation) ?? 0) + times);
   }
 
-  add(others: Readonly<Record<string, number>>): void {
-    for (const [situation, times] of Object.entries(others)) this.count(situation, times);
+  /** Those of a whole run. */
+  add(run: Readonly<Record<string, number>>): void {
+    for (const [situation, times] of Object.entries(run)) {
+      this.count(situation, times);
+      if (times > 0) this.#runs.set(situation, this.runs(situation) + 1);
+    }
+  }
+
+  /** How many of the runs that were added have met it. */
+  runs(situation: string): number {
+    return this.#runs.get(situation) ?? 0;
   }
 
   /** In alphabetical order. */
@@ -32,6 +43,14 @@ export class Situations {
   }
 }
 
+/**
+ * Every way of the table (venus/volume/volume-state.ts) but one: whoever was resolving when the last server went hears
+ * at once that nobody answers, so it is over before one is back.
+ */
+const stateChanges: readonly string[] = states
+  .flatMap((from) => states.filter((to) => to !== from).map((to) => `state ${from} -> ${to}`))
+  .filter((way) => way !== 'state emulating -> resolving');
+
 /** What a run of the standard size must have met. */
 export const required: readonly string[] = [
   ...[
@@ -51,16 +70,7 @@ export const required: readonly string[] = [
   ].map((kind) => `fault ${kind}`),
   ...['fault restore', 'fault mode', 'fault disconnect', 'restored gateway refuses', 'log pending at kill'],
   ...['versions', 'name', 'removal', 'place'].map((kind) => `conflict ${kind}`),
-  ...['hoarding -> emulating', 'hoarding -> resolving', 'hoarding -> write-disconnected'].map(
-    (way) => `state ${way}`,
-  ),
-  ...['hoarding -> reintegrating', 'emulating -> hoarding', 'emulating -> reintegrating'].map(
-    (way) => `state ${way}`,
-  ),
-  ...['reintegrating -> hoarding', 'resolving -> hoarding', 'write-disconnected -> emulating'].map(
-    (way) => `state ${way}`,
-  ),
-  ...['reintegrating -> resolving', 'write-disconnected -> reintegrating'].map((way) => `state ${way}`),
+  ...stateChanges,
   ...['applied', 'refused conflict', 'refused stale', 'refused not-found', 'refused exists'].map(
     (outcome) => `mutate ${outcome}`,
   ),
@@ -82,6 +92,6 @@ export const required: readonly string[] = [
   ...['moved across 201', 'moved across 204', 'moved across 207', 'put refused', 'mount published'],
   ...['unmount published', 'lock-volume published', 'unlock-volume published', 'one volume reached'],
   ...['put quota', 'waits for room in root', 'waits for room in annex', 'quota published'],
-  ...['fault resolve', 'fault flip-row'],
+  ...['fault resolve', 'fault flip-row', 'not taken back'],
   ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
 ];

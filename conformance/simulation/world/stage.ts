@@ -3,8 +3,10 @@ import {
   isFailure,
   isRemoved,
   versionsOf,
+  type Argument,
   type Fid,
   type RealmDocument,
+  type Result,
   type VnodeStatus,
 } from '../../../vice/interface/index.js';
 import type { PendingChange } from '../../../venus/interface.js';
@@ -18,6 +20,7 @@ import type { Regression } from './outcome.js';
 import { Orders } from './orders.js';
 import type { Scenario, VolumeName } from './scenario.js';
 import { Situations } from './situations.js';
+import { countCertified, countResolved } from './tables.js';
 import { annexVolume, idOf, nameOf, serversOf, volumesOf } from './volumes.js';
 import { Ways } from './ways.js';
 
@@ -40,6 +43,8 @@ export class Stage {
   readonly group: GroupOrders | undefined;
   isHealed = false;
   readonly #watched = new WeakSet<Replica>();
+  /** Which replicas have applied which records. */
+  readonly #applied = new Set<string>();
   readonly servers: readonly string[];
   readonly gateways: readonly string[];
   /** How often the disk of a gateway was replaced. */
@@ -48,6 +53,8 @@ export class Stage {
   readonly atDeath = new Map<string, readonly PendingChange[]>();
   /** Gateways that were ever given an old copy of their disk. */
   readonly restored = new Set<string>();
+  /** Gateways on a copy of another one's disk, and what they call themselves. */
+  readonly clones = new Map<string, string>();
   /** When each host last started. */
   readonly startedAt = new Map<string, number>();
   /** Servers with damaged containers. */
@@ -72,6 +79,7 @@ export class Stage {
       flushMs: slowFlushMs,
       logOf: () => this.situations.log(),
       onTraffic: (_gateway, traffic) => this.#watchTraffic(traffic),
+      onServerTraffic: (server, traffic) => this.#watchServer(server, traffic),
     });
     this.servers = this.realm.serverNames;
     this.orders = new Orders(this.realm, () => this.isHealed);
@@ -103,6 +111,7 @@ export class Stage {
 
   /** The disk of this gateway is not the one that it had. */
   renew(gateway: string): void {
+    this.ledger.renewed.add(gateway);
     this.generations.set(gateway, (this.generations.get(gateway) ?? 0) + 1);
   }
 
@@ -113,6 +122,8 @@ export class Stage {
       this.atDeath.set(name, pending);
       if (pending.length > 0) this.situations.count('log pending at kill');
     }
+    if (death.silent === true && this.realm.disk(name).containers.inPart > 0)
+      this.situations.count('contents in part torn');
     this.realm.kill(name, death);
   }
 
@@ -134,7 +145,7 @@ export class Stage {
         await this.realm.startServer(name);
         this.watchReplicas();
       } else {
-        await this.realm.startGateway(name);
+        await this.realm.startGateway(name, undefined, this.clones.get(name));
       }
     } catch (error) {
       if (!isFailure(error)) throw error;
@@ -148,14 +159,27 @@ export class Stage {
     traffic.onCall = (name, argument) => {
       if (name === 'mutate') this.ledger.sentRecords((argument as { records: never[] }).records);
     };
-    traffic.falsify = (name, reply) => {
-      if (name === 'mutate') this.#countMutation(reply as { outcome: string; failure?: { kind: string } });
+    traffic.falsify = (name, reply, argument) => {
+      if (name === 'mutate')
+        countCertified(
+          this.situations,
+          argument as Argument<'mutate'>,
+          reply as Result<'mutate'>,
+          this.#applied,
+        );
       return reply;
     };
   }
 
-  #countMutation({ outcome, failure }: { outcome: string; failure?: { kind: string } }): void {
-    this.situations.count(`mutate ${outcome}${failure === undefined ? '' : ` ${failure.kind}`}`);
+  #watchServer(server: string, traffic: CountingNetwork): void {
+    const own = (fid: Fid): VnodeStatus | undefined => {
+      const status = this.#sound(server, fid);
+      return status === 'damaged' ? undefined : status;
+    };
+    traffic.falsify = (name, reply) => {
+      if (name === 'changes') countResolved(this.situations, reply as Result<'changes'>, own);
+      return reply;
+    };
   }
 
   /** Those that are open now; one may have come with a new document. */

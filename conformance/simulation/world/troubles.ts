@@ -150,6 +150,8 @@ export function trickle(draft: Draft): void {
   alone(draft, gateway, 'mode');
   for (let index = 0; index < 4; index += 1) change(draft, by, 11_000);
   saves(draft, by);
+  // Over a weak link, and then over none.
+  if (draft.chance(0.3)) for (const server of draft.servers) cutOff(draft, gateway, server);
   draft.wait(draft.pick([5000, 20_000]));
   if (draft.chance(0.5)) together(draft, gateway, 100);
 }

@@ -10,7 +10,9 @@ import { sleep, type Clock } from '../clock.js';
 import { blockBytes, type Containers, type Spool } from '../containers.js';
 import { PartialBlocks } from '../partial-blocks.js';
 import type { PartialBeginning, PartialContainer } from '../partial-container.js';
-import { MemoryPartial, type MemoryBlocks } from './memory-partial.js';
+import type { Random } from '../random.js';
+import { diskFault, type StoreFault } from './memory-store.js';
+import { MemoryPartial, spoil, tear, type MemoryBlocks } from './memory-partial.js';
 
 export interface MemoryContainersOptions {
   /** What flushes are timed with; without it they take no time. */
@@ -35,7 +37,10 @@ export class MemoryContainers implements Containers {
   readonly #partials: Map<string, MemoryBlocks>;
   readonly #openPartials = new Set<string>();
   #state: 'open' | 'closed' | 'crashed' = 'open';
-  #commitFaults = 0;
+  /** Of the next commits; undefined: it does well. */
+  readonly #commitFaults: (StoreFault | undefined)[] = [];
+  /** A flush has failed. */
+  #isBroken = false;
   #capacity: number | undefined;
   /** Removed, and whether that has reached the disk nobody has asked: a power cut may bring them back. */
   readonly #unlinked = new Map<string, MemoryFile>();
@@ -55,6 +60,7 @@ export class MemoryContainers implements Containers {
 
   async spool(): Promise<Spool> {
     await this.#alive();
+    if (this.#isBroken) throw diskFault('damaged', 'containers');
     const spool = new MemorySpool({
       claim: (bytes) => this.#claim(bytes),
       publish: (file) => this.#publish(file),
@@ -157,14 +163,17 @@ export class MemoryContainers implements Containers {
    * The power fails: these containers answer nobody any more, the returned ones hold what was committed. A commit that
    * was under way is lost, or, with `keepsRunning`, it has reached the disk although nobody was told. What was removed
    * after the last commit (which flushes the directory) is there again when the directory was not flushed since
-   * (`revives`).
+   * (`revives`). `tears` chooses what is left of contents in part, which nobody flushes: some blocks, or beginnings of
+   * them; or nothing, where their list of digests is torn, too.
    */
-  crash(keepsRunning = false, revives = false): MemoryContainers {
+  crash(keepsRunning = false, revives = false, tears?: Random): MemoryContainers {
     this.#state = 'crashed';
     if (keepsRunning) for (const [digest, file] of this.#running) this.#files.set(digest, file);
-    else for (const held of this.#partials.values()) spoil(held, held.latest);
+    if (tears !== undefined) tear(this.#partials, tears);
+    else if (!keepsRunning) for (const held of this.#partials.values()) spoil(held, held.latest);
     if (revives) {
-      for (const [digest, file] of this.#unlinked) if (!this.#files.has(digest)) this.#files.set(digest, file);
+      for (const [digest, file] of this.#unlinked)
+        if (!this.#files.has(digest)) this.#files.set(digest, file);
     }
     return this.reopen();
   }
@@ -188,9 +197,13 @@ export class MemoryContainers implements Containers {
     spoil(this.#partials.get(digest), Math.floor(byte / blockBytes), byte % blockBytes);
   }
 
-  /** Makes the next `count` commits fail with no-space. */
-  failNext(count = 1): void {
-    this.#commitFaults += count;
+  /**
+   * Makes the next `count` commits fail, or those that come when `after` more have done well: for want of room; or one
+   * is not flushed, and the disk not trusted any more until a restart.
+   */
+  failNext(count = 1, fault: StoreFault = 'no-space', after = 0): void {
+    for (let commit = 0; commit < after; commit += 1) this.#commitFaults.push(undefined);
+    for (let commit = 0; commit < count; commit += 1) this.#commitFaults.push(fault);
   }
 
   /** From now on the disk has room for so many bytes more. */
@@ -201,13 +214,19 @@ export class MemoryContainers implements Containers {
 
   /** The disk is well again: no commit is going to fail, and there is room as at the beginning. */
   mend(): void {
-    this.#commitFaults = 0;
+    this.#commitFaults.length = 0;
+    this.#isBroken = false;
     this.#capacity = this.#options.capacity;
   }
 
   /** Bodies that somebody is writing, or has forgotten to give up. */
   get openSpools(): number {
     return this.#spools.size;
+  }
+
+  /** Contents that are here in part. */
+  get inPart(): number {
+    return this.#partials.size;
   }
 
   /** What is on the disk, for other containers to be made of. */
@@ -245,6 +264,7 @@ export class MemoryContainers implements Containers {
 
   #openPartial(held: MemoryBlocks): PartialContainer {
     const { digest } = held.blocks;
+    if (this.#isBroken) throw diskFault('damaged', 'containers');
     if (this.#openPartials.has(digest)) throw new Error(`contents in part of ${digest} are open`);
     this.#openPartials.add(digest);
     this.#partials.set(digest, held);
@@ -268,10 +288,10 @@ export class MemoryContainers implements Containers {
     if (clock !== undefined && flushMs > 0) await sleep(clock, flushMs);
     if (this.#state === 'crashed') return new Promise(() => {});
     this.#running.delete(digest);
-    if (this.#commitFaults > 0) {
-      this.#commitFaults -= 1;
-      throw full();
-    }
+    const fault = this.#commitFaults.shift();
+    if (fault === 'damaged') this.#isBroken = true;
+    if (this.#isBroken) throw diskFault('damaged', 'containers');
+    if (fault !== undefined) throw full();
     this.#files.set(digest, file);
     this.#unlinked.clear();
     return digest;
@@ -368,14 +388,6 @@ class MemorySpool implements Spool {
     this.#chunks = [];
     this.#place.closed();
   }
-}
-
-function spoil(held: MemoryBlocks | undefined, block: number | undefined, byte = 0): void {
-  const bytes = block === undefined ? undefined : held?.bytes.get(block);
-  if (bytes === undefined || block === undefined) return;
-  const spoilt = Uint8Array.from(bytes);
-  spoilt[byte] = (spoilt[byte] ?? 0) ^ 1;
-  held?.bytes.set(block, spoilt);
 }
 
 function full(): Failure {

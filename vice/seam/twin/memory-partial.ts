@@ -2,6 +2,7 @@
 import { Failure } from '../../interface/index.js';
 import type { PartialBlocks } from '../partial-blocks.js';
 import type { PartialContainer } from '../partial-container.js';
+import type { Random } from '../random.js';
 
 /** What a disk holds of contents in part. */
 export interface MemoryBlocks {
@@ -9,6 +10,42 @@ export interface MemoryBlocks {
   readonly bytes: Map<number, Uint8Array>;
   /** The block that was written last: a crash spoils it. */
   latest: number | undefined;
+}
+
+/**
+ * A power cut takes what it likes of what was never flushed. Each block is there, or its mark is not, or its bytes are
+ * not (the file has its length, and zeros), or their end is not.
+ */
+function tearBlocks({ blocks, bytes }: MemoryBlocks, random: Random): void {
+  for (const [block, whole] of [...bytes]) {
+    const dice = random.fraction();
+    if (dice < 0.4) continue;
+    if (dice < 0.6) {
+      blocks.remove(block);
+      if (dice < 0.5) bytes.delete(block);
+      continue;
+    }
+    const torn = new Uint8Array(whole.length);
+    if (dice < 0.8) torn.set(whole.subarray(0, Math.floor(random.fraction() * whole.length)));
+    bytes.set(block, torn);
+  }
+}
+
+/** Of all contents in part; of some their list of digests is torn, so that nothing is left. */
+export function tear(partials: Map<string, MemoryBlocks>, random: Random): void {
+  for (const [digest, held] of [...partials]) {
+    if (random.fraction() < 0.1) partials.delete(digest);
+    else tearBlocks(held, random);
+  }
+}
+
+/** Flips a bit of a block that is here. */
+export function spoil(held: MemoryBlocks | undefined, block: number | undefined, byte = 0): void {
+  const bytes = block === undefined ? undefined : held?.bytes.get(block);
+  if (bytes === undefined || block === undefined) return;
+  const spoilt = Uint8Array.from(bytes);
+  spoilt[byte] = (spoilt[byte] ?? 0) ^ 1;
+  held?.bytes.set(block, spoilt);
 }
 
 export interface MemoryPartialPlace {

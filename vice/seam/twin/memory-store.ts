@@ -181,7 +181,7 @@ class MemoryDisk implements Base {
   }
 }
 
-function diskFault(fault: StoreFault): Failure {
+export function diskFault(fault: StoreFault, operation = 'store.transact'): Failure {
   const message = fault === 'no-space' ? 'the disk is full: free some space' : 'the disk fails: replace it';
-  return new Failure(fault, 'store.transact', message);
+  return new Failure(fault, operation, message);
 }

@@ -22,8 +22,9 @@ export class SimulatedClock implements Clock {
     this.#wall = wall;
   }
 
+  /** Whole, as every computer's. */
   wall(): number {
-    return this.#wall + this.#monotonic;
+    return Math.round(this.#wall + this.#monotonic);
   }
 
   monotonic(): number {
