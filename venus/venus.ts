@@ -48,6 +48,7 @@ import { PastTrees } from './snapshot/past-trees.js';
 import { LeaseTable } from './store/lease-table.js';
 import { Fetcher } from './volume/fetch.js';
 import { Mounts } from './volume/mounts.js';
+import { ownNames } from './volume/overlay.js';
 import { VolumeSpace } from './volume/volume-space.js';
 import { volumeReport } from './volume-report.js';
 import type { Volume } from './volume/volume.js';
@@ -112,6 +113,7 @@ class CachingClient implements Venus {
     this.#cache = new ObjectCache(buffer, changed, hidesVersions, this.#differences.stale);
     const cache = this.#cache;
     cache.onDamaged = (key) => void log.warn('damaged row of the cache forgotten', { key });
+    cache.ownName = (directory, name) => ownNames(directory, modifyLog.touching(directory), cache).get(name);
     const volume = (fid: Fid): Volume => this.#realm.volumeOf(fid);
     const mounts = this.#mounts;
     const shared = { ...parts, cache, clock, random, log, volume, mounts };
@@ -157,6 +159,7 @@ class CachingClient implements Venus {
       onDelete: (volume) => this.#reintegrator.abandon(volume),
       onChange: (changed) => this.#reintegrator.changed(changed),
     });
+    cache.recover();
     // What was read while the volumes were opened did not know their policies.
     cache.forgetViews();
   }

@@ -3,8 +3,9 @@
  * and in rows `c/<fid>`, so that nobody has to look for them after a restart.
  */
 import { z } from 'zod';
-import { parseFid, seal, unseal, type ConflictKind, type Fid } from '../../vice/interface/index.js';
+import { parseFid, seal, type ConflictKind, type Fid } from '../../vice/interface/index.js';
 import { decidable } from './cached-object.js';
+import { intact } from '../store/intact.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
 export interface KnownConflict {
@@ -30,13 +31,21 @@ export class ConflictIndex {
   readonly #tell: ConflictListener | undefined;
   readonly #known = new Map<Fid, KnownConflict>();
   readonly #byParent = new Map<Fid, Set<Fid>>();
+  /** Objects whose rows here were damaged: whoever knows them says anew what there is to decide. */
+  readonly damaged: readonly Fid[];
 
   constructor(buffer: WriteBuffer, tell?: ConflictListener) {
     this.#buffer = buffer;
     this.#tell = tell;
+    const damaged: Fid[] = [];
     for (const { key, value } of buffer.scan(prefix)) {
-      this.#enter(key.slice(prefix.length) as Fid, row.parse(unseal(value)));
+      const of = key.slice(prefix.length) as Fid;
+      const known = intact(value);
+      if (known !== undefined) this.#enter(of, row.parse(known));
+      else damaged.push(of);
     }
+    for (const of of damaged) buffer.remove(`${prefix}${of}`);
+    this.damaged = damaged;
   }
 
   get(fid: Fid): KnownConflict | undefined {

@@ -30,10 +30,15 @@ async function stand(entries = numbered(0)): Promise<Stand> {
   const listener = {
     come: (_: Fid, { name }: DirectoryEntry) => heard.push(`+${name}`),
     gone: (_: Fid, { name }: DirectoryEntry) => heard.push(`-${name}`),
+    lost: (_: Fid, name: string) => heard.push(`!${name}`),
   };
   const store = new MemoryStore({});
   const before = new WriteBuffer(store);
-  const filled = new DirectoryNames(before, { come: () => undefined, gone: () => undefined });
+  const filled = new DirectoryNames(before, {
+    come: () => undefined,
+    gone: () => undefined,
+    lost: () => undefined,
+  });
   for (const each of entries.values()) filled.bind(directory, each);
   await before.flush();
   const buffer = new WriteBuffer(store);

@@ -7,16 +7,17 @@
  * DN-1  What is in memory of a directory is what its rows say, all of it.
  * DN-2  Many names are put in place by several transactions: until the last one the directory's object must not say
  *       that it is complete, or say that it is stale.
+ * DN-3  A row that is damaged is forgotten: its directory's names are told to be not all there.
  */
 import {
   noNames,
   parseFid,
   seal,
   toggledName,
-  unseal,
   type DirectoryEntry,
   type Fid,
 } from '../../vice/interface/index.js';
+import { intact } from '../store/intact.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import { RecentMap } from './recent-map.js';
 
@@ -41,6 +42,8 @@ export interface NameChange {
 
 /** Told of the names that come and go. */
 export interface NameListener {
+  /** A row of the directory was damaged, and is gone. */
+  readonly lost: (directory: Fid, name: string, key: string) => void;
   /** `before`: what has borne the name. */
   readonly come: (directory: Fid, entry: DirectoryEntry, before: DirectoryEntry | undefined) => void;
   readonly gone: (directory: Fid, entry: DirectoryEntry) => void;
@@ -96,11 +99,14 @@ export class DirectoryNames {
     const hot = this.#hot.get(directory);
     if (hot !== undefined) return hot;
     const names: Names = new Map();
+    const lost: string[] = [];
     for (const { key, value } of this.#buffer.scan(prefixOf(directory))) {
       const entry = entryOf(directory, key, value);
-      names.set(entry.name, entry);
+      if (entry === undefined) lost.push(key);
+      else names.set(entry.name, entry);
     }
     this.#hot.set(directory, names);
+    for (const key of lost) this.#forget(directory, key);
     return names;
   }
 
@@ -109,7 +115,12 @@ export class DirectoryNames {
     if (hot !== undefined) return hot.get(name);
     const key = `${prefixOf(directory)}${name}`;
     const value = this.#buffer.get(key);
-    return value === undefined ? undefined : entryOf(directory, key, value);
+    const entry = value && entryOf(directory, key, value);
+    if (value === undefined || entry !== undefined) return entry;
+    this.#forget(directory, key);
+    // Whoever heard of it may know the name.
+    const known = this.#buffer.get(key);
+    return known && entryOf(directory, key, known);
   }
 
   isEmpty(directory: Fid): boolean {
@@ -210,7 +221,8 @@ export class DirectoryNames {
       let turn = 0;
       for (const { key, value } of this.#buffer.walk(prefixOf(directory))) {
         const entry = entryOf(directory, key, value);
-        names.set(entry.name, entry);
+        if (entry === undefined) this.#forget(directory, key);
+        else names.set(entry.name, entry);
         if ((turn += 1) % turnNames === 0) await pause();
       }
       // Somebody could not wait and has read them all.
@@ -244,6 +256,15 @@ export class DirectoryNames {
       if ((turn += 1) % turnCompared === 0) await pause();
     }
     return changes;
+  }
+
+  /** DN-3. */
+  #forget(directory: Fid, key: string): void {
+    // Others may have written it anew, or found the damage as well.
+    const value = this.#buffer.get(key);
+    if (value === undefined || entryOf(directory, key, value) !== undefined) return;
+    this.#buffer.remove(key);
+    this.#listener.lost(directory, key.slice(prefixOf(directory).length), key);
   }
 
   #change(directory: Fid, name: string, entry: DirectoryEntry | null, by?: Meanwhile): void {
@@ -312,9 +333,10 @@ function prefixOf(directory: Fid): string {
   return `e/${directory}/`;
 }
 
-/** @throws Failure damaged */
-function entryOf(directory: Fid, key: string, value: Uint8Array): DirectoryEntry {
-  const row = unseal(value);
+/** undefined: the row is damaged. */
+function entryOf(directory: Fid, key: string, value: Uint8Array): DirectoryEntry | undefined {
+  const row = intact(value);
+  if (row === undefined) return undefined;
   const [fid, kind] = Array.isArray(row) ? (row as readonly unknown[]) : [];
   if (typeof fid !== 'string' || parseFid(fid) === undefined || !isKind(kind)) {
     throw new Error(`the row ${key} holds no name of a directory`);

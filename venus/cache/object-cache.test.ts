@@ -2,6 +2,7 @@
 import t from 'tap';
 import {
   namesBeside,
+  noNames,
   seal,
   type ConflictKind,
   type DirectoryEntry,
@@ -195,4 +196,67 @@ t.test('a damaged row is as if it had never been, and told (OC-3)', async (t) =>
   t.equal(buffer.get(`v/${fid(2)}`), undefined, 'it is told once');
   cache.putStatus(file(2, 'a'), validated(1), false);
   t.equal(cache.get(fid(2))?.status.kind, 'file');
+});
+
+t.test(
+  'a damaged name is forgotten, and its directory is to be listed before it is valid again (OC-3)',
+  async (t) => {
+    for (const isLoaded of [false, true]) {
+      const store = new MemoryStore({});
+      const before = new WriteBuffer(store);
+      const filled = new ObjectCache(before);
+      const folder = { fid: directory, kind: 'directory', parent: null, data: null, places: [] } as const;
+      filled.putStatus({ ...file(1, ''), ...folder, places: [], names: noNames }, validated(1), true);
+      await setNames(filled, names(['a', fid(2)], ['b', fid(3)]));
+      await before.flush();
+      store.damage(`e/${directory}/a`, 0.9);
+      const cache = new ObjectCache(new WriteBuffer(store.reopen()));
+      const told: string[] = [];
+      cache.onDamaged = (key) => void told.push(key);
+      if (isLoaded) await cache.loadNames(directory, () => Promise.resolve());
+      t.equal(cache.entry(directory, 'a'), undefined);
+      t.same(
+        [...(cache.names(directory)?.keys() ?? [])],
+        ['b'],
+        'the others are there for those who cannot ask',
+      );
+      t.match(cache.get(directory), { stale: true, suspect: true });
+      t.same(told, [`e/${directory}/a`]);
+      await setNames(cache, names(['a', fid(2)], ['b', fid(3)]));
+      t.equal(cache.entry(directory, 'a')?.fid, fid(2), 'and comes back with a list');
+
+      store.damage(`e/${directory}/b`, 0.9);
+      const later = new ObjectCache(new WriteBuffer(store.reopen()));
+      later.ownName = (_directory, name) => (name === 'b' ? { name, fid: fid(3), kind: 'file' } : undefined);
+      if (isLoaded) await later.loadNames(directory, () => Promise.resolve());
+      t.equal(later.entry(directory, 'b')?.fid, fid(3), 'what our own log tells of does not go');
+      t.ok(later.names(directory)?.has('b'));
+    }
+  },
+);
+
+t.test('a damaged row of the list of conflicts is put together again at a start', async (t) => {
+  const store = new MemoryStore({});
+  const buffer = new WriteBuffer(store);
+  const cache = new ObjectCache(buffer);
+  cache.putStatus(file(4, 'c', { siblings: [contents(1)] }), validated(1), false);
+  for (const vnode of [2, 3]) cache.putStatus(file(vnode, 'a'), validated(1), false);
+  const [place] = file(3, 'a').places;
+  const [beside = ''] = place === undefined ? [] : namesBeside(fid(3), place);
+  await setNames(cache, names(['a', fid(2)], [beside, fid(3)], ['c', fid(4)]));
+  await buffer.flush();
+  for (const vnode of [3, 4]) store.damage(`c/${fid(vnode)}`, 0.9);
+  const after = new ObjectCache(new WriteBuffer(store.reopen()));
+  t.same(after.conflicts.count(), {});
+  after.recover();
+  t.same(after.conflicts.count(), { name: 1, versions: 1 });
+  t.match(after.get(fid(3))?.view.conflict, { kind: 'name', wanted: 'a' });
+
+  t.comment('of one whose own row is damaged, too, when it is known again');
+  store.damage(`v/${fid(3)}`, 0.9);
+  const later = new ObjectCache(new WriteBuffer(store.reopen()));
+  later.recover();
+  t.same(later.conflicts.count(), { versions: 1 });
+  later.putStatus(file(3, 'a'), validated(2), false);
+  t.same(later.conflicts.count(), { name: 1, versions: 1 });
 });

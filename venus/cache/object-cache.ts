@@ -5,15 +5,13 @@
  * Rows: `v/<fid>` an object; those of names are in `directory-names.ts`.
  * OC-1  A directory is `complete` only while every one of its names has its row; `status.names` is then their digest.
  * OC-2  What is cached of an object in conflict is in `conflicts`.
- * OC-3  A row that is damaged is as if it had never been.
+ * OC-3  A row that is damaged is as if it had never been. Where it was a name, the others of its directory serve only
+ *       those who cannot ask, with those that our own log tells of.
  */
 import {
   conflictsOf,
-  isFailure,
   namesBeside,
   seal,
-  unseal,
-  volumeOf,
   type DirectoryEntry,
   type Fid,
   type Tree,
@@ -31,14 +29,14 @@ import {
   type Validation,
 } from './cached-object.js';
 import { ConflictIndex, type ConflictListener } from './conflict-index.js';
+import { dropVolume, hasSome } from './dropped-volume.js';
 import { DirectoryNames, type NameChange, type Replacement } from './directory-names.js';
 import { RecentMap } from './recent-map.js';
+import { intact } from '../store/intact.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
 /** Each takes about 3 KB; a folder of a hundred thousand names still fits. */
 const hotObjects = 105_000;
-/** Rows that go in one turn of the event loop. */
-const turnDropped = 200;
 
 /** Told of what servers say, for whoever can use what newer contents take the place of. */
 export interface OlderContents {
@@ -55,12 +53,16 @@ export class ObjectCache implements Tree {
   onStatus: (status: VnodeStatus, suspect: boolean) => void = () => undefined;
   /** Told of a row that was damaged. */
   onDamaged: (key: string) => void = () => undefined;
+  /** The name, where it is one that a change of ours has made which servers do not have yet. */
+  ownName: (directory: Fid, name: string) => DirectoryEntry | undefined = () => undefined;
   readonly conflicts: ConflictIndex;
   readonly #buffer: WriteBuffer;
   readonly #hidesVersions: (fid: Fid) => boolean;
   readonly #older: OlderContents | undefined;
   readonly #objects = new RecentMap<Fid, CachedObject>(hotObjects, () => 1);
   readonly #names: DirectoryNames;
+  /** Objects whose rows were damaged, until they are known again. */
+  readonly #forgotten = new Set<Fid>();
 
   /** `hidesVersions`: whether the volume of an object shows one version of a file alone. */
   constructor(
@@ -74,6 +76,12 @@ export class ObjectCache implements Tree {
     this.#hidesVersions = hidesVersions;
     this.conflicts = new ConflictIndex(buffer, onConflict);
     this.#names = new DirectoryNames(buffer, {
+      lost: (directory, name, key) => {
+        this.onDamaged(key);
+        this.unlist(directory);
+        const own = this.ownName(directory, name);
+        if (own !== undefined) this.bind(directory, own);
+      },
       come: (directory, entry, before) => {
         if (before !== undefined && before.fid !== entry.fid) this.#hasLost(directory, before);
         this.#older?.tookName(directory, entry.name, entry.fid);
@@ -86,27 +94,35 @@ export class ObjectCache implements Tree {
     });
   }
 
+  /** What was damaged of the list of conflicts is put together again. Before anybody asks for anything. */
+  recover(): void {
+    for (const fid of this.conflicts.damaged) {
+      this.onDamaged(`c/${fid}`);
+      this.#forgotten.add(fid);
+      const object = this.get(fid);
+      const view = object && viewOf(object.status, this.#nameOf(object.status), this.#hidesVersions(fid));
+      if (object !== undefined && view !== undefined) this.put({ ...object, view });
+    }
+  }
+
   get(fid: Fid): CachedObject | undefined {
     const hot = this.#objects.get(fid);
     if (hot !== undefined) return hot;
     const stored = this.#buffer.get(`v/${fid}`);
     if (stored === undefined) return undefined;
-    const value = this.#intact(`v/${fid}`, stored);
-    const object = objectFromRow(value, this.conflicts.get(fid)?.name, this.#hidesVersions(fid));
+    const name = this.conflicts.get(fid)?.name;
+    const object = objectFromRow(this.#intact(`v/${fid}`, stored), name, this.#hidesVersions(fid));
     if (object !== undefined) this.#objects.set(fid, object);
     return object;
   }
 
   /** OC-3: servers have what a damaged row said, or the log has. */
   #intact(key: string, stored: Uint8Array): unknown {
-    try {
-      return unseal(stored);
-    } catch (error) {
-      if (!isFailure(error, 'damaged')) throw error;
-      this.onDamaged(key);
-      this.#buffer.remove(key);
-      return undefined;
-    }
+    const value = intact(stored);
+    if (value !== undefined) return value;
+    this.onDamaged(key);
+    this.#buffer.remove(key);
+    return void this.#forgotten.add(key.slice(2) as Fid);
   }
 
   /** `hidesVersions` answers otherwise than before. */
@@ -120,6 +136,7 @@ export class ObjectCache implements Tree {
     this.#objects.set(fid, object);
     this.#buffer.put(`v/${fid}`, seal(objectRow(object)));
     this.#noteConflicts(object.status, name);
+    this.#forgotten.delete(fid);
     this.onStatus(object.status, object.suspect);
   }
 
@@ -135,37 +152,17 @@ export class ObjectCache implements Tree {
    * Forgets all objects of a volume that is no more, some at a time. `forgets` is told of each first. What is left when
    * this is interrupted is found when it is begun again.
    */
-  async dropVolume(
+  dropVolume(
     volume: VolumeId,
     forgets: (status: VnodeStatus) => void,
     pause: () => Promise<void>,
   ): Promise<void> {
-    let turn = 0;
-    const others = async (): Promise<void> => {
-      if ((turn += 1) % turnDropped === 0) await pause();
-    };
-    // First the names, which may be many of one directory.
-    for (const { key } of this.#buffer.walk(`e/${volume}.`)) {
-      this.#buffer.remove(key);
-      await others();
-    }
-    for (const { key, value } of this.#buffer.walk(`v/${volume}.`)) {
-      const fid = key.slice(2) as Fid;
-      const object = this.get(fid) ?? objectFromRow(this.#intact(key, value));
-      if (object !== undefined) forgets(object.status);
-      this.drop(fid);
-      this.#buffer.remove(key);
-      await others();
-    }
-    for (const fid of this.conflicts.all()) if (volumeOf(fid) === volume) this.conflicts.remove(fid);
+    return dropVolume(this, this.#buffer, volume, { forgets, pause });
   }
 
   /** Whether something of the volume is here. */
   hasSome(volume: VolumeId): boolean {
-    for (const prefix of ['v/', 'e/', 'c/']) {
-      for (const _ of this.#buffer.scan(`${prefix}${volume}.`, 1)) return true;
-    }
-    return false;
+    return hasSome(this.#buffer, volume);
   }
 
   /**
@@ -333,8 +330,8 @@ export class ObjectCache implements Tree {
   }
 
   /**
-   * What the object bears that `status` tells of, where that is known not to be what it was given. A name belongs to
-   * its directory: of what is moved to another one, the names there tell, if they came before it.
+   * What an object bears, where that is known not to be what it was given. A name belongs to its directory: of what is
+   * moved to another one, or whose row was damaged, the names there tell, if they came before it.
    */
   #nameOf(status: VnodeStatus): string | null {
     const { fid, parent, places } = status;
@@ -342,8 +339,8 @@ export class ObjectCache implements Tree {
     const before = this.#objects.get(fid)?.status;
     const isOfAnother = (seen?: { readonly parent: Fid | null }): boolean =>
       seen !== undefined && seen.parent !== parent;
-    const isMoved = isOfAnother(known) || isOfAnother(before);
-    if (!isMoved) return known?.name ?? null;
+    const isUnknown = isOfAnother(known) || isOfAnother(before) || this.#forgotten.has(fid);
+    if (!isUnknown) return known?.name ?? null;
     const [place] = places;
     if (place === undefined || parent === null) return null;
     const bears = (name: string): boolean => this.#names.entry(parent, name)?.fid === fid;

@@ -48,6 +48,17 @@ export function overlayOf({ fid, known: before }: VnodeStatus, entries: readonly
   return { records: unknown.filter((record) => directoriesOf(record).includes(fid)), known };
 }
 
+/** The names of `directory` that `entries` (the log's, of this directory) have made, and have left there. */
+export function ownNames(
+  directory: Fid,
+  entries: readonly LogEntry[],
+  cache: { status(fid: Fid): VnodeStatus | undefined },
+): ReadonlyMap<string, DirectoryEntry> {
+  const records = entries.filter(isLocal).flatMap((entry) => entry.records);
+  const naming = records.filter((record) => directoriesOf(record).includes(directory));
+  return overlaid(directory, new Map(), naming, (fid) => cache.status(fid));
+}
+
 /**
  * Whether servers have other names of a directory, whose status there is `theirs`, than are cached as `cached`, but for
  * those that `entries` (the log's, of this directory) are about to change. false where that cannot be told, because

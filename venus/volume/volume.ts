@@ -35,6 +35,7 @@ import type { ObjectCache } from '../cache/object-cache.js';
 import { areWeak } from '../remote/link-quality.js';
 import type { ServerLink } from '../remote/server-link.js';
 import type { Identity } from '../store/identity.js';
+import { intact } from '../store/intact.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import type { VolumeMode } from '../interface.js';
 import { Breaks, type Fetch } from './told.js';
@@ -160,8 +161,9 @@ export class Volume {
       if (link === undefined) return [];
       const known = before.find((member) => member.replica === id && member.server === link);
       if (known !== undefined) return [known];
-      const stored = this.#world.buffer.get(`r/${entry.id}/${id}`);
-      const heard = stored === undefined ? undefined : heardRow.parse(unseal(stored));
+      // Damaged is as never heard: everything that is cached is validated anew.
+      const stored = intact(this.#world.buffer.get(`r/${entry.id}/${id}`));
+      const heard = stored === undefined ? undefined : heardRow.parse(stored);
       return [{ replica: id, server: link, watched: false, heard, cop2: [] }];
     });
     const isReached = this.writable.length > 0;

@@ -2,6 +2,7 @@
 import { parseFid, type Fid } from '../interface/index.js';
 import type { Link } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
+import { bucketDigits } from '../store/state-digest.js';
 import { ask } from './ask.js';
 
 /** More are not looked for at once: the next round finds the rest. */
@@ -19,12 +20,15 @@ export async function differing(replica: Replica, link: Link, signal: AbortSigna
     if (prefix === undefined) break;
     const { digests: theirs } = await ask(link, 'digests', { volume, prefix }, signal);
     const ours = replica.digests(prefix);
-    for (const part of new Set([...Object.keys(theirs), ...ours.keys()])) {
-      if (theirs[part] === ours.get(part)) continue;
+    const parts = [...new Set([...Object.keys(theirs), ...ours.keys()])];
+    const unequal = parts.filter((part) => theirs[part] !== ours.get(part));
+    for (const part of unequal) {
       const fid = parseFid(part);
       if (fid === undefined) prefixes.push(part);
       else fids.push(fid);
     }
+    // Equal objects, unequal digests: one of the two is wrong, perhaps this one's.
+    if (unequal.length === 0 && prefix.length === bucketDigits) await replica.mending.bucket(prefix);
   }
   return fids;
 }

@@ -77,6 +77,8 @@ export class Pull {
   readonly #unresolved = new Set<Fid>();
   /** Directories in which something is missing. */
   readonly #incomplete = new Set<Fid>();
+  /** Damaged here, and asked for because another object could not be merged without them. */
+  readonly #wanted = new Set<Fid>();
   #installed = 0;
   #needsChanges = false;
 
@@ -118,6 +120,11 @@ export class Pull {
         continue;
       }
       const children = listing.entries.map(({ status }) => status);
+      // Of names that are damaged here the peer says whose they may be; it is their objects here that say so.
+      await this.#world.replica.mending.names(
+        next,
+        children.map(({ fid }) => fid),
+      );
       for (const { kind, fid } of children) {
         if (kind === 'directory' && isNew(this.#own(fid))) queue.push(fid);
       }
@@ -160,6 +167,12 @@ export class Pull {
     for (let start = 0; start < ordered.length; start += stepObjects) {
       await this.#merge({ objects: ordered.slice(start, start + stepObjects), withoutKnown: false });
     }
+    const { mending } = this.#world.replica;
+    for (const theirs of this.#later.values()) {
+      const own = this.#own(theirs.fid);
+      if (own !== undefined && !this.#incomplete.has(theirs.fid)) await mending.differentNames(own, theirs);
+    }
+    await mending.settleDoubts();
     return { installed: this.#installed, unresolved: this.#unresolved };
   }
 
@@ -204,10 +217,50 @@ export class Pull {
 
   async #merge(step: MergeStep): Promise<void> {
     if (step.objects.length === 0) return;
+    try {
+      await this.#mergeAll(step);
+    } catch (error) {
+      if (!isFailure(error, 'damaged') || error.fid === undefined) throw error;
+      await this.#mergeEach(step);
+    }
+  }
+
+  async #mergeAll(step: MergeStep): Promise<void> {
     const { changed, skipped } = await this.#world.replica.merge(step);
     for (const status of step.objects) if (skipped.includes(status.fid)) this.#isMissing(status);
     this.#installed += changed.length;
     this.#world.progress?.(changed.length);
+  }
+
+  /**
+   * What is damaged here holds up only what cannot be put into the tree without it: one object at a time, and again as
+   * long as one of them has replaced what another one waits for.
+   */
+  async #mergeEach(step: MergeStep): Promise<void> {
+    for (let left = step.objects, before = Infinity; left.length > 0 && left.length < before;) {
+      before = left.length;
+      const waiting: VnodeStatus[] = [];
+      for (const object of left) {
+        try {
+          await this.#mergeAll({ ...step, objects: [object] });
+        } catch (error) {
+          if (!isFailure(error, 'damaged') || error.fid === undefined) throw error;
+          if (!(await this.#mergeWith(object, error.fid))) waiting.push(object);
+        }
+      }
+      left = waiting;
+      if (left.length === before) for (const object of left) this.#isMissing(object);
+    }
+  }
+
+  /** Together with what is damaged here and in its way. */
+  async #mergeWith(object: VnodeStatus, damaged: Fid): Promise<boolean> {
+    this.#world.log.warn('object not merged', { fid: object.fid, damaged });
+    if (damaged === object.fid || this.#wanted.has(damaged)) return false;
+    this.#wanted.add(damaged);
+    const others = await this.ask([damaged]);
+    if (others.length > 0) await this.#step([...others, object], false);
+    return others.length > 0;
   }
 
   /** What says that it has the object (or had it) must not say so here: where it is, and where it was. */
@@ -248,24 +301,15 @@ export class Pull {
     }
   }
 
+  /** Those that can be read: another one is brought anew with the directory. */
   async #childrenOf(directory: Fid): Promise<readonly Fid[]> {
     const { replica, clock, signal } = this.#world;
-    for (let isMended = false; ; isMended = true) {
-      try {
-        const fids: Fid[] = [];
-        let turn = 0;
-        for (const step of replica.list(directory)?.steps ?? []) {
-          if (step !== undefined) fids.push(step.status.fid);
-          if (step === undefined || (turn += 1) % stepObjects === 0) await sleep(clock, 0, signal);
-        }
-        return fids;
-      } catch (error) {
-        // An object that cannot be read here is brought anew with the directory.
-        if (!isFailure(error, 'damaged')) throw error;
-        if (isMended) return [];
-        await replica.mend(directory);
-      }
+    const fids: Fid[] = [];
+    for (const fid of replica.fidsIn(directory)) {
+      if (fid === undefined) await sleep(clock, 0, signal);
+      else fids.push(fid);
     }
+    return fids;
   }
 
   /** Of where it is here, until its removal is merged: the peer may have moved it before. */

@@ -24,6 +24,7 @@ import { Pull, type PullSource, type PullWorld } from './pull.js';
 import type { ResolverWorld } from './resolver-world.js';
 import { ask } from './ask.js';
 import { differing } from './differing.js';
+import { Restoring } from './restoring.js';
 import { Turns } from './turns.js';
 
 /** Milliseconds between two rounds of all volumes with all peers. */
@@ -65,10 +66,13 @@ export class Resolver {
   readonly #catchUps = new Map<string, CatchUpState>();
   readonly #gravesOf = new Map<string, Graves>();
   readonly #nudged = new Set<string>();
+  readonly #restoring: Restoring;
   readonly #running = new Set<Promise<unknown>>();
 
   constructor(world: ResolverWorld) {
     this.#world = world;
+    const resolve = (replica: Replica, fids: readonly Fid[]): Promise<unknown> => this.resolve(replica, fids);
+    this.#restoring = new Restoring({ ...world, signal: this.#stop.signal, resolve });
     this.#fetch = containerFetcher(world.containers, (bytes) => world.meter.fetched(bytes));
   }
 
@@ -139,8 +143,10 @@ export class Resolver {
 
   /** An object turned out to be damaged here: fetches it again, soon. */
   restore(replica: Replica, fid: Fid): void {
+    const restored = this.#restoring.begin(replica, fid);
+    if (restored === undefined) return;
     this.#world.meter.damaged();
-    this.#background(this.resolve(replica, [fid]));
+    this.#background(restored);
   }
 
   /**
@@ -172,6 +178,7 @@ export class Resolver {
   /** Stops where it is and waits for what is under way. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('the server closes'));
+    for (const { mending } of this.#world.replicas()) mending.stop();
     await Promise.allSettled([...this.#running, this.#turns.over()]);
   }
 
@@ -181,6 +188,9 @@ export class Resolver {
       for (const replica of [...this.#world.replicas()]) {
         for (const peer of this.#sources(replica)) await this.#catchUpSoon(replica, peer, true);
         await this.#forget(replica);
+        await this.#untilNone(replica, 'not counted anew', () =>
+          replica.mending.settleDoubts(true).then(() => 0),
+        );
       }
     }
   }
@@ -305,6 +315,7 @@ export class Resolver {
     if (fids.length === 0) return 0;
     const fields = { volume: replica.volume, peer: peer.server, objects: fids.length };
     this.#world.log.info('replicas differ', fields);
+    await replica.mending.figures(fids);
     const unsettled = new Set<Fid>();
     const isLast = isRound && this.#sources(replica).length === this.#peers(replica).length;
     await this.#resolveWith(replica, peer, source, fids, unsettled, isLast);

@@ -11,7 +11,7 @@ import { savedFaultsOf, type SavedFault } from './saved-rows.js';
 import type { ScrubNotes } from './scrub-notes.js';
 import type { ScrubWorld } from './scrub-world.js';
 
-const order: readonly Remedy[] = ['fetch', 'recount', 'resolve'];
+const order: readonly Remedy[] = ['fetch', 'recount', 'resolve', 'search'];
 const unchanged = 'what was tried did not help';
 
 export class Cure {
@@ -150,12 +150,14 @@ export class Cure {
         for (const { digest } of faults) if (digest !== null) await this.#fetch(digest);
         return;
       case 'recount':
-        return replica.mend(fid);
+        return replica.mending.object(fid);
       case 'resolve':
         // Of a name without an object it is the object that is asked for.
         return this.#world.resolve(replica, [
           ...new Set([fid, ...faults.flatMap((found) => found.fid ?? [])]),
         ]);
+      case 'search':
+        return void (await replica.mending.search(fid));
       case 'renew':
         throw new Error('scrub: no object is put right by renewing a snapshot');
     }

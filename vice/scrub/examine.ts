@@ -64,6 +64,9 @@ function placeFault(
   try {
     const entry = reader.entry(bound.directory, bound.name);
     if (entry?.fid !== fid || entry.kind !== kind) return 'name-missing';
+    // It bears another one than it would, and nobody is in its way any more.
+    const isFree = bound.wanted !== bound.name && reader.entry(bound.directory, bound.wanted) === undefined;
+    if (isFree) return 'name-missing';
   } catch (error) {
     if (!isFailure(error, 'damaged')) throw error;
     return 'name-damaged';

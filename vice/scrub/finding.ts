@@ -48,10 +48,11 @@ export const faults = [
 export type Fault = (typeof faults)[number];
 
 /**
- * `fetch` the contents from a peer; `recount` what follows from other rows; `resolve` the object with the peers.
- * They are tried in this order until nothing is wrong any more. `renew` a snapshot from another server that has it.
+ * `fetch` the contents from a peer; `recount` what follows from other rows; `resolve` the object with the peers;
+ * `search` all objects for those that a directory's damaged names are of. They are tried in this order until nothing is
+ * wrong any more. `renew` a snapshot from another server that has it.
  */
-export type Remedy = 'fetch' | 'recount' | 'resolve' | 'renew';
+export type Remedy = 'fetch' | 'recount' | 'resolve' | 'search' | 'renew';
 
 const remedies: Readonly<Record<Fault, readonly Remedy[]>> = {
   'contents-missing': ['fetch'],
@@ -63,12 +64,12 @@ const remedies: Readonly<Record<Fault, readonly Remedy[]>> = {
   // It may still be in memory, whole.
   'record-damaged': ['recount', 'resolve'],
   'record-invalid': ['resolve'],
-  'name-missing': ['recount'],
-  'no-name': ['resolve'],
-  'no-directory': ['resolve'],
+  'name-missing': ['recount', 'resolve'],
+  'no-name': ['recount', 'resolve'],
+  'no-directory': ['recount', 'resolve'],
   'name-dangling': ['resolve'],
   'second-name': ['recount'],
-  'name-damaged': ['recount'],
+  'name-damaged': ['recount', 'resolve', 'search'],
   circle: ['resolve'],
   'digest-wrong': ['recount'],
   'snapshot-damaged': ['renew'],

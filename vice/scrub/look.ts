@@ -8,7 +8,8 @@ import {
   versionsOf,
   type Fid,
 } from '../interface/index.js';
-import { endOf } from '../seam/store.js';
+import { endOf, type StoreReader } from '../seam/store.js';
+import type { SpaceCount } from '../store/recounting.js';
 import { VolumeKeys, VolumeReader } from '../store/volume-store.js';
 import type { Replica } from '../volume/replica.js';
 import { DirectoryExam, examineObject } from './examine.js';
@@ -116,4 +117,21 @@ export function objectsAfter(
     if (fid !== undefined) objects.push({ fid, bytes: value.length });
   }
   return objects;
+}
+
+/** Takes the objects behind `after`, up to `last` (null: all of them), into `count`. */
+export function countObjects(
+  store: StoreReader,
+  keys: VolumeKeys,
+  { after, last }: { readonly after: string; readonly last: string | null },
+  count: SpaceCount,
+): void {
+  const prefix = keys.object('' as Fid);
+  const start = after === '' ? prefix : `${prefix}${after}\0`;
+  const reader = new VolumeReader(store, keys);
+  for (const { key } of store.range({ start, end: last === null ? endOf(prefix) : `${prefix}${last}\0` })) {
+    const fid = key.slice(prefix.length) as Fid;
+    count.take(fid, reader.readableObject(fid));
+  }
+  if (last === null) count.end();
 }

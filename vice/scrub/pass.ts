@@ -9,12 +9,12 @@
  */
 import { isFailure, type VolumeId } from '../interface/index.js';
 import { namedContents } from '../store/container-references.js';
-import { recountSpace, spaceOf } from '../store/recount.js';
+import type { SpaceCount } from '../store/recounting.js';
 import { SnapshotKeys } from '../store/snapshot-rows.js';
-import { VolumeKeys, VolumeReader } from '../store/volume-store.js';
+import { VolumeKeys } from '../store/volume-store.js';
 import type { Replica } from '../volume/replica.js';
 import type { Cure } from './cure.js';
-import { Look, objectsAfter } from './look.js';
+import { countObjects, Look, objectsAfter } from './look.js';
 import type { Pace } from './pace.js';
 import { phases, type PassRow, type Phase, type Position, type ScrubNotes } from './scrub-notes.js';
 import { examineSaved } from './saved-rows.js';
@@ -143,32 +143,46 @@ export class Pass {
   }
 
   async #objects(replica: Replica): Promise<void> {
+    const { mending, volume } = replica;
+    if (this.#row.position.after === '') {
+      const isOther = await mending.space((count) => this.#eachObject(replica, count));
+      if (isOther) {
+        this.#row.healed += 1;
+        this.#options.world.log.warn('scrub: space counted again', { volume });
+      }
+    } else {
+      // Not counted: of what was passed before the interruption nobody has heard since.
+      await this.#eachObject(replica, undefined);
+    }
+    // Where something was mended of what had been counted already, the space as well.
+    await mending.settleDoubts(true);
+    const buckets = await mending.buckets();
+    this.#row.healed += buckets;
+    if (buckets > 0)
+      this.#options.world.log.warn('scrub: digests of buckets counted again', { volume, buckets });
+  }
+
+  async #eachObject(replica: Replica, count: SpaceCount | undefined): Promise<void> {
     const { world, look, cure, pace } = this.#options;
     const { volume } = replica;
     const keys = new VolumeKeys(volume);
-    const reader = new VolumeReader(world.store, keys);
-    const { stamp } = replica;
-    const space = { used: 0, objects: 0 };
-    const isWhole = this.#row.position.after === '';
     for (let after = this.#row.position.after; ;) {
       const page = objectsAfter(world, keys, after, objectsAtOnce);
+      let last = after;
       for (const { fid } of page) {
         const faults = await look.object(replica, fid);
         if (faults.length > 0) this.#row.healed += await cure.object(replica, fid, faults);
-        const row = reader.readableObject(fid);
-        if (row !== undefined)
-          for (const key of ['used', 'objects'] as const) space[key] += spaceOf(row)[key];
-        after = fid;
+        last = fid;
       }
+      const isLast = page.length < objectsAtOnce;
+      // In one turn, whatever has come meanwhile: from here on what is changed of these is heard of.
+      if (count !== undefined) countObjects(world.store, keys, { after, last: isLast ? null : last }, count);
+      after = last;
       this.#row.objects += page.length;
       await pace.spend(page.reduce((sum, { bytes }) => sum + bytes, 0));
       await this.#note({ phase: 'objects', volume, after });
-      if (page.length < objectsAtOnce) break;
+      if (isLast) return;
     }
-    // Counted in one go, while nothing was changed.
-    if (!isWhole || !(await recountSpace(world.store, keys, stamp, space))) return;
-    this.#row.healed += 1;
-    world.log.warn('scrub: space counted again', { volume, ...space });
   }
 
   async #snapshots(replica: Replica): Promise<void> {

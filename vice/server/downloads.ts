@@ -11,6 +11,7 @@
  */
 import { Failure, isFailure, type Peer } from '../interface/index.js';
 import { checkDownload } from '../protection/session-rights.js';
+import { ContainerReferences } from '../store/container-references.js';
 import type { ServerContext } from './context.js';
 import { openDifference } from './differences.js';
 import { dumpedDigest } from './dumping.js';
@@ -68,8 +69,14 @@ async function healed<T>(context: ServerContext, digest: string, work: () => Pro
     return await work();
   } catch (error) {
     if (!isFailure(error, 'not-found', 'damaged') || !isNamed(context, digest)) throw error;
-    await context.resolver.heal(digest);
-    return work();
+    // What nobody names any more when it has come goes again.
+    const release = ContainerReferences.of(context.world).hold(digest);
+    try {
+      await context.resolver.heal(digest);
+      return await work();
+    } finally {
+      release();
+    }
   }
 }
 
@@ -108,9 +115,14 @@ async function* healing(
     return;
   } catch (error) {
     if (!isFailure(error, 'damaged') || !isNamed(context, digest)) throw error;
-    await context.resolver.heal(digest);
   }
-  yield* await context.world.containers.read(digest, position, end);
+  const release = ContainerReferences.of(context.world).hold(digest);
+  try {
+    await context.resolver.heal(digest);
+    yield* await context.world.containers.read(digest, position, end);
+  } finally {
+    release();
+  }
 }
 
 function isNamed(context: ServerContext, digest: string): boolean {

@@ -4,13 +4,14 @@ import {
   fidsOf,
   volumeOf,
   type Argument,
+  type Fid,
   type Mutation,
   type Result,
   type VolumeId,
 } from '../interface/index.js';
 import { checkRecord } from '../protection/session-rights.js';
 import type { Session } from '../seam/network.js';
-import type { Replica } from '../volume/replica.js';
+import type { MutateArgument, Mutated, Replica, Speaker } from '../volume/replica.js';
 import { mustTakeChanges } from '../volume/standing.js';
 import { bringContents, mustBeNamed } from './brought-contents.js';
 import type { Handlers, ServerContext } from './context.js';
@@ -33,13 +34,13 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
       const packed = await bringContents(context, session, replica, bringing, releases);
       const { groups } = context.location.current;
       // The COP2 messages of earlier updates share a flush with this one.
-      const [mutated] = await Promise.all([
-        replica.mutate({ records, watermark, packed }, { session: session.id, groups }),
+      const [result] = await Promise.all([
+        mutated(context, replica, { records, watermark, packed }, { session: session.id, groups }),
         takeCop2(context, session.peer, replica, cop2),
       ]);
-      release(context, session, argument, mutated);
-      if (mutated.outcome === 'applied') logStores(context, replica, records);
-      return mutated;
+      release(context, session, argument, result);
+      if (result.outcome === 'applied') logStores(context, replica, records);
+      return result;
     } finally {
       for (const release of releases) release();
     }
@@ -50,6 +51,28 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
     return {};
   },
 };
+
+/** Rows that cannot be read here say nothing about a record: they are healed, and it comes again after that. */
+async function mutated(
+  { resolver }: ServerContext,
+  replica: Replica,
+  argument: MutateArgument,
+  speaker: Speaker,
+): Promise<Mutated> {
+  const healed = (index: number, fid: Fid, message: string): Mutated => {
+    resolver.restore(replica, fid);
+    return { outcome: 'refused', index, failure: { kind: 'stale', message, fid } };
+  };
+  try {
+    const result = await replica.mutate(argument, speaker);
+    if (result.outcome === 'applied' || result.failure.kind !== 'damaged') return result;
+    const { kind: _kind, message, fid } = result.failure;
+    return fid === null ? result : healed(result.index, fid, message);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== 'damaged' || error.fid === undefined) throw error;
+    return healed(0, error.fid, error.message);
+  }
+}
 
 /** Nothing is kept for a mutation that was applied; one that was refused may come again, changed. */
 function release(

@@ -1,66 +1,43 @@
 /**
- * Writes anew what follows from an object and its entries (names, digests, the count of its contents) where it does
- * not follow. In a sound volume it changes nothing. It reads all entries of a directory in one go.
+ * Writes anew what follows from one object (its name, digests, the count of its contents) where it does not follow. In
+ * a sound volume it changes nothing that anybody could see.
  */
 import { emptyDigest, isFailure, isRunt, rootFid, seal, versionsOf, type Fid } from '../interface/index.js';
-import type { Store, StoreTransaction } from '../seam/store.js';
+import type { StoreTransaction } from '../seam/store.js';
 import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
 import { countReferences, isCounted } from './container-references.js';
-import { bytesOf, digestOfRow, livingOf } from './row-figures.js';
+import { digestOfRow } from './row-figures.js';
 import { bucketOf } from './state-digest.js';
-import { VolumeReader, type MetaRow, type ObjectRow, type VolumeKeys } from './volume-store.js';
+import { VolumeReader, type ObjectRow, type VolumeKeys } from './volume-store.js';
 import type { VolumeTransaction } from './volume-transaction.js';
 
 /** How many files have contents that nothing counted nobody knows: they stay for good. */
 const uncounted = 2 ** 40;
 
+/** False: another object bears its name, or it has none: it has to be named again. */
 export function recount(
   volume: VolumeTransaction,
   transaction: StoreTransaction,
   keys: VolumeKeys,
   fid: Fid,
-): void {
+): boolean {
   const reader = new VolumeReader(transaction, keys);
-  volume.mendEntries(fid);
   const row = rowInUse(volume, fid);
-  if (row === undefined) return;
+  if (row === undefined) return true;
   // What is in memory, whole, replaces what the disk has lost of it.
   if (reader.readableObject(fid) === undefined) transaction.put(keys.object(fid), seal(row));
+  let isNamed = true;
   if (!row.removed) {
-    const directory = nameAgain(volume, transaction, keys, row);
-    if (directory !== undefined) recountDirectory(volume, reader, transaction, keys, directory);
-    if (row.status.kind === 'directory') recountDirectory(volume, reader, transaction, keys, row);
+    if (row.status.kind === 'directory') volume.doubt(fid);
+    isNamed = hasItsName(volume, keys, row);
   }
   recountState(reader, transaction, keys, row);
-  if (row.removed && row.keeps !== true) return;
+  if (row.removed && row.keeps !== true) return isNamed;
   for (const { digest } of versionsOf(row.status)) {
     if (digest === emptyDigest || isCounted(transaction, keys.volume, digest)) continue;
     countReferences(transaction, keys.volume, digest, uncounted);
   }
-}
-
-/**
- * What a volume's objects come to, counted while nothing was changed (`stamp`): bytes and living objects. Where a
- * record was damaged, what it counted for before is not known. Whether it was otherwise.
- */
-export function recountSpace(
-  store: Store,
-  keys: VolumeKeys,
-  stamp: number,
-  { used, objects }: Pick<MetaRow, 'used' | 'objects'>,
-): Promise<boolean> {
-  return store.transact((transaction) => {
-    const meta = new VolumeReader(transaction, keys).meta();
-    if (meta === undefined || meta.stamp !== stamp) return false;
-    if (meta.used === used && meta.objects === objects) return false;
-    transaction.put(keys.meta, seal({ ...meta, used, objects }));
-    return true;
-  });
-}
-
-/** What one object counts for there. */
-export function spaceOf(row: ObjectRow): { readonly used: number; readonly objects: number } {
-  return { used: bytesOf(row), objects: livingOf(row) };
+  return isNamed;
 }
 
 /** Undefined also when it is damaged and not in memory. */
@@ -73,38 +50,26 @@ function rowInUse(volume: VolumeTransaction, fid: Fid): ObjectRow | undefined {
   }
 }
 
-/** The directory whose entry was lost. */
-function nameAgain(
-  volume: VolumeTransaction,
-  transaction: StoreTransaction,
-  keys: VolumeKeys,
-  { bound, status }: ObjectRow,
-): ObjectRow | undefined {
-  if (bound === null) return undefined;
-  const key = keys.entry(bound.directory, bound.name);
-  if (transaction.get(key) !== undefined) return undefined;
-  const directory = rowInUse(volume, bound.directory);
-  if (directory?.removed !== false) return undefined;
-  transaction.put(key, seal({ fid: status.fid, kind: status.kind }));
-  return directory;
+function hasItsName(volume: VolumeTransaction, keys: VolumeKeys, row: ObjectRow): boolean {
+  const { bound, status } = row;
+  if (status.fid === rootFid(keys.volume) || status.parent === null) return true;
+  const directory = rowInUse(volume, status.parent);
+  // It cannot have a name before its directory is here.
+  if (directory?.removed !== false) return true;
+  if (bound === null || bound.directory !== status.parent) return false;
+  return (
+    volume.mendName(row) && (bound.wanted === bound.name || isBorne(volume, bound.directory, bound.wanted))
+  );
 }
 
-function recountDirectory(
-  volume: VolumeTransaction,
-  reader: VolumeReader,
-  transaction: StoreTransaction,
-  keys: VolumeKeys,
-  { status: { fid, names } }: ObjectRow,
-): void {
-  for (const { name, entry } of reader.entries(fid)) {
-    const child = entry && reader.readableObject(entry.fid);
-    // Of an object that is not here the name stays: a peer may bring the object.
-    if (child === undefined) continue;
-    if (child.bound?.directory !== fid || child.bound.name !== name) volume.removeEntry(fid, name);
+/** One that cannot be read may be. */
+function isBorne(volume: VolumeTransaction, directory: Fid, name: string): boolean {
+  try {
+    return volume.entry(directory, name) !== undefined;
+  } catch (error) {
+    if (!isFailure(error, 'damaged')) throw error;
+    return true;
   }
-  const recounted = reader.recountedNames(fid);
-  if (recounted !== names) volume.putNames(fid, recounted);
-  transaction.put(keys.children(fid), seal(reader.recountedDigest(fid)));
 }
 
 function recountState(
@@ -118,9 +83,23 @@ function recountState(
   const key = keys.member(bucket, fid);
   if (row.removed) transaction.remove(key);
   else if (!isUntouchedRoot(row, keys)) transaction.put(key, seal(digestText(digestOfRow(row))));
+  recountBucket(reader, transaction, keys, bucket);
+}
+
+/** The digest of one bucket, from those of the objects in it. */
+export function recountBucket(
+  reader: VolumeReader,
+  transaction: StoreTransaction,
+  keys: VolumeKeys,
+  bucket: string,
+): void {
+  transaction.put(keys.bucket(bucket), seal(digestText(countedBucket(reader, bucket))));
+}
+
+export function countedBucket(reader: VolumeReader, bucket: string): bigint {
   let digest = noChildren;
   for (const member of reader.digests(bucket).values()) digest = toggled(digest, digestOf(member));
-  transaction.put(keys.bucket(bucket), seal(digestText(digest)));
+  return digest;
 }
 
 /** A root that nobody has changed yet is no object of anybody's. */

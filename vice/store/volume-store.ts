@@ -10,6 +10,7 @@
  *   V/bucket/NUMBER             digest of all objects in the bucket (state-digest.ts)
  *   V/member/NUMBER/FID         digest of one of them
  *   V/children/DIRECTORY        children digest (children-digest.ts)
+ *   V/doubt/DIRECTORY           its digests have to be worked out anew (recounting.ts); `space`: what the volume uses
  *   V/stamp/STAMP/FID           the object's last change: one row per object
  *   V/grave/STAMP/FID           of a removed object: the same, to find those that may be forgotten
  *   V/applied/VENUS/COUNTER     records applied at or above the Venus' watermark
@@ -22,8 +23,6 @@ import {
   Failure,
   isFailure,
   nameFault,
-  noNames,
-  toggledName,
   unseal,
   type DirectoryEntry,
   type Fid,
@@ -36,7 +35,7 @@ import { endOf, type StoreReader } from '../seam/store.js';
 import { pagesOf } from './row-pages.js';
 import { seenCounters } from './seen-counters.js';
 import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
-import { bucketDigits, childDigest } from './state-digest.js';
+import { bucketDigits } from './state-digest.js';
 
 export interface MetaRow {
   readonly incarnation: string;
@@ -134,6 +133,14 @@ export class VolumeKeys {
 
   children(directory: Fid): string {
     return `${this.volume}/children/${directory}`;
+  }
+
+  doubt(of: Fid | 'space'): string {
+    return `${this.doubtPrefix}${of}`;
+  }
+
+  get doubtPrefix(): string {
+    return `${this.volume}/doubt/`;
   }
 
   stamp(stamp: number, fid: Fid): string {
@@ -277,11 +284,14 @@ export class VolumeReader {
     return digest === undefined ? noChildren : digestOf(digest);
   }
 
-  /** Removed objects whose last change has a stamp up to `stamp`, oldest first. */
-  *removedUpTo(stamp: number): Generator<Fid> {
+  /** Removed objects whose last change has a stamp up to `most`, oldest first. */
+  *removedUpTo(most: number): Generator<{ readonly stamp: number; readonly fid: Fid }> {
     const prefix = `${this.keys.volume}/grave/`;
-    const range = { start: prefix, end: this.keys.grave(stamp + 1, '' as Fid) };
-    for (const { key } of pagesOf(this.#reader, range)) yield key.slice(key.lastIndexOf('/') + 1) as Fid;
+    const range = { start: prefix, end: this.keys.grave(most + 1, '' as Fid) };
+    for (const { key } of pagesOf(this.#reader, range)) {
+      const [, , stamp, fid] = key.split('/');
+      yield { stamp: Number(stamp), fid: fid as Fid };
+    }
   }
 
   /** Updates whose COP2 has not come. */
@@ -309,23 +319,10 @@ export class VolumeReader {
     return this.#read<string>(this.keys.children(directory), directory) ?? digestText(noChildren);
   }
 
-  /** The same, worked out from the children; those that cannot be read are left out. */
-  recountedDigest(directory: Fid): string {
-    let digest = noChildren;
-    for (const { entry } of this.entries(directory)) {
-      const row = entry === undefined ? undefined : this.readableObject(entry.fid);
-      if (row !== undefined) digest = toggled(digest, childDigest(row.status));
-    }
-    return digestText(digest);
-  }
-
-  /** The digest of a directory's names, worked out from its entries. */
-  recountedNames(directory: Fid): string {
-    let names: string = noNames;
-    for (const { name, entry } of this.entries(directory)) {
-      if (entry !== undefined) names = toggledName(names, entry.fid, name);
-    }
-    return names;
+  /** The same; undefined where it is damaged. */
+  readableChildren(directory: Fid): string | undefined {
+    const value = this.#reader.get(this.keys.children(directory));
+    return value === undefined ? digestText(noChildren) : readable<string>(value);
   }
 
   /** `object`, but undefined also when it is damaged. */

@@ -4,7 +4,6 @@
  * container counts, bytes used) is worked out once at the end, from how each object was before and is after.
  */
 import {
-  conflictsOf,
   emptyDigest,
   isFailure,
   noNames,
@@ -17,20 +16,34 @@ import {
 import type { StoreTransaction } from '../seam/store.js';
 import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
 import { countReferences, isNamed } from './container-references.js';
+import { FollowingRows } from './following-rows.js';
+import type { KnownDamage } from './known-damage.js';
 import { nameChanges, toggledNames, type NameStep } from './name-news.js';
-import { bytesOf, count, digestOfRow, livingOf, toggleChild } from './row-figures.js';
+import { NameRows } from './name-rows.js';
+import { recountedWithin, type Heard } from './recounting.js';
+import { bytesOf, count, livingOf, toggleChild } from './row-figures.js';
 import type { RowCache } from './row-cache.js';
-import { bucketOf } from './state-digest.js';
 import { UpdateRows } from './update-rows.js';
 import { VolumeReader, type Binding, type MetaRow, type ObjectRow, type VolumeKeys } from './volume-store.js';
 
 interface Working {
   readonly before: ObjectRow | undefined;
   after: ObjectRow | undefined;
+  /** Of one whose row was damaged: the name that it has here. */
+  readonly found?: Binding | null;
 }
 
+export interface TransactionOptions {
+  /** Removed files keep their contents for a while (graves.ts). */
+  readonly keepsRemoved?: boolean;
+  readonly damage?: KnownDamage;
+}
+
+/** Names of directories that are counted anew in the transaction itself: a few milliseconds. */
+const recountedMost = 200;
+
 /** What a finished transaction leaves to be done after the flush. */
-export interface Finished {
+export interface Finished extends Heard {
   /** Of the last change, in this transaction or before. */
   readonly stamp: number;
   /** Objects that took a stamp. */
@@ -39,6 +52,8 @@ export interface Finished {
   /** Digests that no file of this volume names any more. */
   readonly unnamed: readonly string[];
   readonly renamed: readonly NameStep[];
+  /** Some digests are still to be worked out (`V/doubt`). */
+  readonly isInDoubt: boolean;
 }
 
 const present = seal(1);
@@ -51,27 +66,36 @@ export class VolumeTransaction implements Tree {
   readonly #working = new Map<Fid, Working>();
   readonly #changed = new Set<Fid>();
   readonly #renamed: NameStep[] = [];
-  /** Directories whose digest cannot be continued because the row of a child was damaged. */
-  readonly #recount = new Set<Fid>();
-  readonly #keepsRemoved: boolean;
+  readonly #names: NameRows;
+  readonly #following: FollowingRows;
+  #isInDoubt = false;
+  readonly #options: TransactionOptions;
   readonly #meta: MetaRow;
   #used: number;
+  #objects: number;
   /** Which updates are here, and which wait for their second phase. */
   readonly updates: UpdateRows;
   #stamp: number;
 
-  /** `keepsRemoved`: removed files keep their contents for a while (graves.ts). */
-  constructor(transaction: StoreTransaction, keys: VolumeKeys, cache: RowCache, keepsRemoved = false) {
-    this.#keepsRemoved = keepsRemoved;
+  constructor(
+    transaction: StoreTransaction,
+    keys: VolumeKeys,
+    cache: RowCache,
+    options: TransactionOptions = {},
+  ) {
+    this.#options = options;
     this.#transaction = transaction;
     this.#keys = keys;
     this.#reader = new VolumeReader(transaction, keys);
+    this.#following = new FollowingRows(transaction, keys, this.#reader);
+    this.#names = new NameRows(transaction, keys, this.#reader, options.damage);
     this.updates = new UpdateRows(transaction, keys, this.#reader);
     this.#cache = cache;
     const meta = this.#reader.meta();
     if (meta === undefined) throw new Error(`volume ${keys.volume} has no meta record`);
     this.#meta = meta;
     this.#used = meta.used;
+    this.#objects = meta.objects ?? 0;
     this.#stamp = meta.stamp;
   }
 
@@ -106,18 +130,23 @@ export class VolumeTransaction implements Tree {
   }
 
   /**
-   * `object`, but a damaged row counts as missing: for whoever brings a good one. What the lost row said of
-   * the object's name is found again in `directory`.
+   * `object`, but a damaged row counts as missing: for whoever brings a good one. The name that the object has here
+   * must be known (`KnownDamage.names`).
    */
-  objectToReplace(fid: Fid, directory: Fid | null): ObjectRow | undefined {
+  objectToReplace(fid: Fid): ObjectRow | undefined {
     try {
       return this.object(fid);
     } catch (error) {
       if (!isFailure(error, 'damaged')) throw error;
-      this.#working.set(fid, { before: undefined, after: undefined });
-      if (directory !== null) this.#recount.add(directory);
+      const found = this.#names.foundAgain(fid);
+      this.#working.set(fid, { before: undefined, after: undefined, found });
       return undefined;
     }
+  }
+
+  /** The digests of `directory` are counted anew, here or soon. */
+  doubt(directory: Fid): void {
+    this.#names.doubtful.add(directory);
   }
 
   status(fid: Fid): VnodeStatus | undefined {
@@ -127,6 +156,11 @@ export class VolumeTransaction implements Tree {
 
   entry(directory: Fid, name: string): DirectoryEntry | undefined {
     return this.#reader.entry(directory, name);
+  }
+
+  /** `entry`, but a damaged one of which nobody is known to bear the name counts as missing. */
+  entryToReplace(directory: Fid, name: string): DirectoryEntry | undefined {
+    return this.#names.toReplace(directory, name);
   }
 
   isEmpty(directory: Fid): boolean {
@@ -139,23 +173,22 @@ export class VolumeTransaction implements Tree {
 
   /** Sets a living object, as a change that has the current stamp. */
   put(status: VnodeStatus, forced = false): void {
-    const row = this.#working.get(status.fid)?.after;
+    const { after: row, found = null } = this.#working.get(status.fid) ?? {};
     this.#set({
       status: { ...status, names: this.#namesOf(status, row) },
       removed: false,
       stamp: this.#stamp,
       forced: forced ? this.#stamp : (row?.forced ?? 0),
-      bound: row === undefined ? this.#nameFoundAgain(status) : row.bound,
+      bound: row === undefined ? found : row.bound,
     });
     this.#changed.add(status.fid);
   }
 
   /** Leaves a tombstone for an object whose name is gone, as a change that has the current stamp. */
   putTombstone(status: VnodeStatus, forced = false): void {
-    const row = this.#working.get(status.fid)?.after;
+    const { after: row, found = null } = this.#working.get(status.fid) ?? {};
     if ((row?.bound ?? null) !== null) throw new Error(`tombstone of ${status.fid}, which still has a name`);
-    const lost = row === undefined ? this.#nameFoundAgain(status) : null;
-    if (lost !== null) this.removeEntry(lost.directory, lost.name);
+    if (row === undefined && found !== null) this.#names.remove(status.fid, found);
     const forcedAt = forced ? this.#stamp : (row?.forced ?? 0);
     const names = status.kind === 'directory' ? noNames : '';
     this.#set({
@@ -171,7 +204,7 @@ export class VolumeTransaction implements Tree {
 
   #keepsContents(row: ObjectRow | undefined): boolean {
     if (row === undefined || row.status.kind !== 'file') return false;
-    return row.removed ? row.keeps === true : this.#keepsRemoved;
+    return row.removed ? row.keeps === true : this.#options.keepsRemoved === true;
   }
 
   /** Lets the contents of a removed file go. */
@@ -187,13 +220,25 @@ export class VolumeTransaction implements Tree {
     return digest === emptyDigest || isNamed(this.#transaction, digest);
   }
 
-  /** Another digest of a directory's names: the one that is there does not follow from them. */
-  putNames(directory: Fid, names: string): void {
+  /** What a directory's digests are, counted from its rows. */
+  putDigests(directory: Fid, names: string, children: string): void {
     const row = this.object(directory);
-    if (row === undefined) return;
-    this.nextStamp();
+    if (row === undefined || row.removed) return;
+    this.#transaction.put(this.#keys.children(directory), seal(children));
+    this.#transaction.remove(this.#keys.doubt(directory));
+    if (names === row.status.names) return;
+    if (!this.#changed.has(directory)) this.nextStamp();
     this.#set({ ...row, status: { ...row.status, names }, stamp: this.#stamp });
     this.#changed.add(directory);
+  }
+
+  /** What all objects come to; whether it is otherwise than it was. */
+  putSpace({ used, objects }: Pick<MetaRow, 'used'> & { readonly objects: number }): boolean {
+    this.#transaction.remove(this.#keys.doubt('space'));
+    if (used === this.#used && objects === this.#meta.objects) return false;
+    this.#used = used;
+    this.#objects = objects;
+    return true;
   }
 
   /** Sets counts only: no change that anybody else need hear of (cop2.ts). */
@@ -208,18 +253,16 @@ export class VolumeTransaction implements Tree {
     if (row === undefined || row.removed) throw new Error(`a name for ${entry.fid}, which is not here`);
     if (row.bound !== null) throw new Error(`a second name for ${entry.fid}`);
     const { name, fid, kind } = entry;
-    this.#transaction.put(this.#keys.entry(directory, name), seal({ fid, kind }));
-    if (wanted !== name) this.#transaction.put(this.#keys.beside(directory, fid, wanted), present);
-    this.#set({ ...row, bound: { directory, name, wanted } });
+    const bound = { directory, name, wanted };
+    this.#names.put(bound, { fid, kind });
+    this.#set({ ...row, bound });
   }
 
   unbind(fid: Fid): void {
     const row = this.object(fid);
     const bound = row?.bound ?? null;
     if (row === undefined || bound === null) return;
-    const { directory, name, wanted } = bound;
-    this.#transaction.remove(this.#keys.entry(directory, name));
-    if (wanted !== name) this.#transaction.remove(this.#keys.beside(directory, fid, wanted));
+    this.#names.remove(fid, bound);
     this.#set({ ...row, bound: null });
   }
 
@@ -228,58 +271,38 @@ export class VolumeTransaction implements Tree {
     return [...this.#reader.besides(directory, name)];
   }
 
-  /** Writes entries of `directory` anew that cannot be read: their objects know their names. Reads all objects. */
-  mendEntries(directory: Fid): void {
-    const lost = new Set<string>();
-    for (const { name, entry } of this.entries(directory)) if (entry === undefined) lost.add(name);
-    if (lost.size === 0) return;
-    for (const name of lost) this.removeEntry(directory, name);
-    for (const { bound, status } of this.#reader.objects()) {
-      if (bound?.directory !== directory || !lost.has(bound.name)) continue;
-      const { fid, kind } = status;
-      this.#transaction.put(this.#keys.entry(directory, bound.name), seal({ fid, kind }));
-    }
+  /** Writes the name of an object that its row alone still tells of. False: another object has the name. */
+  mendName(row: ObjectRow): boolean {
+    return this.#names.mend(row);
   }
 
   /** Removes an entry that no object's row answers for (it was damaged). */
   removeEntry(directory: Fid, name: string): void {
-    this.#transaction.remove(this.#keys.entry(directory, name));
-  }
-
-  /**
-   * Forgets a tombstone for good: only once every replica of the group has read past its stamp. A peer that missed the
-   * removal would bring the object back.
-   */
-  forgetTombstone(row: ObjectRow): void {
-    if (!row.removed) throw new Error(`${row.status.fid} is alive`);
-    const { fid } = row.status;
-    this.#transaction.remove(this.#keys.stamp(row.stamp, fid));
-    this.#transaction.remove(this.#keys.grave(row.stamp, fid));
-    this.#transaction.remove(this.#keys.object(fid));
+    this.#names.drop(directory, name);
   }
 
   /** Writes what the changes amount to. The last call of the transaction. */
   finish(): Finished {
+    this.#recountNames();
     this.#renameDigests();
     const rows = new Map<Fid, ObjectRow>();
     const digests = new Map<Fid, bigint>();
     const references = new Map<string, number>();
     const buckets = new Map<string, bigint>();
-    let { objects = 0 } = this.#meta;
     for (const [fid, { before, after }] of this.#working) {
       if (after === undefined || after === before) continue;
       rows.set(fid, after);
       this.#transaction.put(this.#keys.object(fid), seal(after));
-      this.#moveStamp(fid, before, after);
+      this.#following.stamp(fid, before, after);
       for (const row of [before, after]) {
         if (row !== undefined && row.bound !== null) toggleChild(digests, row.bound.directory, row.status);
       }
       const { kind } = after.status;
       if (after.removed && kind === 'directory') this.#transaction.remove(this.#keys.children(fid));
-      this.#markConflict(fid, after);
-      const [bucket, change] = this.#recordDigest(fid, after);
+      this.#following.conflict(fid, after);
+      const [bucket, change] = this.#following.digest(fid, after);
       buckets.set(bucket, toggled(buckets.get(bucket) ?? noChildren, change));
-      objects += livingOf(after) - livingOf(before);
+      this.#objects += livingOf(after) - livingOf(before);
       count(references, before, -1);
       count(references, after, 1);
     }
@@ -292,53 +315,64 @@ export class VolumeTransaction implements Tree {
     const unnamed = changed
       .filter((each) => countReferences(this.#transaction, this.#keys.volume, ...each))
       .map(([digest]) => digest);
-    const [stamp, used] = [this.#stamp, this.#used];
-    if (stamp !== this.#meta.stamp || used !== this.#meta.used) {
+    const found = [...this.#working].filter(([, working]) => working.found !== undefined && working.after);
+    const replaced = found.map(([fid]) => fid);
+    if (replaced.length > 0) this.#transaction.put(this.#keys.doubt('space'), present);
+    const [stamp, used, objects] = [this.#stamp, this.#used, this.#objects];
+    if (stamp !== this.#meta.stamp || used !== this.#meta.used || objects !== this.#meta.objects) {
       this.#transaction.put(this.#keys.meta, seal({ ...this.#meta, stamp, used, objects }));
     }
-    return { stamp: this.#stamp, changed: [...this.#changed], rows, unnamed, renamed: this.#renamed };
+    const [working, { doubtful }] = [this.#working, this.#names];
+    const heard = { working, doubtful, replaced, isInDoubt: this.#isInDoubt };
+    return { stamp, changed: [...this.#changed], rows, unnamed, renamed: this.#renamed, ...heard };
   }
 
   /** What was (un)bound changes the digest of its directory, which so takes a stamp: others must list again. */
   #renameDigests(): void {
     for (const [directory, changes] of nameChanges(this.#working)) {
       const row = this.object(directory);
-      if (row === undefined || row.removed) continue;
+      if (row === undefined || row.removed || this.#names.doubtful.has(directory)) continue;
       const before = row.status.names;
-      const isLost = this.#recount.has(directory);
-      const digest = isLost ? this.#reader.recountedNames(directory) : toggledNames(before, changes);
-      if (digest === before && !isLost) continue;
-      if (!isLost) this.#renamed.push({ directory, before, after: digest, changes });
+      const digest = toggledNames(before, changes);
+      if (digest === before) continue;
+      this.#renamed.push({ directory, before, after: digest, changes });
       const stamp = this.#changed.has(directory) ? row.stamp : this.#stamp;
       this.#set({ ...row, status: { ...row.status, names: digest }, stamp });
       this.#changed.add(directory);
     }
   }
 
-  /** @returns the object's bucket, and how its digest changes */
-  #recordDigest(fid: Fid, after: ObjectRow): readonly [string, bigint] {
-    const bucket = bucketOf(fid);
-    const key = this.#keys.member(bucket, fid);
-    // What it counts for now is what is written, whatever its row was: that may have been lost.
-    const [was, is] = [this.#reader.memberDigest(bucket, fid), digestOfRow(after)];
-    // Removed ones are forgotten by each replica in its own time.
-    if (after.removed) this.#transaction.remove(key);
-    else this.#transaction.put(key, seal(digestText(is)));
-    return [bucket, toggled(was, is)];
+  /** Of directories in doubt: those of small ones here, of all others later. */
+  #recountNames(): void {
+    const rowOf = (fid: Fid): ObjectRow | undefined => this.#rowInUse(fid);
+    let left = recountedMost;
+    for (const directory of this.#names.doubtful) {
+      // Where its own row is damaged whoever brings that doubts it again.
+      if (this.#rowInUse(directory)?.removed !== false) continue;
+      const counted = recountedWithin(this.#reader, directory, rowOf, left);
+      left -= counted?.entries ?? 0;
+      if (counted === undefined) this.#leaveInDoubt(directory);
+      else this.putDigests(directory, counted.names, counted.children);
+    }
+  }
+
+  #leaveInDoubt(directory: Fid): void {
+    this.#isInDoubt = true;
+    this.#transaction.put(this.#keys.doubt(directory), present);
+  }
+
+  /** As it is now; undefined also where it cannot be read. */
+  #rowInUse(fid: Fid): ObjectRow | undefined {
+    const working = this.#working.get(fid);
+    return working === undefined ? (this.#cache.get(fid) ?? this.#reader.readableObject(fid)) : working.after;
   }
 
   #namesOf(status: VnodeStatus, row: ObjectRow | undefined): string {
     if (status.kind !== 'directory') return '';
     if (row !== undefined) return row.removed ? noNames : row.status.names;
-    return this.#reader.recountedNames(status.fid);
-  }
-
-  #markConflict(fid: Fid, { status, removed, bound }: ObjectRow): void {
-    const key = this.#keys.conflict(fid);
-    const isOne = !removed && conflictsOf(status, bound?.name ?? null).length > 0;
-    if (isOne === (this.#transaction.get(key) !== undefined)) return;
-    if (isOne) this.#transaction.put(key, present);
-    else this.#transaction.remove(key);
+    // Its row was lost, and what is in it is still here.
+    if (!this.#reader.isEmpty(status.fid)) this.doubt(status.fid);
+    return noNames;
   }
 
   #set(row: ObjectRow): void {
@@ -350,46 +384,17 @@ export class VolumeTransaction implements Tree {
     working.after = row;
   }
 
-  #moveStamp(fid: Fid, before: ObjectRow | undefined, after: ObjectRow): void {
-    if (before?.stamp === after.stamp) return;
-    const stamp = before?.stamp ?? 0;
-    if (stamp > 0) this.#transaction.remove(this.#keys.stamp(stamp, fid));
-    this.#transaction.put(this.#keys.stamp(after.stamp, fid), present);
-    if (before?.removed === true) this.#transaction.remove(this.#keys.grave(stamp, fid));
-    if (after.removed) this.#transaction.put(this.#keys.grave(after.stamp, fid), present);
-  }
-
-  /** After the objects: a recount reads them. */
   #writeDigests(changes: ReadonlyMap<Fid, bigint>): void {
     for (const [directory, change] of changes) {
       const isGone = this.#working.get(directory)?.after?.removed === true;
-      if (change === noChildren || this.#recount.has(directory) || isGone) continue;
-      const digest = this.#childrenBefore(directory);
-      if (digest === undefined) this.#recount.add(directory);
-      else this.#transaction.put(this.#keys.children(directory), seal(digestText(toggled(digest, change))));
+      if (change === noChildren || this.#names.doubtful.has(directory) || isGone) continue;
+      const digest = this.#reader.readableChildren(directory);
+      if (digest === undefined) this.#leaveInDoubt(directory);
+      else
+        this.#transaction.put(
+          this.#keys.children(directory),
+          seal(digestText(toggled(digestOf(digest), change))),
+        );
     }
-    for (const directory of this.#recount) {
-      this.#transaction.put(this.#keys.children(directory), seal(this.#reader.recountedDigest(directory)));
-    }
-  }
-
-  #childrenBefore(directory: Fid): bigint | undefined {
-    try {
-      return digestOf(this.#reader.childrenDigest(directory));
-    } catch (error) {
-      if (!isFailure(error, 'damaged')) throw error;
-      return undefined;
-    }
-  }
-
-  /** Where an object whose row was lost has its name; null for one that is new here. */
-  #nameFoundAgain(status: VnodeStatus): Binding | null {
-    if (!this.#working.has(status.fid)) throw new Error(`${status.fid} is written before it is read`);
-    if (status.parent === null || !this.#recount.has(status.parent)) return null;
-    for (const { name, entry } of this.entries(status.parent)) {
-      if (entry?.fid !== status.fid) continue;
-      return { directory: status.parent, name, wanted: status.places[0]?.name ?? name };
-    }
-    return null;
   }
 }

@@ -6,6 +6,7 @@ import {
   emptyDigest,
   Failure,
   isCovered,
+  isFailure,
   isRemoved,
   isSameStatus,
   mergeStatus,
@@ -21,15 +22,18 @@ import {
 import type { VolumeTransaction } from '../store/volume-transaction.js';
 import { mustBeIn } from './own-volume.js';
 import type { Merged, MergeStep } from './replica.js';
+import { nameAgain } from './naming.js';
 import { settle } from './settle.js';
 
 /** @throws Failure invalid, cross-volume: then nothing of the step must be kept */
 export function applyMergeStep(transaction: VolumeTransaction, step: MergeStep, volume: VolumeId): Merged {
   const changed: Fid[] = [];
   const skipped: Fid[] = [];
+  for (const theirs of step.objects) mustBeSound(theirs, volume);
+  const restored = restoreDamaged(transaction, step);
   for (const theirs of step.objects) {
-    mustBeSound(theirs, volume);
-    const row = transaction.objectToReplace(theirs.fid, theirs.parent);
+    const isRestored = restored.has(theirs.fid);
+    const row = isRestored ? undefined : transaction.objectToReplace(theirs.fid);
     const ours = row?.status;
     const merged = ours === undefined ? theirs : mergeStatus(ours, theirs);
     const isPartial = step.withoutKnown && merged.kind === 'directory';
@@ -45,9 +49,43 @@ export function applyMergeStep(transaction: VolumeTransaction, step: MergeStep, 
     }
     transaction.nextStamp();
     const isPut = settle(transaction, next, { forced: true, disturbed: new Set() });
+    if (isRestored) nameAgain(transaction, theirs.fid);
+    // Nobody knows whether what was removed had its contents here.
+    if (isRestored) transaction.dropContents(theirs.fid);
     (isPut ? changed : skipped).push(theirs.fid);
   }
   return { changed, skipped };
+}
+
+/**
+ * Objects whose rows are damaged here come first, with the names that they have here: two that want one name could not
+ * be put in order as long as either cannot be read. Their own turn comes all the same.
+ */
+function restoreDamaged(transaction: VolumeTransaction, step: MergeStep): ReadonlySet<Fid> {
+  const restored = new Set<Fid>();
+  for (const theirs of step.objects) {
+    if (!isDamaged(transaction, theirs.fid)) continue;
+    const isPartial = step.withoutKnown && theirs.kind === 'directory';
+    const { parent } = theirs;
+    const isPlaced =
+      parent === null || (!isDamaged(transaction, parent) && transaction.object(parent) !== undefined);
+    if (!isPlaced || (isPartial && isRemoved(theirs))) continue;
+    transaction.objectToReplace(theirs.fid);
+    transaction.nextStamp();
+    transaction.put(isPartial ? withKnownOf(runt, theirs) : theirs, true);
+    restored.add(theirs.fid);
+  }
+  return restored;
+}
+
+function isDamaged(transaction: VolumeTransaction, fid: Fid): boolean {
+  try {
+    transaction.object(fid);
+    return false;
+  } catch (error) {
+    if (!isFailure(error, 'damaged')) throw error;
+    return true;
+  }
 }
 
 /**

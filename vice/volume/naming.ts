@@ -33,13 +33,36 @@ export function nameByPlace(transaction: VolumeTransaction, status: VnodeStatus,
   if (otherPlace !== undefined) bindBeside(transaction, other, directory, otherPlace);
 }
 
+/**
+ * An object that can be read and whose name another object bears, or that has none, as damage may leave it: it is named
+ * by its place, as if it had come now.
+ */
+export function nameAgain(transaction: VolumeTransaction, fid: Fid): void {
+  const status = transaction.status(fid);
+  if (status === undefined) return;
+  const disturbed = new Set<Fid>();
+  release(transaction, fid, disturbed);
+  nameByPlace(transaction, status, disturbed);
+}
+
 /** Takes the object's name away; who wanted it and was there first among those gets it. */
 export function release(transaction: VolumeTransaction, fid: Fid, disturbed: Set<Fid>): void {
   const bound = transaction.object(fid)?.bound ?? null;
   if (bound === null) return;
   const { directory, name, wanted } = bound;
   transaction.unbind(fid);
-  const [first] = wanted === name ? inOrder(transaction, transaction.besides(directory, name)) : [];
+  freeName(transaction, directory, name, disturbed, wanted === name);
+}
+
+/** Nobody bears the name any more: who wanted it and was there first gets it. */
+export function freeName(
+  transaction: VolumeTransaction,
+  directory: Fid,
+  name: string,
+  disturbed: Set<Fid>,
+  isGiven = true,
+): void {
+  const [first] = isGiven ? inOrder(transaction, transaction.besides(directory, name)) : [];
   if (first !== undefined) {
     disturbed.add(directory);
     transaction.unbind(first.fid);
@@ -51,7 +74,7 @@ export function release(transaction: VolumeTransaction, fid: Fid, disturbed: Set
 
 /** The object that has the name; an entry that nobody answers for (its row was damaged) is put away. */
 function bearer(transaction: VolumeTransaction, directory: Fid, name: string): VnodeStatus | undefined {
-  const entry = transaction.entry(directory, name);
+  const entry = transaction.entryToReplace(directory, name);
   if (entry === undefined) return undefined;
   const row = transaction.object(entry.fid);
   if (row?.bound?.directory === directory && row.bound.name === name) return row.status;
@@ -81,7 +104,7 @@ function nameBesides(transaction: VolumeTransaction, directory: Fid, disturbed: 
   const fids = new Set(besides.map(({ fid }) => fid));
   const due = new Map<string, VnodeStatus>();
   const isFree = (name: string): boolean => {
-    const entry = due.has(name) ? undefined : transaction.entry(directory, name);
+    const entry = due.has(name) ? undefined : transaction.entryToReplace(directory, name);
     return !due.has(name) && (entry === undefined || fids.has(entry.fid));
   };
   for (const status of besides) {

@@ -17,7 +17,6 @@ import type { Random } from '../seam/random.js';
 import { packContents } from '../seam/packed-containers.js';
 import type { Store, StoreTransaction } from '../seam/store.js';
 import { ContainerReferences } from '../store/container-references.js';
-import { recount } from '../store/recount.js';
 import { RowCache } from '../store/row-cache.js';
 import { SavingTransaction } from '../store/snapshot-rows.js';
 import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store/volume-store.js';
@@ -27,6 +26,8 @@ import { spaceWithin, type Bounds } from './bounds.js';
 import { applyCop2, PendingUpdates } from './cop2.js';
 import { afterRestart, openMeta } from './first-records.js';
 import { DirectoryListing } from './directory-listing.js';
+import { dropRemoved, forgetRemoved } from './forgetting.js';
+import { RowMending } from './mending.js';
 import { applyMergeStep, contentsNeededFor } from './merge-step.js';
 import { changePage, conflictCount, conflictPage } from './pages.js';
 import type {
@@ -46,8 +47,8 @@ import { mustBeThere, mustTakeChanges } from './standing.js';
 
 /** More changed objects than this are not worth naming: the caller looks at everything. */
 const changedMost = 10_000;
-/** Tombstones forgotten in one transaction. */
-const forgottenAtOnce = 1000;
+/** Names read in one turn of the event loop. */
+const turnNames = 500;
 
 export interface ReplicaOptions {
   readonly volume: VolumeId;
@@ -69,6 +70,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   return new StoredReplica(options, keys, meta.incarnation, isNew);
 }
 
+type ChangeWork = (volume: VolumeTransaction, transaction: StoreTransaction) => void;
+
 class StoredReplica implements Replica {
   readonly volume: VolumeId;
   readonly id: string;
@@ -78,6 +81,9 @@ class StoredReplica implements Replica {
   standing: Standing = 'member';
   bounds: Bounds = {};
   readonly snapshots: VolumeSnapshots;
+  readonly mending: RowMending;
+  /** What mending and forgetting are given. */
+  readonly #rows;
   readonly #store: Store;
   readonly #containers: Containers;
   readonly #clock: Clock;
@@ -104,6 +110,15 @@ class StoredReplica implements Replica {
     this.#reader = new VolumeReader(options.store, keys);
     this.#references = ContainerReferences.of(options);
     this.snapshots = new VolumeSnapshots(keys, { ...options, references: this.#references }, this);
+    this.#rows = {
+      ...options,
+      keys,
+      reader: this.#reader,
+      row: (fid: Fid) => this.#readable(fid),
+      change: (work: ChangeWork) => this.#change(undefined, work),
+      transact: (work: (transaction: StoreTransaction) => void) => this.#transact(work),
+    };
+    this.mending = new RowMending(this.#rows);
     if (isNew) this.#stamps = Promise.resolve();
     for (const storeId of this.#reader.awaitingCop2()) this.#pending.add(storeId, options.clock.monotonic());
   }
@@ -129,7 +144,7 @@ class StoredReplica implements Replica {
     const directory = (): { row: ObjectRow; digest: string } | undefined => {
       const row = this.#object(fid);
       if (row?.removed !== false || row.status.kind !== 'directory') return undefined;
-      return { row, digest: this.#childrenDigest(fid) };
+      return { row, digest: this.mending.childrenDigest(fid) };
     };
     const found = directory();
     if (found === undefined) return undefined;
@@ -139,6 +154,14 @@ class StoredReplica implements Replica {
     };
     const { news } = this.#cache;
     return new DirectoryListing(fid, { reader: this.#reader, news, directory, object }, found);
+  }
+
+  *fidsIn(directory: Fid): Generator<Fid | undefined> {
+    let turn = 0;
+    for (const { entry } of this.#reader.entries(directory)) {
+      if (entry !== undefined) yield entry.fid;
+      if ((turn += 1) % turnNames === 0) yield undefined;
+    }
   }
 
   async mutate(argument: MutateArgument, speaker: Speaker): Promise<Mutated> {
@@ -205,9 +228,11 @@ class StoredReplica implements Replica {
         const message = `${missing.length} bytes of contents ${missing.digest} must be fetched first`;
         throw new Failure('not-found', 'vice.merge', message);
       }
-      const { result } = await this.#change(undefined, (transaction, store) => {
-        for (const [digest, bytes] of packed) packContents(store, digest, bytes);
-        return applyMergeStep(transaction, step, this.volume);
+      const { result } = await this.mending.around(step.objects, () => {
+        return this.#change(undefined, (transaction, store) => {
+          for (const [digest, bytes] of packed) packContents(store, digest, bytes);
+          return applyMergeStep(transaction, step, this.volume);
+        });
       });
       // Of an object that was left out, nobody names the contents.
       this.#references.collect(packed.keys());
@@ -217,39 +242,16 @@ class StoredReplica implements Replica {
     }
   }
 
-  async mend(fid: Fid): Promise<void> {
-    await this.#change(undefined, (transaction, store) => recount(transaction, store, this.#keys, fid));
-  }
-
-  async dropRemoved(stamp: number): Promise<number> {
-    const fids: Fid[] = [];
-    for (const fid of this.#reader.removedUpTo(stamp)) {
-      if (this.#readable(fid)?.keeps === true && fids.push(fid) >= forgottenAtOnce) break;
-    }
-    if (fids.length === 0) return 0;
-    await this.#change(undefined, (transaction) => {
-      for (const fid of fids) transaction.dropContents(fid);
-    });
-    return fids.length;
+  dropRemoved(stamp: number): Promise<number> {
+    return dropRemoved(this.#rows, stamp);
   }
 
   async forgetRemoved(stamp: number): Promise<number> {
     await this.dropRemoved(stamp);
-    const fids: Fid[] = [];
-    for (const fid of this.#reader.removedUpTo(stamp)) {
-      if (this.#readable(fid)?.keeps !== true && fids.push(fid) >= forgottenAtOnce) break;
-    }
-    if (fids.length === 0) return 0;
-    await this.#transact((transaction) => {
-      const volume = new VolumeTransaction(transaction, this.#keys, this.#cache);
-      for (const fid of fids) {
-        const row = volume.object(fid);
-        if (row?.removed === true && row.stamp <= stamp && row.keeps !== true) volume.forgetTombstone(row);
-      }
-    });
+    const forgotten = await forgetRemoved(this.#rows, stamp);
     // The cache may have shown one of them in between.
     this.#cache.clear();
-    return fids.length;
+    return forgotten;
   }
 
   digests(prefix: string): ReadonlyMap<string, string> {
@@ -310,10 +312,14 @@ class StoredReplica implements Replica {
     let change: Change | undefined;
     try {
       const result = await this.#transact((transaction) => {
-        const volume = new VolumeTransaction(transaction, this.#keys, this.#cache, this.keepsRemoved);
+        const volume = new VolumeTransaction(transaction, this.#keys, this.#cache, {
+          keepsRemoved: this.keepsRemoved,
+          damage: this.mending.damage,
+        });
         const value = work(volume, transaction);
         finished = volume.finish();
         const { stamp, changed } = finished;
+        this.mending.recounts.hear(finished);
         // Readers see the transaction from here on, flushed or not (ST-3).
         this.#cache.update(finished.rows, finished.renamed);
         if (changed.length > 0) this.#unannounced.push((change = { stamp, fids: changed, speaker }));
@@ -325,6 +331,7 @@ class StoredReplica implements Replica {
     } catch (error) {
       // The store may have taken back what the cache shows already.
       if (finished !== undefined) this.#cache.clear();
+      this.mending.recounts.spoil();
       this.#unannounced = this.#unannounced.filter((other) => other !== change);
       throw error;
     }
@@ -386,15 +393,6 @@ class StoredReplica implements Replica {
     } catch (error) {
       if (!isFailure(error, 'damaged')) throw error;
       return undefined;
-    }
-  }
-
-  #childrenDigest(directory: Fid): string {
-    try {
-      return this.#reader.childrenDigest(directory);
-    } catch (error) {
-      if (!isFailure(error, 'damaged')) throw error;
-      return this.#reader.recountedDigest(directory);
     }
   }
 }

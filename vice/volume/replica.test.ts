@@ -364,7 +364,7 @@ t.test('damage is of one object, said so, and healed by what a peer brings', asy
   t.equal(await failureOf(() => names(again)), `damaged ${root}`);
   const more = venus.make(b, 'create', root, 'more');
   await apply(b, more);
-  await again.mend(root);
+  await again.mending.search(root);
   await take(again, b, more.fid, root);
   t.same(names(again), ['bad', 'good', 'more']);
   const recounted = await rot(`${volume}/children/${root}`);

@@ -11,6 +11,7 @@
 import type { VolumeCopies } from './copied-snapshots.js';
 import type { Argument, Fid, Groups, Result, UpdateSet, VnodeStatus, VolumeId } from '../interface/index.js';
 import type { Snapshot } from '../store/snapshot-rows.js';
+import type { SpaceCount } from '../store/recounting.js';
 import type { Bounds } from './bounds.js';
 
 export interface Replica {
@@ -39,6 +40,8 @@ export interface Replica {
    * iterated, in the order of their names' UTF-8 bytes. Undefined when it is missing or no directory.
    */
   list(fid: Fid): Listing | undefined;
+  /** The objects that bear names in the directory, as far as that can be read; undefined as in `Listing.steps`. */
+  fidsIn(directory: Fid): Iterable<Fid | undefined>;
   /**
    * COP1: certifies (certify.ts) and applies a batch, all or nothing. Records that were applied before are
    * skipped. @throws Failure not-found (no fid) when contents that it names are not in the containers
@@ -57,11 +60,7 @@ export interface Replica {
    * @throws Failure not-found (a container), invalid
    */
   merge(step: MergeStep): Promise<Merged>;
-  /**
-   * What cannot be read of an object, or does not follow from it, is written anew from what else is here: its name, a
-   * directory's entries, digests, the count of its contents (vice/store/recount.ts).
-   */
-  mend(fid: Fid): Promise<void>;
+  readonly mending: Mending;
   /** Whether removed files keep their contents, for updates that did not know of the removal; false at first. */
   keepsRemoved: boolean;
   /** Lets the contents of removed files go, some at a time; the answer is how many. */
@@ -92,6 +91,30 @@ export interface Replica {
   readonly snapshots: Snapshots & { readonly copies: VolumeCopies };
   /** Called after each change is flushed, in stamp order; must not throw. */
   onChange(listener: (change: Change) => void): void;
+}
+
+/** Puts right what is damaged, as far as other rows of this disk say it; some rows at a time (mending.ts). */
+export interface Mending {
+  /** What does not follow from an object: its name, digests, the count of its contents; of a directory its digests. */
+  object(fid: Fid): Promise<void>;
+  /** Names of `directory` whose rows are damaged, if they are those of `candidates`. Whether none is left. */
+  names(directory: Fid, candidates: readonly Fid[]): Promise<boolean>;
+  /** The same of all objects, however many there are. Whether there was one. */
+  search(directory: Fid): Promise<boolean>;
+  /** The digests by which replicas find out which objects they hold differently. */
+  figures(fids: readonly Fid[]): Promise<void>;
+  /** The same of one bucket (vice/store/state-digest.ts). Whether it was another one. */
+  bucket(bucket: string): Promise<boolean>;
+  /** All of them; the answer is how many were. */
+  buckets(): Promise<number>;
+  /** A peer that has the same of a directory has other names: this one's digest may be wrong. */
+  differentNames(own: VnodeStatus, theirs: VnodeStatus): Promise<void>;
+  /** Counts what damage has left in doubt: digests of directories, and if need be what the volume uses. */
+  settleDoubts(isSpaceToo?: boolean): Promise<void>;
+  /** `walk` takes all objects, in their order; whether they come to something else than was said. */
+  space(walk: (count: SpaceCount) => Promise<void>): Promise<boolean>;
+  /** What goes on ends. */
+  stop(): void;
 }
 
 /** What the volume was at this replica when somebody asked for it to be kept (snapshots.ts). */

@@ -2,6 +2,7 @@
 import { rights } from './access-bugs.js';
 import type { PlantedBug } from './bug.js';
 import { callbacks, certification, durability, upkeep } from './bugs.js';
+import { damage } from './damage-bugs.js';
 import { logging, merging } from './merging-bugs.js';
 import { severalVolumes } from './volume-bugs.js';
 
@@ -14,6 +15,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...logging,
   ...rights,
   ...severalVolumes,
+  ...damage,
 ];
 
 export function plantedBug(name: string): PlantedBug {

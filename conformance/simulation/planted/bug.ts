@@ -9,6 +9,8 @@ export interface PlantedBug {
   readonly story: string;
   /** Of different places; of several where one alone is caught by a second check of the same thing. */
   readonly edits: readonly Edit[];
+  /** Only seeds with this kind of trouble may come to it (world/profiles.ts): no others are counted. */
+  readonly profile?: string;
 }
 
 export interface Edit {

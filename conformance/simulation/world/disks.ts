@@ -1,6 +1,7 @@
 /** What disks do to the realm. At most one server's copy of anything is spoilt or lost, so that a good one is left. */
 import { change, chatter } from './deeds.js';
 import type { Draft } from './draft.js';
+import type { Rows } from './scenario.js';
 import { crash, kill } from './troubles.js';
 
 /** A disk is full, or fails, at one of the next writes. */
@@ -56,9 +57,10 @@ export function rot(draft: Draft): void {
   for (const reader of draft.sessions) draft.deed({ do: 'get', by: reader, path: draft.file() }, 5);
 }
 
-/** Bits flip in rows of the server that may be spoilt; some are read again from the disk. */
-export function rowRot(draft: Draft, of: 'objects' | 'names' = draft.pick(['objects', 'names'])): void {
-  const [at = 's1'] = draft.servers;
+/** Bits flip in rows of the server that may be spoilt, or of a gateway's cache; some are read again from the disk. */
+export function rowRot(draft: Draft): void {
+  const [at = 's1'] = draft.chance(0.75) ? draft.servers : [draft.pick(draft.gateways)];
+  const of = draft.pick<Rows>(['objects', 'objects', 'names', 'figures', 'all']);
   for (let index = 1 + draft.below(3); index > 0; index -= 1)
     draft.deed({ do: 'put', by: draft.pick(draft.sessions), path: draft.file(), bytes: 40 }, 30);
   draft.wait(draft.pick([0, 300, 2500]));

@@ -48,7 +48,6 @@ const some: Scene = (draft) => {
   for (let index = 2 + draft.below(3); index > 0; index -= 1) chatter(draft);
 };
 const saving: Scene = (draft) => saves(draft, draft.pick(draft.sessions));
-const rottenObjects: Scene = (draft) => rowRot(draft, 'objects');
 const bursting: Scene = (draft) => burst(draft, draft.pick(draft.sessions));
 const gatewayCrash: Scene = (draft) => crash(draft, draft.pick(draft.gateways));
 const lonelyCrash: Scene = (draft) => {
@@ -238,7 +237,7 @@ export const profiles: readonly Profile[] = [
       [writeFails, 3],
       [full, 2],
       [rot, 2],
-      [rottenObjects, 2.5],
+      [rowRot, 3],
       [halfFetched, 2],
       [loss, 1],
       [race, 1],

@@ -2,27 +2,64 @@
  * Bits that flip on disks: in contents, and in the rows of a store. Of what is nowhere else nobody could bring back, so
  * only that of which there is a good copy elsewhere.
  */
-import { isFailure, isRemoved, type Fid, type VnodeStatus } from '../../../vice/interface/index.js';
+import { isFailure, isRemoved, unseal, type Fid, type VnodeStatus } from '../../../vice/interface/index.js';
 import { endOf } from '../../../vice/seam/store.js';
 import type { MemoryStore } from '../../../vice/seam/twin/memory-store.js';
 import { rootVolume } from '../simulated-realm.js';
-import type { Fault } from './scenario.js';
+import type { Fault, Rows } from './scenario.js';
 import { contains, type Stage } from './stage.js';
 
 type Flip = Extract<Fault, { do: 'flip-row' }>;
 
+const tables: Readonly<Record<'names' | 'figures' | 'cache', readonly string[]>> = {
+  names: [`${rootVolume}/entry/`],
+  // What follows from other rows, and what may be forgotten at the price of some work.
+  figures: [
+    ...['children', 'bucket', 'member', 'watermark', 'cop2', 'peer'].map(
+      (table) => `${rootVolume}/${table}/`,
+    ),
+    'container/',
+  ],
+  // Of a gateway: objects, names, conflicts, how far replicas were heard. Not its log.
+  cache: ['v/', 'e/', 'c/', 'r/'],
+};
+
 /** Whether something was flipped. */
 export function flipRow(stage: Stage, { at, of, pick, where }: Flip): boolean {
   const { store } = stage.realm.disk(at);
-  const objects = rows(store, `${rootVolume}/object/`).filter((key) => isElsewhere(stage, at, fidOf(key)));
-  const names = rows(store, `${rootVolume}/entry/`);
-  const keys = of === 'objects' ? objects : of === 'names' ? names : [...objects, ...names];
+  const keys = stage.servers.includes(at) ? keysAt(stage, at, of) : rows(store, tables.cache);
   const key = keys[Math.floor(pick * keys.length)];
   if (key === undefined) return false;
-  store.damage(key, where);
-  stage.rot(at, key.includes('/object/') ? fidOf(key) : undefined);
-  stage.note(`flipped in ${key}`);
+  for (const each of of === 'all' ? [key, ...others(store, fidOf(key))] : [key]) {
+    store.damage(each, where);
+    stage.note(`flipped in ${each}`);
+  }
+  stage.situations.count(`flipped ${of ?? 'any'} ${stage.servers.includes(at) ? 'server' : 'gateway'}`);
+  if (stage.servers.includes(at)) stage.rot(at, key.includes('/object/') ? fidOf(key) : undefined);
   return true;
+}
+
+function keysAt(stage: Stage, at: string, of: Rows | undefined): readonly string[] {
+  const { store } = stage.realm.disk(at);
+  if (of === 'names' || of === 'figures') return rows(store, tables[of]);
+  const objects = rows(store, [`${rootVolume}/object/`]).filter((key) => isElsewhere(stage, at, fidOf(key)));
+  return of === undefined ? [...objects, ...rows(store, tables.names)] : objects;
+}
+
+/** All other rows that say something of one object: its name, its digest, its children's. */
+function others(store: MemoryStore, fid: Fid): readonly string[] {
+  const names = rows(store, tables.names).filter((key) => namedBy(store, key) === fid);
+  const figures = rows(store, tables.figures).filter((key) => key.endsWith(fid));
+  return [...names, ...figures];
+}
+
+function namedBy(store: MemoryStore, key: string): Fid | undefined {
+  try {
+    return (unseal(store.get(key) ?? new Uint8Array()) as { readonly fid: Fid }).fid;
+  } catch (error) {
+    if (isFailure(error, 'damaged')) return undefined;
+    throw error;
+  }
 }
 
 /** Another replica knows all of it that this one does. */
@@ -52,8 +89,10 @@ function statusAt(stage: Stage, server: string, fid: Fid): VnodeStatus | undefin
   }
 }
 
-function rows(store: MemoryStore, prefix: string): readonly string[] {
-  return [...store.range({ start: prefix, end: endOf(prefix) })].map(({ key }) => key);
+function rows(store: MemoryStore, prefixes: readonly string[]): readonly string[] {
+  return prefixes.flatMap((prefix) =>
+    [...store.range({ start: prefix, end: endOf(prefix) })].map(({ key }) => key),
+  );
 }
 
 function fidOf(key: string): Fid {

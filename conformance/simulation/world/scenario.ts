@@ -35,6 +35,9 @@ export type Deed =
   /** Decides the conflict at `path`: all is kept, or the version that `pick` (0 to 1) says. */
   | { readonly do: 'repair'; readonly by: string; readonly path: string; readonly pick: number | 'all' };
 
+/** Rows of a server: objects, names, figures that follow from others; `all` that say something of one object. */
+export type Rows = 'objects' | 'names' | 'figures' | 'all';
+
 /** What an operator or the world does. */
 export type Fault =
   | { readonly do: 'mode'; readonly at: string; readonly mode: 'write-through' | 'write-disconnected' }
@@ -66,11 +69,13 @@ export type Fault =
     }
   /** One bit of one of the containers on its disk flips: the newest (0) to the oldest (1); where in it, 0 to 1. */
   | { readonly do: 'flip'; readonly at: string; readonly pick: number; readonly where?: number }
-  /** One bit of one of the rows of its store flips: of objects, or of names; which one, where in it, 0 to 1. */
+  /**
+   * One bit of one of the rows of its store flips; which one, where in it, 0 to 1. Of a gateway: of what it has cached.
+   */
   | {
       readonly do: 'flip-row';
       readonly at: string;
-      readonly of?: 'objects' | 'names';
+      readonly of?: Rows;
       readonly pick: number;
       readonly where: number;
     }
