@@ -176,7 +176,11 @@ export class ObjectCache implements Tree {
     stale = false,
   ): CachedObject {
     const before = this.get(status.fid);
-    const same = before !== undefined && sameCounts(before.status.known, status.known);
+    // An update that its gateway has forgotten may change what is known by its later ones already (MG-5).
+    const same =
+      before !== undefined &&
+      sameCounts(before.status.known, status.known) &&
+      before.status.data?.storeId === status.data?.storeId;
     const view = this.#viewOf(same ? before : undefined, status);
     const object: CachedObject = { status, view, epoch, unheard, suspect: false, complete, stale };
     if (before !== undefined && !same) this.#older?.replaced(before.status, status);

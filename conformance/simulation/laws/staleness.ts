@@ -101,9 +101,14 @@ function unseen(
     // It may be below the mounted volume, or in it while it is not mounted.
     if (ledger.remounts.some((each) => each.begin <= (end ?? Infinity) && each.end + boundMs >= maker.begin))
       continue;
+    // Who moves or removes a name means what bears it by then, not only what he was shown first.
     const isGone = ledger.attempts.some(
-      ({ takes, removes, begin: other }) =>
-        other <= (end ?? Infinity) && [...takes, ...removes].some((fid) => way.has(fid)),
+      ({ takes, removes, begin: other, end: over = Infinity, deed: taking }) =>
+        other <= (end ?? Infinity) &&
+        ([...takes, ...removes].some((fid) => way.has(fid)) ||
+          ((taking.do === 'rename' || taking.do === 'remove') &&
+            taking.path === deed.path &&
+            over >= maker.begin)),
     );
     if (!isGone)
       broken.push(`${by} at ${begin}: ${deed.path} is not there, which ${maker.by} made at ${maker.end}`);

@@ -23,6 +23,7 @@ export class Faults {
   readonly #stage: Stage;
   readonly #backups = new Map<string, Backup>();
   /** What is wrong at the moment. */
+  readonly #reconnecting = new Set<string>();
   readonly #wrong = new Set<string>();
 
   /** What an administrator has been asked for is done. */
@@ -92,6 +93,8 @@ export class Faults {
     if (isOrder(fault)) return;
     const { what, isOver } = conditionOf(fault);
     const isHeard = !('at' in fault) || fault.do === 'start' || this.#stage.realm.isUp(fault.at);
+    // Killed before it was done, the gateway goes on without servers, as it was told before.
+    if (fault.do === 'kill' && this.#reconnecting.delete(fault.at)) this.#wrong.add(`alone ${fault.at}`);
     if (isOver && isHeard) this.#wrong.delete(what);
     else if (!isOver && what !== '') this.#wrong.add(what);
     const { troubles } = this.#stage.ledger;
@@ -112,7 +115,10 @@ export class Faults {
         : fault.do === 'disconnect'
           ? venus.disconnect([])
           : venus.reconnect([]);
-    done.catch((error: unknown) => {
+    if (fault.do === 'reconnect') this.#reconnecting.add(fault.at);
+    const settled = (): boolean => this.#reconnecting.delete(fault.at);
+    done.then(settled, (error: unknown) => {
+      settled();
       if (!isFailure(error)) this.#stage.accident(error);
     });
   }
