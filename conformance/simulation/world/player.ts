@@ -69,6 +69,9 @@ export class Player {
       if (settledMs !== undefined) {
         await this.#repair();
         await this.#settle();
+        // Of two names that were given in one millisecond a decision about the one may leave the other to be decided.
+        await this.#repair();
+        await this.#settle();
         // What a volume uses is counted where nothing changes meanwhile.
         for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
         looks.push(await this.#look('repaired', this.#stage.gateways));
