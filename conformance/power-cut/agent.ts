@@ -45,6 +45,8 @@ export async function tell(host: string, order: Order, off: AbortSignal): Promis
   const reply = await fetch(`http://${host}:${agentPort}/`, {
     method: 'POST',
     body: JSON.stringify(order),
+    // A connection that was kept might be closed inside just when the next order is sent.
+    headers: { connection: 'close' },
     signal: AbortSignal.any([off, AbortSignal.timeout(answerMs)]),
   });
   const answer = await reply.text();
