@@ -3,7 +3,8 @@ import t from 'tap';
 import { BareGateway, mutation } from '../../conformance/bare-realm/gateway.js';
 import { check } from '../../conformance/bare-realm/bare-replica.js';
 import { BareRealm, names, root, volume } from '../../conformance/bare-realm/realm.js';
-import type { Fid, ScrubReport } from '../interface/index.js';
+import { scrub } from '../../conformance/bare-realm/scrub.js';
+import type { Fid } from '../interface/index.js';
 import type { MemoryStore } from '../seam/twin/memory-store.js';
 import { bucketOf } from '../store/state-digest.js';
 import { VolumeKeys } from '../store/volume-store.js';
@@ -54,17 +55,6 @@ async function rotten(
   for (const name of isAlone ? names : [server]) if (realm.servers.has(name)) realm.kill(name);
   await rot(realm.disk(server).store, ...rows);
   await realm.start(server);
-}
-
-async function scrub(realm: BareRealm, server: string): Promise<ScrubReport> {
-  const operator = await realm.dial(server, 'op', 'operator');
-  await operator.call('scrub', { start: true });
-  for (let waited = 0; waited < 600; waited += 1) {
-    await realm.clock.advance(1000);
-    const report = await operator.call('scrub', { start: false });
-    if (!report.running) return report;
-  }
-  throw new Error('the scrub does not end');
 }
 
 function replicaOf(realm: BareRealm, name: string): Replica {

@@ -3,7 +3,8 @@ import t from 'tap';
 import { BareGateway } from '../../conformance/bare-realm/gateway.js';
 import { check } from '../../conformance/bare-realm/bare-replica.js';
 import { BareRealm, digestOf, names, root, volume } from '../../conformance/bare-realm/realm.js';
-import { seal, unseal, type Fid, type ScrubReport } from '../interface/index.js';
+import { scrub } from '../../conformance/bare-realm/scrub.js';
+import { seal, unseal, type Fid } from '../interface/index.js';
 import { endOf } from '../seam/store.js';
 import type { MemoryStore } from '../seam/twin/memory-store.js';
 import { VolumeKeys, type ObjectRow } from '../store/volume-store.js';
@@ -16,18 +17,6 @@ async function started(
   const realm = Object.assign(new BareRealm(), settings);
   await realm.start(...names);
   return { realm, ann: new BareGateway(realm, 'a') };
-}
-
-/** Asks for a pass and waits for its end. */
-async function scrub(realm: BareRealm, server: string): Promise<ScrubReport> {
-  const operator = await realm.dial(server, 'op', 'operator');
-  await operator.call('scrub', { start: true });
-  for (let waited = 0; waited < 600; waited += 1) {
-    await realm.clock.advance(1000);
-    const report = await operator.call('scrub', { start: false });
-    if (!report.running) return report;
-  }
-  throw new Error('the scrub does not end');
 }
 
 async function read(realm: BareRealm, server: string, digest: string): Promise<string> {
