@@ -55,7 +55,7 @@ export interface Parts {
 /** @throws Failure damaged, incompatible, no-space */
 export async function openParts(config: VenusConfig, world: VenusWorld): Promise<Parts> {
   const buffer = new WriteBuffer(world.store);
-  const identity = await Identity.open(buffer, world.random);
+  const identity = await Identity.open(buffer, world.random, world.store.place);
   const pause = (): Promise<void> => sleep(world.clock, 0);
   const { packedBytes = 0 } = config;
   const stored = new PackedContainers({ rows: buffer, containers: world.containers, packedBytes, pause });

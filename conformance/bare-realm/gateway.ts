@@ -21,6 +21,8 @@ export type Draft<M extends Mutation = Mutation> = M extends Mutation
 export class BareGateway {
   readonly venus: VenusId;
   readonly host: string;
+  /** In its certificate. */
+  readonly #called: string;
   readonly #realm: BareRealm;
   readonly #volume: VolumeId;
   readonly #clients = new Map<string, Client>();
@@ -30,7 +32,8 @@ export class BareGateway {
   reach: readonly string[] = names;
   sendsCop2 = true;
 
-  constructor(realm: BareRealm, digit: string, of = volume) {
+  constructor(realm: BareRealm, digit: string, of = volume, called = 'gateway') {
+    this.#called = called;
     this.#realm = realm;
     this.#volume = of;
     this.host = `g${digit}`;
@@ -38,7 +41,7 @@ export class BareGateway {
   }
 
   get name(): string {
-    return `gateway/${this.venus}`;
+    return `${this.#called}/${this.venus}`;
   }
 
   async client(server: string): Promise<Client> {

@@ -1,7 +1,7 @@
 /** Copies of a gateway's data folder: put back from a backup, or at work beside the one that they were made from. */
 import t from 'tap';
 import { isFailure, type Venus } from '../../venus/interface.js';
-import { get, list, makeDirectory, put } from './share.js';
+import { get, list, makeDirectory, put, remove } from './share.js';
 import type { SimulatedRealm } from './simulated-realm.js';
 import { startedRealm } from './started-realm.js';
 
@@ -20,6 +20,12 @@ async function saved(realm: SimulatedRealm, gateway: string, path: string, text:
     if (isFailure(error)) return false;
     throw error;
   }
+}
+
+async function textsOf(realm: SimulatedRealm, paths: readonly string[]): Promise<readonly string[]> {
+  const texts: string[] = [];
+  for (const path of paths) texts.push((await realm.finish(get(realm.gateway('g2'), path))) ?? '');
+  return texts;
 }
 
 /** On another machine, as the gateway that it is a copy of. */
@@ -71,6 +77,104 @@ t.test('two gateways on copies of one data folder: nothing acknowledged is lost'
   t.match(`${faultOf(clone)} ${faultOf(realm.gateway('g1'))}`, /copy/, 'one of them at least has found out');
   const g2 = realm.gateway('g2');
   for (const [path, text] of acknowledged) t.equal(await realm.finish(get(g2, path)), text, path);
+});
+
+t.test(
+  'in the same moment, before any server could tell: each goes on by itself, and nothing is lost',
+  async (t) => {
+    const realm = await startedRealm({ seed: 5 });
+    const g1 = realm.gateway('g1');
+    await realm.finish(put(g1, 'a', 'before'));
+    await realm.clock.advance(1000);
+    realm.replaceDisk('clone', realm.copyDisk('g1', 'another machine'));
+    const clone = await startClone(realm);
+    await realm.clock.advance(5000);
+    t.not(clone.state().venus, g1.state().venus);
+    // Each reaches a server that the other does not.
+    for (const name of ['s1', 's2']) realm.network.cut('clone', name);
+    realm.network.cut('g1', 's3');
+    realm.network.cut('s1', 's3');
+    realm.network.cut('s2', 's3');
+    await realm.clock.advance(5000);
+    for (const [name, venus] of [
+      ['clone', clone],
+      ['g1', g1],
+    ] as const) {
+      t.ok(await saved(realm, name, 'a', `of ${name}`));
+      t.ok(await saved(realm, name, `new of ${name}`, name));
+      t.equal(faultOf(venus), '');
+    }
+    for (const other of ['s1', 's2']) {
+      realm.network.heal('clone', other);
+      realm.network.heal(other, 's3');
+    }
+    realm.network.heal('g1', 's3');
+    await realm.clock.advance(70_000);
+    const g2 = realm.gateway('g2');
+    for (const name of ['clone', 'g1']) t.equal(await realm.finish(get(g2, `new of ${name}`)), name);
+    const names = await realm.finish(list(g2, ''));
+    const both = await textsOf(
+      realm,
+      names.filter((name) => name.startsWith('a')),
+    );
+    t.same([...both].sort(), ['of clone', 'of g1'], 'one of them beside the other, as a conflict');
+  },
+);
+
+t.test(
+  'what waits in the log of a copy is sent once, by either, and what comes after it as well',
+  async (t) => {
+    const realm = await startedRealm({ seed: 6 });
+    const g1 = realm.gateway('g1');
+    await realm.finish(makeDirectory(g1, 'd'));
+    await realm.clock.advance(1000);
+    for (const server of realm.serverNames) realm.network.cut('g1', server);
+    await realm.clock.advance(5000);
+    for (const [path, text] of [
+      ['d/a', 'one'],
+      ['d/b', 'two'],
+    ] as const)
+      t.ok(await saved(realm, 'g1', path, text));
+    realm.kill('g1');
+    realm.replaceDisk('clone', realm.copyDisk('g1', 'another machine'));
+    for (const server of realm.serverNames) realm.network.cut('clone', server);
+    const clone = await startClone(realm);
+    await realm.clock.advance(1000);
+    t.ok(await saved(realm, 'clone', 'd/a', 'over it'));
+    await realm.startGateway('g1');
+    t.ok(await saved(realm, 'g1', 'd/c', 'three'));
+    for (const name of ['clone', 'g1']) {
+      for (const server of realm.serverNames) realm.network.heal(name, server);
+      await realm.clock.advance(10_000);
+    }
+    await realm.clock.advance(60_000);
+    t.same([clone, realm.gateway('g1')].map(faultOf), ['', '']);
+    t.equal(clone.state().volumes[0]?.pendingRecords, 0);
+    t.same([...(await realm.finish(list(realm.gateway('g2'), 'd')))].sort(), ['a', 'b', 'c']);
+    const texts = await textsOf(realm, ['d/a', 'd/b', 'd/c']);
+    t.same(texts, ['over it', 'two', 'three']);
+  },
+);
+
+t.test('what a copy has in its log, and its original has long replaced, is told and kept', async (t) => {
+  const realm = await startedRealm({ seed: 7 });
+  await realm.finish(list(realm.gateway('g1'), ''));
+  for (const server of realm.serverNames) realm.network.cut('g1', server);
+  await realm.clock.advance(5000);
+  t.ok(await saved(realm, 'g1', 'a', 'one'));
+  realm.kill('g1');
+  const copy = realm.copyDisk('g1', 'another machine');
+  const again = await realm.startGateway('g1');
+  await realm.finish(remove(again, 'a'));
+  t.ok(await saved(realm, 'g1', 'b', 'two'));
+  for (const server of realm.serverNames) realm.network.heal('g1', server);
+  await realm.clock.advance(30_000);
+  realm.replaceDisk('clone', copy);
+  const clone = await startClone(realm);
+  await realm.clock.advance(30_000);
+  t.match(faultOf(clone), /old copy/);
+  t.ok((clone.state().volumes[0]?.pendingRecords ?? 0) > 0, 'and it waits for somebody to save it');
+  t.same(await realm.finish(list(realm.gateway('g2'), '')), ['b']);
 });
 
 t.test('who reads what its copy has written changes it no more', async (t) => {

@@ -240,10 +240,13 @@ export class SimulatedRealm {
     this.#disks.delete(name);
   }
 
-  /** What the disk of a dead process holds, for a later `replaceDisk`: a backup. */
-  copyDisk(name: string): Disk {
+  /**
+   * What the disk of a dead process holds, for a later `replaceDisk`: a backup. It comes back as the folder that it was
+   * or, at another `place`, as a copy of it.
+   */
+  copyDisk(name: string, place?: string): Disk {
     const { store, containers, hoard } = this.disk(name);
-    return { store: store.reopen(), containers: containers.reopen(), hoard: hoard.reopen() };
+    return { store: store.reopen(place), containers: containers.reopen(), hoard: hoard.reopen() };
   }
 
   replaceDisk(name: string, disk: Disk): void {

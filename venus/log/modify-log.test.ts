@@ -37,6 +37,7 @@ for (const { entries, each } of [
     let rows = 0;
     const turns: number[] = [];
     const counting: Store = {
+      place: store.place,
       get: (key) => store.get(key),
       transact: (work) => store.transact(work),
       close: () => store.close(),

@@ -3,6 +3,7 @@ import {
   ifFailed,
   isFailure,
   limits,
+  venusOf,
   type Argument,
   type Fid,
   type Mutation,
@@ -93,7 +94,9 @@ export class BatchSender {
       volume.addCop2(member, cop2);
       const { kind, message } = error;
       this.#world.log.warn('update failed', { server: member.server.name, kind, message });
-      if (kind === 'damaged') await volume.checkIdentity(member).catch(ifFailed(undefined));
+      const [first] = records;
+      if (kind === 'damaged' && first !== undefined)
+        await volume.checkIdentity(member, venusOf(first.storeId)).catch(ifFailed(undefined));
       return { member, failure: error };
     }
   }

@@ -1,5 +1,6 @@
 import t from 'tap';
 import {
+  gatewayOf,
   makeFid,
   makeStoreId,
   venusId,
@@ -9,13 +10,16 @@ import {
   type StoreIdVector,
 } from '../../vice/interface/index.js';
 import type { LogEntry } from '../log/modify-log.js';
-import { nextBatch, recordsOf } from './batch.js';
+import { nextBatch, recordsOf, type Sender } from './batch.js';
 
 const venus = venusId('00000000000000aa');
 const other = venusId('00000000000000bb');
+const former = venusId('00000000000000cc');
 const volume = volumeId('7f000001');
-if (venus === undefined || other === undefined || volume === undefined) throw new Error('bad ids');
+if (venus === undefined || other === undefined || former === undefined || volume === undefined)
+  throw new Error('bad ids');
 const gateway = venus;
+const ours: readonly string[] = [venus, former];
 const root = makeFid(volume, 1, venus);
 const file = (vnode: number): ReturnType<typeof makeFid> => makeFid(volume, vnode, venus);
 
@@ -37,6 +41,10 @@ function create(counter: number, base: StoreIdVector, vnode = counter): Mutation
   };
 }
 
+function here(known: Sender['known']): Sender {
+  return { known, isOurs: (each) => ours.map(gatewayOf).includes(gatewayOf(each)) };
+}
+
 function entry(sequence: number, records: readonly Mutation[], acknowledged = false): LogEntry {
   return {
     sequence,
@@ -51,7 +59,11 @@ function entry(sequence: number, records: readonly Mutation[], acknowledged = fa
 t.test('our own earlier updates count as seen, whoever had seen them when the record was written', (t) => {
   // Two creates were prepared side by side: the second does not know of the first.
   const batch = [entry(1, [create(10, { [other]: 3 })]), entry(2, [create(11, { [other]: 3 })])];
-  const [first, second] = recordsOf(batch, nothingElse, () => ({ [venus]: 7, [other]: 5 }));
+  const [first, second] = recordsOf(
+    batch,
+    nothingElse,
+    here(() => ({ [venus]: 7, [other]: 5 })),
+  );
   t.same(first?.base[root], { [other]: 3, [venus]: 7 }, 'what we did before; not what others did since');
   t.same(second?.base[root], { [other]: 3, [venus]: 10 }, 'and what stands before it in the batch');
   t.end();
@@ -59,7 +71,11 @@ t.test('our own earlier updates count as seen, whoever had seen them when the re
 
 t.test('a record that is sent again keeps the base it was sent with', (t) => {
   const record = create(10, { [venus]: 7 });
-  const [again] = recordsOf([entry(1, [record], true)], nothingElse, () => ({ [venus]: 12 }));
+  const [again] = recordsOf(
+    [entry(1, [record], true)],
+    nothingElse,
+    here(() => ({ [venus]: 12 })),
+  );
   t.same(
     again?.base[root],
     { [venus]: 7 },
@@ -73,21 +89,35 @@ t.test('of what is only named, what went from the log is not asked for', async (
     [file(21)]: { [venus]: 9, [other]: 3 },
     [file(22)]: { [venus]: 8 },
     [file(23)]: { [other]: 1 },
+    [file(24)]: { [former]: 6, [other]: 1 },
   };
   const record = create(10, { [venus]: 9 });
   const logged = entry(1, [{ ...record, base: { ...record.base, ...named } }], true);
   const cached = new Map([
     [root, { [venus]: 10 }],
     [file(21), { [venus]: 4, [other]: 7 }],
+    [file(24), { [former]: 5, [other]: 1 }],
   ]);
-  const [sent] = recordsOf([logged], nothingElse, (fid) => cached.get(fid));
+  const [sent] = recordsOf(
+    [logged],
+    nothingElse,
+    here((fid) => cached.get(fid)),
+  );
   t.same(sent?.base, {
     [root]: { [venus]: 9 },
     [file(21)]: { [venus]: 4, [other]: 3 },
     [file(23)]: { [other]: 1 },
+    [file(24)]: { [former]: 5, [other]: 1 },
   });
   cached.set(file(21), {});
-  t.same(recordsOf([logged], nothingElse, (fid) => cached.get(fid))[0]?.base[file(21)], { [other]: 3 });
+  t.same(
+    recordsOf(
+      [logged],
+      nothingElse,
+      here((fid) => cached.get(fid)),
+    )[0]?.base[file(21)],
+    { [other]: 3 },
+  );
 });
 
 t.test('what another user has done and no server has is not claimed, unless it goes along', (t) => {
@@ -103,7 +133,11 @@ t.test('what another user has done and no server has is not claimed, unless it g
   const seen = { [other]: 9, [anns]: 6, [bobs]: 4 };
   const later = entry(3, [by(bobs, 7, seen)], true);
   const claimed = (log: readonly LogEntry[], ...batch: readonly LogEntry[]): StoreIdVector | undefined =>
-    recordsOf(batch, { touching: () => log }, () => seen).at(-1)?.base[root];
+    recordsOf(
+      batch,
+      { touching: () => log },
+      here(() => seen),
+    ).at(-1)?.base[root];
   t.same(claimed([first, second, later], later), { ...seen, [anns]: 3 }, 'what came before it');
   t.same(claimed([first, second, later], first, later), { ...seen, [anns]: 5 });
   t.same(claimed([first, second, later], first, second, later), seen);
@@ -120,7 +154,11 @@ t.test('what another user has done and no server has is not claimed, unless it g
 
 t.test('what its author was told is done goes out settled, and only that', (t) => {
   const batch = [entry(1, [create(10, {}), create(11, {})], true), entry(2, [create(12, {})])];
-  const sent = recordsOf(batch, nothingElse, () => undefined);
+  const sent = recordsOf(
+    batch,
+    nothingElse,
+    here(() => undefined),
+  );
   t.same(
     sent.map(({ settled }) => settled),
     [true, true, undefined],
@@ -158,10 +196,14 @@ t.test('threading adds what we did before; what the author chose stays', (t) => 
     dismiss: [shown],
     accept,
   };
-  const sent = recordsOf([entry(1, [store]), entry(2, [repair])], nothingElse, () => ({
-    [venus]: 7,
-    [other]: 5,
-  }));
+  const sent = recordsOf(
+    [entry(1, [store]), entry(2, [repair])],
+    nothingElse,
+    here(() => ({
+      [venus]: 7,
+      [other]: 5,
+    })),
+  );
   t.same(sent, [
     { ...store, base: { [file(1)]: { [other]: 3, [venus]: 7 } } },
     { ...repair, base: { [file(1)]: { [other]: 3, [venus]: 10 } } },

@@ -40,6 +40,13 @@ export function nextBatch(waiting: Iterable<LogEntry>): readonly LogEntry[] {
 /** What the cache knows of an object. */
 type KnownNow = (fid: Fid) => StoreIdVector | undefined;
 
+/** What records are sent from. */
+export interface Sender {
+  readonly known: KnownNow;
+  /** Whether a VenusId is of this gateway, or was (ID-3 in ../store/identity.ts). */
+  readonly isOurs: (venus: string) => boolean;
+}
+
 /**
  * Records of one operation or of several, in order, as they are sent. What this gateway itself has done to an object
  * before counts as seen, also where the record was written before that was acknowledged: else a replica that missed
@@ -61,15 +68,15 @@ export function threaded(records: readonly Mutation[], knownNow: KnownNow): read
 export function recordsOf(
   batch: readonly LogEntry[],
   log: Pick<ModifyLog, 'touching'>,
-  knownNow: KnownNow,
+  sender: Sender,
 ): readonly Mutation[] {
   const own = new Map<Fid, StoreIdVector>();
   const claims = new Claims(log, batch);
   return batch.flatMap(({ records, acknowledged }) =>
     records.map((record) => {
-      const sent = thread(record, own, knownNow);
+      const sent = thread(record, own, sender.known);
       if (!acknowledged) return claims.lowered(sent);
-      return { ...claims.lowered({ ...record, base: stillSeen(record, knownNow) }), settled: true as const };
+      return { ...claims.lowered({ ...record, base: stillSeen(record, sender) }), settled: true as const };
     }),
   );
 }
@@ -78,13 +85,12 @@ export function recordsOf(
  * Of directories that a record only names (lists, the way up) what this gateway itself did to them may have been taken
  * out of the log meanwhile: then no server will ever know it.
  */
-function stillSeen(record: Mutation, knownNow: KnownNow): Mutation['base'] {
+function stillSeen(record: Mutation, { known, isOurs }: Sender): Mutation['base'] {
   const touched = new Set(fidsOf(record));
-  const gateway = gatewayOf(record.storeId);
   const base: Record<Fid, StoreIdVector> = {};
   for (const [fid, seen] of Object.entries(record.base) as [Fid, StoreIdVector][]) {
-    const own = Object.keys(seen).filter((venus) => gatewayOf(venus) === gateway);
-    const now = knownNow(fid);
+    const own = Object.keys(seen).filter(isOurs);
+    const now = known(fid);
     if (touched.has(fid) || own.length === 0) base[fid] = seen;
     // What was never made, or is forgotten here, decides nothing.
     else if (now !== undefined)

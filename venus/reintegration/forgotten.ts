@@ -70,7 +70,7 @@ export class Forgotten {
     let operations: readonly Salvaged[];
     try {
       operations = salvaged(closed, gone, {
-        venus: identity.venus,
+        isOurs: (venus) => identity.isOurs(venus),
         status: (fid) => cache.status(fid),
         newFid: () => identity.newFid(volume.id),
         has: (digest) => containers.has(digest),

@@ -39,7 +39,8 @@ class Sending {
       const batch = entries.slice(start, start + size);
       const touching = (fid: Fid): readonly LogEntry[] =>
         this.#left.filter(({ records }) => records.some((record) => fidsOf(record).includes(fid)));
-      for (const record of recordsOf(batch, { touching }, this.#known)) this.servers.certifyAndApply(record);
+      for (const record of recordsOf(batch, { touching }, { known: this.#known, isOurs: () => true }))
+        this.servers.certifyAndApply(record);
       this.#left = this.#left.filter((entry) => !batch.includes(entry));
     }
   }

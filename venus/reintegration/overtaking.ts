@@ -6,8 +6,11 @@
  *       having both. (What is refused for good is different: it is taken out of the log, and nothing waits for it.)
  * HL-2  It overtakes another user's unless it depends on it (../log/dependence.ts), or may depend on an access list
  *       that waits: its author may have his rights from that.
+ * HL-3  Nor what was made under a former VenusId (ID-3 in ../store/identity.ts) and touches an object that it names: to
+ *       servers that is another gateway, and of what others did a record claims what its author has seen, all of it
+ *       (CL-1 in claims.ts).
  */
-import { fidsOf, venusOf, type Fid, type VenusId } from '../../vice/interface/index.js';
+import { fidsOf, gatewayOf, venusOf, type Fid, type VenusId } from '../../vice/interface/index.js';
 import { Precedents } from '../log/dependence.js';
 import type { Logged } from '../log/optimize.js';
 
@@ -15,6 +18,8 @@ import type { Logged } from '../log/optimize.js';
 export class WaitingEntries {
   /** What they touch, and by whom. */
   readonly #touched = new Map<Fid, Set<VenusId>>();
+  /** What their VenusIds have in common. */
+  readonly #gateways = new Set<string>();
   /** Directories whose lists they set. */
   readonly #lists = new Set<Fid>();
   readonly #precedents = new Precedents();
@@ -25,6 +30,7 @@ export class WaitingEntries {
     this.#fresh.push(entry);
     for (const record of entry.records) {
       const venus = venusOf(record.storeId);
+      this.#gateways.add(gatewayOf(venus));
       if (record.op === 'setacl') this.#lists.add(record.fid);
       for (const fid of fidsOf(record)) {
         const by = this.#touched.get(fid);
@@ -45,11 +51,18 @@ export class WaitingEntries {
         if (by?.has(venus) === true) return true;
         isNear ||= by !== undefined;
       }
+      if (this.#areForeign(Object.keys(record.base) as Fid[], gatewayOf(venus))) return true;
       if (this.#lists.size > 0 && Object.keys(record.base).some((fid) => this.#lists.has(fid as Fid)))
         return true;
     }
     // Whatever depends on something touches an object that it touches.
     return isNear && this.#isDependent(later);
+  }
+
+  /** HL-3. */
+  #areForeign(named: readonly Fid[], gateway: string): boolean {
+    if (this.#gateways.size === (this.#gateways.has(gateway) ? 1 : 0)) return false;
+    return named.some((fid) => [...(this.#touched.get(fid) ?? [])].some((by) => gatewayOf(by) !== gateway));
   }
 
   #isDependent(later: Logged): boolean {

@@ -62,7 +62,7 @@ class Gateway {
     const gateway = new Gateway(store);
     const { clock } = gateway;
     const buffer = new WriteBuffer(gateway.store);
-    const identity = await Identity.open(buffer, seededRandom(1));
+    const identity = await Identity.open(buffer, seededRandom(1), 'here');
     const cache = new ObjectCache(buffer);
     const modifyLog = await ModifyLog.open(buffer, () => sleep(clock, 0));
     const log = silentLog;

@@ -214,7 +214,10 @@ export class Reintegrator {
         continue;
       }
       const entries = batch.flatMap(({ sequence }) => modifyLog.get(sequence) ?? []);
-      const records = recordsOf(entries, modifyLog, (fid) => cache.status(fid)?.known);
+      const records = recordsOf(entries, modifyLog, {
+        known: (fid) => cache.status(fid)?.known,
+        isOurs: (venus) => identity.isOurs(venus),
+      });
       const watermark = modifyLog.oldestCounter(records) ?? identity.nextCounter;
       const transfers = (entry: LogEntry): Transfers | undefined => this.#waiters.transfers(entry);
       const sending = { volume, batch: entries, records, watermark, transfers };

@@ -16,6 +16,8 @@ import { ModifyLog, type LogEntry } from '../log/modify-log.js';
 import { WriteBuffer } from '../store/write-buffer.js';
 import { Held } from './held.js';
 import { LogBounds } from './log-bounds.js';
+import { Replay } from './replay.js';
+import type { Volume } from '../volume/volume.js';
 import { ReplayMeter } from './replay-meter.js';
 
 const venus = venusId('00000000000000aa');
@@ -132,6 +134,41 @@ t.test("another user's change that waits holds back what depends on it, and noth
   );
   t.same(waitsFor(list, bobs(create(3, 'c'))), []);
   t.end();
+});
+
+t.test('what was made under a former VenusId holds back what names the same, and nothing else', async (t) => {
+  const moved = venusId('00000000000000bb');
+  if (moved === undefined) throw new Error('bad id');
+  const later = (record: Mutation, ...named: readonly Fid[]): Mutation => ({
+    ...record,
+    storeId: makeStoreId(moved, 100),
+    author: 'bob',
+    base: { ...record.base, ...Object.fromEntries(named.map((each) => [each, { [venus]: 1 }])) },
+  });
+  const held = new Held(new SimulatedClock());
+  const waitsFor = (first: Mutation, ...others: readonly Mutation[]): readonly number[] => {
+    const log = [first, ...others].map((record, index) => entry(index + 1, record));
+    return [...held.waiting(log, 0, (author) => author === 'ann')].slice(1);
+  };
+  t.same(
+    waitsFor(create(1, 'a'), later(create(2, 'b'))),
+    [2],
+    'its folder: servers count its names as unseen',
+  );
+  t.same(waitsFor(store(1, fid(8)), later(store(2, fid(9)), fid(8))), [2], 'what it only names, too');
+  t.same(waitsFor(store(1, fid(8)), later(store(2, fid(9)), root)), []);
+  const log = await ModifyLog.open(new WriteBuffer(new MemoryStore({})), async () => undefined);
+  for (const record of [store(1, fid(8)), store(2, fid(9)), later(store(3, fid(7)))])
+    log.append(volume, [record], true);
+  const member = { replica: 'r1' };
+  const group = { id: volume, state: 'reintegrating', writable: [member] } as unknown as Volume;
+  const authors = { isKept: false, isLoggedIn: () => true };
+  const replay = new Replay(group, { modifyLog: log, clock: new SimulatedClock(), authors });
+  t.same(
+    replay.next().batch.map(({ sequence }) => sequence),
+    [1, 2],
+    'and no batch has both',
+  );
 });
 
 t.test('at any moment an entry either waits, and it is known until when, or it may go', async (t) => {

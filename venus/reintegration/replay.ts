@@ -1,7 +1,7 @@
 /**
  * The replay of one volume's log: which entries go next and to whom, which wait and why, and how far it has come.
  */
-import { limits } from '../../vice/interface/index.js';
+import { gatewayOf, limits } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Replay as Progress } from '../interface.js';
 import { isLocal, type LogEntry, type ModifyLog } from '../log/modify-log.js';
@@ -94,8 +94,9 @@ export class Replay {
         nextMs = Math.min(nextMs, agingMs - age);
         break;
       }
-      if (chosen.length === 0) targets = lacking;
-      else if (!sameMembers(lacking, targets)) break;
+      const [first] = chosen;
+      if (first === undefined) targets = lacking;
+      else if (!sameMembers(lacking, targets) || !isOneGateway(entry, first)) break;
       chosen.push(entry);
       if (chosen.length >= limits.batchRecords) break;
     }
@@ -190,6 +191,12 @@ export class Replay {
     const young = age >= 0 && age < agingMs;
     return young && this.#volume.state === 'write-disconnected' && isLocal(entry) && !entry.offered;
   }
+}
+
+/** Servers take a batch of one gateway's changes. A former VenusId of this one is another. */
+function isOneGateway(one: LogEntry, other: LogEntry): boolean {
+  const [its, others] = [one.records[0]?.storeId, other.records[0]?.storeId];
+  return its !== undefined && others !== undefined && gatewayOf(its) === gatewayOf(others);
 }
 
 function sameMembers(a: readonly Member[], b: readonly Member[]): boolean {

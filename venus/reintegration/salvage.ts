@@ -13,13 +13,11 @@
  */
 import {
   fidsOf,
-  gatewayOf,
   isCreation,
   rootFid,
   volumeOf,
   type Fid,
   type Mutation,
-  type VenusId,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 
@@ -31,7 +29,8 @@ export interface Salvaged {
 }
 
 export interface SalvageWorld {
-  readonly venus: VenusId;
+  /** Whether a VenusId is of this gateway. */
+  readonly isOurs: (venus: string) => boolean;
   /** As it is shown here, with the changes of the log; undefined: removed here, too. */
   readonly status: (fid: Fid) => VnodeStatus | undefined;
   readonly newFid: () => Fid;
@@ -195,8 +194,7 @@ class Salvage {
   #put(before: Mutation, record: Mutation): void {
     const base: Record<Fid, Mutation['base'][Fid]> = {};
     for (const fid of fidsOf(record)) {
-      const own = gatewayOf(this.#world.venus);
-      const others = Object.entries(before.base[fid] ?? {}).filter(([venus]) => gatewayOf(venus) !== own);
+      const others = Object.entries(before.base[fid] ?? {}).filter(([venus]) => !this.#world.isOurs(venus));
       if (!isCreation(record) || fid !== record.fid) base[fid] = Object.fromEntries(others);
     }
     this.#records.push({ ...record, base });

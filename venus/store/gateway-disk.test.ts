@@ -91,7 +91,7 @@ t.test('no identifier is made twice, over a crash at any point', async (t) => {
   const seen = new Set<number>();
   let venus: string | undefined;
   for (let life = 0; life < 5; life += 1) {
-    const opening = Identity.open(new WriteBuffer(store), seededRandom(life));
+    const opening = Identity.open(new WriteBuffer(store), seededRandom(life), 'here');
     await clock.advance(20);
     const identity = await opening;
     venus ??= identity.venus;
@@ -112,17 +112,17 @@ t.test('no identifier is made twice, over a crash at any point', async (t) => {
 
 t.test('two lives of one data folder, one of them on an old copy, make no identifier twice', async (t) => {
   const store = new MemoryStore({});
-  const first = await Identity.open(new WriteBuffer(store), seededRandom(1));
+  const first = await Identity.open(new WriteBuffer(store), seededRandom(1), 'here');
   const made = counterOf(first.newStoreId('ann'));
-  const backup = await Identity.open(new WriteBuffer(store.reopen()), seededRandom(2));
+  const backup = await Identity.open(new WriteBuffer(store.reopen()), seededRandom(2), 'here');
   const lost = Array.from({ length: 100 }, () => counterOf(backup.newStoreId('ann')));
-  const restored = await Identity.open(new WriteBuffer(store), seededRandom(3));
+  const restored = await Identity.open(new WriteBuffer(store), seededRandom(3), 'here');
   const own = Array.from({ length: 100 }, () => counterOf(restored.newStoreId('ann')));
   t.same(
     own.filter((counter) => lost.includes(counter)),
     [],
   );
-  const again = await Identity.open(new WriteBuffer(store.reopen()), seededRandom(4));
+  const again = await Identity.open(new WriteBuffer(store.reopen()), seededRandom(4), 'here');
   const last = counterOf(again.newStoreId('ann'));
   for (const counter of [0, made, ...own, last]) t.ok(again.mayHaveMade(counter), `${counter} is its own`);
   t.notOk(again.mayHaveMade(last + 1), 'not yet');
@@ -131,8 +131,8 @@ t.test('two lives of one data folder, one of them on an old copy, make no identi
 });
 
 t.test('each user has a VenusId of his own; all of them show whose they are', async (t) => {
-  const identity = await Identity.open(new WriteBuffer(new MemoryStore({})), seededRandom(1));
-  const other = await Identity.open(new WriteBuffer(new MemoryStore({})), seededRandom(2));
+  const identity = await Identity.open(new WriteBuffer(new MemoryStore({})), seededRandom(1), 'here');
+  const other = await Identity.open(new WriteBuffer(new MemoryStore({})), seededRandom(2), 'here');
   const ids = ['ann', 'bob', 'ann', 'bob'].map((author) => identity.newStoreId(author));
   const [anns, bobs, annsSecond, bobsSecond] = ids.map(venusOf);
   t.same([annsSecond, bobsSecond], [anns, bobs]);
@@ -158,7 +158,7 @@ t.test('of what an older program made, which kept no ranges, nothing is strange'
   const buffer = new WriteBuffer(store);
   buffer.put('identity', seal({ venus: '00000000000000aa', limit: 300_000 }));
   await buffer.flush();
-  const identity = await Identity.open(buffer, seededRandom(1));
+  const identity = await Identity.open(buffer, seededRandom(1), 'here');
   for (const counter of [1, 100_001, 300_000]) t.ok(identity.mayHaveMade(counter));
   t.notOk(identity.mayHaveMade(300_001));
 });
@@ -242,4 +242,41 @@ t.test('leases survive a restart; malformed ones are refused', async (t) => {
   const tooLong = leases.put({ ...lease, note: 'x'.repeat(9000) });
   const failure = await tooLong.catch((error: unknown) => error);
   t.ok(failure instanceof Failure && failure.kind === 'too-large');
+});
+
+t.test(
+  'a folder that is elsewhere than it was goes on under another VenusId, and knows the former one',
+  async (t) => {
+    const store = new MemoryStore({});
+    const first = await Identity.open(new WriteBuffer(store), seededRandom(1), 'here');
+    const made = first.newStoreId('ann');
+    const copied = store.reopen('there');
+    const copy = await Identity.open(new WriteBuffer(copied), seededRandom(2), copied.place);
+    const later = first.newStoreId('ann');
+    const other = copy.newStoreId('ann');
+    t.not(venusOf(other), venusOf(made));
+    t.ok(counterOf(other) > counterOf(made), 'who has seen both ranks them so');
+    for (const id of [made, other]) t.ok(copy.isOurs(venusOf(id)));
+    t.notOk(first.isOurs(venusOf(other)));
+    const [venus, counter] = [venusOf(made), counterOf(later)];
+    t.notOk(copy.isStranger({ [venus]: counter }), 'the folder that it is a copy of has made it');
+    t.ok(copy.mayHaveMade(counterOf(made), venus));
+    const beyond = counterOf(made) + 300_000;
+    t.notOk(copy.mayHaveMade(beyond, venus), 'what waits under that name may have been overtaken');
+    const restarted = await Identity.open(new WriteBuffer(copied.reopen()), seededRandom(3), 'there');
+    t.equal(restarted.venus, copy.venus, 'over restarts where it is now');
+    t.ok(restarted.isOurs(venus));
+    const moved = await Identity.open(new WriteBuffer(copied.reopen()), seededRandom(4), 'here');
+    t.equal(new Set([moved.venus, copy.venus, first.venus]).size, 3, 'back again is elsewhere, too');
+  },
+);
+
+t.test('the folder of an older program, which did not say where it was, stays what it is', async (t) => {
+  const buffer = new WriteBuffer(new MemoryStore({}));
+  buffer.put('identity', seal({ venus: '00000000000000aa', limit: 300_000, lives: [[1, 300_000]] }));
+  await buffer.flush();
+  const identity = await Identity.open(buffer, seededRandom(1), 'here');
+  t.equal(identity.venus, '00000000000000aa');
+  t.equal((await Identity.open(buffer, seededRandom(1), 'here')).venus, identity.venus);
+  t.not((await Identity.open(buffer, seededRandom(1), 'there')).venus, identity.venus);
 });

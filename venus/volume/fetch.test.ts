@@ -111,7 +111,7 @@ class Gateway {
 
   async #start(): Promise<void> {
     const buffer = new WriteBuffer(this.store);
-    const identity = await Identity.open(buffer, seededRandom((lives += 1)));
+    const identity = await Identity.open(buffer, seededRandom((lives += 1)), 'here');
     const cache = new ObjectCache(buffer);
     const pause = async (): Promise<void> => undefined;
     const links = new Map([this.s1, this.s2].map((server) => [server.name, server.link]));

@@ -34,7 +34,7 @@ let lives = 0;
 /** On `store`, with a server that answers `watch` so. */
 async function open(store: MemoryStore, watch: () => Promise<Result<'watch'>>): Promise<Opened> {
   const buffer = new WriteBuffer(store);
-  const identity = await Identity.open(buffer, seededRandom((lives += 1)));
+  const identity = await Identity.open(buffer, seededRandom((lives += 1)), 'here');
   const asked: Argument<'watch'>[] = [];
   const call = (_name: 'watch', argument: Argument<'watch'>): Promise<Result<'watch'>> => {
     asked.push(argument);

@@ -26,6 +26,7 @@ import {
   type Result,
   type StoreIdVector,
   type UpdateSet,
+  type VenusId,
   type VolumeEntry,
   type VolumeId,
 } from '../../vice/interface/index.js';
@@ -284,9 +285,12 @@ export class Volume {
     this.#world.onChange(this);
   }
 
-  /** An update made no sense to `member`: perhaps it is another gateway's that it has. @throws Failure */
-  async checkIdentity(member: Member): Promise<void> {
-    this.#mustHaveMade(member, await this.#watch(member));
+  /**
+   * An update that was made under `venus`, which this folder may have left (ID-3), made no sense to `member`: perhaps it
+   * is another gateway's that it has. @throws Failure
+   */
+  async checkIdentity(member: Member, venus: VenusId): Promise<void> {
+    this.#mustHaveMade(member, await this.#watch(member, venus), venus);
   }
 
   /** The link of `member` is gone, and its promise with it. */
@@ -362,19 +366,22 @@ export class Volume {
     return new Failure('damaged', 'venus.join', this.#fault);
   }
 
-  #watch({ server, replica, heard }: Member): Promise<Result<'watch'>> {
+  #watch(
+    { server, replica, heard }: Member,
+    venus: VenusId = this.#world.identity.venus,
+  ): Promise<Result<'watch'>> {
     return server.call('watch', {
       volume: this.id,
       replica,
       since: heard?.stamp ?? null,
       incarnation: heard?.incarnation ?? null,
-      venus: this.#world.identity.venus,
+      venus,
     });
   }
 
-  #mustHaveMade({ server }: Member, { seen }: Result<'watch'>): void {
+  #mustHaveMade({ server }: Member, { seen }: Result<'watch'>, venus?: VenusId): void {
     const { identity } = this.#world;
-    if (seen.every((counter) => identity.mayHaveMade(counter))) return;
+    if (seen.every((counter) => identity.mayHaveMade(counter, venus))) return;
     throw this.#restored(`server ${server.name} knows`);
   }
 

@@ -3,8 +3,9 @@
  * counted: so a gateway that could make those of another one could have that one's changes pass for done, unseen.
  *
  * KG-1  A gateway speaks of updates of its own alone, and makes Fids of its own alone.
- * KG-2  Under a VenusId comes only the gateway (by its certificate's name) that was the first to change something here
- *       under it. Each server keeps that for itself, durable before the first change is taken.
+ * KG-2  A VenusId is of the gateway (by its certificate's name) that was the first to change something here under it.
+ *       Each server keeps that for itself, durable before the first change is taken. A gateway may have several: a data
+ *       folder that is moved gets a new one, and still sends what was made under the former (ID-3, venus/store).
  */
 import {
   Failure,
@@ -34,23 +35,45 @@ export class KnownGateways {
     this.#store = store;
   }
 
-  /** @throws Failure access-denied: it is another one's; refused: there have been too many; no-space, damaged */
-  async admit(peer: Peer): Promise<void> {
+  /**
+   * A gateway that changes something: `records`, or only what it comes under.
+   * @throws Failure access-denied: it is another one's; refused: there have been too many; no-space, damaged
+   */
+  async admit(peer: Peer, records: readonly Mutation[] = []): Promise<void> {
     const [name, venus] = partsOf(peer);
     const known = this.#names.get(venus) ?? (await this.#register(name, venus));
-    if (known === name) return;
-    const message =
-      `the data folder of gateway ${name} first came here as gateway ${known}; start it under that name, or save ` +
-      'its changes (coda log checkpoint) and begin with an empty folder';
-    throw new Failure('access-denied', operation, message);
+    if (known !== name) throw anothers(known, `the data folder of gateway ${name}`);
+    for (const record of records) {
+      for (const its of venusesIn(record)) {
+        const owner = this.#names.get(its) ?? (await this.#register(name, its));
+        if (owner === name) continue;
+        throw anothers(owner, `a change in the data folder of gateway ${name}`, record.fid);
+      }
+    }
   }
 
-  /** Whose it is. */
+  /** KG-1. Without a row of its own a VenusId tells of no updates. @throws Failure access-denied, refused, no-space */
+  async mustBeIts(peer: Peer, updates: readonly UpdateSet[]): Promise<void> {
+    const [name, venus] = partsOf(peer);
+    for (const { storeId } of updates) {
+      const its = gatewayOf(venusOf(storeId));
+      if (its !== venus && this.#kept(its) !== name)
+        throw notIts(`${storeId} is an update of another gateway`);
+    }
+    await this.admit(peer);
+  }
+
+  #kept(venus: string): string | undefined {
+    const row = this.#store.get(`${prefix}${venus}`);
+    return this.#names.get(venus) ?? (row === undefined ? undefined : nameIn(row));
+  }
+
+  /** Whose it is: of the gateway `name` if it is nobody's yet. */
   async #register(name: string, venus: string): Promise<string> {
     const key = `${prefix}${venus}`;
     const owner = await this.#store.transact((transaction) => {
       const row = transaction.get(key);
-      if (row !== undefined) return (unseal(row) as { name: string }).name;
+      if (row !== undefined) return nameIn(row);
       mustBeFew(transaction);
       transaction.put(key, seal({ name }));
       return name;
@@ -66,22 +89,21 @@ function mustBeFew(reader: StoreReader): void {
   throw new Failure('refused', operation, `gateways have come here with over ${foldersMost} data folders`);
 }
 
-/** KG-1. @throws Failure access-denied */
-export function mustBeItsRecord(peer: Peer, record: Mutation): void {
-  const [, venus] = partsOf(peer);
-  const { fid, storeId } = record;
-  if (gatewayOf(venusOf(storeId)) !== venus) throw notIts(`${storeId} is an update of another gateway`, fid);
-  if (!isCreation(record) || gatewayOf(uniquifierOf(fid)) === venus) return;
-  throw notIts(`${fid} is for another gateway to make`, fid);
+/** KG-1: the parts of VenusIds that say whose the update is, and whose the object that it makes. */
+function venusesIn(record: Mutation): readonly string[] {
+  const its = gatewayOf(venusOf(record.storeId));
+  return isCreation(record) ? [its, gatewayOf(uniquifierOf(record.fid))] : [its];
 }
 
-/** KG-1. @throws Failure access-denied */
-export function mustBeItsUpdates(peer: Peer, updates: readonly UpdateSet[]): void {
-  if (updates.length === 0) return;
-  const [, venus] = partsOf(peer);
-  for (const { storeId } of updates) {
-    if (gatewayOf(venusOf(storeId)) !== venus) throw notIts(`${storeId} is an update of another gateway`);
-  }
+function anothers(owner: string, what: string, fid?: Fid): Failure {
+  const message =
+    `${what} first came here as gateway ${owner}; start it under that name, or save its changes (coda log ` +
+    'checkpoint) and begin with an empty folder';
+  return new Failure('access-denied', operation, message, { fid });
+}
+
+function nameIn(row: Uint8Array): string {
+  return (unseal(row) as { name: string }).name;
 }
 
 function notIts(message: string, fid?: Fid): Failure {

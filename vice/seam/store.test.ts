@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { clockContract } from '../../conformance/suites/clock.js';
@@ -61,6 +61,22 @@ void t.test('a store folder', async (t) => {
       store.transact(() => undefined),
       { message: /closed/ },
     );
+  });
+
+  await t.test('says where it is: elsewhere is a copy of it, and not what was only moved', async (t) => {
+    const above = t.testdir();
+    const placeIn = async (folder: string): Promise<string> => {
+      const store = await openLmdbStore(join(above, folder));
+      await store.close();
+      return store.place;
+    };
+    const place = await placeIn('first');
+    t.equal(await placeIn('first'), place);
+    renameSync(join(above, 'first'), join(above, 'moved'));
+    t.equal(await placeIn('moved'), place);
+    cpSync(join(above, 'moved'), join(above, 'copy'), { recursive: true, preserveTimestamps: true });
+    t.not(await placeIn('copy'), place);
+    t.equal(await placeIn('moved'), place);
   });
 
   await t.test('belongs to one opener at a time', async (t) => {

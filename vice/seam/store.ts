@@ -11,6 +11,11 @@
  */
 export interface Store extends StoreReader {
   /**
+   * Where the folder is: the same text as long as it stays there, over restarts, and another one for a copy of it and on
+   * another machine. Nothing else can be read from it.
+   */
+  readonly place: string;
+  /**
    * Runs `work` in a transaction and resolves with its result once flushed. When `work` throws, nothing is
    * changed and the promise rejects with what it threw. When a flush fails, the transactions that it was for
    * and all that have run since are undone and rejected together; the store goes on from there.

@@ -19,7 +19,7 @@ async function opened(): Promise<Office> {
   await realm.start(...names);
   const ann = new BareGateway(realm, 'a');
   await ann.make('mkdir', root, 'of ann');
-  return { realm, ann, mallory: new BareGateway(realm, 'b') };
+  return { realm, ann, mallory: new BareGateway(realm, 'b', volume, 'mallory') };
 }
 
 /** What the first server says to a change of the bad gateway, with `part` of it forged. */
@@ -73,6 +73,23 @@ t.test('a VenusId stays with the gateway that came under it first, over a restar
   t.equal(await attempt('mallory'), 'access-denied');
   t.equal(await attempt('gateway'), 'answered');
 });
+
+t.test(
+  'a gateway whose folder was moved sends what it made under its former VenusId, and nobody else does',
+  async (t) => {
+    const { realm, ann, mallory } = await opened();
+    const moved = new BareGateway(realm, 'c');
+    await moved.make('create', root, 'here');
+    const attempt = async (gateway: BareGateway): Promise<string> => {
+      const record = ann.record({ op: 'chmod', fid: root, mode: 0o700 }, 's1');
+      return kindOf((await gateway.client('s1')).call('mutate', mutation(record, {})));
+    };
+    t.equal(await attempt(moved), 'answered');
+    const cop2 = [{ storeId: makeStoreId(ann.venus, 2), replicas: ['r-s1', 'r-s2', 'r-s3'] }];
+    await (await moved.client('s1')).call('cop2', { volume, cop2 });
+    t.equal(await attempt(mallory), 'access-denied');
+  },
+);
 
 t.test('a gateway that does not say its VenusId changes nothing', async (t) => {
   const { realm, ann } = await opened();

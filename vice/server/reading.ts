@@ -9,7 +9,6 @@ import {
   type UpdateSet,
   type VnodeStatus,
 } from '../interface/index.js';
-import { mustBeItsUpdates } from '../protection/known-gateways.js';
 import { sleep } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import { page } from '../volume/pages.js';
@@ -182,8 +181,7 @@ export async function takeCop2(
   updates: readonly UpdateSet[],
 ): Promise<void> {
   if (updates.length === 0) return;
-  mustBeItsUpdates(peer, updates);
-  await context.gateways.admit(peer);
+  await context.gateways.mustBeIts(peer, updates);
   await replica.cop2(updates);
   const missing = new Set<string>();
   for (const { replicas } of updates) {

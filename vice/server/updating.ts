@@ -24,7 +24,7 @@ export const updating: Handlers<'mutate' | 'cop2'> = {
     const replica = context.volumes.required(argument.volume, argument.replica);
     mustTakeChanges(replica);
     checkBatch(session, argument);
-    await context.gateways.admit(session.peer);
+    await context.gateways.admit(session.peer, argument.records);
     const loggedOut = firstLoggedOut(context, session, argument.records);
     if (loggedOut !== undefined) return loggedOut;
     const releases: (() => void)[] = [];

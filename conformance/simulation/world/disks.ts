@@ -99,14 +99,14 @@ export function restored(draft: Draft): void {
   if (draft.chance(0.3)) crash(draft, gateway);
   draft.wait(200);
   stop();
-  draft.add({ do: 'restore', at: gateway }, 0);
+  draft.add({ do: 'restore', at: gateway, isElsewhere: draft.chance(0.5) }, 0);
   draft.mend(`down ${gateway}`, draft.pick([0, 5, 300]));
   for (let index = 1 + draft.below(4); index > 0; index -= 1) change(draft, by, draft.pick([0, 20]));
 }
 
 /**
- * A data folder is used twice: by the gateway that it is of, and by one that was given a copy of it. Not in the same
- * moment: before a server has heard of either, nobody can tell (`../scenarios/nothing-lost-23.json`).
+ * A data folder is used twice: by the gateway that it is of, and by one that was given a copy of it, one after the
+ * other or in the same moment.
  */
 export function cloned(draft: Draft): void {
   const [from, at] = draft.pair(draft.gateways);
@@ -117,6 +117,6 @@ export function cloned(draft: Draft): void {
   for (const gateway of [from, at]) draft.mend(`down ${gateway}`, draft.pick([0, 300, 1500]));
   for (const by of draft.chance(0.5) ? sessions : [...sessions].reverse()) {
     for (let index = 1 + draft.below(3); index > 0; index -= 1) change(draft, by, draft.pick([0, 20, 60]));
-    draft.wait(1500);
+    if (draft.chance(0.5)) draft.wait(1500);
   }
 }

@@ -22,6 +22,7 @@ interface Backup {
 export class Faults {
   readonly #stage: Stage;
   readonly #backups = new Map<string, Backup>();
+  #copies = 0;
   /** What is wrong at the moment. */
   readonly #reconnecting = new Set<string>();
   readonly #wrong = new Set<string>();
@@ -207,12 +208,12 @@ export class Faults {
         if (!this.#stage.realm.isUp(fault.at)) this.#backups.set(fault.at, this.#copy(fault.at));
         return;
       case 'restore':
-        return this.#replace(fault.at, this.#backups.get(fault.at));
+        return this.#replace(fault.at, this.#backups.get(fault.at), fault.isElsewhere);
       case 'clone':
         if (this.#stage.realm.isUp(fault.at)) return;
         this.#stage.restored.add(fault.from);
         this.#stage.clones.set(fault.at, fault.isCalledSo === true ? fault.from : fault.at);
-        return this.#replace(fault.at, this.#copy(fault.from));
+        return this.#replace(fault.at, this.#copy(fault.from), true);
     }
   }
 
@@ -240,11 +241,12 @@ export class Faults {
     };
   }
 
-  #replace(gateway: string, backup: Backup | undefined): void {
+  /** `isElsewhere`: what is put there is a copy, and not the folder itself as it was (a snapshot of the whole machine). */
+  #replace(gateway: string, backup: Backup | undefined, isElsewhere = false): void {
     if (backup === undefined || this.#stage.realm.isUp(gateway)) return;
     const { disk, pending } = backup;
     this.#stage.realm.replaceDisk(gateway, {
-      store: disk.store.reopen(),
+      store: disk.store.reopen(isElsewhere ? `copy ${(this.#copies += 1)}` : undefined),
       containers: disk.containers.reopen(),
       hoard: disk.hoard.reopen(),
     });

@@ -244,18 +244,20 @@ export class Player {
     for (const name of this.#stage.gateways) {
       const fault = this.#realm.gateway(name).state().volumes[0]?.lastError;
       const isFound = fault !== null && /is an old copy|first came here as/.test(fault ?? '');
-      const isClone = this.#stage.clones.delete(name);
-      // Of a copy a person knows, also where it has found nothing out.
-      if (!isFound && !isClone) continue;
-      this.#stage.note(`${name} has found that its disk is an old copy: ${isFound}`);
-      this.#stage.situations.count(
-        `${isClone ? 'cloned' : 'restored'} gateway ${isFound ? 'refuses' : 'goes'}`,
-      );
-      if (!this.#stage.restored.has(name))
+      const isClone = this.#stage.clones.has(name);
+      const isRestored = this.#stage.restored.has(name);
+      if (isRestored) {
+        const which = `${isClone ? 'cloned' : 'restored'} gateway ${isFound ? 'refuses' : 'goes on'}`;
+        this.#stage.situations.count(which);
+      }
+      if (!isFound) continue;
+      this.#stage.note(`${name} has found that its disk is an old copy`);
+      if (!isRestored)
         this.#stage.accidents.push(`${name} takes its own disk for an old copy: ${fault ?? ''}`);
       this.#stage.ledger.forgive(this.#stage.logOf(name));
       this.#stage.kill(name, { silent: false, keepsRunning: false });
       this.#realm.wipe(name);
+      this.#stage.clones.delete(name);
       this.#stage.renew(name);
       await this.#stage.start(name);
     }

@@ -83,7 +83,8 @@ export type Fault =
   /** The server is dead, its disk is lost: it comes back with an empty one. */
   | { readonly do: 'wipe'; readonly at: string }
   /** A copy of a dead gateway's disk is kept; later it is put back in the place of the newer one. */
-  | { readonly do: 'backup' | 'restore'; readonly at: string }
+  | { readonly do: 'backup'; readonly at: string }
+  | { readonly do: 'restore'; readonly at: string; readonly isElsewhere?: boolean }
   /** A dead gateway gets a copy of the disk of another one, and may say that it is that one. */
   | { readonly do: 'clone'; readonly at: string; readonly from: string; readonly isCalledSo?: boolean }
   /** A server is told to resolve one directory. */

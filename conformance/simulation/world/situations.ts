@@ -96,7 +96,13 @@ export const required: readonly string[] = [
   ...['half-open', 'later write fails', 'flush-fails damaged', 'commit-fails damaged', 'clone'].map(
     (fault) => `fault ${fault}`,
   ),
-  ...['cloned gateway refuses', 'contents in part torn', 'record came twice', 'warning fetch broke'],
+  ...[
+    'cloned gateway refuses',
+    'cloned gateway goes on',
+    'contents in part torn',
+    'record came twice',
+    'warning fetch broke',
+  ],
   ...['kept for want of room', 'restored for want of room'],
   // Rows of vice/volume/certify.ts, as often as they are met.
   ...[

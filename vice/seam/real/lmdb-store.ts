@@ -17,6 +17,7 @@ import type { RangeOptions, Store } from '../store.js';
 import { diskFailure, errorCode } from './disk-failure.js';
 import { claimFolder, syncFolder } from './folder-claim.js';
 import { lmdbFault } from './lmdb-header.js';
+import { placeOf } from './folder-place.js';
 import { LmdbReserve } from './lmdb-reserve.js';
 
 /** Version 2: small contents are in it (packed-containers.ts). */
@@ -45,7 +46,7 @@ export async function openLmdbStore(folder: string): Promise<Store> {
       mapSize: mapBytes,
     });
     await syncFolder(folder);
-    return storeOf(folder, database, release);
+    return storeOf(folder, await placeOf(folder), database, release);
   } catch (error) {
     await release();
     throw openFailure(folder, error);
@@ -54,6 +55,7 @@ export async function openLmdbStore(folder: string): Promise<Store> {
 
 function storeOf(
   folder: string,
+  place: string,
   database: RootDatabase<Buffer, Buffer>,
   release: () => Promise<void>,
 ): Store {
@@ -70,6 +72,7 @@ function storeOf(
     if (closed !== undefined) throw new Error(`the store in ${folder} is closed`);
   };
   return {
+    place,
     get(key) {
       mustBeOpen();
       return group.get(key);

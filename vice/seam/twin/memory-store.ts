@@ -11,6 +11,8 @@ export interface MemoryStoreOptions {
   readonly flushMs?: number;
   /** Bytes of keys and values that the disk holds; more is refused with no-space. */
   readonly capacity?: number;
+  /** Where the folder is; a copy of it is elsewhere. */
+  readonly place?: string;
 }
 
 /** What a disk may do to a flush. */
@@ -39,6 +41,10 @@ export class MemoryStore implements Store {
     return this.#group.range(options);
   }
 
+  get place(): string {
+    return this.#options.place ?? 'here';
+  }
+
   transact<T>(work: (transaction: StoreTransaction) => T): Promise<T> {
     // After a crash nobody is left who could be answered.
     if (this.#state === 'crashed') return new Promise(() => {});
@@ -62,9 +68,9 @@ export class MemoryStore implements Store {
     return new MemoryStore(this.#options, this.#disk.contents.entries());
   }
 
-  /** What a restart after `close` finds. */
-  reopen(): MemoryStore {
-    return new MemoryStore(this.#options, this.#disk.contents.entries());
+  /** What a restart after `close` finds; at another `place`, what a copy of it holds. */
+  reopen(place = this.place): MemoryStore {
+    return new MemoryStore({ ...this.#options, place }, this.#disk.contents.entries());
   }
 
   /** Makes the next `count` flushes fail, or those that come when `after` more have done well. */
