@@ -9,7 +9,9 @@ import {
   type Mutation,
   type StoreIdVector,
 } from '../../vice/interface/index.js';
+import type { ObjectCache } from '../cache/object-cache.js';
 import { bytesOf, type LogEntry, type ModifyLog } from '../log/modify-log.js';
+import type { Identity } from '../store/identity.js';
 import { atMost, Claims } from './claims.js';
 
 /**
@@ -39,6 +41,11 @@ export function nextBatch(waiting: Iterable<LogEntry>): readonly LogEntry[] {
 
 /** What the cache knows of an object. */
 type KnownNow = (fid: Fid) => StoreIdVector | undefined;
+
+interface Sources {
+  readonly cache: Pick<ObjectCache, 'status'>;
+  readonly identity: Pick<Identity, 'isOurs'>;
+}
 
 /** What records are sent from. */
 export interface Sender {
@@ -110,6 +117,11 @@ function thread(record: Mutation, own: Map<Fid, StoreIdVector>, knownNow: KnownN
   }
   for (const fid of fidsOf(record)) own.set(fid, withStoreId(own.get(fid) ?? {}, record.storeId));
   return { ...record, base };
+}
+
+/** With the cache and the identity of a gateway. */
+export function sentFrom({ cache, identity }: Sources): Sender {
+  return { known: (fid) => cache.status(fid)?.known, isOurs: (venus) => identity.isOurs(venus) };
 }
 
 /** The entry of `batch` that a record belongs to. */

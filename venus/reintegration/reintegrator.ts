@@ -30,7 +30,7 @@ import { resolveAt } from '../volume/resolve-call.js';
 import type { Member, Volume } from '../volume/volume.js';
 import { acknowledgedBy } from '../volume/volume-state.js';
 import { abandon } from './abandoned.js';
-import { entryAt, recordsOf } from './batch.js';
+import { entryAt, recordsOf, sentFrom } from './batch.js';
 import { BatchSender, type Transfers } from './batch-sender.js';
 import { applyToCache } from './cache-update.js';
 import { DrainRuns } from './drain-runs.js';
@@ -193,7 +193,7 @@ export class Reintegrator {
   }
 
   async #drain(volume: Volume): Promise<void> {
-    const { modifyLog, identity, cache } = this.#world;
+    const { modifyLog, identity } = this.#world;
     const replay = this.replay(volume);
     while (!this.#runs.isClosed) {
       // What others would take for seen is safe in the log alone, from where a person saves it.
@@ -214,10 +214,7 @@ export class Reintegrator {
         continue;
       }
       const entries = batch.flatMap(({ sequence }) => modifyLog.get(sequence) ?? []);
-      const records = recordsOf(entries, modifyLog, {
-        known: (fid) => cache.status(fid)?.known,
-        isOurs: (venus) => identity.isOurs(venus),
-      });
+      const records = recordsOf(entries, modifyLog, sentFrom(this.#world));
       const watermark = modifyLog.oldestCounter(records) ?? identity.nextCounter;
       const transfers = (entry: LogEntry): Transfers | undefined => this.#waiters.transfers(entry);
       const sending = { volume, batch: entries, records, watermark, transfers };

@@ -16,7 +16,6 @@
  */
 import { z } from 'zod';
 import {
-  Failure,
   membersOf,
   seal,
   unseal,
@@ -35,6 +34,7 @@ import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { areWeak } from '../remote/link-quality.js';
 import type { ServerLink } from '../remote/server-link.js';
+import { OldCopy } from './old-copy.js';
 import type { Identity } from '../store/identity.js';
 import { intact } from '../store/intact.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
@@ -87,7 +87,7 @@ export class Volume {
   #mode: VolumeMode;
   /** Changes wait in the log for their turn. */
   #pending = false;
-  #fault: string | null = null;
+  readonly #oldCopy: OldCopy;
   /** A fetch has seen replicas that differ. */
   #diverged = false;
 
@@ -99,8 +99,7 @@ export class Volume {
     this.#epoch = epoch === undefined ? 1 : z.number().parse(unseal(epoch));
     const mode = world.buffer.get(`m/${entry.id}`);
     this.#mode = mode === undefined ? 'write-through' : modeRow.parse(unseal(mode));
-    const fault = world.buffer.get(`f/${entry.id}`);
-    this.#fault = fault === undefined ? null : z.string().parse(unseal(fault));
+    this.#oldCopy = new OldCopy(entry.id, world);
     this.follow(entry, server);
   }
 
@@ -198,7 +197,7 @@ export class Volume {
 
   /** Why this gateway's log can never be replayed, in words; null: it can. */
   get fault(): string | null {
-    return this.#fault;
+    return this.#oldCopy.fault;
   }
 
   get state(): State {
@@ -274,7 +273,7 @@ export class Volume {
     const reply = await this.#watch(member);
     // The group has changed meanwhile.
     if (!this.#members.includes(member)) return;
-    this.#mustHaveMade(member, reply);
+    this.#oldCopy.mustHaveMade(reply, member.server.name, this.name);
     if (reply.changed === null) this.#endEpoch();
     else for (const fid of reply.changed) this.#suspect(fid);
     this.#setHeard(member, { stamp: reply.stamp, incarnation: reply.incarnation });
@@ -286,11 +285,11 @@ export class Volume {
   }
 
   /**
-   * An update that was made under `venus`, which this folder may have left (ID-3), made no sense to `member`: perhaps it
-   * is another gateway's that it has. @throws Failure
+   * An update that was made under `venus`, which this folder may have left (ID-3), made no sense to `member`: perhaps
+   * it is another gateway's that it has. @throws Failure
    */
   async checkIdentity(member: Member, venus: VenusId): Promise<void> {
-    this.#mustHaveMade(member, await this.#watch(member, venus), venus);
+    this.#oldCopy.mustHaveMade(await this.#watch(member, venus), member.server.name, this.name, venus);
   }
 
   /** The link of `member` is gone, and its promise with it. */
@@ -346,24 +345,7 @@ export class Volume {
    * here before the server that took it has been asked.
    */
   met(known: StoreIdVector): void {
-    if (this.#world.identity.isStranger(known)) this.#restored('servers know');
-  }
-
-  /**
-   * Servers have met updates of ours that we have not made: this data folder is a copy from before them, or somebody
-   * works on a copy of it. Whoever has seen those would take what we send for seen. It stays so, and is kept in mind
-   * over restarts: servers that can be reached then may know nothing of them.
-   */
-  #restored(who: string): Failure {
-    if (this.#fault === null) {
-      this.#fault =
-        `${who} later changes of this gateway than the gateway itself: its data folder is an old copy, or another` +
-        ' gateway runs on a copy of it. Save what is pending (coda log checkpoint FILE), start the gateway with an' +
-        ' empty data folder, then restore it (coda log restore FILE)';
-      this.#world.buffer.put(`f/${this.id}`, seal(this.#fault));
-      this.#world.log.error('old copy', { volume: this.name, fault: this.#fault });
-    }
-    return new Failure('damaged', 'venus.join', this.#fault);
+    this.#oldCopy.met(known, this.name);
   }
 
   #watch(
@@ -377,12 +359,6 @@ export class Volume {
       incarnation: heard?.incarnation ?? null,
       venus,
     });
-  }
-
-  #mustHaveMade({ server }: Member, { seen }: Result<'watch'>, venus?: VenusId): void {
-    const { identity } = this.#world;
-    if (seen.every((counter) => identity.mayHaveMade(counter, venus))) return;
-    throw this.#restored(`server ${server.name} knows`);
   }
 
   #suspect(fid: Fid): void {

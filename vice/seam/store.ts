@@ -11,8 +11,8 @@
  */
 export interface Store extends StoreReader {
   /**
-   * Where the folder is: the same text as long as it stays there, over restarts, and another one for a copy of it and on
-   * another machine. Nothing else can be read from it.
+   * Where the folder is: the same text as long as it stays there, over restarts, and another one for a copy of it and
+   * on another machine. Nothing else can be read from it.
    */
   readonly place: string;
   /**

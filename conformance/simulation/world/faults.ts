@@ -241,7 +241,7 @@ export class Faults {
     };
   }
 
-  /** `isElsewhere`: what is put there is a copy, and not the folder itself as it was (a snapshot of the whole machine). */
+  /** `isElsewhere`: what is put there is a copy, not the folder itself as it was (the state of a whole machine). */
   #replace(gateway: string, backup: Backup | undefined, isElsewhere = false): void {
     if (backup === undefined || this.#stage.realm.isUp(gateway)) return;
     const { disk, pending } = backup;
