@@ -1,6 +1,6 @@
 /**
  * Which rows of the product's tables a run has met: of certification (vice/volume/certify.ts), and of what servers make
- * of what they hear from each other (vice/resolution/decide.ts).
+ * of what they hear from each other (vice/resolution/decide.ts; where both have changed: merges.ts).
  */
 import {
   fidsOf,
@@ -11,6 +11,7 @@ import {
   type VnodeStatus,
 } from '../../../vice/interface/index.js';
 import { decide } from '../../../vice/resolution/decide.js';
+import { rowsOf } from './merges.js';
 import type { Situations } from './situations.js';
 
 /**
@@ -48,7 +49,10 @@ export function countResolved(
   own: (fid: Fid) => VnodeStatus | undefined,
 ): void {
   for (const { status } of reply.changes) {
-    const { standing } = decide(own(status.fid), status);
+    const here = own(status.fid);
+    const { standing } = decide(here, status);
     situations.count(`resolve ${status.kind} ${standing}${isRemoved(status) ? ', removed' : ''}`);
+    if (here !== undefined && standing !== 'equal')
+      for (const row of rowsOf(here, status)) situations.count(row);
   }
 }

@@ -11,7 +11,9 @@ import { hostname } from 'node:os';
 export async function placeOf(folder: string): Promise<string> {
   // A container has its own name and mostly no machine id; a machine made from an image of another gets a new one.
   const machine = await readFile('/etc/machine-id', 'utf8').catch(() => '');
-  const { ino, birthtimeNs } = await stat(folder, { bigint: true });
-  const told = [ino, birthtimeNs, hostname(), machine.trim()].join('\n');
+  const { ino, birthtimeNs, ctimeNs } = await stat(folder, { bigint: true });
+  // Where the system tells no birth, libuv says when the folder last changed: that is now, as it has just been claimed.
+  const birth = birthtimeNs === ctimeNs ? 0n : birthtimeNs;
+  const told = [ino, birth, hostname(), machine.trim()].join('\n');
   return createHash('sha256').update(told).digest('hex').slice(0, 32);
 }
