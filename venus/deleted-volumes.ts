@@ -13,7 +13,6 @@ import {
   fidsOf,
   rootFid,
   seal,
-  unseal,
   type Mutation,
   type RealmDocument,
   type VnodeStatus,
@@ -28,6 +27,7 @@ import type { ModifyLog, Remains } from './log/modify-log.js';
 import type { WriteBuffer } from './store/write-buffer.js';
 import type { DeletedVolume } from './venus-state.js';
 import type { Mounts } from './volume/mounts.js';
+import { intact } from './store/intact.js';
 
 export interface DeletedVolumesWorld {
   readonly buffer: WriteBuffer;
@@ -106,7 +106,7 @@ export class DeletedVolumes {
 
   #hasSome(id: VolumeId): boolean {
     const { buffer, cache, modifyLog } = this.#world;
-    if (this.#row(`deleted/${id}`) !== undefined || cache.hasSome(id)) return true;
+    if (buffer.get(`deleted/${id}`) !== undefined || cache.hasSome(id)) return true;
     if (ownRows.some((prefix) => buffer.get(`${prefix}/${id}`) !== undefined)) return true;
     return modifyLog.pending(id).records > 0;
   }
@@ -174,7 +174,6 @@ export class DeletedVolumes {
   }
 
   #row(key: string): Called | undefined {
-    const stored = this.#world.buffer.get(key);
-    return stored === undefined ? undefined : row.parse(unseal(stored));
+    return row.optional().parse(intact(this.#world.buffer.get(key)));
   }
 }

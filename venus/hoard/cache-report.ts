@@ -1,5 +1,5 @@
 /** What is in the cache, and how much may be (hoarding.ts). */
-import { Failure, seal, unseal, type Fid } from '../../vice/interface/index.js';
+import { Failure, seal, type Fid } from '../../vice/interface/index.js';
 import { z } from 'zod';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { ObjectCache } from '../cache/object-cache.js';
@@ -8,6 +8,7 @@ import { seenVersions } from '../conflict/sibling.js';
 import type { CacheControl, CachedContents, CacheState } from '../hoarding.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import type { Mounts } from '../volume/mounts.js';
+import { intact } from '../store/intact.js';
 
 export interface CacheReportWorld {
   readonly containers: ContainerCache;
@@ -28,8 +29,10 @@ const turnObjects = 250;
 
 /** The limit that was set at run time; undefined: none was. */
 export function storedLimit(buffer: WriteBuffer): number | undefined {
-  const stored = buffer.get(limitKey);
-  return stored === undefined ? undefined : z.number().parse(unseal(stored));
+  return z
+    .number()
+    .optional()
+    .parse(intact(buffer.get(limitKey)));
 }
 
 export class CacheReport implements CacheControl {

@@ -1,5 +1,5 @@
 /** The hoard of a gateway: entries, walks on demand and every ten minutes, and what is known of them (hoarding.ts). */
-import { isFailure, seal, unseal, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
+import { isFailure, seal, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
 import type { Timer } from '../../vice/seam/clock.js';
 import { z } from 'zod';
 import { nameBorne } from '../conflict/siblings.js';
@@ -30,6 +30,7 @@ import {
 } from './hoard-survey.js';
 import { HoardWalk, type Rebound, type WalkWorld } from './hoard-walk.js';
 import type { Bound } from './name-context.js';
+import { intact } from '../store/intact.js';
 
 export interface HoardWorld extends Omit<WalkWorld, 'rebind' | 'onSurvey' | 'isClosed'> {
   readonly buffer: WriteBuffer;
@@ -60,8 +61,7 @@ export class Hoard implements Hoarding {
   constructor(world: HoardWorld) {
     this.#world = world;
     this.cache = world.cacheControl;
-    const stored = world.buffer.get(periodicKey);
-    this.#periodic = stored === undefined || z.boolean().parse(unseal(stored));
+    this.#periodic = z.boolean().parse(intact(world.buffer.get(periodicKey)) ?? true);
   }
 
   /** Tells the cache what is hoarded as far as that was known when this gateway ended, and begins to walk. */

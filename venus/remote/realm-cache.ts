@@ -8,10 +8,10 @@ import {
   Failure,
   realmDocumentSchema,
   seal,
-  unseal,
   type RealmDocument,
 } from '../../vice/interface/index.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
+import { intact } from '../store/intact.js';
 
 const row = 'realm';
 
@@ -24,8 +24,8 @@ export class RealmCache {
   /** @throws Failure incompatible */
   constructor(configured: RealmDocument, buffer: WriteBuffer) {
     this.#buffer = buffer;
-    const stored = buffer.get(row);
-    const document = stored === undefined ? undefined : checked(unseal(stored));
+    const stored = intact(buffer.get(row));
+    const document = stored === undefined ? undefined : checked(stored);
     const isNewer = document?.realm === configured.realm && document.version > configured.version;
     this.#current = isNewer ? document : configured;
     this.former = !isNewer && document?.realm === configured.realm ? document : undefined;

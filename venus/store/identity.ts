@@ -9,7 +9,8 @@
  *       in later lives, too.
  * ID-3  A folder that is elsewhere than it was is a copy, and what it was made from may be at work, too, out of reach:
  *       two that count apart under one name would each be taken to have known what the other did. So it goes on under
- *       a new VenusId. What waits in its log keeps the former one: the other may have sent it.
+ *       a new VenusId. What waits in its log keeps the former one: the other may have sent it. So it does, too, where
+ *       this row cannot be read any more: then nothing is known of the former one.
  */
 import {
   Failure,
@@ -17,7 +18,6 @@ import {
   makeFid,
   makeStoreId,
   seal,
-  unseal,
   venusId,
   venusOfAuthor,
   type Fid,
@@ -29,6 +29,7 @@ import {
 import { randomHex, type Random } from '../../vice/seam/random.js';
 import { z } from 'zod';
 import type { WriteBuffer } from './write-buffer.js';
+import { intact } from './intact.js';
 
 const key = 'identity';
 const block = 100_000;
@@ -100,9 +101,9 @@ export class Identity {
   /** The identity of this data folder; made at its first opening, and at the first one in another `place` (ID-3). */
   static async open(buffer: WriteBuffer, random: Random, place: string): Promise<Identity> {
     const stored = buffer.get(key);
-    const parsed = stored === undefined ? undefined : row.parse(unseal(stored));
+    const parsed = row.optional().parse(intact(stored));
     const { limit, lives = [[1, limit]], former = [] } = parsed ?? { limit: 0, lives: [] };
-    const gap = parsed === undefined ? 0 : Math.floor(random.fraction() * gapMost);
+    const gap = stored === undefined ? 0 : Math.floor(random.fraction() * gapMost);
     const kept = { place, first: limit + gap + 1 };
     const isMoved = parsed !== undefined && (parsed.place ?? place) !== place;
     const identity =

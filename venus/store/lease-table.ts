@@ -1,8 +1,9 @@
 /** Leases of gateways, kept over restarts. Rows: `x/<token>`. */
 import { z } from 'zod';
-import { Failure, parseFid, seal, unseal, type Fid } from '../../vice/interface/index.js';
+import { Failure, parseFid, seal, type Fid } from '../../vice/interface/index.js';
 import type { Lease, Leases } from '../interface.js';
 import type { WriteBuffer } from './write-buffer.js';
+import { intact } from './intact.js';
 
 const bound = 100_000;
 const row = z.strictObject({
@@ -19,9 +20,10 @@ export class LeaseTable implements Leases {
 
   constructor(buffer: WriteBuffer) {
     this.#buffer = buffer;
-    for (const { value } of buffer.scan('x/')) {
-      const lease = row.parse(unseal(value));
-      this.#leases.set(lease.token, lease);
+    for (const { key, value } of [...buffer.scan('x/')]) {
+      const lease = row.optional().parse(intact(value));
+      if (lease !== undefined) this.#leases.set(lease.token, lease);
+      else buffer.remove(key);
     }
   }
 

@@ -6,7 +6,6 @@
 import {
   Failure,
   seal,
-  unseal,
   type Result,
   type StoreIdVector,
   type VenusId,
@@ -16,6 +15,7 @@ import type { Log } from '../../vice/seam/log.js';
 import { z } from 'zod';
 import type { Identity } from '../store/identity.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
+import { intact } from '../store/intact.js';
 
 interface OldCopyWorld {
   readonly identity: Pick<Identity, 'isStranger' | 'mayHaveMade'>;
@@ -32,7 +32,8 @@ export class OldCopy {
     this.#volume = volume;
     this.#world = world;
     const stored = world.buffer.get(`f/${volume}`);
-    this.#fault = stored === undefined ? null : z.string().parse(unseal(stored));
+    // A row that cannot be read still says that something was found.
+    this.#fault = stored === undefined ? null : z.string().parse(intact(stored) ?? faultText('servers knew'));
   }
 
   /** Why nothing is logged or sent any more, and what to do; null: nothing is wrong. */
@@ -57,13 +58,18 @@ export class OldCopy {
 
   #found(who: string, name: string): Failure {
     if (this.#fault === null) {
-      this.#fault =
-        `${who} later changes of this gateway than the gateway itself: its data folder is an old copy, or another` +
-        ' gateway runs on a copy of it. Save what is pending (coda log checkpoint FILE), start the gateway with an' +
-        ' empty data folder, then restore it (coda log restore FILE)';
+      this.#fault = faultText(who);
       this.#world.buffer.put(`f/${this.#volume}`, seal(this.#fault));
       this.#world.log.error('old copy', { volume: name, fault: this.#fault });
     }
     return new Failure('damaged', 'venus.join', this.#fault);
   }
+}
+
+function faultText(who: string): string {
+  return (
+    `${who} later changes of this gateway than the gateway itself: its data folder is an old copy, or another` +
+    ' gateway runs on a copy of it. Save what is pending (coda log checkpoint FILE), start the gateway with an' +
+    ' empty data folder, then restore it (coda log restore FILE)'
+  );
 }

@@ -18,7 +18,6 @@ import { z } from 'zod';
 import {
   membersOf,
   seal,
-  unseal,
   volumeOf,
   type Fid,
   type Push,
@@ -58,7 +57,7 @@ export interface VolumeWorld {
   readonly cache: ObjectCache;
   readonly buffer: WriteBuffer;
   readonly log: Log;
-  readonly identity: Pick<Identity, 'venus' | 'mayHaveMade' | 'isStranger'>;
+  readonly identity: Pick<Identity, 'venus' | 'mayHaveMade' | 'isStranger' | 'nextCounter'>;
   /** The AVSG has grown or shrunk. */
   readonly onChange: (volume: Volume) => void;
 }
@@ -95,10 +94,8 @@ export class Volume {
     this.id = entry.id;
     this.#name = entry.name;
     this.#world = world;
-    const epoch = world.buffer.get(`p/${entry.id}`);
-    this.#epoch = epoch === undefined ? 1 : z.number().parse(unseal(epoch));
-    const mode = world.buffer.get(`m/${entry.id}`);
-    this.#mode = mode === undefined ? 'write-through' : modeRow.parse(unseal(mode));
+    this.#epoch = firstEpoch(world.buffer.get(`p/${entry.id}`), world.identity);
+    this.#mode = modeRow.parse(intact(world.buffer.get(`m/${entry.id}`)) ?? 'write-through');
     this.#oldCopy = new OldCopy(entry.id, world);
     this.follow(entry, server);
   }
@@ -375,4 +372,9 @@ export class Volume {
     member.heard = heard;
     this.#world.buffer.put(`r/${this.id}/${member.replica}`, seal(heard));
   }
+}
+
+/** Where it cannot be read: one that there has never been, as counters never repeat. Then all that is cached is suspect. */
+function firstEpoch(row: Uint8Array | undefined, { nextCounter }: Pick<Identity, 'nextCounter'>): number {
+  return row === undefined ? 1 : z.number().parse(intact(row) ?? nextCounter);
 }

@@ -20,8 +20,8 @@ const tables: Readonly<Record<'names' | 'figures' | 'cache', readonly string[]>>
     ),
     'container/',
   ],
-  // Of a gateway: objects, names, conflicts, how far replicas were heard. Not its log.
-  cache: ['v/', 'e/', 'c/', 'r/'],
+  // Of a gateway: objects, names, conflicts, how far replicas were heard, epochs, modes, who it is. Not its log.
+  cache: ['v/', 'e/', 'c/', 'r/', 'p/', 'm/', 'identity', 'realm'],
 };
 
 /** Whether something was flipped. */
