@@ -46,12 +46,12 @@ export function listsApart(draft: Draft): void {
   within(draft, path);
 }
 
-function some(draft: Draft): string {
+export function some(draft: Draft): string {
   return draft.chance(0.2) ? '' : `bob:${draft.pick(rights)} cid:${draft.pick(rights)}`;
 }
 
 /** She may set lists: she is an administrator. */
-function ann(gateway: string): string {
+export function ann(gateway: string): string {
   return `${gateway}/ann`;
 }
 

@@ -2,6 +2,7 @@
  * Kinds of trouble. A seed has one, and its own mixture within it (swarm testing, Groce et al. 2012): what is dense in
  * a short run meets more than everything thinly in a long one.
  */
+import { decidedApart, listsSplit } from './apart.js';
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import { cloned, full, halfFetched, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
@@ -137,6 +138,7 @@ export const profiles: readonly Profile[] = [
     scenes: 6,
     mixture: [
       [split, 5],
+      [decidedApart, 1.5],
       [race, 1],
       [outage, 1],
       [look, 1],
@@ -164,6 +166,7 @@ export const profiles: readonly Profile[] = [
     mixture: [
       [lists, 5],
       [listsApart, 2],
+      [listsSplit, 2],
       [deniedLater, 1],
       [lagging, 0.5],
       [outage, 0.7],

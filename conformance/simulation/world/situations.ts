@@ -148,5 +148,16 @@ export const required: readonly string[] = [
     ['file', 'directory'].map((kind) => `resolve ${kind} ${standing}, removed`),
   ),
   'resolve directory runt',
+  // Rows of vice/interface/merge.ts. Two more need three people who decide, or two updates that are forgotten.
+  ...['version', 'place', 'list'].flatMap((what) =>
+    [`${what} taken`, `${what} replaced`, `${what}s made apart`].map((row) => `merge ${row}`),
+  ),
+  ...['removal learned', 'removal taken back', 'removed apart', 'update survives removal'].map(
+    (row) => `merge ${row}`,
+  ),
+  ...['version given up', 'version hidden by a removal', 'version of a forgotten update'].map(
+    (row) => `merge ${row}`,
+  ),
+  'merge attribute set twice',
   ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
 ];

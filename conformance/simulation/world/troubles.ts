@@ -170,8 +170,8 @@ export function borrowed(draft: Draft): void {
   if (draft.chance(0.7)) together(draft, gateway, 100);
 }
 
-/** Servers and gateways fall into two halves that do not hear each other. */
-export function split(draft: Draft): void {
+/** Servers and gateways are on two sides, g1 on one of them and g2 on the other. */
+export function cutThrough(draft: Draft): void {
   const all = [...draft.servers, ...draft.gateways];
   const left = new Set(all.filter(() => draft.chance(0.5)));
   if (!draft.servers.some((server) => left.has(server))) left.add('s1');
@@ -179,6 +179,11 @@ export function split(draft: Draft): void {
   else left.add('g1');
   for (const one of all.filter((host) => left.has(host)))
     for (const other of all.filter((host) => !left.has(host))) cutOff(draft, one, other);
+}
+
+/** Servers and gateways fall into two halves that do not hear each other. */
+export function split(draft: Draft): void {
+  cutThrough(draft);
   // Until links have noticed, what is cut off is only late.
   draft.wait(draft.pick([0, 4000, 4000]));
   for (let index = 2 + draft.below(4); index > 0; index -= 1) {
