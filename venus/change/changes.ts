@@ -31,6 +31,7 @@ import type { Contents } from './contents.js';
 import { copyRecords } from './copying.js';
 import type { Common, Draft, Drafting } from './drafting.js';
 import { changed, crossVolume, exists, expect, isDirectory, retrying, undecided } from './expectation.js';
+import { Look } from './look.js';
 import { inside, named } from './latches.js';
 import { checkName } from './namespace.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
@@ -130,7 +131,8 @@ export class Changes {
     to: Name,
     options: ReplaceOptions,
   ): Promise<{ readonly replaced: boolean }> {
-    return retrying(() => this.#rename(caller, from, to, options));
+    const look = new Look();
+    return retrying(() => this.#rename(caller, from, to, options, look));
   }
 
   async #rename(
@@ -138,6 +140,7 @@ export class Changes {
     from: Name,
     to: Name,
     options: ReplaceOptions,
+    look: Look,
   ): Promise<{ readonly replaced: boolean }> {
     checkName(to.name);
     const { names } = this.#drafting;
@@ -147,11 +150,11 @@ export class Changes {
     await this.#drafting.world.guard.prepare(from.parent);
     const isReplaced = target !== undefined && !isSame(target, source);
     if (source.version !== null || (isReplaced && this.#takesContents(source, target))) {
-      return this.#versionMoves.move(caller, from, to, options);
+      return this.#versionMoves.move(caller, from, to, options, look);
     }
     if (isReplaced) mustNotContain(this.#drafting.world.cache, target.view.fid, from.parent);
     const clears = isReplaced && options.replace;
-    const tree = clears ? await this.#removals.tree(caller, to, target) : undefined;
+    const tree = clears ? await this.#removals.tree(caller, to, target, look) : undefined;
     const latches = [inside(from.parent), inside(to.parent), named(from), named(to)];
     if (source.view.kind === 'directory') latches.push({ key: 'a/rename', mode: 'exclusive' });
     if (isReplaced) latches.push(...replacing(target));
@@ -188,11 +191,18 @@ export class Changes {
   /** @see Venus.copy */
   copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
     checkName(to.name);
-    return retrying(() => this.#copy(caller, source, to, options));
+    const look = new Look();
+    return retrying(() => this.#copy(caller, source, to, options, look));
   }
 
   /** What is replaced goes in the entry of the copy: it stays where the source has gone meanwhile, or is refused. */
-  async #copy(caller: Caller, source: Fid, to: Name, options: ReplaceOptions): Promise<WriteOutcome> {
+  async #copy(
+    caller: Caller,
+    source: Fid,
+    to: Name,
+    options: ReplaceOptions,
+    look: Look,
+  ): Promise<WriteOutcome> {
     const { names, world } = this.#drafting;
     const original = await objectOrSibling(world.fetcher, source);
     await world.guard.mayRead(caller, original.object.status);
@@ -208,7 +218,7 @@ export class Changes {
     if (cleared !== undefined) {
       expect(options.expect, target);
       mustNotContain(world.cache, cleared.view.fid, original.object.status.parent);
-      tree = await this.#removals.tree(caller, to, cleared);
+      tree = await this.#removals.tree(caller, to, cleared, look);
       latches.push(...replacing(cleared));
     }
     return this.#drafting.holding(latches, async () => {

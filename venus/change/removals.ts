@@ -1,9 +1,10 @@
 /** What goes: a file, one version of it, a whole tree; by itself, or in the same entry as what takes its place. */
-import { isFailure, type Fid, type Mutation } from '../../vice/interface/index.js';
+import { isFailure, type Mutation } from '../../vice/interface/index.js';
 import type { Caller, Expectation, Name } from '../interface.js';
 import type { Draft, Drafting } from './drafting.js';
 import { attempts, changed, expect, isOutdated, notEmpty } from './expectation.js';
 import { inside, named, whole, type LatchRequest } from './latches.js';
+import { Look } from './look.js';
 import { mustHoldNoMount } from './mount-guard.js';
 import { isSame, isVersion, type Bound } from './names.js';
 import { subtreeRecords } from './subtree.js';
@@ -33,15 +34,23 @@ export class Removals {
 
   /**
    * Makes the removal of what goes or is replaced: all of it in one entry where it is small enough, else its members
-   * are removed first. So whoever asks must know by then that the rest can be done.
-   * @throws Failure refused (a volume is mounted in it), before anything is removed
+   * are removed first. So whoever asks must know by then that the rest can be done. Who tries again gives the same
+   * `look` (RM-1).
+   * @throws Failure refused (a volume is mounted in it), before anything is removed; not-empty
    */
-  async tree(caller: Caller, { parent: top }: Name, target: Bound): Promise<(draft: Draft) => Mutation[]> {
+  async tree(
+    caller: Caller,
+    { parent: top }: Name,
+    target: Bound,
+    look: Look,
+  ): Promise<(draft: Draft) => Mutation[]> {
     const { world } = this.#drafting;
     if (target.view.kind === 'directory') await mustHoldNoMount(world, target.view.fid);
     const where = { parent: top, name: target.name };
     const found = await subtreeRecords(world, where, target.object, atomicObjects);
     if (found !== undefined) {
+      const statuses = found.map(({ status }) => status);
+      if (target.view.kind === 'directory') look.mustHold(where, statuses);
       return ({ make, seen, lookedAt }) =>
         found.map(({ parent, name, status }) => ({
           op: status.kind === 'directory' ? ('rmdir' as const) : ('remove' as const),
@@ -51,29 +60,33 @@ export class Removals {
           fid: status.fid,
         }));
     }
-    await this.#removeMembers(caller, target.view.fid);
-    return this.tree(caller, where, target);
+    await this.#removeMembers(caller, where, target, look);
+    return this.tree(caller, where, target, look);
   }
 
   async #remove(caller: Caller, where: Name, removal: Removal): Promise<void> {
+    const look = new Look();
     for (let attempt = 1; ; attempt += 1) {
       const found = await this.#drafting.names.existing(where);
       expect(removal.expect, found);
       if (found.view.kind !== 'directory') return this.#removeObject(caller, where, found, removal);
       if (removal.expect?.unchanged !== undefined) return this.#removeEmpty(caller, where, removal);
       try {
-        return await this.#removeTree(caller, where, found);
+        return await this.#removeTree(caller, where, found, look);
       } catch (error) {
-        // Somebody put something into it meanwhile, or took something out.
+        // Somebody took something out of it meanwhile, say.
         if (attempt >= attempts || !isOutdated(error)) throw error;
       }
     }
   }
 
-  async #removeMembers(caller: Caller, directory: Fid): Promise<void> {
+  async #removeMembers(caller: Caller, where: Name, { object }: Bound, look: Look): Promise<void> {
     const { fetcher, cache } = this.#drafting.world;
+    const directory = object.status.fid;
     await fetcher.directory(directory);
-    const names = [...(cache.names(directory)?.keys() ?? [])];
+    const entries = [...(cache.names(directory)?.values() ?? [])];
+    look.mustHold(where, [object.status, ...entries.flatMap(({ fid }) => cache.status(fid) ?? [])]);
+    const names = entries.map(({ name }) => name);
     for (let start = 0; start < names.length; start += removalsAtOnce) {
       await Promise.all(
         names.slice(start, start + removalsAtOnce).map((name) =>
@@ -123,9 +136,9 @@ export class Removals {
   }
 
   /** Removes a directory with all that is below it: in one entry, so whole or not at all, if it is small enough. */
-  async #removeTree(caller: Caller, where: Name, seen: Bound): Promise<void> {
+  async #removeTree(caller: Caller, where: Name, seen: Bound, look: Look): Promise<void> {
     const { fid } = seen.view;
-    const removals = await this.tree(caller, where, seen);
+    const removals = await this.tree(caller, where, seen, look);
     await this.#drafting.holding([inside(where.parent), named(where), whole(fid)], async () => {
       const found = await this.#drafting.names.existing(where);
       if (found.view.fid !== fid) throw changed(found.view.fid);

@@ -11,6 +11,7 @@ import { copyRecords } from './copying.js';
 import type { Draft, Drafting } from './drafting.js';
 import { changed, exists, expect, undecided } from './expectation.js';
 import { inside, named } from './latches.js';
+import type { Look } from './look.js';
 import { asFile, isSame, isVersion, type Bound } from './names.js';
 import { replacing, type Removals } from './removals.js';
 import { mustNotContain } from './subtree.js';
@@ -40,6 +41,7 @@ export class VersionMoves {
     from: Name,
     to: Name,
     options: ReplaceOptions,
+    look: Look,
   ): Promise<{ readonly replaced: boolean }> {
     const { names } = this.#drafting;
     const before = await names.find(to);
@@ -50,7 +52,7 @@ export class VersionMoves {
       if (!options.replace) throw exists(to);
       expect(options.expect, before);
       mustNotContain(this.#drafting.world.cache, cleared.view.fid, from.parent);
-      tree = await this.#removals.tree(caller, to, cleared);
+      tree = await this.#removals.tree(caller, to, cleared, look);
       latches.push(...replacing(cleared));
     }
     return this.#drafting.holding(latches, async () => {

@@ -374,7 +374,7 @@ export class Volume {
   }
 }
 
-/** Where it cannot be read: one that there has never been, as counters never repeat. Then all that is cached is suspect. */
+/** Where it cannot be read: one that never was, as counters never repeat. Then all that is cached is suspect. */
 function firstEpoch(row: Uint8Array | undefined, { nextCounter }: Pick<Identity, 'nextCounter'>): number {
   return row === undefined ? 1 : z.number().parse(intact(row) ?? nextCounter);
 }

@@ -66,9 +66,9 @@ function isNoReason(
   if (other.touches !== fid && other.made !== fid) return true;
   if (other.deed.do === 'repair') return false;
   for (let version = removal.shown?.version ?? undefined; version !== undefined; version = bases.get(version))
-    if (other.version === version) return true;
+    if (other.version === version || other.copied === version) return true;
   // Other contents than those are a version of their own: of several, a removal takes the one that is seen.
-  if (other.text !== undefined) return false;
+  if (other.text !== undefined || other.copied != null) return false;
   const isOwn = other.gateway === removal.gateway && other.generation === removal.generation;
   return isOwn && other.outcome === 'ok' && (other.end ?? Infinity) <= removal.begin;
 }

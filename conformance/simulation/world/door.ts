@@ -10,28 +10,40 @@ export interface DoorWorld {
   readonly random: Random;
 }
 
-/** `onCopy` is told of each object that is copied, and where to. @throws Failure of Venus */
+export interface Watcher {
+  /** An object was copied, and where to. */
+  readonly onCopy: (copied: ObjectStatus, to: Name) => void;
+  /** Something is about to be renamed, perhaps over something. */
+  readonly beforeRename: () => Promise<void>;
+}
+
+/** @throws Failure of Venus */
 export function moveAtTheDoor(
   { venus, random }: DoorWorld,
   { user }: Caller,
   { path, to }: Extract<Deed, { to: string }>,
-  onCopy: (copied: ObjectStatus, to: Name) => void,
+  watcher: Watcher,
 ): Promise<Reply> {
-  const door = new Rehearsal(heard(venus, onCopy));
+  const door = new Rehearsal(heard(venus, watcher));
   door.share = { ...door.share, random };
   const headers = { destination: `http://h/s/${to}`, overwrite: 'T' };
   return door.send(move, 'MOVE', `/${path}`, { user, headers });
 }
 
-function heard(venus: Venus, onCopy: (copied: ObjectStatus, to: Name) => void): Venus {
+function heard(venus: Venus, { onCopy, beforeRename }: Watcher): Venus {
   const copy: Venus['copy'] = async (caller, source, to, options) => {
     const outcome = await venus.copy(caller, source, to, options);
     onCopy(outcome.status, to);
     return outcome;
   };
+  const rename: Venus['rename'] = async (...all) => {
+    await beforeRename();
+    return venus.rename(...all);
+  };
+  const ours: Partial<Venus> = { copy, rename };
   return new Proxy(venus, {
     get: (target, key) => {
-      const value: unknown = key === 'copy' ? copy : Reflect.get(target, key);
+      const value: unknown = Reflect.get(ours, key) ?? Reflect.get(target, key);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });

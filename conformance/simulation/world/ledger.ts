@@ -65,6 +65,8 @@ export interface Attempt {
   shown?: Seen | null;
   /** The object that the deed has made, or given new contents. */
   made?: Fid;
+  /** The version of that which a copy has made. */
+  copied?: StoreId | null;
   /** Lists that it replaces knowingly: those that the directory had when its author looked. */
   replaces?: readonly string[];
   /** The directory that it puts an object in, whether or not that is ever answered. */

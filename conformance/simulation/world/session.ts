@@ -219,6 +219,8 @@ export class Session {
   async #remove({ parent, name, object }: Place, attempt: Attempt): Promise<boolean> {
     if (parent === null || object === null) return false;
     await this.#giveUp(object, attempt);
+    // To look at a tree takes time. What came into it meanwhile, but before it is asked for, is part of it.
+    if (object.kind === 'directory') await this.#giveUp(object, attempt);
     attempt.removes.add(fileOf(object.fid));
     if (object.kind !== 'file') attempt.blind = { parent, name };
     await this.#world.venus.remove(this.#caller, parent, name, expectationOf(object));
@@ -262,6 +264,7 @@ export class Session {
       if (status.version !== null && text !== undefined) ledger.texts.set(status.version, text);
       ledger.put(status.fid, to.parent);
       attempt.made = status.fid;
+      attempt.copied = status.version;
       attempt.placed = { fid: status.fid, ...target };
     } else {
       const fid = fileOf(from.object.fid);
@@ -293,17 +296,28 @@ export class Session {
     attempt.blind = target;
     // What is moved is another object there: this one goes, its contents stay.
     for (const fid of await this.#objectsIn(from.object)) attempt.removes.add(fid).add(fileOf(fid));
-    const { status, text } = await moveAtTheDoor(this.#world, this.#caller, deed, (copied, place) => {
-      // The first one is what is moved: a tree grows under another name at first.
-      const isTop = attempt.becomes === undefined;
-      attempt.becomes ??= copied.fid;
-      attempt.touches ??= copied.fid;
-      const { parent, name } = isTop ? target : place;
-      ledger.copied(copied, { parent, name, by: attempt.number, at: this.#world.now() });
+    const { status, text } = await moveAtTheDoor(this.#world, this.#caller, deed, {
+      onCopy: (copied, place) => {
+        // The first one is what is moved: a tree grows under another name at first.
+        const isTop = attempt.becomes === undefined;
+        attempt.becomes ??= copied.fid;
+        attempt.touches ??= copied.fid;
+        const { parent, name } = isTop ? target : place;
+        ledger.copied(copied, { parent, name, by: attempt.number, at: this.#world.now() });
+      },
+      beforeRename: () => this.#replacesAt(deed.to, attempt),
     });
     attempt.message = `${status} ${text.slice(0, 100)}`;
     count(`moved across ${status}`);
     return status < 300;
+  }
+
+  /** The door looks for itself: a volume may have been mounted there meanwhile, or is not any more. */
+  async #replacesAt(path: string, attempt: Attempt): Promise<void> {
+    const { object } = await this.#world.venus.lookup(this.#caller, pathOf(path));
+    if (object === null) return;
+    await this.#giveUp(object, attempt);
+    attempt.removes.add(fileOf(object.fid));
   }
 
   async #objectsIn(object: ObjectStatus): Promise<readonly Fid[]> {

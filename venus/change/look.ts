@@ -1,0 +1,29 @@
+/**
+ * What there was when somebody asked for a tree to be removed or replaced: that is what he gives up.
+ *
+ * RM-1  What comes into a tree while it is being removed, or is changed in it, stays, and the removal fails: whoever
+ *       asked for it has not seen that. So a removal that must look again, because others were faster, goes on only
+ *       where nothing has been added. (`rm -r` does not look again, and leaves what has come.)
+ */
+import { Failure, versionsOf, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
+import type { Name } from '../interface.js';
+
+export class Look {
+  /** Versions of each object, or of a directory nothing; undefined: nobody has looked yet. */
+  #seen: Map<Fid, string> | undefined;
+
+  /** The first time takes `found` for what is given up. @throws Failure not-empty: there is more now */
+  mustHold({ parent, name }: Name, found: readonly VnodeStatus[]): void {
+    this.#seen ??= new Map(found.map((status) => [status.fid, versionsIn(status)]));
+    const seen = this.#seen;
+    const fresh = found.find((status) => seen.get(status.fid) !== versionsIn(status));
+    if (fresh === undefined) return;
+    const message = `something was put into ${name}, or changed in it, while it was being removed: look again`;
+    throw new Failure('not-empty', 'venus.change', message, { fid: parent });
+  }
+}
+
+function versionsIn(status: VnodeStatus): string {
+  const ids = versionsOf(status).map(({ storeId }) => storeId);
+  return ids.sort().join(' ');
+}
