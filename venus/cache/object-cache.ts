@@ -10,6 +10,7 @@
  */
 import {
   conflictsOf,
+  isSameVector,
   namesBeside,
   seal,
   type DirectoryEntry,
@@ -179,7 +180,7 @@ export class ObjectCache implements Tree {
     // An update that its gateway has forgotten may change what is known by its later ones already (MG-5).
     const same =
       before !== undefined &&
-      sameCounts(before.status.known, status.known) &&
+      isSameVector(before.status.known, status.known) &&
       before.status.data?.storeId === status.data?.storeId;
     const view = this.#viewOf(same ? before : undefined, status);
     const object: CachedObject = { status, view, epoch, unheard, suspect: false, complete, stale };
@@ -193,7 +194,7 @@ export class ObjectCache implements Tree {
       before.stale === stale &&
       before.status.names === status.names &&
       before.status.parent === status.parent &&
-      sameCounts(before.status.vv, status.vv);
+      isSameVector(before.status.vv, status.vv);
     if (!unchanged) this.put(object);
     return object;
   }
@@ -287,6 +288,12 @@ export class ObjectCache implements Tree {
     this.#names.bind(directory, entry);
     // A change of ours gives an object the name that it asks for.
     if (this.conflicts.get(entry.fid) !== undefined) this.#takeName(directory, entry);
+  }
+
+  /** The same of a name that is not what the object asks for, as others have that. It is in the cache already. */
+  bindBeside(directory: Fid, entry: DirectoryEntry): void {
+    this.#names.bind(directory, entry);
+    this.#takeName(directory, entry);
   }
 
   unbind(directory: Fid, name: string): void {
@@ -386,12 +393,6 @@ export class ObjectCache implements Tree {
     const view = viewOf(status, name, this.#hidesVersions(status.fid));
     if (!isSameConflict(object.view, view)) this.#objects.set(status.fid, { ...object, view });
   }
-}
-
-function sameCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
-  for (const slot in a) if (a[slot] !== b[slot]) return false;
-  for (const slot in b) if (a[slot] !== b[slot]) return false;
-  return true;
 }
 
 function isSameList(a: readonly string[], b: readonly string[]): boolean {
