@@ -150,28 +150,3 @@ t.test('a step of resolution that fails leaves no contents that nobody needs', a
   await realm.clock.advance(60_000);
   t.same(containers.digests, []);
 });
-
-t.test(
-  'a folder that somebody else was faster to make is seen beside his, when the log has answered',
-  async (t) => {
-    for (let seed = 1; seed <= 12; seed += 1) {
-      const { realm, g1, g2 } = await started({ seed });
-      for (const venus of [g1, g2]) await realm.finish(list(venus, ''));
-      // Who may have it has not answered: nobody can say that it was refused.
-      realm.network.cut('s3', 'g2');
-      const [theirs, ours] = [makeDirectory(g1, 'd'), outcomeOf(makeDirectory(g2, 'd'))];
-      const outcome = await realm.finish(ours);
-      await realm.finish(theirs);
-      if (outcome !== 'done') {
-        t.equal(outcome, 'exists', 'it was heard of first');
-        continue;
-      }
-      const names = await realm.finish(list(g2, ''));
-      t.equal(names.length, 2, names.join(', '));
-      realm.network.heal('s3', 'g2');
-      await realm.clock.advance(20_000);
-      t.same(await realm.finish(list(g1, '')), await realm.finish(list(g2, '')));
-      t.equal(await realm.finish(conflictsOf(g2)), 1, `seed ${seed}`);
-    }
-  },
-);
