@@ -10,6 +10,7 @@
  */
 import {
   conflictsOf,
+  isSameVector,
   namesBeside,
   seal,
   type DirectoryEntry,
@@ -179,7 +180,7 @@ export class ObjectCache implements Tree {
     // An update that its gateway has forgotten may change what is known by its later ones already (MG-5).
     const same =
       before !== undefined &&
-      sameCounts(before.status.known, status.known) &&
+      isSameVector(before.status.known, status.known) &&
       before.status.data?.storeId === status.data?.storeId;
     const view = this.#viewOf(same ? before : undefined, status);
     const object: CachedObject = { status, view, epoch, unheard, suspect: false, complete, stale };
@@ -193,7 +194,7 @@ export class ObjectCache implements Tree {
       before.stale === stale &&
       before.status.names === status.names &&
       before.status.parent === status.parent &&
-      sameCounts(before.status.vv, status.vv);
+      isSameVector(before.status.vv, status.vv);
     if (!unchanged) this.put(object);
     return object;
   }
@@ -289,6 +290,12 @@ export class ObjectCache implements Tree {
     if (this.conflicts.get(entry.fid) !== undefined) this.#takeName(directory, entry);
   }
 
+  /** The same of a name that is not what the object asks for, as others have that. It is in the cache already. */
+  bindBeside(directory: Fid, entry: DirectoryEntry): void {
+    this.#names.bind(directory, entry);
+    this.#takeName(directory, entry);
+  }
+
   unbind(directory: Fid, name: string): void {
     const entry = this.#names.entry(directory, name);
     if (entry !== undefined) this.#loseName(directory, entry);
@@ -343,12 +350,11 @@ export class ObjectCache implements Tree {
     const isHere = (seen?: { readonly parent: Fid | null }): boolean =>
       seen === undefined || seen.parent === parent;
     const isElse = !isHere(known) || !isHere(before) || this.#forgotten.has(fid);
-    const isNew = !isElse && known === undefined && before === undefined;
-    if (!isElse && !isNew) return known?.name ?? null;
+    if (!isElse && (known ?? before) !== undefined) return known?.name ?? null;
     const [place] = places;
     if (place === undefined || parent === null) return null;
     const bearer = this.#names.entry(parent, place.name)?.fid;
-    if (bearer === fid || (bearer === undefined && isNew)) return null;
+    if (bearer === fid || (bearer === undefined && !isElse)) return null;
     return namesBeside(fid, place).find((name) => this.#names.entry(parent, name)?.fid === fid) ?? null;
   }
 
@@ -387,12 +393,6 @@ export class ObjectCache implements Tree {
     const view = viewOf(status, name, this.#hidesVersions(status.fid));
     if (!isSameConflict(object.view, view)) this.#objects.set(status.fid, { ...object, view });
   }
-}
-
-function sameCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
-  for (const slot in a) if (a[slot] !== b[slot]) return false;
-  for (const slot in b) if (a[slot] !== b[slot]) return false;
-  return true;
 }
 
 function isSameList(a: readonly string[], b: readonly string[]): boolean {

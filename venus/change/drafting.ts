@@ -4,13 +4,12 @@
  */
 import {
   Failure,
-  isWithin,
+  isSameVector,
   limits,
   volumeOf,
   type Fid,
   type Mutation,
   type StoreId,
-  type StoreIdVector,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
@@ -146,7 +145,10 @@ export class Drafting {
     const seen: Draft['seen'] = (...fids) =>
       Object.fromEntries(fids.map((fid) => [fid, cache.status(fid)?.known ?? {}]));
     const lookedAt: Draft['lookedAt'] = (...statuses) => {
-      const other = statuses.find(({ fid, known }) => !isSameVector(cache.status(fid)?.known, known));
+      const other = statuses.find(({ fid, known }) => {
+        const now = cache.status(fid)?.known;
+        return now === undefined || !isSameVector(now, known);
+      });
       if (other !== undefined) throw overtaken(other.fid);
       return Object.fromEntries(statuses.map(({ fid, known }) => [fid, known]));
     };
@@ -174,10 +176,6 @@ export class Drafting {
     }
     return above;
   }
-}
-
-function isSameVector(now: StoreIdVector | undefined, before: StoreIdVector): boolean {
-  return now !== undefined && isWithin(now, before) && isWithin(before, now);
 }
 
 function neverLoggedIn(user: string, fid: Fid): Failure {

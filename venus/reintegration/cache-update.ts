@@ -1,9 +1,11 @@
 /** The cached view takes over what the servers have applied, exactly as they did. */
 import {
   applyRecord,
+  conflictName,
   fidsOf,
   isCreation,
   isFailure,
+  type Effect,
   type Fid,
   type Mutation,
   type VersionVector,
@@ -21,30 +23,80 @@ export function applyToCache(
 ): void {
   for (const record of records) {
     try {
-      const effect = applyRecord(cache, record);
-      for (const { directory, name } of effect.unbound) {
-        if (cache.get(directory)?.complete === true) cache.unbind(directory, name);
-      }
-      for (const { directory, entry } of effect.bound) {
-        if (cache.get(directory)?.complete === true) cache.bind(directory, entry);
-      }
-      for (const status of effect.changed) {
-        const before = cache.get(status.fid);
-        const object = cache.putStatus(
-          { ...status, vv: vectors.get(status.fid) ?? status.vv },
-          before ?? { epoch: volume.epoch, unheard: allHeard },
-          before?.complete ?? (isCreation(record) && record.op === 'mkdir'),
-          before?.stale ?? false,
-        );
-        // Somebody has found and changed what is made here before all servers have answered.
-        const isBroken = before === undefined && volume.breaks.has(status.fid);
-        if (before?.suspect === true || isBroken) cache.put({ ...object, suspect: true });
-      }
-      for (const { fid } of effect.removed) cache.drop(fid);
+      show(cache, volume, record, applyRecord(cache, record), vectors);
     } catch (error) {
       if (!isFailure(error)) throw error;
       // The cache has been fetched again meanwhile, or evicted: it will be asked for.
       for (const fid of fidsOf(record)) volume.doubt(fid);
     }
   }
+}
+
+/**
+ * The same for what the log answers: whatever others have done since, servers will merge it (it is sent settled). Where
+ * somebody has taken a name meanwhile, what is made here is seen beside it until they say who bears it.
+ */
+export function applySettled(cache: ObjectCache, volume: Volume, records: readonly Mutation[]): void {
+  for (const record of records) {
+    const wanted = wantedName(record);
+    const holder = wanted && cache.entry(wanted.directory, wanted.name);
+    if (wanted === undefined || holder === undefined || holder.fid === record.fid) {
+      applyToCache(cache, volume, [record], new Map());
+      continue;
+    }
+    try {
+      const effect = applyRecord(cache, { ...record, settled: true });
+      show(cache, volume, record, { ...effect, bound: [] }, new Map());
+      for (const { directory, entry } of effect.bound) {
+        const beside = { ...entry, name: freeName(cache, wanted, record) };
+        if (cache.get(directory)?.complete === true) cache.bindBeside(directory, beside);
+      }
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+    }
+    for (const fid of fidsOf(record)) volume.doubt(fid);
+  }
+}
+
+/** What the record gives its object. */
+function wantedName(record: Mutation): { readonly directory: Fid; readonly name: string } | undefined {
+  if (isCreation(record)) return { directory: record.parent, name: record.name };
+  return record.op === 'rename' ? { directory: record.toParent, name: record.toName } : undefined;
+}
+
+function freeName(
+  cache: ObjectCache,
+  { directory, name }: { readonly directory: Fid; readonly name: string },
+  record: Mutation,
+): string {
+  const plain = conflictName(name, record);
+  return cache.entry(directory, plain) === undefined ? plain : conflictName(name, record, true);
+}
+
+function show(
+  cache: ObjectCache,
+  volume: Volume,
+  record: Mutation,
+  effect: Effect,
+  vectors: ReadonlyMap<Fid, VersionVector>,
+): void {
+  for (const { directory, name } of effect.unbound) {
+    if (cache.get(directory)?.complete === true) cache.unbind(directory, name);
+  }
+  for (const { directory, entry } of effect.bound) {
+    if (cache.get(directory)?.complete === true) cache.bind(directory, entry);
+  }
+  for (const status of effect.changed) {
+    const before = cache.get(status.fid);
+    const object = cache.putStatus(
+      { ...status, vv: vectors.get(status.fid) ?? status.vv },
+      before ?? { epoch: volume.epoch, unheard: allHeard },
+      before?.complete ?? (isCreation(record) && record.op === 'mkdir'),
+      before?.stale ?? false,
+    );
+    // Somebody has found and changed what is made here before all servers have answered.
+    const isBroken = before === undefined && volume.breaks.has(status.fid);
+    if (before?.suspect === true || isBroken) cache.put({ ...object, suspect: true });
+  }
+  for (const { fid } of effect.removed) cache.drop(fid);
 }

@@ -16,7 +16,7 @@ import { optimize, withdraw, type Plan } from '../log/optimize.js';
 import type { Identity } from '../store/identity.js';
 import type { Volume } from '../volume/volume.js';
 import { threaded } from './batch.js';
-import { applyToCache } from './cache-update.js';
+import { applySettled, applyToCache } from './cache-update.js';
 import type { Salvaged } from './salvage.js';
 
 export interface LocalLogWorld {
@@ -45,7 +45,7 @@ export class LocalLog {
   /** Shows the effect of an entry whose author is answered although no server has confirmed it. */
   acknowledge(volume: Volume, entry: LogEntry): void {
     const records = this.#threaded(entry.records);
-    applyToCache(this.#world.cache, volume, records, new Map());
+    applySettled(this.#world.cache, volume, records);
     this.#world.modifyLog.update({ ...entry, records, acknowledged: true });
   }
 

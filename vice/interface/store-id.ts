@@ -71,6 +71,11 @@ export function isWithin(a: StoreIdVector, b: StoreIdVector): boolean {
   return true;
 }
 
+/** Whether both hold the same updates. */
+export function isSameVector(a: StoreIdVector, b: StoreIdVector): boolean {
+  return isWithin(a, b) && isWithin(b, a);
+}
+
 /** The smallest vector that holds both. */
 export function unionOf(a: StoreIdVector, b: StoreIdVector): StoreIdVector {
   if (isWithin(a, b)) return b;

@@ -11,7 +11,8 @@ import { brief, type Attempt, type Ledger } from '../world/ledger.js';
 import { listOf } from '../world/lists.js';
 import type { Law } from '../world/outcome.js';
 import { wordsOf } from '../world/scenario.js';
-import { fileOf, newsMs } from '../world/session.js';
+import { newsMs } from '../world/session.js';
+import { fileOf } from '../world/sight.js';
 
 export const permitted: Law = ({ ledger }) => {
   const broken: string[] = [];

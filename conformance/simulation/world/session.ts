@@ -5,7 +5,6 @@ import type { Random } from '../../../vice/seam/random.js';
 import type {
   Caller,
   ConflictReport,
-  Entry,
   ObjectStatus,
   Place,
   Venus,
@@ -17,6 +16,7 @@ import { moveAtTheDoor } from './door.js';
 import type { Attempt, Ledger } from './ledger.js';
 import { listOf } from './lists.js';
 import type { Deed, VolumeName } from './scenario.js';
+import { fileOf, Sight } from './sight.js';
 import { idOf, nameOf } from './volumes.js';
 
 /** Longer than it takes a server to tell a gateway of a change. */
@@ -41,10 +41,12 @@ export interface SessionWorld {
 export class Session {
   readonly #caller: Caller;
   readonly #world: SessionWorld;
+  readonly #sight: Sight;
 
   constructor(user: string, world: SessionWorld) {
     this.#caller = { user };
     this.#world = world;
+    this.#sight = new Sight(this.#caller, world);
   }
 
   /** Settles when the deed is answered; its outcome is in `attempt`. */
@@ -99,11 +101,11 @@ export class Session {
         return this.#giveUpBody(deed.bytes);
       case 'get':
         if (object?.kind !== 'file') return object !== null;
-        attempt.read = await this.#read(object.fid, attempt);
+        attempt.read = await this.#sight.read(object.fid, attempt);
         return true;
       case 'list':
         if (object?.kind !== 'directory') return object !== null;
-        await this.#entries(object.fid);
+        await this.#sight.entries(object.fid);
         return true;
       case 'mkdir':
       case 'symlink':
@@ -186,7 +188,7 @@ export class Session {
       bytes === 0 ? '' : tag.repeat(Math.ceil(bytes / tag.length)).slice(0, Math.max(bytes, tag.length));
     attempt.text = text;
     attempt.base = object?.version ?? null;
-    if (object !== null) await this.#giveUp(object, attempt);
+    if (object !== null) await this.#sight.giveUp(object, attempt);
     if (object !== null) attempt.touches = fileOf(object.fid);
     const writer = await venus.write(this.#caller);
     try {
@@ -218,9 +220,9 @@ export class Session {
 
   async #remove({ parent, name, object }: Place, attempt: Attempt): Promise<boolean> {
     if (parent === null || object === null) return false;
-    await this.#giveUp(object, attempt);
+    await this.#sight.giveUp(object, attempt);
     // To look at a tree takes time. What came into it meanwhile, but before it is asked for, is part of it.
-    if (object.kind === 'directory') await this.#giveUp(object, attempt);
+    if (object.kind === 'directory') await this.#sight.giveUp(object, attempt);
     attempt.removes.add(fileOf(object.fid));
     if (object.kind !== 'file') attempt.blind = { parent, name };
     await this.#world.venus.remove(this.#caller, parent, name, expectationOf(object));
@@ -247,7 +249,7 @@ export class Session {
     if (deed.do === 'rename' && nameOf(from.parent) !== nameOf(to.parent))
       return this.#moveAcross({ parent: from.parent, object: from.object }, to, attempt, deed);
     if (to.object !== null) {
-      await this.#giveUp(to.object, attempt);
+      await this.#sight.giveUp(to.object, attempt);
       attempt.removes.add(fileOf(to.object.fid));
       // Moved over a file in conflict it becomes that file's contents.
       if (to.object.kind === 'file' && deed.do === 'rename') attempt.removes.add(fileOf(from.object.fid));
@@ -289,13 +291,13 @@ export class Session {
     const { ledger, count } = this.#world;
     if (to.parent === null) return false;
     if (to.object !== null) {
-      await this.#giveUp(to.object, attempt);
+      await this.#sight.giveUp(to.object, attempt);
       attempt.removes.add(fileOf(to.object.fid));
     }
     const target = { parent: to.parent, name: to.name };
     attempt.blind = target;
     // What is moved is another object there: this one goes, its contents stay.
-    for (const fid of await this.#objectsIn(from.object)) attempt.removes.add(fid).add(fileOf(fid));
+    for (const fid of await this.#sight.objectsIn(from.object)) attempt.removes.add(fid).add(fileOf(fid));
     const { status, text } = await moveAtTheDoor(this.#world, this.#caller, deed, {
       onCopy: (copied, place) => {
         // The first one is what is moved: a tree grows under another name at first.
@@ -316,15 +318,8 @@ export class Session {
   async #replacesAt(path: string, attempt: Attempt): Promise<void> {
     const { object } = await this.#world.venus.lookup(this.#caller, pathOf(path));
     if (object === null) return;
-    await this.#giveUp(object, attempt);
+    await this.#sight.giveUp(object, attempt);
     attempt.removes.add(fileOf(object.fid));
-  }
-
-  async #objectsIn(object: ObjectStatus): Promise<readonly Fid[]> {
-    if (object.kind !== 'directory') return [object.fid];
-    const found: Fid[] = [object.fid];
-    for (const { status } of await this.#entries(object.fid)) found.push(...(await this.#objectsIn(status)));
-    return found;
   }
 
   async #repair(fid: Fid, pick: number | 'all', attempt: Attempt): Promise<boolean> {
@@ -346,62 +341,10 @@ export class Session {
       return this.#world.venus.conflicts.repair(this.#caller, fid, { keepAll: true });
     }
     for (const version of versions) {
-      if (version !== kept) await this.#giveUpText(version.storeId, version.fid, attempt);
+      if (version !== kept) await this.#sight.giveUpText(version.storeId, version.fid, attempt);
     }
     await this.#world.venus.conflicts.repair(this.#caller, fid, { keep: kept.storeId, among });
   }
-
-  /** Before the change: what its author is shown may go with it. */
-  async #giveUp(object: ObjectStatus, attempt: Attempt): Promise<void> {
-    if (object.kind === 'file') return this.#giveUpText(object.version, object.fid, attempt);
-    if (object.kind !== 'directory') return;
-    attempt.removes.add(object.fid);
-    for (const { status } of await this.#entries(object.fid)) {
-      attempt.removes.add(fileOf(status.fid));
-      await this.#giveUp(status, attempt);
-    }
-  }
-
-  async #giveUpText(version: StoreId | null, fid: Fid, attempt: Attempt): Promise<void> {
-    const known = version === null ? undefined : this.#world.ledger.texts.get(version);
-    // One can be shown before its author is told that it is there, and be gone again when it is read.
-    if (version !== null && known === undefined) attempt.givesUpVersions.add(version);
-    const text = known ?? (await this.#readable(fid));
-    if (text !== undefined) attempt.givesUp.add(text);
-  }
-
-  async #entries(directory: Fid): Promise<readonly Entry[]> {
-    const entries: Entry[] = [];
-    for await (const batch of this.#world.venus.list(this.#caller, directory)) entries.push(...batch);
-    for (const { status } of entries) this.#world.ledger.put(fileOf(status.fid), directory);
-    return entries;
-  }
-
-  async #readable(fid: Fid): Promise<string | undefined> {
-    try {
-      return await this.#read(fid);
-    } catch (error) {
-      if (isFailure(error)) return undefined;
-      throw error;
-    }
-  }
-
-  async #read(fid: Fid, attempt?: Attempt): Promise<string> {
-    const file = await this.#world.venus.open(this.#caller, fid);
-    if (attempt !== undefined) attempt.seen = { fid, version: file.status.version };
-    try {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of file.read()) chunks.push(chunk);
-      return Buffer.concat(chunks).toString();
-    } finally {
-      await file.close();
-    }
-  }
-}
-
-/** A version of a file in conflict is named by the file's Fid, '@', and its StoreId. */
-export function fileOf(fid: Fid): Fid {
-  return (fid.split('@')[0] ?? fid) as Fid;
 }
 
 function isVersion(fid: Fid): boolean {

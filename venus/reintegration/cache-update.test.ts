@@ -1,0 +1,95 @@
+/** What is shown of changes that the log has answered for, though others have changed the same meanwhile. */
+import t from 'tap';
+import {
+  noNames,
+  type Fid,
+  type Mutation,
+  type StoreId,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
+import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
+import { ObjectCache } from '../cache/object-cache.js';
+import { WriteBuffer } from '../store/write-buffer.js';
+import { Breaks } from '../volume/told.js';
+import type { Volume } from '../volume/volume.js';
+import { applySettled, applyToCache } from './cache-update.js';
+
+const root = '7f000001.1.1' as Fid;
+const [theirs, ours] = ['7f000001.2.00000000000000bb', '7f000001.2.00000000000000aa'] as [Fid, Fid];
+const taken = { name: 'd', fid: theirs, kind: 'directory' } as const;
+
+const top: VnodeStatus = {
+  fid: root,
+  kind: 'directory',
+  parent: null,
+  vv: {},
+  storeId: null,
+  known: { '00000000000000bb': 1 },
+  data: null,
+  siblings: [],
+  places: [],
+  gone: {},
+  revived: {},
+  names: noNames,
+  target: null,
+  created: 0,
+  modified: 0,
+  mode: 0o755,
+  owner: 'root',
+  author: 'root',
+  properties: {},
+  setters: {},
+};
+
+const made: Mutation = {
+  op: 'mkdir',
+  storeId: '00000000000000aa:1' as StoreId,
+  time: Date.UTC(2024, 0, 2),
+  author: 'ann',
+  host: 'g1',
+  base: { [root]: {} },
+  parent: root,
+  name: 'd',
+  fid: ours,
+  mode: 0o755,
+};
+
+async function opened() {
+  const cache = new ObjectCache(new WriteBuffer(new MemoryStore()));
+  cache.putStatus(top, { epoch: 1, unheard: [] }, true);
+  const pace = { pause: () => Promise.resolve(), isDue: () => true, onDone: () => undefined };
+  await cache.setNames(root, new Map([[taken.name, taken]]), pace);
+  const doubted: Fid[] = [];
+  const doubt = (fid: Fid): void => void doubted.push(fid);
+  const volume = { epoch: 1, breaks: new Breaks(), doubt } as unknown as Volume;
+  return { cache, volume, doubted };
+}
+
+t.test('a folder whose name somebody else has taken is seen beside his', async (t) => {
+  const { cache, volume, doubted } = await opened();
+  applySettled(cache, volume, [made]);
+  const beside = 'd (conflict ann g1 2024-01-02 00.00.00)';
+  t.same([...(cache.names(root)?.keys() ?? [])].sort(), ['d', beside]);
+  t.equal(cache.entry(root, 'd')?.fid, theirs);
+  t.equal(cache.entry(root, beside)?.fid, ours);
+  t.equal(cache.get(ours)?.view.conflict?.kind, 'name', 'its maker is shown it');
+  t.same(cache.conflicts.count(), { name: 1 });
+  t.same(doubted.sort(), [root, ours].sort(), 'servers are asked who bears the name');
+  const changed = {
+    ...made,
+    storeId: '00000000000000aa:2' as StoreId,
+    fid: '7f000001.3.00000000000000aa' as Fid,
+  };
+  applySettled(cache, volume, [changed]);
+  t.equal(cache.names(root)?.size, 3, 'and another one of the same second');
+});
+
+t.test('what finds its name free is shown as servers would', async (t) => {
+  const [one, other] = [await opened(), await opened()];
+  const free = { ...made, name: 'e' };
+  applySettled(one.cache, one.volume, [free]);
+  applyToCache(other.cache, other.volume, [free], new Map());
+  t.same([...(one.cache.names(root) ?? [])], [...(other.cache.names(root) ?? [])]);
+  t.same(one.cache.status(ours), other.cache.status(ours));
+  t.same(one.doubted, []);
+});
