@@ -114,3 +114,26 @@ t.test('two objects of one name are both seen; who was there first keeps it', (t
   }
   t.end();
 });
+
+t.test('a name whose holder others know to be gone is that of the object that stands beside it', (t) => {
+  // One server still has x of update 1, so what was made as x since is seen beside it there.
+  const beside = 'x (conflict ann g1 1970-01-01 00.00.03)';
+  const one = list({ [ann]: 3 }, [file(2, 'x', a(1)), file(3, beside, a(3), 'x')]);
+  const two = list({ [ann]: 3 }, [file(3, 'x', a(3))]);
+  for (const lists of [[one, two] as const, [two, one] as const]) {
+    const { names, digest } = mergedList(lists);
+    t.same([...names], [['x', { name: 'x', fid: fid(3), kind: 'file' }]]);
+    t.equal(digest, two.status.names);
+  }
+  const three = list({ [ann]: 3 }, [file(2, 'x', a(1)), file(3, beside, a(3), 'x')]);
+  t.same(
+    [...mergedList([one, three]).names.keys()].sort(),
+    ['x', beside],
+    'as long as somebody bears it, not',
+  );
+  const later = list({ [ann]: 4 }, [file(3, beside, a(3), 'x'), file(4, `${beside}.`, a(4), 'x')]);
+  const merged = mergedList([one, later]);
+  t.equal(merged.names.get('x')?.fid, fid(3), 'of two, who was there first');
+  t.equal(merged.names.size, 2);
+  t.end();
+});

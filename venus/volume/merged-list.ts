@@ -61,7 +61,24 @@ export function mergedList([first, ...others]: readonly [List, ...List[]]): Merg
     children.set(fid, { status, heard });
     if (!isTakenOut) bind(names, children, nameOf(found, status), status);
   }
+  giveBack(names, children);
   return { names, children, digest: digestOf(names) };
+}
+
+/**
+ * An object that stands beside its name, where nobody bears that any more, bears it itself, as it will at the servers
+ * (vice/volume/naming.ts): at one of them somebody has it whom others know to be gone.
+ */
+function giveBack(names: Map<string, DirectoryEntry>, children: ReadonlyMap<Fid, MergedChild>): void {
+  const beside = [...names.values()].flatMap((entry) => {
+    const [place] = children.get(entry.fid)?.status.places ?? [];
+    return place === undefined || place.name === entry.name ? [] : [{ entry, place }];
+  });
+  for (const { entry, place } of beside.sort((a, b) => comparePlaces(a.place, b.place))) {
+    if (names.has(place.name)) continue;
+    names.delete(entry.name);
+    names.set(place.name, { ...entry, name: place.name });
+  }
 }
 
 function single({ heard, status: { names: digest }, entries }: List): MergedList {
