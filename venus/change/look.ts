@@ -3,7 +3,8 @@
  *
  * RM-1  What comes into a tree while it is being removed, or is changed in it, stays, and the removal fails: whoever
  *       asked for it has not seen that. So a removal that must look again, because others were faster, goes on only
- *       where nothing has been added. (`rm -r` does not look again, and leaves what has come.)
+ *       where nothing has been added. (`rm -r` does not look again, and leaves what has come.) Where a tree is too
+ *       large to be removed at once, each of its larger directories is looked at when its turn comes.
  */
 import { Failure, versionsOf, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
 import type { Name } from '../interface.js';

@@ -18,6 +18,8 @@ interface Removal {
   readonly expect?: Expectation | undefined;
   /** Of a file in conflict all versions. */
   readonly whole?: boolean;
+  /** Of a member of a tree: what there was in its directory. */
+  readonly look?: Look;
 }
 
 export class Removals {
@@ -69,6 +71,7 @@ export class Removals {
     for (let attempt = 1; ; attempt += 1) {
       const found = await this.#drafting.names.existing(where);
       expect(removal.expect, found);
+      removal.look?.mustHold(where, [found.object.status]);
       if (found.view.kind !== 'directory') return this.#removeObject(caller, where, found, removal);
       if (removal.expect?.unchanged !== undefined) return this.#removeEmpty(caller, where, removal);
       try {
@@ -83,14 +86,16 @@ export class Removals {
   async #removeMembers(caller: Caller, where: Name, { object }: Bound, look: Look): Promise<void> {
     const { fetcher, cache } = this.#drafting.world;
     const directory = object.status.fid;
-    await fetcher.directory(directory);
+    await fetcher.directory(directory, true);
     const entries = [...(cache.names(directory)?.values() ?? [])];
+    // What the cache has of them may be older than what whoever asked was shown.
+    await fetcher.freshen(entries.map(({ fid }) => fid));
     look.mustHold(where, [object.status, ...entries.flatMap(({ fid }) => cache.status(fid) ?? [])]);
     const names = entries.map(({ name }) => name);
     for (let start = 0; start < names.length; start += removalsAtOnce) {
       await Promise.all(
         names.slice(start, start + removalsAtOnce).map((name) =>
-          this.#remove(caller, { parent: directory, name }, { whole: true }).catch((error: unknown) => {
+          this.#remove(caller, { parent: directory, name }, { whole: true, look }).catch((error: unknown) => {
             // Gone is what we wanted.
             if (!isFailure(error, 'not-found')) throw error;
           }),
@@ -107,6 +112,7 @@ export class Removals {
       if (!isSame(found, seen)) throw changed(found.view.fid);
       const { object, version, name } = found;
       const { fid, data } = object.status;
+      removal.look?.mustHold(where, [object.status]);
       const isWhole = removal.whole === true || this.#drafting.hidesVersions(fid);
       const given = isVersion(found) && !isWhole ? (version ?? data) : null;
       // Another version than the one that was seen is not given up with it.
