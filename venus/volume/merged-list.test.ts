@@ -114,3 +114,16 @@ t.test('two objects of one name are both seen; who was there first keeps it', (t
   }
   t.end();
 });
+
+t.test('what stands beside an object that was removed at another server has its name', (t) => {
+  // At one server plan.txt was removed; at the other it is there, and another plan.txt that was made since is beside it.
+  const removed = list({ [ann]: 1, [bob]: 1 }, []);
+  const beside = file(3, 'plan (conflict bob g1 1970-01-01 00.00.03).txt', b(3), 'plan.txt');
+  const both = list({ [ann]: 1, [bob]: 3 }, [file(2, 'plan.txt', a(1)), beside]);
+  for (const lists of [[removed, both] as const, [both, removed] as const]) {
+    const { names, digest } = mergedList(lists);
+    t.same([...names.values()], [{ name: 'plan.txt', fid: fid(3), kind: 'file' }]);
+    t.equal(digest, list({}, [file(3, 'plan.txt', b(3))]).status.names);
+  }
+  t.end();
+});
