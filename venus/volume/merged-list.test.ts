@@ -116,7 +116,7 @@ t.test('two objects of one name are both seen; who was there first keeps it', (t
 });
 
 t.test('what stands beside an object that was removed at another server has its name', (t) => {
-  // At one server plan.txt was removed; at the other it is there, and another plan.txt that was made since is beside it.
+  // At one server plan.txt was removed; at the other it is there, and another one that was made since is beside it.
   const removed = list({ [ann]: 1, [bob]: 1 }, []);
   const beside = file(3, 'plan (conflict bob g1 1970-01-01 00.00.03).txt', b(3), 'plan.txt');
   const both = list({ [ann]: 1, [bob]: 3 }, [file(2, 'plan.txt', a(1)), beside]);
