@@ -115,15 +115,39 @@ t.test('two objects of one name are both seen; who was there first keeps it', (t
   t.end();
 });
 
-t.test('what stands beside an object that was removed at another server has its name', (t) => {
-  // At one server plan.txt was removed; at the other it is there, and another one that was made since is beside it.
-  const removed = list({ [ann]: 1, [bob]: 1 }, []);
-  const beside = file(3, 'plan (conflict bob g1 1970-01-01 00.00.03).txt', b(3), 'plan.txt');
-  const both = list({ [ann]: 1, [bob]: 3 }, [file(2, 'plan.txt', a(1)), beside]);
-  for (const lists of [[removed, both] as const, [both, removed] as const]) {
+t.test('a name whose holder others know to be gone is that of the object that stands beside it', (t) => {
+  // One server still has x of update 1, so what was made as x since is seen beside it there.
+  const beside = 'x (conflict ann g1 1970-01-01 00.00.03)';
+  const one = list({ [ann]: 3 }, [file(2, 'x', a(1)), file(3, beside, a(3), 'x')]);
+  const two = list({ [ann]: 3 }, [file(3, 'x', a(3))]);
+  for (const lists of [[one, two] as const, [two, one] as const]) {
     const { names, digest } = mergedList(lists);
-    t.same([...names.values()], [{ name: 'plan.txt', fid: fid(3), kind: 'file' }]);
-    t.equal(digest, list({}, [file(3, 'plan.txt', b(3))]).status.names);
+    t.same([...names], [['x', { name: 'x', fid: fid(3), kind: 'file' }]]);
+    t.equal(digest, two.status.names);
+  }
+  const three = list({ [ann]: 3 }, [file(2, 'x', a(1)), file(3, beside, a(3), 'x')]);
+  t.same(
+    [...mergedList([one, three]).names.keys()].sort(),
+    ['x', beside],
+    'as long as somebody bears it, not',
+  );
+  const later = list({ [ann]: 4 }, [file(3, beside, a(3), 'x'), file(4, `${beside}.`, a(4), 'x')]);
+  const merged = mergedList([one, later]);
+  t.equal(merged.names.get('x')?.fid, fid(3), 'of two, who was there first');
+  t.equal(merged.names.size, 2);
+  t.end();
+});
+
+t.test('what an object bears at one server alone says nothing: its place does', (t) => {
+  // x of update 1 was removed where x of update 4 was made since; at the other server x of update 3 is beside it.
+  const beside = 'x (conflict bob g1 1970-01-01 00.00.03)';
+  const one = list({ [ann]: 1, [bob]: 3 }, [file(2, 'x', a(1)), file(3, beside, b(3), 'x')]);
+  const two = list({ [ann]: 4, [bob]: 1 }, [file(4, 'x', a(4))]);
+  for (const lists of [[one, two] as const, [two, one] as const]) {
+    const { names } = mergedList(lists);
+    t.equal(names.get('x')?.fid, fid(3), 'of those that are left it was there first');
+    t.equal(names.get('x (conflict ann g1 1970-01-01 00.00.04)')?.fid, fid(4));
+    t.equal(names.size, 2);
   }
   t.end();
 });
