@@ -12,7 +12,7 @@ import { ObjectCache } from '../cache/object-cache.js';
 import { WriteBuffer } from '../store/write-buffer.js';
 import { Breaks } from '../volume/told.js';
 import type { Volume } from '../volume/volume.js';
-import { applySettled, applyToCache } from './cache-update.js';
+import { applySettled, applyToCache, giveNames } from './cache-update.js';
 
 const root = '7f000001.1.1' as Fid;
 const [theirs, ours] = ['7f000001.2.00000000000000bb', '7f000001.2.00000000000000aa'] as [Fid, Fid];
@@ -92,4 +92,18 @@ t.test('what finds its name free is shown as servers would', async (t) => {
   t.same([...(one.cache.names(root) ?? [])], [...(other.cache.names(root) ?? [])]);
   t.same(one.cache.status(ours), other.cache.status(ours));
   t.same(one.doubted, []);
+});
+
+t.test('what stands beside a name gets it when it is left free', async (t) => {
+  const { cache, volume } = await opened();
+  applySettled(cache, volume, [made]);
+  const gone: Mutation = { ...made, op: 'rmdir', fid: theirs };
+  giveNames(cache, [gone]);
+  t.equal(cache.entry(root, 'd')?.fid, theirs, 'not while somebody bears it');
+  cache.unbind(root, 'd');
+  giveNames(cache, [gone]);
+  t.same([...(cache.names(root)?.keys() ?? [])], ['d']);
+  t.equal(cache.entry(root, 'd')?.fid, ours);
+  t.equal(cache.get(ours)?.view.conflict, null);
+  t.same(cache.conflicts.count(), {});
 });

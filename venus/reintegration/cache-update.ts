@@ -1,10 +1,12 @@
 /** The cached view takes over what the servers have applied, exactly as they did. */
 import {
   applyRecord,
+  comparePlaces,
   conflictName,
   fidsOf,
   isCreation,
   isFailure,
+  toggledName,
   type Effect,
   type Fid,
   type Mutation,
@@ -37,6 +39,19 @@ export function applyToCache(
  * somebody has taken a name meanwhile, what is made here is seen beside it until they say who bears it.
  */
 export function applySettled(cache: ObjectCache, volume: Volume, records: readonly Mutation[]): void {
+  applyEach(cache, volume, records);
+  giveNames(cache, records);
+}
+
+/**
+ * What stands beside a name that `records`, which the log answers for, have left free gets it, as it will at servers
+ * (NM-1 in vice/volume/naming.ts). Of what servers have answered for they tell themselves.
+ */
+export function giveNames(cache: ObjectCache, records: readonly Mutation[]): void {
+  for (const { directory, name } of records.flatMap(leftName)) giveName(cache, directory, name);
+}
+
+function applyEach(cache: ObjectCache, volume: Volume, records: readonly Mutation[]): void {
   for (const record of records) {
     const wanted = wantedName(record);
     const holder = wanted && cache.entry(wanted.directory, wanted.name);
@@ -62,6 +77,33 @@ export function applySettled(cache: ObjectCache, volume: Volume, records: readon
 function wantedName(record: Mutation): { readonly directory: Fid; readonly name: string } | undefined {
   if (isCreation(record)) return { directory: record.parent, name: record.name };
   return record.op === 'rename' ? { directory: record.toParent, name: record.toName } : undefined;
+}
+
+/** What the record takes from its object. */
+function leftName(record: Mutation): readonly { readonly directory: Fid; readonly name: string }[] {
+  if (record.op === 'remove' || record.op === 'rmdir')
+    return [{ directory: record.parent, name: record.name }];
+  return record.op === 'rename' ? [{ directory: record.fromParent, name: record.fromName }] : [];
+}
+
+/** If nobody bears the name, who wanted it and was there first gets it. */
+function giveName(cache: ObjectCache, directory: Fid, name: string): void {
+  const parent = cache.get(directory);
+  if (parent?.complete !== true || cache.entry(directory, name) !== undefined) return;
+  const [first] = [...(cache.conflicts.in(directory) ?? [])]
+    .flatMap((fid) => {
+      const borne = cache.conflicts.get(fid)?.name ?? undefined;
+      const entry = borne === undefined ? undefined : cache.entry(directory, borne);
+      const [place] = cache.status(fid)?.places ?? [];
+      return entry?.fid === fid && place?.name === name ? [{ entry, place }] : [];
+    })
+    .sort((one, other) => comparePlaces(one.place, other.place));
+  if (first === undefined) return;
+  const { entry } = first;
+  cache.unbind(directory, entry.name);
+  cache.bind(directory, { ...entry, name });
+  const digest = toggledName(toggledName(parent.status.names, entry.fid, entry.name), entry.fid, name);
+  cache.put({ ...parent, status: { ...parent.status, names: digest } });
 }
 
 function freeName(

@@ -16,7 +16,7 @@ import { optimize, withdraw, type Plan } from '../log/optimize.js';
 import type { Identity } from '../store/identity.js';
 import type { Volume } from '../volume/volume.js';
 import { threaded } from './batch.js';
-import { applySettled, applyToCache } from './cache-update.js';
+import { applySettled, applyToCache, giveNames } from './cache-update.js';
 import type { Salvaged } from './salvage.js';
 
 export interface LocalLogWorld {
@@ -38,6 +38,7 @@ export class LocalLog {
     const records = this.#threaded(operation);
     const plan = optimize(records, modifyLog);
     applyToCache(cache, volume, records, new Map());
+    giveNames(cache, records);
     this.#carryOut(plan);
     if (plan.records.length > 0) modifyLog.append(volume.id, plan.records, true);
   }

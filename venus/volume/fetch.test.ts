@@ -11,6 +11,7 @@ import {
   Failure,
   makeFid,
   makeStoreId,
+  noNames,
   type Argument,
   type Fid,
   type Result,
@@ -28,10 +29,12 @@ import { Fetcher } from './fetch.js';
 import { Volume, type Member } from './volume.js';
 
 const file = makeFid(id, 2, otherVenus);
-const older = planted([
+const tree = planted([
   { fid: root, parent: null, name: '', kind: 'directory' },
   { fid: file, parent: root, name: 'a', kind: 'file' },
-]).status(file) as VnodeStatus;
+]);
+const older = tree.status(file) as VnodeStatus;
+const top = tree.status(root) as VnodeStatus;
 const newer: VnodeStatus = {
   ...older,
   storeId: makeStoreId(otherVenus, 8),
@@ -42,7 +45,9 @@ const newer: VnodeStatus = {
 /** Answers as a test wants. */
 class Server {
   readonly name: string;
-  holds: VnodeStatus = older;
+  holds: VnodeStatus | null = older;
+  /** Of the root: what it answers when it can be listed. */
+  lists: Result<'list'> | undefined;
   /** What it names when it is back; null: it cannot tell. */
   changed: Fid[] | null = [];
   isFailing = false;
@@ -75,6 +80,7 @@ class Server {
         return { statuses: (argument as Argument<'status'>).fids.map((fid) => (fid === file ? told : null)) };
       }
       case 'list':
+        if (this.lists !== undefined) return this.lists;
         throw new Failure('damaged', 'vice.list', 'it cannot be read');
       default:
         return {};
@@ -255,3 +261,28 @@ t.test('a break that comes while servers tell less than is known here is a break
   await gateway.shown();
   t.ok(gateway.fetcher.isFresh(file));
 });
+
+t.test(
+  'what no server has, and its directory, asked since, no more either, is not shown once more',
+  async (t) => {
+    const gateway = await Gateway.open();
+    const { s1, s2, cache } = gateway;
+    await gateway.join(s1, s2);
+    const pace = { pause: () => Promise.resolve(), isDue: () => true };
+    const onDone = (): void => void cache.putStatus(top, { epoch: gateway.volume.epoch, unheard: [] }, true);
+    await cache.setNames(root, new Map([['a', { name: 'a', fid: file, kind: 'file' }]]), { ...pace, onDone });
+    t.equal(await gateway.shown(), 'older');
+    gateway.break(s1, 6);
+    const known = { ...top.known, [otherVenus]: 9 };
+    for (const server of [s1, s2]) {
+      server.holds = null;
+      server.lists = { status: { ...top, known, names: noNames }, digest: '', entries: [] };
+    }
+    t.ok(
+      gateway.fetcher.isFresh(root),
+      'nothing was heard of the removal before servers are asked for the file',
+    );
+    await t.rejects(gateway.shown(), { message: 'the object is gone' });
+    t.same([...(cache.names(root)?.keys() ?? [])], []);
+  },
+);

@@ -15,6 +15,7 @@ import type { Log } from '../../vice/seam/log.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { isLocal, type ModifyLog } from '../log/modify-log.js';
+import { isBound } from './binding.js';
 import { hasOtherNames } from './overlay.js';
 import type { Fetching } from './fetching.js';
 import { collateStatus, type CollatedStatus, type StatusReply } from './collate.js';
@@ -47,7 +48,8 @@ export interface FetcherWorld {
 
 export class Fetcher {
   readonly #world: FetcherWorld;
-  readonly #statusCalls = new Map<Fid, Promise<void>>();
+  /** Each tells which objects no server that was asked has. */
+  readonly #statusCalls = new Map<Fid, Promise<ReadonlySet<Fid>>>();
   readonly #listCalls = new Map<Fid, Promise<void>>();
 
   constructor(world: FetcherWorld) {
@@ -154,7 +156,7 @@ export class Fetcher {
   }
 
   async #validate(volume: Volume, fids: readonly Fid[]): Promise<void> {
-    const waiting: Promise<void>[] = [];
+    const waiting: Promise<ReadonlySet<Fid>>[] = [];
     const mine = fids.filter((fid) => {
       const call = this.#statusCalls.get(fid);
       if (call !== undefined) waiting.push(call);
@@ -167,8 +169,18 @@ export class Fetcher {
       for (const fid of mine) this.#statusCalls.set(fid, call);
       waiting.push(call);
     }
-    await Promise.all(waiting);
+    const unknown = await Promise.all(waiting);
     await this.#askDirectories(volume, fids);
+    for (const fid of fids) if (unknown.some((some) => some.has(fid))) this.#dropNameless(fid);
+  }
+
+  /** What no server has, and its directory, asked since, has no more either, was removed: it is not shown once more. */
+  #dropNameless(fid: Fid): void {
+    const { cache, modifyLog } = this.#world;
+    const cached = cache.get(fid);
+    const parent = cached?.status.parent ?? null;
+    if (cached === undefined || parent === null || this.isFresh(fid) || modifyLog.isDirty(fid)) return;
+    if (cache.get(parent)?.complete === true && !isBound(cache, cached)) cache.drop(fid);
   }
 
   /** What no server knows although its directory has it may have been removed: a directory in doubt is asked, too. */
@@ -182,7 +194,8 @@ export class Fetcher {
   }
 
   /** B32: version vectors from every AVSG member; B33, B34: the dominant one is used and preferred. */
-  async #askStatus(volume: Volume, fids: readonly Fid[]): Promise<void> {
+  async #askStatus(volume: Volume, fids: readonly Fid[]): Promise<ReadonlySet<Fid>> {
+    const unknown = new Set<Fid>();
     const fetch = volume.beginFetch();
     try {
       const replies = await this.#askAll(volume, (member) =>
@@ -195,7 +208,7 @@ export class Fetcher {
       );
       if (replies.length === 0) {
         // Everybody is gone meanwhile: the cache will do, if it has it.
-        if (fids.every((fid) => this.#world.cache.get(fid) !== undefined)) return;
+        if (fids.every((fid) => this.#world.cache.get(fid) !== undefined)) return unknown;
         throw unreachable(fids[0] as Fid, volume);
       }
       const told = fetch.told(replicasOf(replies));
@@ -207,9 +220,11 @@ export class Fetcher {
         }));
         const collated = this.#collate(volume, fid, statuses);
         if (collated.behind.length > 0 && collated.status !== null) behind.add(fid);
+        if (collated.status === null) unknown.add(fid);
         this.#install(fid, told, collated);
       });
       if (behind.size > 0) this.#bringUpToDate(volume, [...behind]);
+      return unknown;
     } finally {
       fetch.end();
     }

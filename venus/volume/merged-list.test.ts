@@ -137,3 +137,17 @@ t.test('a name whose holder others know to be gone is that of the object that st
   t.equal(merged.names.size, 2);
   t.end();
 });
+
+t.test('what an object bears at one server alone says nothing: its place does', (t) => {
+  // x of update 1 was removed where x of update 4 was made since; at the other server x of update 3 is beside it.
+  const beside = 'x (conflict bob g1 1970-01-01 00.00.03)';
+  const one = list({ [ann]: 1, [bob]: 3 }, [file(2, 'x', a(1)), file(3, beside, b(3), 'x')]);
+  const two = list({ [ann]: 4, [bob]: 1 }, [file(4, 'x', a(4))]);
+  for (const lists of [[one, two] as const, [two, one] as const]) {
+    const { names } = mergedList(lists);
+    t.equal(names.get('x')?.fid, fid(3), 'of those that are left it was there first');
+    t.equal(names.get('x (conflict ann g1 1970-01-01 00.00.04)')?.fid, fid(4));
+    t.equal(names.size, 2);
+  }
+  t.end();
+});

@@ -6,13 +6,14 @@
  */
 import {
   comparePlaces,
-  conflictName,
   isRemoved,
   knows,
+  namesBeside,
   noNames,
   toggledName,
   type DirectoryEntry,
   type Fid,
+  type Placement,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 import { collateStatus } from './collate.js';
@@ -38,7 +39,10 @@ export interface MergedChild {
   readonly heard: readonly string[];
 }
 
-type Child = List['entries'][number];
+/** An object and the name that it was given. */
+interface Wanting extends Pick<DirectoryEntry, 'fid' | 'kind'> {
+  readonly place: Placement;
+}
 
 export function mergedList([first, ...others]: readonly [List, ...List[]]): MergedList {
   if (others.length === 0) return single(first);
@@ -46,7 +50,7 @@ export function mergedList([first, ...others]: readonly [List, ...List[]]): Merg
     list,
     byFid: new Map(list.entries.map((entry) => [entry.status.fid, entry])),
   }));
-  const names = new Map<string, DirectoryEntry>();
+  const living: VnodeStatus[] = [];
   const children = new Map<Fid, MergedChild>();
   for (const fid of new Set(lists.flatMap(({ byFid }) => [...byFid.keys()]))) {
     const found = lists.flatMap(({ byFid }) => byFid.get(fid) ?? []);
@@ -59,26 +63,10 @@ export function mergedList([first, ...others]: readonly [List, ...List[]]): Merg
     );
     const heard = lists.flatMap(({ list, byFid }) => (byFid.has(fid) ? list.heard : []));
     children.set(fid, { status, heard });
-    if (!isTakenOut) bind(names, children, nameOf(found, status), status);
+    if (!isTakenOut) living.push(status);
   }
-  giveBack(names, children);
+  const names = namesOf(living);
   return { names, children, digest: digestOf(names) };
-}
-
-/**
- * An object that stands beside its name, where nobody bears that any more, bears it itself, as it will at the servers
- * (vice/volume/naming.ts): at one of them somebody has it whom others know to be gone.
- */
-function giveBack(names: Map<string, DirectoryEntry>, children: ReadonlyMap<Fid, MergedChild>): void {
-  const beside = [...names.values()].flatMap((entry) => {
-    const [place] = children.get(entry.fid)?.status.places ?? [];
-    return place === undefined || place.name === entry.name ? [] : [{ entry, place }];
-  });
-  for (const { entry, place } of beside.sort((a, b) => comparePlaces(a.place, b.place))) {
-    if (names.has(place.name)) continue;
-    names.delete(entry.name);
-    names.set(place.name, { ...entry, name: place.name });
-  }
 }
 
 function single({ heard, status: { names: digest }, entries }: List): MergedList {
@@ -91,35 +79,29 @@ function single({ heard, status: { names: digest }, entries }: List): MergedList
   return { names, children, digest };
 }
 
-/** What it bears at a server that knows its latest place. */
-function nameOf(found: readonly Child[], { places }: VnodeStatus): string {
-  const [place] = places;
-  const knowing = found.find(({ status }) => status.places[0]?.storeId === place?.storeId);
-  return knowing?.name ?? place?.name ?? '';
-}
-
-/** Of two objects that want one name, who was there first keeps it; the other one is seen beside it. */
-function bind(
-  names: Map<string, DirectoryEntry>,
-  children: ReadonlyMap<Fid, MergedChild>,
-  name: string,
-  status: VnodeStatus,
-): void {
-  const holder = names.get(name);
-  if (holder === undefined) {
-    names.set(name, { name, fid: status.fid, kind: status.kind });
-    return;
+/**
+ * Names as servers will give them when they have all of `living` (NM-1 in vice/volume/naming.ts). What an object bears
+ * at a server says nothing: it may stand beside one there that somebody has removed elsewhere.
+ */
+function namesOf(living: readonly VnodeStatus[]): Map<string, DirectoryEntry> {
+  const keepers = new Map<string, Wanting>();
+  const others: Wanting[] = [];
+  for (const { fid, kind, places } of living) {
+    const [place] = places;
+    if (place === undefined) continue;
+    const wanting = { fid, kind, place };
+    const keeper = keepers.get(place.name);
+    const isFirst = keeper === undefined || comparePlaces(place, keeper.place) < 0;
+    if (isFirst) keepers.set(place.name, wanting);
+    if (keeper !== undefined) others.push(isFirst ? keeper : wanting);
   }
-  const held = children.get(holder.fid)?.status;
-  const [place] = status.places;
-  const [heldPlace] = held?.places ?? [];
-  if (held === undefined || place === undefined || heldPlace === undefined) return;
-  const [keeper, other] = comparePlaces(heldPlace, place) <= 0 ? [held, status] : [status, held];
-  const origin = keeper === held ? place : heldPlace;
-  const beside = conflictName(name, origin);
-  const free = names.has(beside) ? conflictName(name, origin, true) : beside;
-  names.set(name, { name, fid: keeper.fid, kind: keeper.kind });
-  names.set(free, { name: free, fid: other.fid, kind: other.kind });
+  const names = new Map<string, DirectoryEntry>();
+  for (const [name, { fid, kind }] of keepers) names.set(name, { name, fid, kind });
+  for (const { fid, kind, place } of others.sort((one, other) => comparePlaces(one.place, other.place))) {
+    const name = namesBeside(fid, place).find((each) => !names.has(each));
+    if (name !== undefined) names.set(name, { name, fid, kind });
+  }
+  return names;
 }
 
 function digestOf(names: ReadonlyMap<string, DirectoryEntry>): string {

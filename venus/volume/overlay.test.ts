@@ -161,6 +161,21 @@ t.test('an object that servers have renamed meanwhile goes all the same', (t) =>
   t.end();
 });
 
+t.test('what stands beside a name that is left free gets it', (t) => {
+  const [first, second] = ['taken (conflict bob g2 1)', 'taken (conflict bob g2 2)'];
+  const theirs = names([second, fid(13)], ['taken', fid(11)], [first, fid(12)]);
+  const objectOf = (of: Fid): Pick<VnodeStatus, 'kind' | 'places'> => {
+    return { kind: 'file', places: [placed(of === fid(13) ? 2 : 1)] };
+  };
+  const gone: Mutation = { op: 'remove', ...common(1), parent: directory, name: 'taken', fid: fid(11) };
+  const left = overlaid(directory, theirs, [gone], objectOf);
+  t.same(left, names([second, fid(13)], ['taken', fid(12)]), 'who was there first');
+  const replaced = overlaid(directory, theirs, [gone, create(2, 'taken', fid(14))], objectOf);
+  t.equal(replaced.get('taken')?.fid, fid(14), 'not where it is taken again at once');
+  t.equal(replaced.size, 3);
+  t.end();
+});
+
 t.test('a digest tells whether servers have other names than are cached', (t) => {
   const before = names(['a', fid(11)], ['b', fid(12)]);
   const waiting = [

@@ -7,6 +7,7 @@ import {
   conflictName,
   counterOf,
   fidsOf,
+  isBeside,
   isWithin,
   knows,
   toggledName,
@@ -97,7 +98,8 @@ export function digestAfter(
 
 /**
  * `names` of `directory` after `records`. A name that somebody else has taken meanwhile is his who was there first; the
- * other object is seen beside it, as it will be when the servers have both.
+ * other object is seen beside it, as it will be when the servers have both. What stands beside a name that is left free
+ * gets it, as there (NM-1 in vice/volume/naming.ts).
  */
 export function overlaid(
   directory: Fid,
@@ -130,11 +132,13 @@ export function overlaid(
       default:
     }
   }
+  layer.giveFreed(directory);
   return layer.names;
 }
 
 class Layer {
   readonly names: Map<string, DirectoryEntry>;
+  readonly #freed = new Set<string>();
   readonly #objectOf: (fid: Fid) => Pick<VnodeStatus, 'places'> | undefined;
   /** Names by object; made when one does not bear the name that it bore here. */
   #byFid: Map<Fid, string> | undefined;
@@ -166,12 +170,35 @@ class Layer {
   /** Servers may have given it another name meanwhile. */
   unbind(name: string, fid: Fid): void {
     if (this.names.get(name)?.fid === fid) {
-      this.names.delete(name);
+      this.#free(name);
       return;
     }
     this.#byFid ??= new Map([...this.names.values()].map((entry) => [entry.fid, entry.name]));
     const other = this.#byFid.get(fid);
-    if (other !== undefined && this.names.get(other)?.fid === fid) this.names.delete(other);
+    if (other !== undefined && this.names.get(other)?.fid === fid) this.#free(other);
+  }
+
+  /** Names that nobody has taken again go to those who want them and were there first. */
+  giveFreed(directory: Fid): void {
+    const free = new Set([...this.#freed].filter((name) => !this.names.has(name)));
+    if (free.size === 0) return;
+    const first = new Map<string, { readonly entry: DirectoryEntry; readonly place: Placement }>();
+    for (const entry of this.names.values()) {
+      const place = isBeside(entry.name) ? this.#objectOf(entry.fid)?.places[0] : undefined;
+      if (place === undefined || place.parent !== directory || !free.has(place.name)) continue;
+      const before = first.get(place.name);
+      if (before === undefined || comparePlaces(place, before.place) < 0)
+        first.set(place.name, { entry, place });
+    }
+    for (const [name, { entry }] of first) {
+      this.names.delete(entry.name);
+      this.#set({ ...entry, name });
+    }
+  }
+
+  #free(name: string): void {
+    this.names.delete(name);
+    this.#freed.add(name);
   }
 
   #setBeside(

@@ -67,6 +67,11 @@ export function conflictName(name: string, origin: Origin, distinct = false): st
   return `${clipped(stem, limits.nameBytes - Buffer.byteLength(tail))}${tail}`;
 }
 
+/** Whether `name` has the form of those that are given beside others. A person may have given it all the same. */
+export function isBeside(name: string): boolean {
+  return name.includes(' (conflict ');
+}
+
 /**
  * What the object `fid` bears, in this order, where others keep the name of `place` (vice/volume/naming.ts). The last
  * one is taken by nobody: it has the object's own Fid in it.

@@ -8,6 +8,7 @@
  */
 import {
   comparePlaces,
+  isBeside,
   namesBeside,
   type Fid,
   type Placement,
@@ -116,10 +117,6 @@ function nameBesides(transaction: VolumeTransaction, directory: Fid, disturbed: 
   if (wrong.length > 0) disturbed.add(directory);
   for (const [, { fid }] of wrong) transaction.unbind(fid);
   for (const [name, status] of wrong) bind(transaction, status, directory, name, status.places[0]?.name);
-}
-
-function isBeside(name: string): boolean {
-  return name.includes(' (conflict ');
 }
 
 function bind(
