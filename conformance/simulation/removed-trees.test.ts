@@ -1,4 +1,4 @@
-/** Trees that are removed while somebody else works in them: what their author has not seen stays (RM-1). */
+/** Trees that are removed while somebody else works in them: what their author has not seen stays (GU-1). */
 import t from 'tap';
 import type { Venus } from '../../venus/interface.js';
 import { get, list, makeDirectory, outcomeOf, put, remove, rename } from './share.js';

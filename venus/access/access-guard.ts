@@ -119,8 +119,8 @@ export class AccessGuard {
   }
 
   /**
-   * Not for ever: of two directories that were moved into each other, one here and one at the servers, each is above the
-   * other as they are known here, until servers have both moves and break the circle. @throws Failure busy
+   * Not for ever: of two directories that were moved into each other, one here and one at the servers, each is above
+   * the other as they are known here, until servers have both moves and break the circle. @throws Failure busy
    */
   async #fetchUp(fid: Fid): Promise<void> {
     let at: Fid | null = fid;

@@ -1,10 +1,18 @@
 /** What goes: a file, one version of it, a whole tree; by itself, or in the same entry as what takes its place. */
-import { isFailure, type Mutation } from '../../vice/interface/index.js';
+import {
+  isFailure,
+  type DirectoryEntry,
+  type Mutation,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
+import { sleep } from '../../vice/seam/clock.js';
+import type { CachedObject } from '../cache/cached-object.js';
+import type { ObjectCache } from '../cache/object-cache.js';
 import type { Caller, Expectation, Name } from '../interface.js';
 import type { Draft, Drafting } from './drafting.js';
 import { attempts, changed, expect, isOutdated, notEmpty } from './expectation.js';
 import { inside, named, whole, type LatchRequest } from './latches.js';
-import { Look } from './look.js';
+import { Look, turnMembers } from './look.js';
 import { mustHoldNoMount } from './mount-guard.js';
 import { isSame, isVersion, type Bound } from './names.js';
 import { subtreeRecords } from './subtree.js';
@@ -37,7 +45,7 @@ export class Removals {
   /**
    * Makes the removal of what goes or is replaced: all of it in one entry where it is small enough, else its members
    * are removed first. So whoever asks must know by then that the rest can be done. Who tries again gives the same
-   * `look` (RM-1).
+   * `look` (GU-1).
    * @throws Failure refused (a volume is mounted in it), before anything is removed; not-empty
    */
   async tree(
@@ -84,13 +92,17 @@ export class Removals {
   }
 
   async #removeMembers(caller: Caller, where: Name, { object }: Bound, look: Look): Promise<void> {
-    const { fetcher, cache } = this.#drafting.world;
+    const { fetcher, cache, clock } = this.#drafting.world;
     const directory = object.status.fid;
     await fetcher.directory(directory, true);
     const entries = [...(cache.names(directory)?.values() ?? [])];
     // What the cache has of them may be older than what whoever asked was shown.
-    await fetcher.freshen(entries.map(({ fid }) => fid));
-    look.mustHold(where, [object.status, ...entries.flatMap(({ fid }) => cache.status(fid) ?? [])]);
+    const pause = (): Promise<void> => sleep(clock, 0);
+    for (let start = 0; start < entries.length; start += turnMembers) {
+      await fetcher.freshen(entries.slice(start, start + turnMembers).map(({ fid }) => fid));
+      await pause();
+    }
+    await look.mustHoldAll(where, statusesOf(cache, object, entries), pause);
     const names = entries.map(({ name }) => name);
     for (let start = 0; start < names.length; start += removalsAtOnce) {
       await Promise.all(
@@ -156,4 +168,17 @@ export class Removals {
 /** To replace what bears a name: a directory must stay as it is meanwhile. */
 export function replacing(target: Bound): readonly LatchRequest[] {
   return target.view.kind === 'directory' ? [whole(target.view.fid)] : [];
+}
+
+/** A directory, and what is in it as far as it is cached. */
+function* statusesOf(
+  cache: ObjectCache,
+  directory: CachedObject,
+  entries: readonly DirectoryEntry[],
+): Generator<VnodeStatus> {
+  yield directory.status;
+  for (const { fid } of entries) {
+    const status = cache.status(fid);
+    if (status !== undefined) yield status;
+  }
 }

@@ -188,21 +188,11 @@ export const certification: readonly PlantedBug[] = [
   },
   bug(
     'removal-looks-again',
-    'what has come into a folder while it is removed goes with it (RM-1)',
+    'what has come into a folder while it is removed goes with it (GU-1)',
     'venus/change/look.js',
-    'if (fresh === undefined)',
-    'if (fresh === undefined || fresh !== undefined)',
+    'if (this.#seen?.get(status.fid) === versionsIn(status))',
+    'if (true)',
   ),
-  {
-    ...bug(
-      'name-of-nobody',
-      'of lists that are put together an object stands beside a name that nobody bears',
-      'venus/volume/merged-list.js',
-      'giveBack(names, children);\n    return',
-      'return',
-    ),
-    profile: 'lagging replicas',
-  },
   bug(
     'not-settled',
     'what the log has answered for is sent as if its author could look again',
