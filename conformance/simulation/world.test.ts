@@ -13,6 +13,7 @@ import { isDeed, type Scenario } from './world/scenario.js';
 import { storedScenarios } from './world/scenario-files.js';
 import { shrink } from './world/shrink.js';
 import { verdictOf } from './world/verdict.js';
+import { runSeeds, type SeedVerdict } from './world/workers.js';
 
 t.setTimeout(10 * 60_000);
 
@@ -36,6 +37,15 @@ t.test('the same seed gives the same run, another one another', async (t) => {
   const [one, again, other] = [4, 4, 5].map((seed) => verdictOf(generate(seed)));
   t.equal((await again)?.hash, (await one)?.hash);
   t.not((await other)?.hash, (await one)?.hash);
+});
+
+t.test('a run that does not end is told, and others go on', async (t) => {
+  const told: string[] = [];
+  const seeds = [4, 5].map((seed) => ({ seed, twice: false }));
+  const take = ({ seed, hash, violations }: SeedVerdict): boolean =>
+    told.push(`${seed} ${hash} ${violations.map(({ law }) => law).join()}`) > 0;
+  await runSeeds(seeds, { jobs: 1, hangsMs: 1, take });
+  t.same(told, ['4 hangs answers', '5 hangs answers']);
 });
 
 t.test('every planted bug still fits the file that it is planted in', async (t) => {

@@ -11,6 +11,7 @@ import {
   Failure,
   governedIn,
   identityOf,
+  limits,
   listsIn,
   right,
   rightsIn,
@@ -109,13 +110,26 @@ export class AccessGuard {
 
   #areKnown(fid: Fid): boolean {
     const { cache, fetcher } = this.#world;
-    for (let at: Fid | null = fid; at !== null; at = cache.status(at)?.parent ?? null) {
-      if (!fetcher.isFresh(at)) return false;
+    let at: Fid | null = fid;
+    for (let depth = 0; at !== null; depth += 1) {
+      if (depth > limits.depth || !fetcher.isFresh(at)) return false;
+      at = cache.status(at)?.parent ?? null;
     }
     return true;
   }
 
+  /**
+   * Not for ever: of two directories that were moved into each other, one here and one at the servers, each is above
+   * the other as they are known here, until servers have both moves and break the circle. @throws Failure busy
+   */
   async #fetchUp(fid: Fid): Promise<void> {
-    for (let at: Fid | null = fid; at !== null;) at = (await this.#world.fetcher.fresh(at)).status.parent;
+    let at: Fid | null = fid;
+    for (let depth = 0; at !== null; depth += 1) {
+      if (depth > limits.depth) {
+        const message = 'a directory above it has just been moved into one below it; try again';
+        throw new Failure('busy', 'venus.access', message, { fid });
+      }
+      at = (await this.#world.fetcher.fresh(at)).status.parent;
+    }
   }
 }

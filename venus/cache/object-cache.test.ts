@@ -160,6 +160,28 @@ t.test('a name that is borne in one directory says nothing of another', async (t
   t.equal(cache.conflicts.get(fid(4))?.name, beside);
 });
 
+t.test(
+  'an object that comes after the names of its directory is known by the one that it bears',
+  async (t) => {
+    const store = new MemoryStore({});
+    const buffer = new WriteBuffer(store);
+    const cache = new ObjectCache(buffer);
+    const late = file(3, 'a');
+    const [beside = ''] = late.places.flatMap((place) => namesBeside(fid(3), place));
+    cache.putStatus(file(2, 'a'), validated(1), false);
+    await setNames(cache, names(['a', fid(2)], [beside, fid(3)], ['b', fid(4)]));
+    t.same(cache.conflicts.count(), {}, 'nothing is known of it but its name');
+    await buffer.flush();
+    for (const each of [cache, new ObjectCache(new WriteBuffer(store.reopen()))]) {
+      const { view } = each.putStatus(late, validated(1), false);
+      t.match(view.conflict, { kind: 'name', wanted: 'a', author: 'ann' });
+      t.equal(each.conflicts.get(fid(3))?.name, beside);
+      t.equal(each.putStatus(file(4, 'b'), validated(1), false).view.conflict, null, 'as it was given');
+      t.same(each.conflicts.count(), { name: 1 });
+    }
+  },
+);
+
 t.test('what is removed or renamed is no conflict any more', async (t) => {
   const cache = new ObjectCache(new WriteBuffer(new MemoryStore({})));
   cache.putStatus(file(2, 'a', { siblings: [contents(1)] }), validated(1), false);

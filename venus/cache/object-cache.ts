@@ -4,7 +4,7 @@
  *
  * Rows: `v/<fid>` an object; those of names are in `directory-names.ts`.
  * OC-1  A directory is `complete` only while every one of its names has its row; `status.names` is then their digest.
- * OC-2  What is cached of an object in conflict is in `conflicts`.
+ * OC-2  What is cached of an object in conflict is in `conflicts`, whether it or the names of its directory came first.
  * OC-3  A row that is damaged is as if it had never been. Where it was a name, the others of its directory serve only
  *       those who cannot ask, with those that our own log tells of.
  */
@@ -342,20 +342,20 @@ export class ObjectCache implements Tree {
 
   /**
    * What an object bears, where that is known not to be what it was given. A name belongs to its directory: of what is
-   * moved to another one, or whose row was damaged, the names there tell, if they came before it.
+   * moved to another one, or new here, or whose row was damaged, the names there tell, if they came before it.
    */
-  #nameOf(status: VnodeStatus): string | null {
-    const { fid, parent, places } = status;
+  #nameOf({ fid, parent, places }: VnodeStatus): string | null {
     const known = this.conflicts.get(fid);
     const before = this.#objects.get(fid)?.status;
-    const isOfAnother = (seen?: { readonly parent: Fid | null }): boolean =>
-      seen !== undefined && seen.parent !== parent;
-    const isUnknown = isOfAnother(known) || isOfAnother(before) || this.#forgotten.has(fid);
-    if (!isUnknown) return known?.name ?? null;
+    const isHere = (seen?: { readonly parent: Fid | null }): boolean =>
+      seen === undefined || seen.parent === parent;
+    const isElse = !isHere(known) || !isHere(before) || this.#forgotten.has(fid);
+    if (!isElse && (known ?? before) !== undefined) return known?.name ?? null;
     const [place] = places;
     if (place === undefined || parent === null) return null;
-    const bears = (name: string): boolean => this.#names.entry(parent, name)?.fid === fid;
-    return bears(place.name) ? null : (namesBeside(fid, place).find(bears) ?? null);
+    const bearer = this.#names.entry(parent, place.name)?.fid;
+    if (bearer === fid || (bearer === undefined && !isElse)) return null;
+    return namesBeside(fid, place).find((name) => this.#names.entry(parent, name)?.fid === fid) ?? null;
   }
 
   /** `name`: what it bears, where that is known not to be what it was given. */

@@ -1,10 +1,18 @@
 /** What goes: a file, one version of it, a whole tree; by itself, or in the same entry as what takes its place. */
-import { isFailure, type Mutation } from '../../vice/interface/index.js';
+import {
+  isFailure,
+  type DirectoryEntry,
+  type Mutation,
+  type VnodeStatus,
+} from '../../vice/interface/index.js';
+import { sleep } from '../../vice/seam/clock.js';
+import type { CachedObject } from '../cache/cached-object.js';
+import type { ObjectCache } from '../cache/object-cache.js';
 import type { Caller, Expectation, Name } from '../interface.js';
 import type { Draft, Drafting } from './drafting.js';
 import { attempts, changed, expect, isOutdated, notEmpty } from './expectation.js';
 import { inside, named, whole, type LatchRequest } from './latches.js';
-import { Look } from './look.js';
+import { Look, turnMembers } from './look.js';
 import { mustHoldNoMount } from './mount-guard.js';
 import { isSame, isVersion, type Bound } from './names.js';
 import { subtreeRecords } from './subtree.js';
@@ -18,6 +26,8 @@ interface Removal {
   readonly expect?: Expectation | undefined;
   /** Of a file in conflict all versions. */
   readonly whole?: boolean;
+  /** Of a member of a tree: what there was in its directory. */
+  readonly look?: Look;
 }
 
 export class Removals {
@@ -35,7 +45,7 @@ export class Removals {
   /**
    * Makes the removal of what goes or is replaced: all of it in one entry where it is small enough, else its members
    * are removed first. So whoever asks must know by then that the rest can be done. Who tries again gives the same
-   * `look` (RM-1).
+   * `look` (GU-1).
    * @throws Failure refused (a volume is mounted in it), before anything is removed; not-empty
    */
   async tree(
@@ -69,6 +79,7 @@ export class Removals {
     for (let attempt = 1; ; attempt += 1) {
       const found = await this.#drafting.names.existing(where);
       expect(removal.expect, found);
+      removal.look?.mustHold(where, [found.object.status]);
       if (found.view.kind !== 'directory') return this.#removeObject(caller, where, found, removal);
       if (removal.expect?.unchanged !== undefined) return this.#removeEmpty(caller, where, removal);
       try {
@@ -81,16 +92,22 @@ export class Removals {
   }
 
   async #removeMembers(caller: Caller, where: Name, { object }: Bound, look: Look): Promise<void> {
-    const { fetcher, cache } = this.#drafting.world;
+    const { fetcher, cache, clock } = this.#drafting.world;
     const directory = object.status.fid;
-    await fetcher.directory(directory);
+    await fetcher.directory(directory, true);
     const entries = [...(cache.names(directory)?.values() ?? [])];
-    look.mustHold(where, [object.status, ...entries.flatMap(({ fid }) => cache.status(fid) ?? [])]);
+    // What the cache has of them may be older than what whoever asked was shown.
+    const pause = (): Promise<void> => sleep(clock, 0);
+    for (let start = 0; start < entries.length; start += turnMembers) {
+      await fetcher.freshen(entries.slice(start, start + turnMembers).map(({ fid }) => fid));
+      await pause();
+    }
+    await look.mustHoldAll(where, statusesOf(cache, object, entries), pause);
     const names = entries.map(({ name }) => name);
     for (let start = 0; start < names.length; start += removalsAtOnce) {
       await Promise.all(
         names.slice(start, start + removalsAtOnce).map((name) =>
-          this.#remove(caller, { parent: directory, name }, { whole: true }).catch((error: unknown) => {
+          this.#remove(caller, { parent: directory, name }, { whole: true, look }).catch((error: unknown) => {
             // Gone is what we wanted.
             if (!isFailure(error, 'not-found')) throw error;
           }),
@@ -107,6 +124,7 @@ export class Removals {
       if (!isSame(found, seen)) throw changed(found.view.fid);
       const { object, version, name } = found;
       const { fid, data } = object.status;
+      removal.look?.mustHold(where, [object.status]);
       const isWhole = removal.whole === true || this.#drafting.hidesVersions(fid);
       const given = isVersion(found) && !isWhole ? (version ?? data) : null;
       // Another version than the one that was seen is not given up with it.
@@ -150,4 +168,17 @@ export class Removals {
 /** To replace what bears a name: a directory must stay as it is meanwhile. */
 export function replacing(target: Bound): readonly LatchRequest[] {
   return target.view.kind === 'directory' ? [whole(target.view.fid)] : [];
+}
+
+/** A directory, and what is in it as far as it is cached. */
+function* statusesOf(
+  cache: ObjectCache,
+  directory: CachedObject,
+  entries: readonly DirectoryEntry[],
+): Generator<VnodeStatus> {
+  yield directory.status;
+  for (const { fid } of entries) {
+    const status = cache.status(fid);
+    if (status !== undefined) yield status;
+  }
 }

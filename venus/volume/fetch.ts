@@ -118,6 +118,8 @@ export class Fetcher {
     if (cached !== undefined && cached.status.kind !== 'directory') throw notDirectory(fid);
     // Changed faster than it can be listed: what we have is complete and as new as any answer could be.
     if (cached?.complete === true) return cached;
+    // Servers have answered, and it is not here: somebody has removed it while it was listed.
+    if (cached === undefined && volume.avsg.length > 0) this.#found(fid);
     throw unreachable(fid, volume);
   }
 

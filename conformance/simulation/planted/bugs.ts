@@ -176,6 +176,23 @@ export const certification: readonly PlantedBug[] = [
     'return lives.some(',
     'return true || lives.some(',
   ),
+  {
+    ...bug(
+      'copy-keeps-its-name',
+      'a data folder that is a copy goes on under the name of the one that it is a copy of (ID-3)',
+      'venus/store/identity.js',
+      'const isMoved = parsed !== undefined &&',
+      'const isMoved = false && parsed !== undefined &&',
+    ),
+    profile: 'restored gateways',
+  },
+  bug(
+    'removal-looks-again',
+    'what has come into a folder while it is removed goes with it (GU-1)',
+    'venus/change/look.js',
+    'if (this.#seen?.get(status.fid) === versionsIn(status))',
+    'if (true)',
+  ),
   bug(
     'not-settled',
     'what the log has answered for is sent as if its author could look again',
