@@ -2,6 +2,7 @@
 import t from 'tap';
 import {
   noNames,
+  toggledName,
   type Fid,
   type Mutation,
   type StoreId,
@@ -56,7 +57,8 @@ const made: Mutation = {
 
 async function opened() {
   const cache = new ObjectCache(new WriteBuffer(new MemoryStore()));
-  cache.putStatus(top, { epoch: 1, unheard: [] }, true);
+  const names = toggledName(noNames, taken.fid, taken.name);
+  cache.putStatus({ ...top, names }, { epoch: 1, unheard: [] }, true);
   const pace = { pause: () => Promise.resolve(), isDue: () => true, onDone: () => undefined };
   await cache.setNames(root, new Map([[taken.name, taken]]), pace);
   const doubted: Fid[] = [];
@@ -82,6 +84,24 @@ t.test('a folder whose name somebody else has taken is seen beside his', async (
   };
   applySettled(cache, volume, [changed]);
   t.equal(cache.names(root)?.size, 3, 'and another one of the same second');
+});
+
+t.test('the digest of a directory is that of the names that are seen in it (OC-1)', async (t) => {
+  const { cache, volume } = await opened();
+  const seen = (): Promise<string | undefined> => cache.namesDigest(root, () => Promise.resolve());
+  t.equal(cache.status(root)?.names, await seen());
+  applySettled(cache, volume, [made]);
+  t.equal(cache.status(root)?.names, await seen(), 'with a name beside another one');
+  // A server that names it as it asked to be named, once the other one is removed, has other names.
+  cache.unbind(root, taken.name);
+  const top = cache.status(root);
+  if (top !== undefined) {
+    const names = toggledName(top.names, taken.fid, taken.name);
+    cache.putStatus({ ...top, names }, { epoch: 1, unheard: [] }, true);
+  }
+  giveNames(cache, [{ ...made, op: 'rmdir', fid: theirs }]);
+  t.equal(cache.entry(root, taken.name)?.fid, ours);
+  t.equal(cache.status(root)?.names, await seen(), 'and when it is given its name');
 });
 
 t.test('what finds its name free is shown as servers would', async (t) => {

@@ -7,6 +7,7 @@ import {
   isCreation,
   isFailure,
   toggledName,
+  type DirectoryEntry,
   type Effect,
   type Fid,
   type Mutation,
@@ -64,7 +65,9 @@ function applyEach(cache: ObjectCache, volume: Volume, records: readonly Mutatio
       show(cache, volume, record, { ...effect, bound: [] }, new Map());
       for (const { directory, entry } of effect.bound) {
         const beside = { ...entry, name: freeName(cache, wanted, record) };
-        if (cache.get(directory)?.complete === true) cache.bindBeside(directory, beside);
+        if (cache.get(directory)?.complete !== true) continue;
+        cache.bindBeside(directory, beside);
+        digestRenamed(cache, entry, directory, beside.name);
       }
     } catch (error) {
       if (!isFailure(error)) throw error;
@@ -102,8 +105,18 @@ function giveName(cache: ObjectCache, directory: Fid, name: string): void {
   const { entry } = first;
   cache.unbind(directory, entry.name);
   cache.bind(directory, { ...entry, name });
-  const digest = toggledName(toggledName(parent.status.names, entry.fid, entry.name), entry.fid, name);
-  cache.put({ ...parent, status: { ...parent.status, names: digest } });
+  digestRenamed(cache, entry, directory, name);
+}
+
+/**
+ * The directory's digest, of the names with `entry`, is that of the names with `name` instead of it (OC-1). Or a server
+ * that has `entry` is taken to have the names that are here, and is not asked for them.
+ */
+function digestRenamed(cache: ObjectCache, entry: DirectoryEntry, directory: Fid, name: string): void {
+  const parent = cache.get(directory);
+  if (parent === undefined) return;
+  const names = toggledName(toggledName(parent.status.names, entry.fid, entry.name), entry.fid, name);
+  cache.put({ ...parent, status: { ...parent.status, names } });
 }
 
 function freeName(
