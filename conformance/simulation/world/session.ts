@@ -277,19 +277,20 @@ export class Session {
         attempt.placed = { fid, ...target };
       ledger.put(fid, to.parent);
       await venus.rename(this.#caller, { parent: from.parent, name: from.name }, target, options);
-      await this.#becameContents(from.object, to.object);
+      if (to.object?.kind === 'file' && to.object.conflict !== null)
+        await this.#becameContents(from.object.version, fileOf(to.object.fid));
     }
     return true;
   }
 
-  /** What was moved over a file in conflict has become a version of that, and is gone itself. */
-  async #becameContents({ fid, version }: ObjectStatus, over: ObjectStatus | null): Promise<void> {
+  /** What was moved over a file in conflict has become a version of that. */
+  async #becameContents(moved: StoreId | null, over: Fid): Promise<void> {
     const { texts } = this.#world.ledger;
-    const text = version === null ? undefined : texts.get(version);
-    if (over?.kind !== 'file' || text === undefined) return;
-    const made = await this.#versionOf(fileOf(over.fid));
-    if (made == null || texts.has(made) || (await this.#versionOf(fid)) !== undefined) return;
-    texts.set(made, text);
+    const text = moved === null ? undefined : texts.get(moved);
+    if (text === undefined) return;
+    const made = await this.#versionOf(over);
+    // Whoever else may have made it says so himself when he is answered.
+    if (made != null && !texts.has(made)) texts.set(made, text);
   }
 
   /** As people do it who have no more than a share: at the gateway's door. */
