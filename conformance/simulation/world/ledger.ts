@@ -131,6 +131,8 @@ export class Ledger {
   readonly attempts: Attempt[] = [];
   /** By version. */
   readonly texts = new Map<StoreId, string>();
+  /** By file in conflict: versions that were moved over it, and have become versions of it that nobody is told of. */
+  readonly #over = new Map<Fid, Set<StoreId>>();
   /** Directories in which an object was ever put. */
   readonly parents = new Map<Fid, Set<Fid>>();
   /** Digests and objects of what waited in the log of a gateway whose disk was replaced by an old copy. */
@@ -212,6 +214,19 @@ export class Ledger {
       this.forgiven.add(fid);
       if (digest !== null && !isRestored) this.forgiven.add(digest);
     }
+  }
+
+  /** Contents of a file take the place of a version of another one, which is in conflict. */
+  movedOver(over: Fid, version: StoreId | null): void {
+    if (version === null) return;
+    const versions = this.#over.get(over);
+    if (versions === undefined) this.#over.set(over, new Set([version]));
+    else versions.add(version);
+  }
+
+  /** What may be a version of the file `over` since. */
+  textsOver(over: Fid): readonly string[] {
+    return [...(this.#over.get(over) ?? [])].flatMap((version) => this.texts.get(version) ?? []);
   }
 
   /** An object is a copy of what somebody wrote, or of a directory. */

@@ -276,21 +276,11 @@ export class Session {
       if (!isVersion(from.object.fid) && nameOf(fid) === nameOf(from.parent))
         attempt.placed = { fid, ...target };
       ledger.put(fid, to.parent);
-      await venus.rename(this.#caller, { parent: from.parent, name: from.name }, target, options);
       if (to.object?.kind === 'file' && to.object.conflict !== null)
-        await this.#becameContents(from.object.version, fileOf(to.object.fid));
+        ledger.movedOver(fileOf(to.object.fid), from.object.version);
+      await venus.rename(this.#caller, { parent: from.parent, name: from.name }, target, options);
     }
     return true;
-  }
-
-  /** What was moved over a file in conflict has become a version of that. */
-  async #becameContents(moved: StoreId | null, over: Fid): Promise<void> {
-    const { texts } = this.#world.ledger;
-    const text = moved === null ? undefined : texts.get(moved);
-    if (text === undefined) return;
-    const made = await this.#versionOf(over);
-    // Whoever else may have made it says so himself when he is answered.
-    if (made != null && !texts.has(made)) texts.set(made, text);
   }
 
   /** As people do it who have no more than a share: at the gateway's door. */

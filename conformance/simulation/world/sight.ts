@@ -38,7 +38,10 @@ export class Sight {
   async giveUpText(version: StoreId | null, fid: Fid, attempt: Attempt): Promise<void> {
     const known = version === null ? undefined : this.#world.ledger.texts.get(version);
     // One can be shown before its author is told that it is there, and be gone again when it is read.
-    if (version !== null && known === undefined) attempt.givesUpVersions.add(version);
+    if (version !== null && known === undefined) {
+      attempt.givesUpVersions.add(version);
+      for (const text of this.#world.ledger.textsOver(fileOf(fid))) attempt.givesUp.add(text);
+    }
     const text = known ?? (await this.#readable(fid));
     if (text !== undefined) attempt.givesUp.add(text);
   }
