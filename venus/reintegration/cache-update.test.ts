@@ -1,12 +1,12 @@
 /** What is shown of changes that the log has answered for, though others have changed the same meanwhile. */
 import t from 'tap';
 import {
+  emptyRoot,
   noNames,
   toggledName,
   type Fid,
   type Mutation,
   type StoreId,
-  type VnodeStatus,
 } from '../../vice/interface/index.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { ObjectCache } from '../cache/object-cache.js';
@@ -19,28 +19,7 @@ const root = '7f000001.1.1' as Fid;
 const [theirs, ours] = ['7f000001.2.00000000000000bb', '7f000001.2.00000000000000aa'] as [Fid, Fid];
 const taken = { name: 'd', fid: theirs, kind: 'directory' } as const;
 
-const top: VnodeStatus = {
-  fid: root,
-  kind: 'directory',
-  parent: null,
-  vv: {},
-  storeId: null,
-  known: { '00000000000000bb': 1 },
-  data: null,
-  siblings: [],
-  places: [],
-  gone: {},
-  revived: {},
-  names: noNames,
-  target: null,
-  created: 0,
-  modified: 0,
-  mode: 0o755,
-  owner: 'root',
-  author: 'root',
-  properties: {},
-  setters: {},
-};
+const top = { ...emptyRoot(root), known: { '00000000000000bb': 1 } };
 
 const made: Mutation = {
   op: 'mkdir',
