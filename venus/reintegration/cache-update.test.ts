@@ -63,6 +63,14 @@ t.test('a folder whose name somebody else has taken is seen beside his', async (
   };
   applySettled(cache, volume, [changed]);
   t.equal(cache.names(root)?.size, 3, 'and another one of the same second');
+  const [third, fourth] = [3, 4].map((counter): Mutation => ({
+    ...made,
+    storeId: `00000000000000aa:${counter}` as StoreId,
+    fid: `7f000001.${counter + 1}.00000000000000aa` as Fid,
+  }));
+  if (third === undefined || fourth === undefined) throw new Error('no records');
+  applySettled(cache, volume, [third, { ...fourth, storeId: third.storeId }]);
+  t.equal(cache.names(root)?.size, 5, 'no name is taken from whoever has it');
 });
 
 t.test('the digest of a directory is that of the names that are seen in it (OC-1)', async (t) => {

@@ -2,10 +2,10 @@
 import {
   applyRecord,
   comparePlaces,
-  conflictName,
   fidsOf,
   isCreation,
   isFailure,
+  namesBeside,
   toggledName,
   type DirectoryEntry,
   type Effect,
@@ -64,10 +64,10 @@ function applyEach(cache: ObjectCache, volume: Volume, records: readonly Mutatio
       const effect = applyRecord(cache, { ...record, settled: true });
       show(cache, volume, record, { ...effect, bound: [] }, new Map());
       for (const { directory, entry } of effect.bound) {
-        const beside = { ...entry, name: freeName(cache, wanted, record) };
-        if (cache.get(directory)?.complete !== true) continue;
-        cache.bindBeside(directory, beside);
-        digestRenamed(cache, entry, directory, beside.name);
+        const name = freeName(cache, directory, entry.fid);
+        if (name === undefined || cache.get(directory)?.complete !== true) continue;
+        cache.bindBeside(directory, { ...entry, name });
+        digestRenamed(cache, entry, directory, name);
       }
     } catch (error) {
       if (!isFailure(error)) throw error;
@@ -119,13 +119,10 @@ function digestRenamed(cache: ObjectCache, entry: DirectoryEntry, directory: Fid
   cache.put({ ...parent, status: { ...parent.status, names } });
 }
 
-function freeName(
-  cache: ObjectCache,
-  { directory, name }: { readonly directory: Fid; readonly name: string },
-  record: Mutation,
-): string {
-  const plain = conflictName(name, record);
-  return cache.entry(directory, plain) === undefined ? plain : conflictName(name, record, true);
+/** The first of the names beside its own that nobody bears there. */
+function freeName(cache: ObjectCache, directory: Fid, fid: Fid): string | undefined {
+  const [place] = cache.status(fid)?.places ?? [];
+  return place && namesBeside(fid, place).find((name) => cache.entry(directory, name) === undefined);
 }
 
 function show(

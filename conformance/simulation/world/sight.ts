@@ -1,6 +1,7 @@
 /** What one user is shown at a gateway, and what he gives up with a change of it. */
 import { isFailure, type Fid, type StoreId } from '../../../vice/interface/index.js';
 import type { Caller, Entry, ObjectStatus, Venus } from '../../../venus/interface.js';
+import { contentsOf } from '../share.js';
 import type { Attempt, Ledger } from './ledger.js';
 
 export interface SightWorld {
@@ -65,13 +66,7 @@ export class Sight {
   async read(fid: Fid, attempt?: Attempt): Promise<string> {
     const file = await this.#world.venus.open(this.#caller, fid);
     if (attempt !== undefined) attempt.seen = { fid, version: file.status.version };
-    try {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of file.read()) chunks.push(chunk);
-      return Buffer.concat(chunks).toString();
-    } finally {
-      await file.close();
-    }
+    return contentsOf(file);
   }
 }
 
