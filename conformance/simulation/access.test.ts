@@ -153,6 +153,59 @@ t.test(
   },
 );
 
+/** Of `stage`, in which bob's save is refused and `g1` is alone again before it could ask what there is instead. */
+async function refusedAlone(stage: Stage): Promise<void> {
+  const { realm, g1, g2, docs } = stage;
+  await stage.cut('g1');
+  await realm.finish(put(g1, 'docs/plan.txt', 'bob disconnected', bob));
+  await realm.finish(g2.setAccess(ann, docs, listOf({ ann: 'all', bob: 'rl' })));
+  for (const server of realm.serverNames) realm.network.heal('g1', server);
+  for (let ms = 0; g1.log.changes()[0]?.state !== 'kept'; ms += 1) {
+    if (ms > 60_000) throw new Error('the save was not refused');
+    await realm.clock.advance(1);
+  }
+  await stage.cut('g1');
+}
+
+t.test('who saves over what was refused, without servers, has no conflict with it (TB-1)', async (t) => {
+  const stage = await stageOf(7);
+  const { realm, g1, g2 } = stage;
+  await refusedAlone(stage);
+  await realm.finish(put(g1, 'docs/plan.txt', 'ann, over it'));
+  t.same(g1.conflicts.count(), {});
+  await stage.heal('g1');
+  t.match(
+    g1.log.changes(),
+    [{ author: 'bob', state: 'kept' }],
+    'what was refused is kept with the log alone',
+  );
+  for (const venus of [g1, g2]) {
+    t.equal(await realm.finish(get(venus, 'docs/plan.txt')), 'ann, over it');
+    t.same(venus.conflicts.count(), {});
+  }
+});
+
+t.test('what was refused can be removed and moved without servers (TB-1)', async (t) => {
+  for (const change of [
+    (venus: Venus) => remove(venus, 'docs/plan.txt'),
+    (venus: Venus) => rename(venus, 'docs/plan.txt', 'docs/moved.txt'),
+  ]) {
+    const stage = await stageOf(8);
+    const { realm, g1, g2 } = stage;
+    await refusedAlone(stage);
+    await realm.finish(change(g1));
+    const [here] = [await realm.finish(list(g1, 'docs'))];
+    t.notOk(here.includes('plan.txt'));
+    t.same(g1.conflicts.count(), {});
+    await stage.heal('g1');
+    for (const venus of [g1, g2]) {
+      t.same(await realm.finish(list(venus, 'docs')), here);
+      t.same(venus.conflicts.count(), {});
+    }
+    for (const name of here) t.equal(await realm.finish(get(g1, `docs/${name}`)), 'plan');
+  }
+});
+
 t.test('lists that are set apart: the stricter holds, and a person decides', async (t) => {
   const stage = await stageOf(5);
   const { realm, g1, g2, docs } = stage;

@@ -215,12 +215,6 @@ export class ObjectCache implements Tree {
     this.put({ ...object, suspect: true, status: { ...object.status, known } });
   }
 
-  /** Whatever servers say of the object replaces what is here; until then it stays for those who cannot ask. */
-  disown(fid: Fid): void {
-    const object = this.get(fid);
-    if (object !== undefined) this.put({ ...object, suspect: true, status: { ...object.status, known: {} } });
-  }
-
   /**
    * The names of a directory are not what it has known: changes of ours in it were taken back. It must be listed
    * before it is valid again; until then what is here stays for those who cannot ask.

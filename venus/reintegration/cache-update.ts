@@ -16,6 +16,7 @@ import {
 import { allHeard } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import type { Volume } from '../volume/volume.js';
+import { overTakenBack } from './taken-back.js';
 
 /** Applies `records`; `vectors` are the objects' counts at the servers, where they are known. */
 export function applyToCache(
@@ -26,7 +27,7 @@ export function applyToCache(
 ): void {
   for (const record of records) {
     try {
-      show(cache, volume, record, applyRecord(cache, record), vectors);
+      show(cache, volume, record, applyRecord(cache, overTakenBack(cache, record)), vectors);
     } catch (error) {
       if (!isFailure(error)) throw error;
       // The cache has been fetched again meanwhile, or evicted: it will be asked for.
@@ -61,7 +62,7 @@ function applyEach(cache: ObjectCache, volume: Volume, records: readonly Mutatio
       continue;
     }
     try {
-      const effect = applyRecord(cache, { ...record, settled: true });
+      const effect = applyRecord(cache, { ...overTakenBack(cache, record), settled: true });
       show(cache, volume, record, { ...effect, bound: [] }, new Map());
       for (const { directory, entry } of effect.bound) {
         const name = freeName(cache, directory, entry.fid);

@@ -116,14 +116,17 @@ export class LocalLog {
     }
   }
 
-  /** What the cache shows of `record` is ours alone: the servers' view takes its place as soon as it can be had. */
+  /**
+   * What the cache shows of `record` is ours alone: the servers' view takes its place as soon as it can be had, and
+   * stays until then for those who cannot ask. What the object had known without it, it has known (TB-1).
+   */
   #disown(volume: Volume, record: Mutation): void {
     const { cache } = this.#world;
     if (isCreation(record)) {
       if (cache.entry(record.parent, record.name)?.fid === record.fid)
         cache.unbind(record.parent, record.name);
       cache.drop(record.fid);
-    } else cache.disown(record.fid);
+    } else cache.suspect(record.fid);
     for (const directory of directoriesOf(record)) {
       volume.doubt(directory);
       cache.unlist(directory);
