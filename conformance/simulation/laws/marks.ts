@@ -62,13 +62,21 @@ function sayings(ledger: Ledger): ReadonlyMap<string, readonly Said[]> {
  * whoever renames it may rename another one than he was shown.
  */
 export function contestedPlaces(ledger: Ledger): ReadonlySet<Fid> {
+  return new Set(contenders(ledger).keys());
+}
+
+/** By such an object: those that were given a name which it was given, with itself. */
+export function contenders(ledger: Ledger): ReadonlyMap<Fid, ReadonlySet<Fid>> {
   const named = new Map<string, Set<Fid>>();
   for (const { placed } of ledger.attempts) {
     if (placed === undefined) continue;
     const place = `${placed.parent} ${placed.name}`;
     named.set(place, (named.get(place) ?? new Set<Fid>()).add(placed.fid));
   }
-  return new Set([...named.values()].filter(({ size }) => size > 1).flatMap((there) => [...there]));
+  const found = new Map<Fid, Set<Fid>>();
+  for (const there of [...named.values()].filter(({ size }) => size > 1))
+    for (const fid of there) found.set(fid, new Set([...(found.get(fid) ?? []), ...there]));
+  return found;
 }
 
 /** The last one, if all are of one gateway and it is known to be the last, and to have happened. */

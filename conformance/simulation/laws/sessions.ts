@@ -9,7 +9,7 @@
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
 import { digestOf } from '../../../vice/seam/block-digests.js';
 import { authorOf, type Attempt, type Ledger } from '../world/ledger.js';
-import { contestedPlaces } from './marks.js';
+import { contenders } from './marks.js';
 import type { Law } from '../world/outcome.js';
 import { newsMs } from '../world/session.js';
 
@@ -17,10 +17,8 @@ export const sessions: Law = ({ ledger }) => {
   const broken: string[] = [];
   const bases = new Map(basesOf(ledger));
   for (const version of withdrawn(ledger)) bases.delete(version);
-  // Refused for good: their author sees again what there was.
-  for (const [version, text] of ledger.texts)
-    if (ledger.forgiven.size > 0 && ledger.forgiven.has(digestOf(Buffer.from(text)))) bases.delete(version);
-  const contested = contestedPlaces(ledger);
+  for (const version of refused(ledger, bases)) bases.delete(version);
+  const contested = contenders(ledger);
   const names = new Set(ledger.attempts.map(({ by, generation }) => `${by} ${generation}`));
   for (const name of names) {
     const attempts = ledger.attempts.filter(({ by, generation }) => `${by} ${generation}` === name);
@@ -40,6 +38,23 @@ export function basesOf(ledger: Ledger): ReadonlyMap<StoreId, StoreId> {
     if (outcome === 'ok' && typeof version === 'string' && typeof base === 'string') bases.set(version, base);
   }
   return bases;
+}
+
+/**
+ * Versions that were refused for good: their author sees again what there was. With them goes what they had replaced
+ * in the log, so that no server has heard of it.
+ */
+function refused(ledger: Ledger, bases: ReadonlyMap<StoreId, StoreId>): ReadonlySet<StoreId> {
+  const versions = new Set<StoreId>();
+  if (ledger.forgiven.size === 0) return versions;
+  const sent = new Set([...ledger.sent.values()].flatMap((ids) => [...ids]));
+  for (const [version, text] of ledger.texts) {
+    if (!ledger.forgiven.has(digestOf(Buffer.from(text)))) continue;
+    versions.add(version);
+    for (let base = bases.get(version); base !== undefined && !sent.has(base); base = bases.get(base))
+      versions.add(base);
+  }
+  return versions;
 }
 
 /** Versions whose author has removed their file since. */
@@ -78,8 +93,8 @@ function older(
 
 interface Watched {
   readonly ledger: Ledger;
-  /** Objects that were given a name which another one was given, too. */
-  readonly contested: ReadonlySet<Fid>;
+  /** By object that was given a name which others were given, too: all of them. */
+  readonly contested: ReadonlyMap<Fid, ReadonlySet<Fid>>;
   readonly named: Map<string, Named>;
 }
 
@@ -106,11 +121,15 @@ function vanished(
   );
   // Of two directories made apart under one name only one keeps it, and what is in the other is below another name.
   const isElsewhere = [...way].some((fid) => fid !== before && contested.has(fid));
-  if (ledger.forgiven.has(before) || isCovered || isElsewhere) return [];
+  // Its gateway died before it could answer, and may have forgotten that it sent it (MG-5 in vice/interface/merge.ts).
+  const isForgotten = !ledger.isAnsweredFor(before);
+  if (ledger.forgiven.has(before) || isCovered || isElsewhere || isForgotten) return [];
+  // Which of them bears the name is decided later, and where that one goes there is nothing for a moment.
+  const those = new Set([...way, ...(contested.get(before) ?? [])]);
   const isExplained = ledger.attempts.some((other) => {
     if (other.begin > (end ?? Infinity)) return false;
     if (other.deed.do === 'repair') return true;
-    return [...other.takes, ...other.removes].some((fid) => way.has(fid));
+    return [...other.takes, ...other.removes].some((fid) => those.has(fid));
   });
   return isExplained ? [] : [`${by} at ${begin}: ${deed.path} is gone, though nobody removed or moved it`];
 }

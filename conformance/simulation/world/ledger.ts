@@ -241,6 +241,12 @@ export class Ledger {
     this.#copies.push({ fid, text, parent, name, by, at });
   }
 
+  /** Whether somebody was told that the object is made, or it came with what he was told is made. */
+  isAnsweredFor(fid: Fid): boolean {
+    const isMade = this.attempts.some(({ outcome, made }) => outcome === 'ok' && made === fid);
+    return isMade || this.#copies.some((copy) => copy.fid === fid);
+  }
+
   /** The last directory that was made under this path. */
   madeAt(path: string): Fid | undefined {
     return this.attempts.findLast(({ deed, made }) => deed.do === 'mkdir' && deed.path === path && made)
