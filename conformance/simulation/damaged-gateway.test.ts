@@ -1,6 +1,6 @@
 /**
- * Any row of a gateway's store cannot be read any more, one after the other, but for those of its log and what that
- * stores, which are nowhere else: it starts all the same, shows what is there, and takes changes. (Damaged pages the
+ * Any row of a gateway's store cannot be read any more, one after the other, but for what its log stores, which is
+ * nowhere else: it starts all the same, shows what is there, sends what waits, and takes changes. (Damaged pages the
  * real store refuses as a whole: vice/seam/store.test.ts.)
  */
 import t from 'tap';
@@ -28,12 +28,12 @@ async function killed(): Promise<SimulatedRealm> {
 t.test('each row', async (t) => {
   const { store } = (await killed()).disk('g1');
   const keys = [...store.range({ start: '', end: endOf('') })].map(({ key }) => key);
-  const forgettable = keys.filter((key) => !/^([lk]|contents)\//.test(key));
+  const others = keys.filter((key) => !key.startsWith('contents/'));
   t.same(
-    [...new Set(forgettable.map((key) => key.split('/')[0]))],
-    ['contents-length', 'e', 'identity', 'm', 'p', 'r', 'v'],
+    [...new Set(others.map((key) => key.split('/')[0]))],
+    ['contents-length', 'copy', 'e', 'identity', 'l', 'm', 'p', 'r', 'v'],
   );
-  for (const key of forgettable) {
+  for (const key of others) {
     const realm = await killed();
     realm.disk('g1').store.damage(key, 0.7);
     const venus = await realm.startGateway('g1');
@@ -50,3 +50,28 @@ t.test('each row', async (t) => {
     t.equal(venus.state().volumes[0]?.pendingRecords, 0);
   }
 });
+
+t.test(
+  'contents that wait in the log and cannot be read: their change is kept, and the others go on',
+  async (t) => {
+    const realm = await killed();
+    const { store } = realm.disk('g1');
+    const contents = [...store.range({ start: 'contents/', end: endOf('contents/') })].map(({ key }) => key);
+    for (const key of contents) store.damage(key, 0.7);
+    const venus = await realm.startGateway('g1');
+    await realm.finish(put(venus, 'after', 'goes on'));
+      realm.network.cut('g1', 's3');
+    await realm.clock.advance(120_000);
+    t.match(venus.log.changes(), [{ author: 'ann', state: 'sent' }], 'the third server may have them');
+    realm.network.heal('g1', 's3');
+    await realm.clock.advance(120_000);
+    t.match(venus.log.changes(), [
+      { author: 'ann', state: 'kept', reason: /cannot be read on this gateway's disk/ },
+    ]);
+    for (const each of [venus, realm.gateway('g2')]) {
+      t.equal(await realm.finish(get(each, 'd/a')), 'first', 'from a server');
+      t.equal(await realm.finish(get(each, 'after')), 'goes on');
+      t.same(await realm.finish(list(each, 'd')), ['a']);
+    }
+  },
+);

@@ -1,7 +1,7 @@
 /** The log at the start of a gateway that has been away for long. */
 import t from 'tap';
 import type { Mutation, VolumeId } from '../../vice/interface/index.js';
-import type { Store } from '../../vice/seam/store.js';
+import { endOf, type Store } from '../../vice/seam/store.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { WriteBuffer } from '../store/write-buffer.js';
 import { ModifyLog } from './modify-log.js';
@@ -15,9 +15,14 @@ function chmod(counter: number): Mutation {
   return { op: 'chmod', storeId, time: 0, author: 'ann', host: 'g1', base: { [fid]: {} }, fid, mode: 0o600 };
 }
 
-/** Logs `entries` entries of `each` records, and keeps every tenth. */
 async function filled(entries: number, each: number): Promise<Store> {
   const store = new MemoryStore({});
+  await fill(store, entries, each);
+  return store;
+}
+
+/** Logs `entries` entries of `each` records, and keeps every tenth. */
+async function fill(store: Store, entries: number, each: number): Promise<void> {
   const log = await ModifyLog.open(new WriteBuffer(store), pause);
   for (let at = 0; at < entries; at += 1) {
     const records = Array.from({ length: each }, (_, index) => chmod(at * each + index + 1));
@@ -25,7 +30,6 @@ async function filled(entries: number, each: number): Promise<Store> {
     if (at % 10 === 0) log.keep(entry, 'quota');
   }
   await log.durable();
-  return store;
 }
 
 for (const { entries, each } of [
@@ -66,3 +70,60 @@ for (const { entries, each } of [
     t.equal(log.append(volume, [chmod(1)], true).sequence, entries + 1, 'and the next one comes behind them');
   });
 }
+
+/** The keys that start with `prefix`. */
+function keysOf(store: Store, prefix: string): readonly string[] {
+  return [...store.range({ start: prefix, end: endOf(prefix) })].map(({ key }) => key);
+}
+
+function sequences(log: ModifyLog): readonly number[] {
+  return [
+    ...[...log.all()].map(({ sequence }) => sequence),
+    ...log.kept().map(({ entry }) => entry.sequence),
+  ];
+}
+
+t.test('a row that cannot be read is taken from its copy, and written anew (LR-1)', async (t) => {
+  for (const damaged of ['l/', 'k/', 'copy/l/', 'copy/k/']) {
+    const store = new MemoryStore({});
+    await fill(store, 3, 2);
+    const before = sequences(await ModifyLog.open(new WriteBuffer(store), pause));
+    const [key] = keysOf(store, damaged);
+    if (key === undefined) throw new Error(`no ${damaged}`);
+    store.damage(key, 0.7);
+    const log = await ModifyLog.open(new WriteBuffer(store), pause);
+    t.same(sequences(log), before, damaged);
+    await log.durable();
+    const twin = key.startsWith('copy/') ? key.slice('copy/'.length) : `copy/${key}`;
+    t.same(store.get(key), store.get(twin), 'both can be read again');
+  }
+});
+
+t.test('where neither can be read its reader is told what to do, and nothing is thrown away', async (t) => {
+  const store = new MemoryStore({});
+  await fill(store, 3, 2);
+  const [key] = keysOf(store, 'l/');
+  if (key === undefined) throw new Error('no entry');
+  for (const each of [key, `copy/${key}`]) store.damage(each, 0.7);
+  await t.rejects(ModifyLog.open(new WriteBuffer(store), pause), {
+    kind: 'damaged',
+    message: /backup/,
+  });
+  t.equal(keysOf(store, '').length, 6);
+});
+
+t.test('a log without copies, of an older program, gets them; with the entries they go', async (t) => {
+  const store = new MemoryStore({});
+  await fill(store, 3, 2);
+  const buffer = new WriteBuffer(store);
+  for (const key of keysOf(store, 'copy/')) buffer.remove(key);
+  await buffer.flush();
+  t.equal(keysOf(store, '').length, 3);
+  const log = await ModifyLog.open(buffer, pause);
+  await log.durable();
+  t.equal(keysOf(store, 'copy/').length, 3);
+  for (const { entry } of log.kept()) log.forget(entry.sequence);
+  for (const entry of [...log.all()]) log.remove(entry);
+  await log.durable();
+  t.same(keysOf(store, ''), []);
+});

@@ -1,6 +1,7 @@
 /**
  * The client modify log (CML): every change is an entry here before it is anything else, and stays until it is
- * durable on enough replicas. Rows: `l/<sequence>`, sealed; the store's transactions keep a torn tail out.
+ * durable on enough replicas. Rows: `l/<sequence>`, sealed, and each a second time (LR-1 in log-rows.ts); the store's
+ * transactions keep a torn tail out.
  *
  * ML-1  An entry is one operation of a user: its records are applied together or not at all.
  * ML-2  Entries leave the log in any order, but are sent in the order of their sequence numbers, those of one user at
@@ -16,8 +17,6 @@ import {
   counterOf,
   fidsOf,
   isFailure,
-  seal,
-  unseal,
   venusOf,
   volumeId,
   type Fid,
@@ -26,6 +25,7 @@ import {
 } from '../../vice/interface/index.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import { storedRecordSchema } from './earlier-record.js';
+import { LogRows } from './log-rows.js';
 import type { LogView, Plan } from './optimize.js';
 
 export interface LogEntry {
@@ -84,6 +84,7 @@ export class ModifyLog implements LogView {
   /** Told of contents that nothing here needs any more. */
   onSpared: (digest: string) => void = () => undefined;
   readonly #buffer: WriteBuffer;
+  readonly #rows: LogRows;
   readonly #entries = new Map<number, LogEntry>();
   readonly #kept = new Map<number, KeptEntry>();
   /** Digest -> how many records here name it. */
@@ -95,6 +96,7 @@ export class ModifyLog implements LogView {
 
   private constructor(buffer: WriteBuffer) {
     this.#buffer = buffer;
+    this.#rows = new LogRows(buffer);
   }
 
   /**
@@ -105,8 +107,8 @@ export class ModifyLog implements LogView {
     const log = new ModifyLog(buffer);
     let parsed = 0;
     const parse = async <T>(prefix: string, row: z.ZodType<T>, take: (row: T) => LogEntry): Promise<void> => {
-      for (const { value } of buffer.walk(prefix)) {
-        parsed += take(row.parse(unseal(value))).records.length;
+      for (const stored of log.#rows.walk(prefix)) {
+        parsed += take(row.parse(stored)).records.length;
         if (parsed < turnRecords) continue;
         parsed = 0;
         await pause();
@@ -135,7 +137,7 @@ export class ModifyLog implements LogView {
     const entry: LogEntry = { sequence, volume, records, appliedBy: [], acknowledged, offered };
     this.#next += 1;
     this.#index(entry);
-    this.#buffer.put(key(sequence), seal(entry));
+    this.#rows.put(key(sequence), entry);
     return entry;
   }
 
@@ -151,7 +153,7 @@ export class ModifyLog implements LogView {
     const touched = new Set(entry.records.flatMap(fidsOf));
     this.#unindex(before, touched);
     this.#index(entry);
-    this.#buffer.put(key(entry.sequence), seal(entry));
+    this.#rows.put(key(entry.sequence), entry);
   }
 
   /**
@@ -186,7 +188,7 @@ export class ModifyLog implements LogView {
     if (entry === undefined) return;
     this.#unindex(entry);
     this.#entries.delete(sequence);
-    this.#buffer.remove(key(sequence));
+    this.#rows.remove(key(sequence));
   }
 
   /** Carries out what an optimization means for older entries. */
@@ -218,7 +220,7 @@ export class ModifyLog implements LogView {
     if (kept === undefined) return;
     this.#kept.delete(sequence);
     this.#count(kept.entry, -1);
-    this.#buffer.remove(keptKey(sequence));
+    this.#rows.remove(keptKey(sequence));
   }
 
   kept(): readonly KeptEntry[] {
@@ -280,7 +282,7 @@ export class ModifyLog implements LogView {
 
   #putKept(kept: KeptEntry): void {
     this.#kept.set(kept.entry.sequence, kept);
-    this.#buffer.put(keptKey(kept.entry.sequence), seal(kept));
+    this.#rows.put(keptKey(kept.entry.sequence), kept);
   }
 
   #restore(entry: LogEntry): LogEntry {

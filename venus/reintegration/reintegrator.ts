@@ -39,6 +39,7 @@ import type { UploadDifferences } from '../difference/upload-differences.js';
 import type { Logins } from '../people/logins.js';
 import { LocalLog } from './local-log.js';
 import { LogBounds } from './log-bounds.js';
+import { lostContents } from './lost-contents.js';
 import { isPassing, passing, undecided } from './refusal.js';
 import { regroup } from './regroup.js';
 import { Replay, type Authors } from './replay.js';
@@ -299,26 +300,23 @@ export class Reintegrator {
     if (entry.acknowledged && records[index]?.settled !== true) return;
     const replay = this.replay(volume);
     const elsewhere = entry.appliedBy.length > 0 && replay.tries(entry) < refusalsMost;
+    const refusal = new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined });
     if (!entry.acknowledged) {
       modifyLog.remove(entry);
-      const refusal = new Failure(kind, 'vice.mutate', message, { fid: fid ?? undefined });
       this.#waiters.reject(entry.sequence, isOpen ? undecided(message) : refusal);
     } else if (elsewhere || isPassing(kind, entry, modifyLog.of(volume.id))) {
       replay.hold([entry], message);
-    } else {
-      const kept = this.#localLog.keep(volume, entry, `${kind}: ${message}`);
-      for (const each of kept) replay.forget(each);
-      replay.note(`a change was refused and is kept: ${message}`);
-      const fields = {
-        volume: volume.name,
-        sequence: culprit.sequence,
-        kind,
-        message,
-        fid,
-        kept: kept.length,
-      };
-      this.#world.log.error('change refused', fields);
-    }
+    } else this.#keep(volume, entry, refusal);
+  }
+
+  /** RI-3. */
+  #keep(volume: Volume, entry: LogEntry, { kind, message, fid }: Failure): void {
+    const replay = this.replay(volume);
+    const kept = this.#localLog.keep(volume, entry, `${kind}: ${message}`);
+    for (const each of kept) replay.forget(each);
+    replay.note(`a change was refused and is kept: ${message}`);
+    const told = { volume: volume.name, sequence: entry.sequence, kept: kept.length };
+    this.#world.log.error('change refused', { ...told, kind, message, fid: fid ?? null });
   }
 
   /** LG-2. His login may count and a server not know it yet: it is shown again. */
@@ -369,7 +367,9 @@ export class Reintegrator {
     for (const { sequence } of batch) {
       const entry = this.#world.modifyLog.get(sequence);
       if (entry === undefined) continue;
-      if (entry.acknowledged) replay.hold([entry], lasting.failure.message);
+      const lost = lostContents(entry, replay.tries(entry), volume, replies, this.#world.containers);
+      if (lost !== undefined) this.#keep(volume, entry, lost);
+      else if (entry.acknowledged) replay.hold([entry], lasting.failure.message);
       else {
         this.#world.modifyLog.remove(entry);
         this.#waiters.reject(sequence, lasting.failure);

@@ -20,8 +20,9 @@ const tables: Readonly<Record<'names' | 'figures' | 'cache', readonly string[]>>
     ),
     'container/',
   ],
-  // Of a gateway: objects, names, conflicts, how far replicas were heard, epochs, modes, who it is. Not its log.
-  cache: ['v/', 'e/', 'c/', 'r/', 'p/', 'm/', 'identity', 'realm'],
+  // Of a gateway: objects, names, conflicts, how far replicas were heard, epochs, modes, who it is; and its log, of
+  // which there is a copy (LR-1 in venus/log/log-rows.ts).
+  cache: ['v/', 'e/', 'c/', 'r/', 'p/', 'm/', 'identity', 'realm', 'l/', 'k/'],
 };
 
 /** Whether something was flipped. */
