@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { isFailure } from '../../../vice/interface/index.js';
+import { transferTiming } from '../../../vice/seam/link-bounds.js';
 import type { ConflictReport } from '../../../venus/interface.js';
 import type { SimulatedRealm } from '../simulated-realm.js';
 import { aftermathMs, Faults } from './faults.js';
 import { lookAt, measure } from './inspector.js';
 import { authorOf, type Attempt } from './ledger.js';
-import type { Look, Run } from './outcome.js';
+import type { Look, Run, Size } from './outcome.js';
 import { isAdministered, putInOrder } from './put-in-order.js';
 import { RoomWatch } from './quotas.js';
 import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from './scenario.js';
@@ -21,6 +22,8 @@ import { idOf } from './volumes.js';
 const settleMost = 240_000;
 /** No request may take longer than this once everything is healed. */
 const answerMost = 120_000;
+/** When a server has given up what a gateway had announced to bring and died (vice/server/staging.ts, SG-3). */
+const givenUpMs = transferTiming.idleMs + 11 * 60_000;
 
 export interface Played extends Run {
   readonly trace: readonly string[];
@@ -54,6 +57,7 @@ export class Player {
   async play(): Promise<Played> {
     const looks: Look[] = [];
     let settledMs: number | undefined;
+    let sizes: readonly Size[] | undefined;
     const accident = (error: unknown): void => this.#stage.accident(error);
     process.on('unhandledRejection', accident);
     try {
@@ -75,22 +79,26 @@ export class Player {
         // What a volume uses is counted where nothing changes meanwhile.
         for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
         looks.push(await this.#look('repaired', this.#stage.gateways));
+        sizes = await this.#measured();
       }
     } catch (error) {
       accident(error);
     } finally {
       process.off('unhandledRejection', accident);
     }
-    return this.#played(looks, settledMs);
+    return this.#played(looks, settledMs, sizes ?? measure(this.#stage));
   }
 
-  async #played(looks: readonly Look[], settledMs: number | undefined): Promise<Played> {
+  async #played(
+    looks: readonly Look[],
+    settledMs: number | undefined,
+    sizes: readonly Size[],
+  ): Promise<Played> {
     for (const { deed, outcome } of this.#stage.ledger.attempts)
       this.#stage.situations.count(`${deed.do} ${outcome}`);
     for (const { kind } of looks[0]?.views[0]?.conflicts ?? [])
       this.#stage.situations.count(`conflict ${kind}`);
     this.#stage.ledger.complete();
-    const sizes = measure(this.#stage);
     const hash = createHash('sha256').update(this.#stage.trace.join('\n'));
     for (const look of looks) hash.update(JSON.stringify([[...look.dumps], look.views]));
     hash.update(JSON.stringify([sizes, this.#realm.clock.monotonic(), this.#realm.random.fraction()]));
@@ -214,6 +222,20 @@ export class Player {
     for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
     const open = this.#stage.ledger.troubles.at(-1);
     if (open?.end === Infinity) open.end = this.#stage.now() + aftermathMs;
+  }
+
+  /**
+   * What a gateway that died was bringing a server keeps for a while, half written: it may go on with it when it is
+   * back. Where it had not yet answered the author it does not, and nobody is there to say so: then time must do it.
+   */
+  async #measured(): Promise<readonly Size[]> {
+    const sizes = measure(this.#stage);
+    const waits = sizes.some(({ isServer, spools }) => isServer && spools > 0);
+    if (!waits || this.#stage.atDeath.size === 0) return sizes;
+    this.#stage.situations.count('half written for a gateway that died');
+    await this.#realm.clock.advance(givenUpMs);
+    const later = new Map(measure(this.#stage).map(({ host, spools }) => [host, spools]));
+    return sizes.map((size) => ({ ...size, spools: later.get(size.host) ?? size.spools }));
   }
 
   /** What is damaged and nobody has met is found and healed. */
