@@ -301,7 +301,9 @@ export class Session {
     // What is moved is another object there: this one goes, its contents stay.
     for (const fid of await this.#sight.objectsIn(from.object)) attempt.removes.add(fid).add(fileOf(fid));
     const { status, text } = await moveAtTheDoor(this.#world, this.#caller, deed, {
-      onCopy: (copied, place) => {
+      onCopy: (copied, place, source) => {
+        // The name may have become another object's since this one looked: what is copied goes (seed 91002165).
+        attempt.removes.add(source).add(fileOf(source));
         // The first one is what is moved: a tree grows under another name at first.
         const isTop = attempt.becomes === undefined;
         attempt.becomes ??= copied.fid;
