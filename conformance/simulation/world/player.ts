@@ -2,11 +2,10 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { isFailure } from '../../../vice/interface/index.js';
-import { transferTiming } from '../../../vice/seam/link-bounds.js';
 import type { ConflictReport } from '../../../venus/interface.js';
 import type { SimulatedRealm } from '../simulated-realm.js';
 import { aftermathMs, Faults } from './faults.js';
-import { lookAt, measure } from './inspector.js';
+import { lookAt, measure, measureAtRest } from './inspector.js';
 import { authorOf, type Attempt } from './ledger.js';
 import type { Look, Run, Size } from './outcome.js';
 import { isAdministered, putInOrder } from './put-in-order.js';
@@ -22,8 +21,6 @@ import { idOf } from './volumes.js';
 const settleMost = 240_000;
 /** No request may take longer than this once everything is healed. */
 const answerMost = 120_000;
-/** When a server has given up what a gateway had announced to bring and died (vice/server/staging.ts, SG-3). */
-const givenUpMs = transferTiming.idleMs + 11 * 60_000;
 
 export interface Played extends Run {
   readonly trace: readonly string[];
@@ -79,7 +76,7 @@ export class Player {
         // What a volume uses is counted where nothing changes meanwhile.
         for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
         looks.push(await this.#look('repaired', this.#stage.gateways));
-        sizes = await this.#measured();
+        sizes = await measureAtRest(this.#stage);
       }
     } catch (error) {
       accident(error);
@@ -224,20 +221,6 @@ export class Player {
     if (open?.end === Infinity) open.end = this.#stage.now() + aftermathMs;
   }
 
-  /**
-   * What a gateway that died was bringing a server keeps for a while, half written: it may go on with it when it is
-   * back. Where it had not yet answered the author it does not, and nobody is there to say so: then time must do it.
-   */
-  async #measured(): Promise<readonly Size[]> {
-    const sizes = measure(this.#stage);
-    const waits = sizes.some(({ isServer, spools }) => isServer && spools > 0);
-    if (!waits || this.#stage.atDeath.size === 0) return sizes;
-    this.#stage.situations.count('half written for a gateway that died');
-    await this.#realm.clock.advance(givenUpMs);
-    const later = new Map(measure(this.#stage).map(({ host, spools }) => [host, spools]));
-    return sizes.map((size) => ({ ...size, spools: later.get(size.host) ?? size.spools }));
-  }
-
   /** What is damaged and nobody has met is found and healed. */
   async #scrub(server: string): Promise<void> {
     const left = await this.#realm.finish(
@@ -290,8 +273,10 @@ export class Player {
     const begin = this.#stage.now();
     for (let pause = 1000; this.#stage.now() - begin < settleMost; pause = Math.min(pause * 1.5, 10_000)) {
       await this.#realm.clock.advance(pause);
-      for (const name of this.#stage.gateways) await this.#giveUpRefused(name);
-      if (this.#stage.gateways.some((name) => this.#stage.logOf(name).length > 0)) continue;
+      let isDecided = true;
+      for (const name of this.#stage.gateways) if (await this.#giveUpRefused(name)) isDecided = false;
+      // What was brought back just now the other gateways have not heard of.
+      if (!isDecided || this.#stage.gateways.some((name) => this.#stage.logOf(name).length > 0)) continue;
       if ((await this.#isGroupSettled()) && (await this.#isEqual())) return this.#stage.now() - begin;
     }
     return undefined;
@@ -300,12 +285,13 @@ export class Player {
   /**
    * What servers refuse for good, since lists have changed meanwhile, a person gives up. What there was no room for he
    * saves first, and brings back when there is: contents may be under another name then, and are objects of their own.
+   * Resolves with whether anything was refused.
    */
-  async #giveUpRefused(gateway: string): Promise<void> {
+  async #giveUpRefused(gateway: string): Promise<boolean> {
     const refused = this.#stage.logOf(gateway).filter(({ state }) => state === 'kept');
     const unjust = refused.filter(({ reason }) => !this.#stage.ledger.explains(reason));
     // Of a refusal that nothing explains the law of convergence tells, as of whatever stays in a log.
-    if (refused.length === 0 || unjust.length > 0) return;
+    if (refused.length === 0 || unjust.length > 0) return false;
     const roomless = refused.filter(({ reason }) => reason?.includes('quota') === true);
     const others = refused.filter((change) => !roomless.includes(change));
     this.#stage.situations.count('refused for good', others.length);
@@ -315,12 +301,13 @@ export class Player {
     const archive = roomless.length === 0 ? [] : await this.#saved(log.checkpoint(sequencesOf(roomless)));
     await this.#realm.finish(log.discard(sequencesOf(refused)));
     this.#stage.ledger.forgive(others);
-    if (roomless.length === 0) return;
+    if (roomless.length === 0) return true;
     this.#stage.ledger.forgive(roomless, !this.#stage.ledger.hasLists);
     const { restored, present, notes } = await this.#realm.finish(log.restore(Readable.from(archive)));
     this.#stage.situations.count('kept for want of room', roomless.length);
     this.#stage.situations.count('restored for want of room', restored);
     this.#stage.note(`${gateway}: ${restored} changes restored, ${present} present ${notes.join('; ')}`);
+    return true;
   }
 
   #saved(archive: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
