@@ -154,6 +154,7 @@ export class Player {
       end: undefined,
       outcome: 'pending',
       message: '',
+      mounts: new Set(),
       givesUp: new Set(),
       givesUpVersions: new Set(),
       takes: new Set(),

@@ -77,6 +77,8 @@ export class Session {
     attempt.reaches = avsg.length;
     attempt.isCurrent = state === 'hoarding' || state === 'resolving';
     attempt.shutOut = lastError?.includes('is an old copy') === true;
+    const annex = this.#world.venus.state().volumes.find(({ id }) => id === idOf('annex'));
+    attempt.mounts.add(annex?.path?.join('/') ?? '');
     attempt.steady = avsg.filter((server) => this.#world.isQuiet(server, attempt.begin - noticedMs));
   }
 
