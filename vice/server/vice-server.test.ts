@@ -235,6 +235,22 @@ t.test('staging is bounded and forgets what nobody claims', async (t) => {
   t.notOk(await containers.has(digestOf('half of the contents')), 'unclaimed contents go');
 });
 
+t.test('what a gateway had announced waits for it when it dies, and not for ever', async (t) => {
+  const { realm, ann } = await realmOf('s1');
+  const client = await ann.client('s1');
+  await client.call('offer', { volume, contents: [offer('half of the contents', 'announced')] });
+  const old = await realm.dial('s1', ann.name);
+  void kindOf(old.link.upload('staging/announced', 0, hanging('half of ')));
+  await realm.clock.advance(100);
+  realm.network.kill(ann.name, true);
+  const { containers } = realm.disk('s1');
+  t.equal(containers.openSpools, 1, 'the connection is half open');
+  await realm.clock.advance(9 * 60_000);
+  t.equal(containers.openSpools, 1, 'it may come back');
+  await realm.clock.advance(2 * 60_000);
+  t.equal(containers.openSpools, 0, 'it has not');
+});
+
 /** An offer of contents, by default under the transfer id that gateways use. */
 function offer(
   text: string,

@@ -1,6 +1,7 @@
 /**
  * Nothing grows without bound: at rest logs are empty, no body is half written, and a server has the rows and the
- * containers that its objects need, and no more.
+ * containers that its objects need, and no more. Where a gateway died, a server may wait for it with what it had
+ * announced: it is looked at when that time is over (world/inspector.ts).
  */
 import type { Law, Look, Size } from '../world/outcome.js';
 import type { Scenario } from '../world/scenario.js';

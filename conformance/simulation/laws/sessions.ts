@@ -98,26 +98,31 @@ interface Watched {
   readonly named: Map<string, Named>;
 }
 
-/** What was seen last under a name, and when. */
+/** What was seen last under a name, when, and where the second volume was seen then. */
 interface Named {
   readonly fid: Fid;
   readonly at: number;
+  readonly mounts: ReadonlySet<string>;
 }
 
 function vanished(
-  { by, seen, deed, begin, end }: Attempt,
+  { by, seen, deed, begin, end, mounts }: Attempt,
   { ledger, contested, named }: Watched,
 ): readonly string[] {
   if (!('path' in deed) || seen === undefined || deed.do === 'repair') return [];
-  const { fid: before, at = 0 } = named.get(deed.path) ?? {};
-  if (seen !== null) named.set(deed.path, { fid: seen.fid, at: begin });
+  const { fid: before, at = 0, mounts: mountsThen = [] } = named.get(deed.path) ?? {};
+  if (seen !== null) named.set(deed.path, { fid: seen.fid, at: begin, mounts });
   if (deed.do === 'remove' || deed.do === 'rename') named.delete(deed.path);
   if (seen !== null || before === undefined) return [];
   named.delete(deed.path);
   const way = ledger.wasIn(before);
   // What is below the mounted volume, or in it while it is not mounted, nobody sees.
+  // A gateway that was cut off hears of it when it is back, however late.
+  const seenAt = [...new Set([...mountsThen, ...mounts])];
+  const isNews =
+    seenAt.length > 1 && seenAt.some((mount) => mount !== '' && deed.path.startsWith(`${mount}/`));
   const isCovered = ledger.remounts.some(
-    (each) => each.begin <= (end ?? Infinity) && each.end + newsMs >= at,
+    (each) => each.begin <= (end ?? Infinity) && (isNews || each.end + newsMs >= at),
   );
   // Of two directories made apart under one name only one keeps it, and what is in the other is below another name.
   const isElsewhere = [...way].some((fid) => fid !== before && contested.has(fid));

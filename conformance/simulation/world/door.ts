@@ -2,7 +2,7 @@
 import { move } from '../../../gateway/webdav/move.js';
 import { Rehearsal, type Reply } from '../../../gateway/webdav/rehearsal.js';
 import type { Random } from '../../../vice/seam/random.js';
-import type { Caller, Name, ObjectStatus, Venus } from '../../../venus/interface.js';
+import type { Caller, Fid, Name, ObjectStatus, Venus } from '../../../venus/interface.js';
 import type { Deed } from './scenario.js';
 
 export interface DoorWorld {
@@ -11,8 +11,8 @@ export interface DoorWorld {
 }
 
 export interface Watcher {
-  /** An object was copied, and where to. */
-  readonly onCopy: (copied: ObjectStatus, to: Name) => void;
+  /** `source` was copied: what it is there, and where. */
+  readonly onCopy: (copied: ObjectStatus, to: Name, source: Fid) => void;
   /** Something is about to be renamed, perhaps over something. */
   readonly beforeRename: () => Promise<void>;
 }
@@ -33,7 +33,7 @@ export function moveAtTheDoor(
 function heard(venus: Venus, { onCopy, beforeRename }: Watcher): Venus {
   const copy: Venus['copy'] = async (caller, source, to, options) => {
     const outcome = await venus.copy(caller, source, to, options);
-    onCopy(outcome.status, to);
+    onCopy(outcome.status, to, source);
     return outcome;
   };
   const rename: Venus['rename'] = async (...all) => {

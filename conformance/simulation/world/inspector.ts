@@ -1,6 +1,7 @@
 /** Looks at all replicas and through all gateways, and measures what is kept. */
 import { Readable } from 'node:stream';
 import { isFailure, limits, type Fid } from '../../../vice/interface/index.js';
+import { transferTiming } from '../../../vice/seam/link-bounds.js';
 import { endOf } from '../../../vice/seam/store.js';
 import { MemoryContainers } from '../../../vice/seam/twin/memory-containers.js';
 import type { Caller, ConflictReport, Entry, Venus } from '../../../venus/interface.js';
@@ -15,6 +16,8 @@ const caller: Caller = { user: 'ann' };
 const users = ['ann', 'bob', 'cid'] as const;
 /** What a crash has left is gone by then (vice/store/container-references.ts). */
 const sweptMs = 20_000;
+/** When a server has given up what a gateway had announced to bring and died (vice/server/staging.ts, SG-3). */
+const givenUpMs = transferTiming.idleMs + 11 * 60_000;
 
 /**
  * A copy of a server's containers, so that looking changes nothing. What a flipped bit has spoilt comes from another
@@ -190,4 +193,18 @@ export function measure(stage: Stage): readonly Size[] {
     ...[...stage.servers, ...stage.gateways].map((host) => sizeOf(host, 'root')),
     ...stage.membersOf('annex').map((host) => sizeOf(host, 'annex')),
   ];
+}
+
+/**
+ * What a gateway that died was bringing a server keeps for a while, half written: it may go on with it when it is
+ * back. Where it had not yet answered the author it does not, and nobody is there to say so: then time must do it.
+ */
+export async function measureAtRest(stage: Stage): Promise<readonly Size[]> {
+  const sizes = measure(stage);
+  const waits = sizes.some(({ isServer, spools }) => isServer && spools > 0);
+  if (!waits || stage.atDeath.size === 0) return sizes;
+  stage.situations.count('half written for a gateway that died');
+  await stage.realm.clock.advance(givenUpMs);
+  const later = new Map(measure(stage).map(({ host, spools }) => [host, spools]));
+  return sizes.map((size) => ({ ...size, spools: later.get(size.host) ?? size.spools }));
 }

@@ -98,6 +98,8 @@ export interface Attempt {
   shutOut?: boolean;
   /** When the gateway said that it was connected and nothing waited, at the beginning. */
   connected?: boolean;
+  /** Where its gateway saw the second volume, from its beginning to its end; '': nowhere. */
+  readonly mounts: Set<string>;
   /** Contents that nobody may expect any more if this has happened. */
   readonly givesUp: Set<string>;
   /** Versions whose contents nobody had told of then. */

@@ -5,9 +5,9 @@ import { isFailure } from '../../../vice/interface/index.js';
 import type { ConflictReport } from '../../../venus/interface.js';
 import type { SimulatedRealm } from '../simulated-realm.js';
 import { aftermathMs, Faults } from './faults.js';
-import { lookAt, measure } from './inspector.js';
+import { lookAt, measure, measureAtRest } from './inspector.js';
 import { authorOf, type Attempt } from './ledger.js';
-import type { Look, Run } from './outcome.js';
+import type { Look, Run, Size } from './outcome.js';
 import { isAdministered, putInOrder } from './put-in-order.js';
 import { RoomWatch } from './quotas.js';
 import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from './scenario.js';
@@ -54,6 +54,7 @@ export class Player {
   async play(): Promise<Played> {
     const looks: Look[] = [];
     let settledMs: number | undefined;
+    let sizes: readonly Size[] | undefined;
     const accident = (error: unknown): void => this.#stage.accident(error);
     process.on('unhandledRejection', accident);
     try {
@@ -75,22 +76,26 @@ export class Player {
         // What a volume uses is counted where nothing changes meanwhile.
         for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
         looks.push(await this.#look('repaired', this.#stage.gateways));
+        sizes = await measureAtRest(this.#stage);
       }
     } catch (error) {
       accident(error);
     } finally {
       process.off('unhandledRejection', accident);
     }
-    return this.#played(looks, settledMs);
+    return this.#played(looks, settledMs, sizes ?? measure(this.#stage));
   }
 
-  async #played(looks: readonly Look[], settledMs: number | undefined): Promise<Played> {
+  async #played(
+    looks: readonly Look[],
+    settledMs: number | undefined,
+    sizes: readonly Size[],
+  ): Promise<Played> {
     for (const { deed, outcome } of this.#stage.ledger.attempts)
       this.#stage.situations.count(`${deed.do} ${outcome}`);
     for (const { kind } of looks[0]?.views[0]?.conflicts ?? [])
       this.#stage.situations.count(`conflict ${kind}`);
     this.#stage.ledger.complete();
-    const sizes = measure(this.#stage);
     const hash = createHash('sha256').update(this.#stage.trace.join('\n'));
     for (const look of looks) hash.update(JSON.stringify([[...look.dumps], look.views]));
     hash.update(JSON.stringify([sizes, this.#realm.clock.monotonic(), this.#realm.random.fraction()]));
@@ -149,6 +154,7 @@ export class Player {
       end: undefined,
       outcome: 'pending',
       message: '',
+      mounts: new Set(),
       givesUp: new Set(),
       givesUpVersions: new Set(),
       takes: new Set(),
@@ -268,8 +274,10 @@ export class Player {
     const begin = this.#stage.now();
     for (let pause = 1000; this.#stage.now() - begin < settleMost; pause = Math.min(pause * 1.5, 10_000)) {
       await this.#realm.clock.advance(pause);
-      for (const name of this.#stage.gateways) await this.#giveUpRefused(name);
-      if (this.#stage.gateways.some((name) => this.#stage.logOf(name).length > 0)) continue;
+      let isDecided = true;
+      for (const name of this.#stage.gateways) if (await this.#giveUpRefused(name)) isDecided = false;
+      // What was brought back just now the other gateways have not heard of.
+      if (!isDecided || this.#stage.gateways.some((name) => this.#stage.logOf(name).length > 0)) continue;
       if ((await this.#isGroupSettled()) && (await this.#isEqual())) return this.#stage.now() - begin;
     }
     return undefined;
@@ -278,12 +286,13 @@ export class Player {
   /**
    * What servers refuse for good, since lists have changed meanwhile, a person gives up. What there was no room for he
    * saves first, and brings back when there is: contents may be under another name then, and are objects of their own.
+   * Resolves with whether anything was refused.
    */
-  async #giveUpRefused(gateway: string): Promise<void> {
+  async #giveUpRefused(gateway: string): Promise<boolean> {
     const refused = this.#stage.logOf(gateway).filter(({ state }) => state === 'kept');
     const unjust = refused.filter(({ reason }) => !this.#stage.ledger.explains(reason));
     // Of a refusal that nothing explains the law of convergence tells, as of whatever stays in a log.
-    if (refused.length === 0 || unjust.length > 0) return;
+    if (refused.length === 0 || unjust.length > 0) return false;
     const roomless = refused.filter(({ reason }) => reason?.includes('quota') === true);
     const others = refused.filter((change) => !roomless.includes(change));
     this.#stage.situations.count('refused for good', others.length);
@@ -293,12 +302,13 @@ export class Player {
     const archive = roomless.length === 0 ? [] : await this.#saved(log.checkpoint(sequencesOf(roomless)));
     await this.#realm.finish(log.discard(sequencesOf(refused)));
     this.#stage.ledger.forgive(others);
-    if (roomless.length === 0) return;
+    if (roomless.length === 0) return true;
     this.#stage.ledger.forgive(roomless, !this.#stage.ledger.hasLists);
     const { restored, present, notes } = await this.#realm.finish(log.restore(Readable.from(archive)));
     this.#stage.situations.count('kept for want of room', roomless.length);
     this.#stage.situations.count('restored for want of room', restored);
     this.#stage.note(`${gateway}: ${restored} changes restored, ${present} present ${notes.join('; ')}`);
+    return true;
   }
 
   #saved(archive: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {

@@ -77,6 +77,8 @@ export class Session {
     attempt.reaches = avsg.length;
     attempt.isCurrent = state === 'hoarding' || state === 'resolving';
     attempt.shutOut = lastError?.includes('is an old copy') === true;
+    const annex = this.#world.venus.state().volumes.find(({ id }) => id === idOf('annex'));
+    attempt.mounts.add(annex?.path?.join('/') ?? '');
     attempt.steady = avsg.filter((server) => this.#world.isQuiet(server, attempt.begin - noticedMs));
   }
 
@@ -301,7 +303,9 @@ export class Session {
     // What is moved is another object there: this one goes, its contents stay.
     for (const fid of await this.#sight.objectsIn(from.object)) attempt.removes.add(fid).add(fileOf(fid));
     const { status, text } = await moveAtTheDoor(this.#world, this.#caller, deed, {
-      onCopy: (copied, place) => {
+      onCopy: (copied, place, source) => {
+        // The name may have become another object's since this one looked: what is copied goes (seed 91002165).
+        attempt.removes.add(source).add(fileOf(source));
         // The first one is what is moved: a tree grows under another name at first.
         const isTop = attempt.becomes === undefined;
         attempt.becomes ??= copied.fid;
