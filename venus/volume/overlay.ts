@@ -4,17 +4,18 @@
  */
 import {
   comparePlaces,
-  conflictName,
   counterOf,
   fidsOf,
   isBeside,
   isWithin,
   knows,
+  namesBeside,
   toggledName,
   venusOf,
   type DirectoryEntry,
   type Fid,
   type Mutation,
+  type Origin,
   type Placement,
   type StoreIdVector,
   type VnodeStatus,
@@ -151,12 +152,7 @@ class Layer {
     this.#objectOf = objectOf;
   }
 
-  bind(
-    name: string,
-    fid: Fid,
-    kind: DirectoryEntry['kind'] | undefined,
-    origin: Pick<Placement, 'storeId' | 'time' | 'author' | 'host'>,
-  ): void {
+  bind(name: string, fid: Fid, kind: DirectoryEntry['kind'] | undefined, origin: Origin): void {
     if (kind === undefined) return;
     const entry = { name, fid, kind };
     const holder = this.names.get(name);
@@ -201,14 +197,10 @@ class Layer {
     this.#freed.add(name);
   }
 
-  #setBeside(
-    name: string,
-    entry: DirectoryEntry,
-    origin: Pick<Placement, 'storeId' | 'time' | 'author' | 'host'>,
-  ): void {
-    const plain = conflictName(name, origin);
-    const free = this.names.has(plain) ? conflictName(name, origin, true) : plain;
-    this.#set({ ...entry, name: free });
+  /** The first of the names beside its own that nobody bears here, as at servers. */
+  #setBeside(name: string, entry: DirectoryEntry, origin: Origin): void {
+    const free = namesBeside(entry.fid, { ...origin, name }).find((each) => !this.names.has(each));
+    if (free !== undefined) this.#set({ ...entry, name: free });
   }
 
   #set(entry: DirectoryEntry): void {
