@@ -22,6 +22,7 @@ import {
 } from '../../vice/interface/index.js';
 import { directoriesOf } from '../log/dependence.js';
 import { isLocal, type LogEntry } from '../log/modify-log.js';
+import { heirsOf } from './heirs.js';
 
 export interface Overlay {
   /** Records that change the directory's names and that `status` does not know, in order. */
@@ -178,15 +179,9 @@ class Layer {
   giveFreed(directory: Fid): void {
     const free = new Set([...this.#freed].filter((name) => !this.names.has(name)));
     if (free.size === 0) return;
-    const first = new Map<string, { readonly entry: DirectoryEntry; readonly place: Placement }>();
-    for (const entry of this.names.values()) {
-      const place = isBeside(entry.name) ? this.#objectOf(entry.fid)?.places[0] : undefined;
-      if (place === undefined || place.parent !== directory || !free.has(place.name)) continue;
-      const before = first.get(place.name);
-      if (before === undefined || comparePlaces(place, before.place) < 0)
-        first.set(place.name, { entry, place });
-    }
-    for (const [name, { entry }] of first) {
+    const besides = [...this.names.values()].filter(({ name }) => isBeside(name));
+    const heirs = heirsOf(directory, free, besides, (fid) => this.#objectOf(fid)?.places[0]);
+    for (const [name, entry] of heirs) {
       this.names.delete(entry.name);
       this.#set({ ...entry, name });
     }
