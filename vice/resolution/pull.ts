@@ -272,7 +272,7 @@ export class Pull {
     }
   }
 
-  /** PL-2. What is damaged here counts as missing, and is taken; but in a directory that is removed nothing was left. */
+  /** PL-2. What is damaged here counts as missing, and is taken; but nothing is in a directory that is removed. */
   #hasBeenHere(peer: VnodeStatus): boolean {
     const [place] = peer.places;
     if (place === undefined || Object.keys(peer.gone).length > 0 || isRunt(peer)) return false;
