@@ -11,6 +11,7 @@ import { isFailure, type Fid, type StoreId } from '../../vice/interface/index.js
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
 import type { ConflictReport, Entry, ObjectStatus, Venus } from '../../venus/interface.js';
 import { firstDifference, withoutOrder } from './replica-dump.js';
+import { contentsOf } from './share.js';
 import { SimulatedRealm } from './simulated-realm.js';
 
 export interface ConflictRunReport {
@@ -336,14 +337,7 @@ async function reportsOf(venus: Venus): Promise<readonly ConflictReport[]> {
 }
 
 async function read(venus: Venus, fid: Fid): Promise<string> {
-  const file = await venus.open(caller, fid);
-  try {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of file.read()) chunks.push(chunk);
-    return Buffer.concat(chunks).toString();
-  } finally {
-    await file.close();
-  }
+  return contentsOf(await venus.open(caller, fid));
 }
 
 async function write(venus: Venus, to: Seen, contents: string): Promise<StoreId> {

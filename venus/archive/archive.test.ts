@@ -1,6 +1,5 @@
 /** An archive of a log: written, unpacked with tar, restored, torn, altered, forged. */
 import { deepEqual, ok } from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,197 +7,38 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Failure, type Fid, type Mutation } from '../../vice/interface/index.js';
 import { digestOf } from '../../vice/seam/block-digests.js';
-import type { Caller, ObjectStatus, Restored } from '../interface.js';
 import { MemoryVenus } from '../twin/memory-venus.js';
 import { besideName } from './beside-name.js';
-import { checkpointArchive, type ArchivedEntry } from './checkpoint.js';
+import type { ArchivedEntry } from './checkpoint.js';
 import { restoreArchive } from './restore.js';
-import type { RestoreTarget } from './restore-target.js';
-import { restoreTargetOf } from './restore-venus.js';
-import { endBytes, parseBlock, tarHeader, tarPadding, withPax, type TarEntry } from './tar.js';
+import { parseBlock, tarHeader, withPax, type TarEntry } from './tar.js';
 import { staysInside, TreeNames } from './tree-names.js';
+import {
+  ann,
+  archiveOf,
+  archiverVenus,
+  at,
+  bob,
+  day,
+  entriesOf,
+  evening,
+  invalid,
+  longName,
+  mkdir,
+  morning,
+  otherVenus,
+  pieces,
+  put,
+  remove,
+  rename,
+  restore,
+  shareOf,
+  start,
+  treeOf,
+} from '../../conformance/bare-venus/archived-day.js';
 
 /** For many RUNS. */
 t.setTimeout(600_000);
-
-const realm = 'aaaaaaaaaaaaaaaa';
-const start = Date.UTC(2026, 0, 2, 3, 4, 5);
-const ann: Caller = { user: 'ann' };
-const bob: Caller = { user: 'bob' };
-/** Every refusal begins so. */
-const invalid = { kind: 'invalid', message: /no whole archive of a log/ };
-const pause = async (): Promise<void> => undefined;
-
-const archiverVenus = 'bbbbbbbbbbbbbbbb';
-const otherVenus = 'cccccccccccccccc';
-
-/** Everything that was ever written, as the gateway's containers have it. */
-const containers = new Map<string, Buffer>();
-
-async function put(venus: MemoryVenus, caller: Caller, path: string, text: string | Buffer): Promise<void> {
-  const bytes = Buffer.from(text);
-  containers.set(digestOf(bytes), bytes);
-  const { parent, name } = await venus.lookup(caller, names(path));
-  const writer = await venus.write(caller);
-  await writer.write(bytes);
-  await writer.close({ parent: parent as Fid, name });
-}
-
-async function at(venus: MemoryVenus, path: string): Promise<ObjectStatus> {
-  const { object } = await venus.lookup(ann, names(path));
-  if (object === null) throw new Failure('not-found', 'test', `there is no ${path}`);
-  return object;
-}
-
-async function mkdir(venus: MemoryVenus, caller: Caller, path: string): Promise<void> {
-  const { parent, name } = await venus.lookup(caller, names(path));
-  await venus.makeDirectory(caller, parent as Fid, name);
-}
-
-async function rename(venus: MemoryVenus, caller: Caller, from: string, to: string): Promise<void> {
-  const source = await venus.lookup(caller, names(from));
-  const target = await venus.lookup(caller, names(to));
-  const old = { parent: source.parent as Fid, name: source.name };
-  await venus.rename(caller, old, { parent: target.parent as Fid, name: target.name }, { replace: true });
-}
-
-async function remove(venus: MemoryVenus, caller: Caller, path: string): Promise<void> {
-  const { parent, name } = await venus.lookup(caller, names(path));
-  await venus.remove(caller, parent as Fid, name);
-}
-
-function names(path: string): string[] {
-  return path.split('/').filter((name) => name !== '');
-}
-
-/** Path -> what is there, in words. */
-async function treeOf(venus: MemoryVenus): Promise<Record<string, string>> {
-  const tree: Record<string, string> = {};
-  const walk = async (directory: Fid, path: string): Promise<void> => {
-    for await (const batch of venus.list(ann, directory)) {
-      for (const { name, status } of batch) {
-        const own = `${path}/${name}`;
-        const properties = Object.fromEntries(Object.entries(status.properties).sort());
-        const extra = `${JSON.stringify(properties)} ${status.mode.toString(8)}`;
-        if (status.kind === 'directory') {
-          tree[own] = `directory ${extra}`;
-          await walk(status.fid, own);
-        } else if (status.kind === 'symlink') tree[own] = `-> ${status.target ?? ''}`;
-        else tree[own] = `${await textOf(venus, status.fid)} ${extra}`;
-      }
-    }
-  };
-  await walk((await at(venus, '/')).fid, '');
-  return tree;
-}
-
-async function textOf(venus: MemoryVenus, fid: Fid): Promise<string> {
-  const file = await venus.open(ann, fid);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of file.read()) chunks.push(chunk);
-  await file.close();
-  const bytes = Buffer.concat(chunks);
-  return bytes.length < 100 ? bytes.toString() : createHash('sha256').update(bytes).digest('hex');
-}
-
-function entriesOf(venus: MemoryVenus): ArchivedEntry[] {
-  return venus.log.changes().map(({ sequence, volume, reason }) => {
-    return { sequence, volume, reason, records: venus.log.recordsOf(sequence) };
-  });
-}
-
-async function* contentsOf(digest: string): AsyncGenerator<Uint8Array> {
-  const bytes = containers.get(digest);
-  if (bytes === undefined) throw new Failure('not-found', 'test', `no ${digest}`);
-  for (let from = 0; from < bytes.length; from += 1000) yield bytes.subarray(from, from + 1000);
-}
-
-async function archiveOf(venus: MemoryVenus, entries = entriesOf(venus)): Promise<Buffer> {
-  const heading = { realm, gateway: 'g1', time: start };
-  const sources = { entries, pathOf: (fid: Fid) => venus.pathOf(fid), contents: contentsOf, pause };
-  return all(checkpointArchive(heading, sources));
-}
-
-async function all(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const list: Uint8Array[] = [];
-  for await (const chunk of chunks) list.push(chunk);
-  return Buffer.concat(list);
-}
-
-async function* pieces(bytes: Uint8Array, size = 700): AsyncGenerator<Uint8Array> {
-  for (let from = 0; from < bytes.length; from += size)
-    yield Uint8Array.from(bytes.subarray(from, from + size));
-}
-
-function shareOf(venus: MemoryVenus, ownRealm = realm): RestoreTarget {
-  return restoreTargetOf(venus, { realm: ownRealm, pause, known: async (fid) => venus.known(fid) });
-}
-
-async function restore(venus: MemoryVenus, archive: Uint8Array, ownRealm?: string): Promise<Restored> {
-  const restored = await restoreArchive(pieces(archive), shareOf(venus, ownRealm));
-  idle(venus);
-  return restored;
-}
-
-function idle({ openWriters, openFiles }: MemoryVenus): void {
-  deepEqual({ openWriters, openFiles }, { openWriters: 0, openFiles: 0 }, 'nothing is left open');
-}
-
-/** The share before the day begins, as every gateway has it. */
-async function morning(): Promise<MemoryVenus> {
-  const share = new MemoryVenus({ wall: () => start });
-  await mkdir(share, ann, '/docs');
-  await mkdir(share, ann, '/old');
-  await mkdir(share, ann, '/empty');
-  await put(share, ann, '/docs/letter.txt', 'dear');
-  await put(share, ann, '/docs/plan.txt', 'plan');
-  await put(share, ann, '/old/x.txt', 'x');
-  await put(share, ann, '/gone.txt', 'gone');
-  await put(share, ann, '/swap.txt', 'one');
-  await put(share, ann, '/pawn.txt', 'two');
-  return share;
-}
-
-const longName = `${'ü'.repeat(100)}.txt`;
-
-/** A day without servers, at a gateway of its own. */
-async function day(share: MemoryVenus): Promise<MemoryVenus> {
-  const fork = { from: share, venus: archiverVenus };
-  const gateway = new MemoryVenus({ wall: () => start + 60_000, servers: ['s1'], fork });
-  await gateway.disconnect([]);
-  await put(gateway, ann, '/docs/letter.txt', 'dear all');
-  await put(gateway, ann, '/docs/letter.txt', 'dear everybody');
-  await mkdir(gateway, ann, '/new');
-  await mkdir(gateway, ann, '/new/deep');
-  await put(gateway, ann, `/new/deep/${longName}`, Buffer.alloc(300_000, 'long'));
-  await put(gateway, bob, '/new/deep/copy.txt', Buffer.alloc(300_000, 'long'));
-  await put(gateway, bob, '/new/nothing.txt', '');
-  await put(gateway, bob, '/new/brief', 'brief');
-  await rename(gateway, bob, '/new/brief', '/docs/brief.txt');
-  await rename(gateway, ann, '/old', '/new/older');
-  await put(gateway, ann, '/new/older/y.txt', 'y');
-  await remove(gateway, ann, '/gone.txt');
-  await put(gateway, ann, '/gone.txt', 'come again');
-  await remove(gateway, ann, '/empty');
-  await rename(gateway, ann, '/swap.txt', '/tmp.txt');
-  await rename(gateway, ann, '/pawn.txt', '/swap.txt');
-  await rename(gateway, ann, '/tmp.txt', '/pawn.txt');
-  const root = (await at(gateway, '/')).fid;
-  await gateway.makeSymlink(ann, root, 'inside', 'docs/letter.txt');
-  await gateway.makeSymlink(ann, root, 'outside', '/etc/passwd');
-  await gateway.makeSymlink(ann, root, 'sly', 'docs/../../../etc');
-  const plan = (await at(gateway, '/docs/plan.txt')).fid;
-  await gateway.setProperties(ann, plan, { set: { '{x}a': '<a/>', '{x}b': 'b' }, remove: [] });
-  await gateway.setProperties(ann, plan, { set: { '{x}c': 'c' }, remove: ['{x}b'] });
-  await gateway.setMode(ann, plan, 0o600);
-  await gateway.setModified(ann, (await at(gateway, '/docs/letter.txt')).fid, start - 5000);
-  return gateway;
-}
-
-/** Another gateway, which has servers. */
-function evening(share: MemoryVenus): MemoryVenus {
-  return new MemoryVenus({ wall: () => start + 120_000, fork: { from: share, venus: otherVenus } });
-}
 
 t.test('a day in an archive comes back whole, and only once', async (t) => {
   const share = await morning();
@@ -352,165 +192,6 @@ t.test('another realm gets the files; what was moved and removed stays', async (
   t.ok(notes.some((note) => /another realm/.test(note)));
   await restore(foreign, archive, 'other');
   t.same(await treeOf(foreign), tree);
-});
-
-t.test('torn anywhere it is refused, and what was done is told and harmless', async (t) => {
-  const share = await morning();
-  const archive = await archiveOf(await day(share));
-  const whole = evening(share);
-  await restore(whole, archive);
-  const tree = await treeOf(whole);
-  let told = 0;
-  for (let cut = 0; cut < archive.length; cut += 512) {
-    // Long contents are the same everywhere.
-    if (cut > 32 * 1024 && cut < archive.length - 16 * 1024 && cut % (37 * 512) !== 0) continue;
-    const other = evening(share);
-    const failed = await restoreArchive(pieces(archive.subarray(0, cut)), shareOf(other)).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    if (!(failed instanceof Failure) || failed.kind !== 'invalid') t.fail(`cut at ${cut}: ${String(failed)}`);
-    else if (/before that [1-9]\d* changes? w/.test(failed.message)) told += 1;
-    idle(other);
-    if (cut % (8 * 512) !== 0) continue;
-    await restore(other, archive);
-    t.same(await treeOf(other), tree, `a whole one behind one that was cut at ${cut}`);
-  }
-  t.ok(told > 10, 'what was done is told');
-  const broken = async function* (): AsyncGenerator<Uint8Array> {
-    yield archive.subarray(0, 5000);
-    throw new Error('the sender went away');
-  };
-  await t.rejects(restoreArchive(broken(), shareOf(evening(share))), {
-    kind: 'invalid',
-    message: /went away/,
-  });
-  const rest = Buffer.concat([archive, Buffer.from('more')]);
-  await t.rejects(restore(evening(share), rest), { kind: 'invalid', message: /behind its end/ });
-  await restore(evening(share), Buffer.concat([archive, Buffer.alloc(10_240)]));
-});
-
-t.test('an altered byte is found', async (t) => {
-  const share = await morning();
-  const archive = await archiveOf(await day(share));
-  const contentsStart = archive.indexOf('contents/');
-  for (let place = 0; place < archive.length; place += place < 20_000 ? 131 : 20_011) {
-    const altered = Buffer.from(archive);
-    altered[place] = (altered[place] ?? 0) ^ 0x04;
-    const other = evening(share);
-    const failed = await restoreArchive(pieces(altered, 5000), shareOf(other)).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    t.ok(failed instanceof Failure, `byte ${place} was altered: ${String(failed)}`);
-    // Before anything is done, heading and lines have proved to be whole.
-    if (place < contentsStart) t.notMatch(String(failed), /before that/);
-    idle(other);
-  }
-});
-
-t.test('forged archives get nothing', async (t) => {
-  const share = await morning();
-  const before = await treeOf(share);
-  const base = entriesOf(await day(share)).flatMap(({ records }) => records);
-  const creation = base.find(({ op }) => op === 'create') as Extract<Mutation, { op: 'create' }>;
-  const store = base.find(({ op, ...rest }) => op === 'store' && 'length' in rest && rest.length > 0);
-  if (store?.op !== 'store') throw new Error('the day has a store');
-  const line = (record: object, paths: object = {}): string =>
-    `${JSON.stringify({ sequence: 1, volume: 'root', reason: null, paths, record })}\n`;
-
-  for (const name of ['..', '.', 'a/b', '/etc', 'a\u0000b', '', 'x'.repeat(300), '\ud800']) {
-    await t.rejects(restore(share, forged(line({ ...creation, name }))), invalid, JSON.stringify(name));
-  }
-  for (const path of ['docs', '/docs/../../etc', '/a//b', '/a/', '/a\u0000', `/${'d/'.repeat(300)}d`]) {
-    const lines = line(store, { [store.fid]: path });
-    await t.rejects(
-      restore(share, forged(lines)),
-      { ...invalid, message: /line 1 .* malformed/ },
-      JSON.stringify(path),
-    );
-  }
-  const huge = 3 * 1024 ** 3;
-  const promised = line({ ...store, length: huge });
-  const giant = header(`contents/${store.digest}`, huge);
-  await t.rejects(restore(share, forged(promised, giant)), { kind: 'invalid', message: /ends too early/ });
-  await t.rejects(restore(share, forged(line(store), giant)), {
-    kind: 'invalid',
-    message: /no change names/,
-  });
-  await t.rejects(restore(share, forged(header('x', huge))), invalid);
-  const outside = header('contents/../../etc/passwd', 0);
-  await t.rejects(restore(share, forged(line(store), outside)), invalid);
-  const wrong = Buffer.concat([
-    header(`contents/${store.digest}`, 8),
-    Buffer.from('not them'),
-    tarPadding(8),
-  ]);
-  await t.rejects(restore(share, forged(line({ ...store, length: 8 }), wrong)), { message: /do not match/ });
-  await t.rejects(restore(share, forged(line(store))), { message: /are missing/ });
-  const trailing = await archiveOf(new MemoryVenus());
-  await t.rejects(restore(share, Buffer.concat([trailing.subarray(0, -endBytes), header('tree/z', 0)])), {
-    message: /behind its seal/,
-  });
-  const later = Buffer.from(trailing.toString('latin1').replace('"version": 2', '"version": 3'), 'latin1');
-  await t.rejects(restore(share, later), { kind: 'incompatible', message: /has format 3/ });
-  await t.rejects(restore(share, Buffer.from('PK\u0003\u0004'.padEnd(2000, 'x'))), invalid);
-  t.same(await treeOf(share), before, 'the share is as it was');
-
-  function forged(lines: string | Buffer, ...rest: Buffer[]): Buffer {
-    const sha256 = (text: string | Buffer): string => createHash('sha256').update(text).digest('hex');
-    const head = JSON.stringify({ format: 'coda-log', version: 1, realm, gateway: 'g1', time: start });
-    const body = typeof lines === 'string' ? lines : '';
-    const text = `${body}${JSON.stringify({ sha256: sha256(body), heading: sha256(head) })}\n`;
-    const parts = [
-      part('coda-log.json', head),
-      typeof lines === 'string' ? part('changes.jsonl', text) : lines,
-    ];
-    const whole = Buffer.concat([...parts, ...rest]);
-    return rest.length > 0
-      ? whole
-      : Buffer.concat([whole, part('coda-log.sha256', `${sha256(whole)}\n`), Buffer.alloc(1024)]);
-  }
-});
-
-function header(name: string, size: number): Buffer {
-  return Buffer.from(tarHeader({ name, type: 'file', size, target: '', modified: start }));
-}
-
-function part(name: string, text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return Buffer.concat([header(name, bytes.length), bytes, tarPadding(bytes.length)]);
-}
-
-t.test('an empty log, lost contents, a full disk', async (t) => {
-  const share = await morning();
-  t.same(await restore(share, await archiveOf(new MemoryVenus())), { restored: 0, present: 0, notes: [] });
-
-  const gateway = await day(share);
-  const archive = await archiveOf(gateway);
-  const text = containers.get(digestOf(Buffer.from('brief'))) ?? Buffer.alloc(0);
-  containers.set(digestOf(Buffer.from('brief')), Buffer.from('BRIEF'));
-  await t.rejects(archiveOf(gateway), { kind: 'damaged', message: /do not match their checksum/ });
-  containers.set(digestOf(Buffer.from('brief')), text);
-
-  const full = evening(share);
-  full.failNext('writer.write', new Failure('no-space', 'test', 'the disk is full'));
-  await t.rejects(restore(full, archive), {
-    kind: 'no-space',
-    message: /the disk is full; before that \d+ changes/,
-  });
-  idle(full);
-  const forbidden = evening(share);
-  forbidden.failNext('writer.close', new Failure('access-denied', 'test', 'no right to this'));
-  const { notes } = await restore(forbidden, archive);
-  t.match(notes, [/letter\.txt" is not restored: no right to this/]);
-  const raced = evening(share);
-  raced.beforeNext('writer.write', () => put(raced, bob, '/docs/letter.txt', 'quick'));
-  await restore(raced, archive);
-  t.match(await treeOf(raced), {
-    '/docs/letter.txt': /^quick /,
-    '/docs/letter (restored ann 2026-01-02 03.05.05).txt': /^dear everybody /,
-  });
 });
 
 t.test('what was decided about a file in conflict is told, and is not decided anew', async (t) => {

@@ -78,10 +78,9 @@ export class Changes {
       const contents = { digest, length, modified: target.modified ?? world.clock.wall() };
       let stored: StoreRecord | undefined;
       const records = (draft: Draft): readonly Mutation[] => {
-        const { make, seen } = draft;
+        const { make, seen, lookedAt } = draft;
         const most = this.#besideMost(target.parent);
-        if (file !== undefined)
-          return [(stored = storeOver(file, contents, make({ [fid]: file.known }), most))];
+        if (file !== undefined) return [(stored = storeOver(file, contents, make(lookedAt(file)), most))];
         const { parent } = target;
         const made = { ...make(seen(parent)), parent, name: existing?.name ?? target.name, fid, mode: 0o644 };
         stored = firstStore(fid, contents, make({ [fid]: {} }));

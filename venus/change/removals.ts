@@ -19,7 +19,7 @@ import { subtreeRecords } from './subtree.js';
 import { dismissal } from './version-records.js';
 
 /** A tree up to this many objects is replaced in one entry of the log, so in one transaction. */
-const atomicObjects = 90;
+export const atomicObjects = 90;
 const removalsAtOnce = 64;
 
 interface Removal {

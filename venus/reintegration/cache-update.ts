@@ -1,7 +1,6 @@
 /** The cached view takes over what the servers have applied, exactly as they did. */
 import {
   applyRecord,
-  comparePlaces,
   fidsOf,
   isCreation,
   isFailure,
@@ -11,10 +10,12 @@ import {
   type Effect,
   type Fid,
   type Mutation,
+  type Placement,
   type VersionVector,
 } from '../../vice/interface/index.js';
 import { allHeard } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
+import { heirsOf } from '../volume/heirs.js';
 import type { Volume } from '../volume/volume.js';
 import { overTakenBack } from './taken-back.js';
 
@@ -94,16 +95,14 @@ function leftName(record: Mutation): readonly { readonly directory: Fid; readonl
 function giveName(cache: ObjectCache, directory: Fid, name: string): void {
   const parent = cache.get(directory);
   if (parent?.complete !== true || cache.entry(directory, name) !== undefined) return;
-  const [first] = [...(cache.conflicts.in(directory) ?? [])]
-    .flatMap((fid) => {
-      const borne = cache.conflicts.get(fid)?.name ?? undefined;
-      const entry = borne === undefined ? undefined : cache.entry(directory, borne);
-      const [place] = cache.status(fid)?.places ?? [];
-      return entry?.fid === fid && place?.name === name ? [{ entry, place }] : [];
-    })
-    .sort((one, other) => comparePlaces(one.place, other.place));
-  if (first === undefined) return;
-  const { entry } = first;
+  const besides = [...(cache.conflicts.in(directory) ?? [])].flatMap((fid) => {
+    const borne = cache.conflicts.get(fid)?.name ?? undefined;
+    const entry = borne === undefined ? undefined : cache.entry(directory, borne);
+    return entry?.fid === fid ? [entry] : [];
+  });
+  const placeOf = (fid: Fid): Placement | undefined => cache.status(fid)?.places[0];
+  const entry = heirsOf(directory, new Set([name]), besides, placeOf).get(name);
+  if (entry === undefined) return;
   cache.unbind(directory, entry.name);
   cache.bind(directory, { ...entry, name });
   digestRenamed(cache, entry, directory, name);

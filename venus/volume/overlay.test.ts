@@ -2,6 +2,7 @@ import t from 'tap';
 import {
   makeFid,
   makeStoreId,
+  namesBeside,
   noNames,
   venusId,
   volumeId,
@@ -150,6 +151,16 @@ t.test('names made, removed and moved here; where a name is taken, both objects 
   t.equal(result.get('in')?.kind, 'symlink');
   t.equal(result.get('folder')?.kind, 'directory');
   t.equal(theirs.size, 5, 'what was given stays as it is');
+  t.end();
+});
+
+t.test('what stands beside a name takes that of nobody else', (t) => {
+  const place = { ...placed(1), ...common(2) };
+  const [plain = '', marked = '', own = ''] = namesBeside(fid(12), place);
+  const theirs = names(['taken', fid(92)], [plain, fid(93)], [marked, fid(94)]);
+  const objectOf = (): Pick<VnodeStatus, 'kind' | 'places'> => ({ kind: 'file', places: [placed(1)] });
+  const result = overlaid(directory, theirs, [create(2, 'taken', fid(12))], objectOf);
+  t.same(result, new Map([...theirs, ...names([own, fid(12)])]), 'the last one has its own Fid in it');
   t.end();
 });
 

@@ -4,23 +4,25 @@
  */
 import {
   comparePlaces,
-  conflictName,
   counterOf,
   fidsOf,
   isBeside,
   isWithin,
   knows,
+  namesBeside,
   toggledName,
   venusOf,
   type DirectoryEntry,
   type Fid,
   type Mutation,
+  type Origin,
   type Placement,
   type StoreIdVector,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
 import { directoriesOf } from '../log/dependence.js';
 import { isLocal, type LogEntry } from '../log/modify-log.js';
+import { heirsOf } from './heirs.js';
 
 export interface Overlay {
   /** Records that change the directory's names and that `status` does not know, in order. */
@@ -151,12 +153,7 @@ class Layer {
     this.#objectOf = objectOf;
   }
 
-  bind(
-    name: string,
-    fid: Fid,
-    kind: DirectoryEntry['kind'] | undefined,
-    origin: Pick<Placement, 'storeId' | 'time' | 'author' | 'host'>,
-  ): void {
+  bind(name: string, fid: Fid, kind: DirectoryEntry['kind'] | undefined, origin: Origin): void {
     if (kind === undefined) return;
     const entry = { name, fid, kind };
     const holder = this.names.get(name);
@@ -182,15 +179,9 @@ class Layer {
   giveFreed(directory: Fid): void {
     const free = new Set([...this.#freed].filter((name) => !this.names.has(name)));
     if (free.size === 0) return;
-    const first = new Map<string, { readonly entry: DirectoryEntry; readonly place: Placement }>();
-    for (const entry of this.names.values()) {
-      const place = isBeside(entry.name) ? this.#objectOf(entry.fid)?.places[0] : undefined;
-      if (place === undefined || place.parent !== directory || !free.has(place.name)) continue;
-      const before = first.get(place.name);
-      if (before === undefined || comparePlaces(place, before.place) < 0)
-        first.set(place.name, { entry, place });
-    }
-    for (const [name, { entry }] of first) {
+    const besides = [...this.names.values()].filter(({ name }) => isBeside(name));
+    const heirs = heirsOf(directory, free, besides, (fid) => this.#objectOf(fid)?.places[0]);
+    for (const [name, entry] of heirs) {
       this.names.delete(entry.name);
       this.#set({ ...entry, name });
     }
@@ -201,14 +192,10 @@ class Layer {
     this.#freed.add(name);
   }
 
-  #setBeside(
-    name: string,
-    entry: DirectoryEntry,
-    origin: Pick<Placement, 'storeId' | 'time' | 'author' | 'host'>,
-  ): void {
-    const plain = conflictName(name, origin);
-    const free = this.names.has(plain) ? conflictName(name, origin, true) : plain;
-    this.#set({ ...entry, name: free });
+  /** The first of the names beside its own that nobody bears here, as at servers. */
+  #setBeside(name: string, entry: DirectoryEntry, origin: Origin): void {
+    const free = namesBeside(entry.fid, { ...origin, name }).find((each) => !this.names.has(each));
+    if (free !== undefined) this.#set({ ...entry, name: free });
   }
 
   #set(entry: DirectoryEntry): void {

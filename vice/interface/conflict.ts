@@ -76,7 +76,7 @@ export function isBeside(name: string): boolean {
  * What the object `fid` bears, in this order, where others keep the name of `place` (vice/volume/naming.ts). The last
  * one is taken by nobody: it has the object's own Fid in it.
  */
-export function namesBeside(fid: Fid, place: Placement): readonly string[] {
+export function namesBeside(fid: Fid, place: Origin & Pick<Placement, 'name'>): readonly string[] {
   return [
     conflictName(place.name, place),
     conflictName(place.name, place, true),

@@ -262,6 +262,8 @@ export const calls = {
       replica: z.string(),
       incarnation: z.string(),
       changes: z.array(z.strictObject({ stamp: count, status: statusSchema })),
+      /** Those of them that are damaged there, so left out (PL-1). */
+      damaged: fids.optional(),
       /** The stamp up to which these changes are complete. */
       upTo: count,
       more: z.boolean(),

@@ -7,6 +7,7 @@
  * CU-2  What is not settled is looked at again at every catch-up, together with what is new.
  * CU-3  The peer is told the durable mark, not how far its changes were read: it may forget the removals up to there
  *       (graves.ts), and a removed directory is merged last.
+ * CU-4  What is damaged at the peer is not told: nothing is settled by what was read beside it, and it is read again.
  */
 import { Failure, type Fid, type Result } from '../interface/index.js';
 import { ask } from './ask.js';
@@ -57,6 +58,7 @@ export async function catchUp(
   let progress = last ?? beginning(replica.caughtUp(peer));
   if (progress.open.size > 0) await pull.take(await pull.ask([...progress.open]), true);
   const { stamp: start } = progress;
+  let isWhole = true;
   for (;;) {
     const page = await readPage(world, source, peer, progress);
     if (page.incarnation !== progress.incarnation && progress.stamp !== 0) {
@@ -68,13 +70,19 @@ export async function catchUp(
       page.changes.map(({ status }) => status),
       true,
     );
+    isWhole &&= page.damaged === undefined;
     progress = { incarnation: page.incarnation, stamp: page.upTo, open: progress.open };
     meter?.read(page.upTo - start, page.last - start);
     if (!page.more) break;
   }
-  // Every object that directories could say they have known was on one of these pages (PL-1).
-  const { installed, unresolved } = await pull.finish();
+  // Every object that directories could say they have known was on one of these pages (PL-1), or is damaged there.
+  const { installed, unresolved } = await pull.finish(isWhole);
   const { incarnation, stamp } = progress;
+  if (!isWhole) {
+    // Read again, when the peer has it again, or another one has told.
+    const unsettled = Math.max(1, unresolved.size);
+    return { installed, unsettled, progress: beginning(replica.caughtUp(peer)) };
+  }
   if (unresolved.size === 0) await replica.setCaughtUp(peer, { incarnation, stamp });
   const unsettled = unresolved.size;
   if (unsettled <= openMax)

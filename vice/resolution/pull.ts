@@ -147,7 +147,7 @@ export class Pull {
 
   /**
    * Merges what directories have known. Nothing may be taken after it. `isRead` is false where the peer's changes were
-   * needed and are not all here: then that waits.
+   * needed and are not all here, or were not all told: then that waits.
    */
   async finish(isRead = true): Promise<PullOutcome> {
     if (!isRead) for (const fid of this.#later.keys()) this.#incomplete.add(fid);
@@ -272,7 +272,7 @@ export class Pull {
     }
   }
 
-  /** PL-2. What is damaged here counts as missing, and is taken. */
+  /** PL-2. What is damaged here counts as missing, and is taken; but nothing is in a directory that is removed. */
   #hasBeenHere(peer: VnodeStatus): boolean {
     const [place] = peer.places;
     if (place === undefined || Object.keys(peer.gone).length > 0 || isRunt(peer)) return false;
@@ -281,7 +281,7 @@ export class Pull {
     try {
       return this.#world.replica.held(peer.fid) === undefined;
     } catch (error) {
-      if (isFailure(error, 'damaged')) return false;
+      if (isFailure(error, 'damaged')) return isRemoved(directory);
       throw error;
     }
   }

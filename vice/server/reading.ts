@@ -63,6 +63,7 @@ export const reading: Handlers<
       context.resolver.wasRead(replica, reader, incarnation === replica.incarnation ? settled : 0);
     }
     const page = replica.changes(since, Math.min(limit, changesMax));
+    for (const fid of page.damaged ?? []) context.resolver.restore(replica, fid);
     if (page.upTo > since) await flushed(context);
     return { replica: replica.id, incarnation: replica.incarnation, ...page };
   },

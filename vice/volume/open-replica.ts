@@ -213,7 +213,7 @@ class StoredReplica implements Replica {
   }
 
   changes(since: number, limit: number): Omit<Result<'changes'>, 'replica' | 'incarnation'> {
-    return changePage(this.#reader, (fid) => this.#readable(fid), { since, limit, last: this.stamp });
+    return changePage(this.#reader, (fid) => this.#object(fid), { since, limit, last: this.stamp });
   }
 
   async merge(step: MergeStep): Promise<Merged> {

@@ -1,5 +1,5 @@
 /** What a replica tells of many objects at a time, in pages that fit into a frame (16 MiB). */
-import type { Fid, Result } from '../interface/index.js';
+import { isFailure, type Fid, type Result } from '../interface/index.js';
 import type { ObjectRow, VolumeReader } from '../store/volume-store.js';
 import { sizeOf } from './status-size.js';
 
@@ -8,7 +8,7 @@ export const page = { objects: 1000, bytes: 2 * 1024 * 1024 } as const;
 /** Undefined: not here, or damaged. */
 type Read = (fid: Fid) => ObjectRow | undefined;
 
-/** @see Replica.changes; `last` is the stamp of the last change. */
+/** @see Replica.changes; `read` throws what is damaged; `last` is the stamp of the last change. */
 export function changePage(
   reader: VolumeReader,
   read: Read,
@@ -16,19 +16,33 @@ export function changePage(
 ): Omit<Result<'changes'>, 'replica' | 'incarnation'> {
   const changes: Result<'changes'>['changes'] = [];
   const most = atMost(limit);
+  const damaged: Fid[] = [];
+  const told = (): Pick<Result<'changes'>, 'changes' | 'damaged'> => {
+    return damaged.length === 0 ? { changes } : { changes, damaged };
+  };
   let upTo = 0;
   let bytes = 0;
   for (const { stamp, fid } of reader.changedAfter(since)) {
     // Objects of one record share a stamp; a page never ends between them.
     const full = changes.length >= most || bytes >= page.bytes;
-    if (full && stamp > upTo) return { changes, upTo, more: true, last };
+    if (full && stamp > upTo) return { ...told(), upTo, more: true, last };
     upTo = stamp;
-    const row = read(fid);
+    const row = unlessDamaged(read, fid, damaged);
     if (row === undefined || row.stamp !== stamp) continue;
     bytes += sizeOf(row.status);
     changes.push({ stamp, status: row.status });
   }
-  return { changes, upTo: Math.max(upTo, last), more: false, last };
+  return { ...told(), upTo: Math.max(upTo, last), more: false, last };
+}
+
+function unlessDamaged(read: Read, fid: Fid, damaged: Fid[]): ObjectRow | undefined {
+  try {
+    return read(fid);
+  } catch (error) {
+    if (!isFailure(error, 'damaged')) throw error;
+    damaged.push(fid);
+    return undefined;
+  }
 }
 
 /** @see Replica.conflicts */

@@ -6,6 +6,7 @@ import { endOf } from '../../../vice/seam/store.js';
 import { MemoryContainers } from '../../../vice/seam/twin/memory-containers.js';
 import type { Caller, ConflictReport, Entry, Venus } from '../../../venus/interface.js';
 import { withoutOrder, type ReplicaDump } from '../replica-dump.js';
+import { contentsOf } from '../share.js';
 import type { SimulatedRealm } from '../simulated-realm.js';
 import { annexSuffix, type Look, type Size, type View } from './outcome.js';
 import type { VolumeName } from './scenario.js';
@@ -151,14 +152,7 @@ async function rightsOf(venus: Venus, user: Caller, directory: Fid): Promise<str
 
 async function read(venus: Venus, fid: Fid): Promise<string> {
   try {
-    const file = await venus.open(caller, fid);
-    try {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of file.read()) chunks.push(chunk);
-      return Buffer.concat(chunks).toString();
-    } finally {
-      await file.close();
-    }
+    return await contentsOf(await venus.open(caller, fid));
   } catch (error) {
     if (!isFailure(error)) throw error;
     return `(${error.kind}: ${error.message})`;

@@ -7,6 +7,7 @@ import {
   type StoreId,
 } from '../../../vice/interface/index.js';
 import { digestOf } from '../../../vice/seam/block-digests.js';
+import { atomicObjects } from '../../../venus/change/removals.js';
 import type { ObjectStatus, PendingChange } from '../../../venus/interface.js';
 import type { VolumeOrder } from './orders.js';
 import type { Deed, VolumeName } from './scenario.js';
@@ -261,9 +262,14 @@ export class Ledger {
     else parents.add(parent);
   }
 
-  /** Whether it may have happened, for all that its author knows. */
-  mayHaveHappened({ outcome }: Attempt): boolean {
-    return !certain.includes(outcome);
+  /** Whether it, or a part of it, may have happened, for all that its author knows. */
+  mayHaveHappened(attempt: Attempt): boolean {
+    return !certain.includes(attempt.outcome) || this.#isInPieces(attempt);
+  }
+
+  /** A large tree goes in pieces before its name does (venus/change/removals.ts): what is refused may be the rest. */
+  #isInPieces({ removes }: Attempt): boolean {
+    return removes.size >= atomicObjects;
   }
 
   /** `fid` and every directory that it was ever in, however deep. */
@@ -320,7 +326,9 @@ export class Ledger {
     for (const attempt of this.attempts) {
       if (!this.mayHaveHappened(attempt)) continue;
       for (const item of lost(attempt)) all.delete(item);
-      if (attempt.removes.size > 0) for (const item of this.#news(attempt, all)) all.delete(item);
+      // Who is refused for what came meanwhile has not removed that (GU-1).
+      if (attempt.removes.size === 0 || certain.includes(attempt.outcome)) continue;
+      for (const item of this.#news(attempt, all)) all.delete(item);
     }
     return all;
   }

@@ -7,6 +7,7 @@ import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import { cloned, full, halfFetched, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
 import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
+import { largeTree } from './large-trees.js';
 import { deniedLater, lists, listsApart } from './lists.js';
 import { kept, steppedAside, tight } from './quotas.js';
 import { resize } from './resizing.js';
@@ -155,6 +156,7 @@ export const profiles: readonly Profile[] = [
       [heardOfRemoval, 2],
       [forgotten, 1],
       [weakMeanwhile, 2],
+      [largeTree, 0.4],
       [some, 1],
       [bursting, 0.5],
     ],
@@ -195,6 +197,7 @@ export const profiles: readonly Profile[] = [
       [gatewayCrash, 3],
       [lonelyCrash, 4],
       [forgotten, 1.5],
+      [largeTree, 0.4],
       [race, 1],
       [saving, 1],
     ],
@@ -339,6 +342,7 @@ export const profiles: readonly Profile[] = [
         [brokenCatchUp, 1],
         [bursting, 1],
         [lists, 0.3],
+        [largeTree, 0.3],
       ] as const),
       ...([
         [writeFails, 1],

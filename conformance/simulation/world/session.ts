@@ -10,6 +10,7 @@ import type {
   Venus,
   VolumeState,
 } from '../../../venus/interface.js';
+import { atomicObjects } from '../../../venus/change/removals.js';
 import { pathOf } from '../share.js';
 import { rootVolume } from '../simulated-realm.js';
 import { moveAtTheDoor } from './door.js';
@@ -66,6 +67,8 @@ export class Session {
     attempt.end = this.#world.now();
     if (attempt.volume !== undefined) attempt.used = this.#world.used(attempt.volume);
     if (new Set(volumes.map(({ avsg }) => avsg.length > 0)).size > 1) this.#world.count('one volume reached');
+    if (attempt.removes.size >= atomicObjects)
+      this.#world.count(`${attempt.deed.do} gives up a large tree: ${attempt.outcome}`);
     describe();
     attempt.isCurrent &&= isSent;
   }
