@@ -119,6 +119,20 @@ t.test('what the author never claimed to have seen is for applyRecord to miss', 
   t.equal(certify(somewhere, world())?.kind, 'stale');
 });
 
+t.test('who renames has seen where the object is: not that it has been away and come back', async (t) => {
+  const place = {
+    ...{ parent: directory, name: 'x', storeId: makeStoreId(ben, 9), time: 1, author: 'ben', host: 'g2' },
+    isBroken: false,
+  };
+  const back = status(file, newer, { places: [place] });
+  const here = world(status(directory, seen), status(other, seen), back);
+  t.equal(certify(records.rename, here)?.kind, 'not-found');
+  t.equal(certify({ ...records.rename, settled: true }, here), undefined, 'settled it is merged');
+  const looked = { ...records.rename, base: { ...base, [file]: newer } };
+  t.equal(certify(looked, here), undefined);
+  t.equal(certify(records.chmod, here), undefined, 'others do not mind');
+});
+
 t.test('row by row: unseen updates of the object', async (t) => {
   const everywhere = world(status(directory, newer), status(other, newer), status(file, newer));
   for (const record of all) t.equal(certify(record, everywhere), undefined, `${record.op}: metadata`);
@@ -191,7 +205,11 @@ t.test('replay: applied when object and directories know the update, or the name
   const brought = world(status(directory, seen), status(made, after));
   t.equal(alreadyApplied(records.create, brought, free), 'partly', 'an object brought before its directory');
   const runt = world(status(directory, after), status(made, {}));
-  t.equal(alreadyApplied(records.create, runt, free), 'partly', 'an object that has not all it has known yet');
+  t.equal(
+    alreadyApplied(records.create, runt, free),
+    'partly',
+    'an object that has not all it has known yet',
+  );
   const unborn = world(status(directory, after));
   t.equal(alreadyApplied(records.create, unborn, free), 'no', 'the directory alone may have been passed');
   const parents = world(status(directory, after), status(other, after), status(file, seen));

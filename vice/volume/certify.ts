@@ -8,7 +8,8 @@
  *
  *   record                      object here has updates unseen by the author      object was removed here
  *   create mkdir symlink        parent: names decide                              parent: not-found
- *   rename                      names decide; contents may have changed           either: not-found
+ *   rename                      names decide, and that nobody moved it away and   either: not-found
+ *                               back; contents may have changed
  *   remove (file)               contents: conflict. attributes, name: applied     either: not-found
  *   remove (symlink), rmdir     names decide (rmdir: not-empty)                   either: not-found
  *   store                       contents: conflict. attributes, name: applied     not-found
@@ -78,8 +79,14 @@ export function certify(record: Mutation, look: Look): Failure | undefined {
   if (isCreation(record) && held?.removed === true) {
     return refusal('exists', record.fid, 'the Fid has been used before; a new object needs a new one');
   }
-  if (record.settled === true || held === undefined || !replacesContents(record)) return undefined;
+  if (record.settled === true || held === undefined) return undefined;
   const seen = record.base[record.fid] ?? nothing;
+  const isPlaceSeen = held.status.places.every(({ storeId }) => knows(seen, storeId));
+  // It would be in two places, each of which somebody gave it who knew nothing of the other.
+  if (record.op === 'rename' && !isPlaceSeen) {
+    return refusal('not-found', record.fid, 'somebody else has moved the object meanwhile');
+  }
+  if (!replacesContents(record)) return undefined;
   if (versionsOf(held.status).every(({ mark }) => knows(seen, mark))) return undefined;
   return refusal('conflict', record.fid, 'the contents have been changed meanwhile by somebody else');
 }

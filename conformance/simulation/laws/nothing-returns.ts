@@ -63,12 +63,13 @@ function isNoReason(
 ): boolean {
   if (other === removal || !ledger.mayHaveHappened(other)) return true;
   const { fid } = removal.shown ?? {};
-  if (other.touches !== fid && other.made !== fid) return true;
+  if (fid === undefined || (other.touches !== fid && other.made !== fid)) return true;
   if (other.deed.do === 'repair') return false;
   for (let version = removal.shown?.version ?? undefined; version !== undefined; version = bases.get(version))
     if (other.version === version || other.copied === version) return true;
   // Other contents than those are a version of their own: of several, a removal takes the one that is seen.
-  if (other.text !== undefined || other.copied != null) return false;
+  const isMovedOver = other.deed.do === 'rename' && other.touches === fid && !other.takes.has(fid);
+  if (other.text !== undefined || other.copied != null || isMovedOver) return false;
   const isOwn = other.gateway === removal.gateway && other.generation === removal.generation;
   return isOwn && other.outcome === 'ok' && (other.end ?? Infinity) <= removal.begin;
 }

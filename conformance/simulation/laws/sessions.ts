@@ -46,10 +46,11 @@ export function basesOf(ledger: Ledger): ReadonlyMap<StoreId, StoreId> {
  */
 function refused(ledger: Ledger, bases: ReadonlyMap<StoreId, StoreId>): ReadonlySet<StoreId> {
   const versions = new Set<StoreId>();
-  if (ledger.forgiven.size === 0) return versions;
+  const digests = new Set([...ledger.forgiven, ...ledger.roomless]);
+  if (digests.size === 0) return versions;
   const sent = new Set([...ledger.sent.values()].flatMap((ids) => [...ids]));
   for (const [version, text] of ledger.texts) {
-    if (!ledger.forgiven.has(digestOf(Buffer.from(text)))) continue;
+    if (!digests.has(digestOf(Buffer.from(text)))) continue;
     versions.add(version);
     for (let base = bases.get(version); base !== undefined && !sent.has(base); base = bases.get(base))
       versions.add(base);

@@ -140,6 +140,8 @@ export class Ledger {
   readonly parents = new Map<Fid, Set<Fid>>();
   /** Digests and objects of what waited in the log of a gateway whose disk was replaced by an old copy. */
   readonly forgiven = new Set<string>();
+  /** Digests of what servers had no room for, until it was restored: meanwhile there was what was before. */
+  readonly roomless = new Set<string>();
   /** Gateways whose disks were replaced. */
   readonly renewed = new Set<string>();
   /** What has come from another volume. */
@@ -215,7 +217,7 @@ export class Ledger {
   forgive(changes: readonly PendingChange[], isRestored = false): void {
     for (const { digest, fid } of changes.flatMap(({ records }) => records)) {
       this.forgiven.add(fid);
-      if (digest !== null && !isRestored) this.forgiven.add(digest);
+      if (digest !== null) (isRestored ? this.roomless : this.forgiven).add(digest);
     }
   }
 
