@@ -59,6 +59,11 @@ async function bring(
         if (!isFailure(error, 'unreachable', 'timeout', 'not-found', 'damaged', 'busy')) throw error;
         fetch.signal.throwIfAborted();
         last = error;
+        if (error.kind === 'damaged') {
+          // By the peer or by our own disk, which has closed the spool: all again.
+          await spool.abort();
+          spool = await containers.spool();
+        }
         idle = spool.length > from ? 0 : idle + 1;
       } finally {
         brought(Math.max(0, spool.length - from));

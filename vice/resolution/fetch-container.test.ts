@@ -1,0 +1,39 @@
+/** Contents on their way from peers to a disk that has its own troubles. */
+import t from 'tap';
+import { Failure } from '../interface/index.js';
+import type { Link } from '../seam/network.js';
+import { MemoryContainers } from '../seam/twin/memory-containers.js';
+import { digestOf } from '../seam/block-digests.js';
+import { containerFetcher } from './fetch-container.js';
+
+const text = Buffer.from('contents of a file');
+const { signal } = new AbortController();
+
+/** A peer that sends `sent`. */
+function peer(sent: Uint8Array): Link {
+  async function* download(_path: string, start: number): AsyncIterable<Uint8Array> {
+    yield sent.subarray(start);
+  }
+  const link = { download: async (path: string, start: number) => download(path, start) };
+  return link as unknown as Link;
+}
+
+const wanted = { digest: digestOf(text), length: text.length, signal };
+
+t.test('a disk that fails just when it shall keep them says so, and takes nothing more', async (t) => {
+  const containers = new MemoryContainers();
+  containers.failNext(1, 'damaged');
+  const fetched = containerFetcher(containers, () => undefined)({ ...wanted, sources: [peer(text)] });
+  await t.rejects(fetched, new Failure('damaged', 'containers', 'the disk fails: replace it'));
+  t.equal(containers.openSpools, 0);
+});
+
+t.test('after a peer that sends something else another one is asked, from the beginning', async (t) => {
+  for (const wrong of ['contents of a fil?', 'contents of a file, and more']) {
+    const containers = new MemoryContainers();
+    const sources = [peer(Buffer.from(wrong)), peer(text)];
+    await containerFetcher(containers, () => undefined)({ ...wanted, sources });
+    t.ok(await containers.has(wanted.digest));
+    t.equal(containers.openSpools, 0);
+  }
+});
