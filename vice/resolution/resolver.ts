@@ -317,9 +317,7 @@ export class Resolver {
     this.#world.log.info('replicas differ', fields);
     await replica.mending.figures(fids);
     const unsettled = new Set<Fid>();
-    const isAsked = (each: PeerReplica): boolean =>
-      each.state !== 'filling' && this.#world.links.linked(each.server) !== undefined;
-    const isLast = isRound && this.#peers(replica).every(isAsked);
+    const isLast = isRound && this.#sources(replica).length === this.#peers(replica).length;
     await this.#resolveWith(replica, peer, source, fids, unsettled, isLast);
     return unsettled.size;
   }
