@@ -2,6 +2,7 @@
 import t from 'tap';
 import { Failure } from '../interface/index.js';
 import type { Link } from '../seam/network.js';
+import { PackedContainers } from '../seam/packed-containers.js';
 import { MemoryContainers } from '../seam/twin/memory-containers.js';
 import { digestOf } from '../seam/block-digests.js';
 import { containerFetcher } from './fetch-container.js';
@@ -18,15 +19,32 @@ function peer(sent: Uint8Array): Link {
   return link as unknown as Link;
 }
 
+const fault = new Failure('damaged', 'containers', 'the disk fails: replace it');
 const wanted = { digest: digestOf(text), length: text.length, signal };
 
 t.test('a disk that fails just when it shall keep them says so, and takes nothing more', async (t) => {
   const containers = new MemoryContainers();
   containers.failNext(1, 'damaged');
   const fetched = containerFetcher(containers, () => undefined)({ ...wanted, sources: [peer(text)] });
-  await t.rejects(fetched, new Failure('damaged', 'containers', 'the disk fails: replace it'));
+  await t.rejects(fetched, fault);
   t.equal(containers.openSpools, 0);
 });
+
+t.test(
+  'small ones, whose row the disk does not take, are not written on into what that has closed',
+  async (t) => {
+    const kept = new MemoryContainers();
+    let tries = 0;
+    const write = async (): Promise<void> => {
+      if ((tries += 1) === 1) throw fault;
+    };
+    const rows = { get: () => undefined, walk: () => [], write };
+    const pause = async (): Promise<void> => undefined;
+    const containers = new PackedContainers({ rows, containers: kept, packedBytes: 1000, pause });
+    await containerFetcher(containers, () => undefined)({ ...wanted, sources: [peer(text)] });
+    t.equal(tries, 2, 'all again, while there is a peer to ask');
+  },
+);
 
 t.test('after a peer that sends something else another one is asked, from the beginning', async (t) => {
   for (const wrong of ['contents of a fil?', 'contents of a file, and more']) {
