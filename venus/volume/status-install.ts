@@ -2,7 +2,7 @@
 import { isWithin, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
-import type { ModifyLog } from '../log/modify-log.js';
+import { isLocal, type ModifyLog } from '../log/modify-log.js';
 import { isBound } from './binding.js';
 import { hasOtherNames } from './overlay.js';
 import type { Told } from './told.js';
@@ -15,6 +15,9 @@ export interface StatusWorld {
 /**
  * Caches `status`, unless the cache knows more by now: an update of ours was on its way meanwhile. `accessible` is
  * what the servers alone said.
+ *
+ * ST-1: what our own log is about to remove, and servers still have, is not cached again. Nobody would ever tell us when
+ * they remove it: it would stay for good, with whatever there was to decide about it.
  */
 export function installStatus(
   { cache, modifyLog }: StatusWorld,
@@ -23,6 +26,7 @@ export function installStatus(
   accessible: VnodeStatus = status,
 ): void {
   const { fid } = status;
+  if (isRemovedHere(modifyLog, status)) return cache.drop(fid);
   const cached = cache.get(fid);
   const put = (of: VnodeStatus, complete: boolean, stale?: boolean): void => {
     const object = cache.putStatus(of, told.validation(cached), complete, stale);
@@ -42,6 +46,20 @@ export function installStatus(
   if (!isWithin(cached.status.known, status.known)) keep(cached, stale);
   // The digest is that of the names that are cached (OC-1).
   else put({ ...status, names: cached.status.names }, true, stale);
+}
+
+/** Whether it goes once servers have our log: a removal waits there, and its author has seen all that was done to it. */
+function isRemovedHere(modifyLog: ModifyLog, { fid, known }: VnodeStatus): boolean {
+  return modifyLog
+    .touching(fid)
+    .filter(isLocal)
+    .flatMap(({ records }) => records)
+    .some(
+      (record) =>
+        (record.op === 'remove' || record.op === 'rmdir') &&
+        record.fid === fid &&
+        isWithin(known, record.base[fid] ?? {}),
+    );
 }
 
 /** No server that was asked has the object. */
