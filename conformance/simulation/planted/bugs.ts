@@ -133,13 +133,16 @@ export const certification: readonly PlantedBug[] = [
     "return record.op === 'store' || record.op === 'remove';",
     'return false;',
   ),
-  bug(
-    'staleness-not-seen',
-    'a replica that lacks what the author had seen takes the record all the same',
-    'vice/volume/certify.js',
-    'base !== undefined && !isWithin(base, look(fid)?.status.known ?? nothing)',
-    'false',
-  ),
+  {
+    ...bug(
+      'staleness-not-seen',
+      'a replica that lacks what the author had seen takes the record all the same',
+      'vice/volume/certify.js',
+      'base !== undefined && !isWithin(base, look(fid)?.status.known ?? nothing)',
+      'false',
+    ),
+    profile: 'lagging replicas',
+  },
   bug(
     'applied-twice',
     'a record that was applied is applied again when it is repeated',
@@ -186,13 +189,16 @@ export const certification: readonly PlantedBug[] = [
     ),
     profile: 'restored gateways',
   },
-  bug(
-    'removal-looks-again',
-    'what has come into a folder while it is removed goes with it (GU-1)',
-    'venus/change/look.js',
-    'if (this.#seen?.get(status.fid) === versionsIn(status))',
-    'if (true)',
-  ),
+  {
+    ...bug(
+      'removal-looks-again',
+      'what has come into a folder while it is removed goes with it (GU-1)',
+      'venus/change/look.js',
+      'if (this.#seen?.get(status.fid) === versionsIn(status))',
+      'if (true)',
+    ),
+    profile: 'calm office',
+  },
   bug(
     'not-settled',
     'what the log has answered for is sent as if its author could look again',

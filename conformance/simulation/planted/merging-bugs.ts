@@ -72,13 +72,16 @@ export const merging: readonly PlantedBug[] = [
     // Else the merge itself finds that they are missing, and nothing ever comes together.
     { file: 'vice/volume/merge-step.js', ...needsNoContents },
   ]),
-  bug(
-    'contents-given-up',
-    'a replica takes over what a peer knows of a file although its contents could not be fetched',
-    'vice/volume/merge-step.js',
-    needsNoContents.find,
-    needsNoContents.replace,
-  ),
+  {
+    ...bug(
+      'contents-given-up',
+      'a replica takes over what a peer knows of a file although its contents could not be fetched',
+      'vice/volume/merge-step.js',
+      needsNoContents.find,
+      needsNoContents.replace,
+    ),
+    profile: 'lagging replicas',
+  },
   bug(
     'graves-forgotten',
     'removed objects are forgotten at once, before all replicas have heard of them',

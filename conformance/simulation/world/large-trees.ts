@@ -1,4 +1,7 @@
-/** Trees that are too large to go in one entry of the log (venus/change/removals.ts): they go in pieces. */
+/**
+ * Trees that are removed while somebody works in them, also those that are too large to go in one entry of the log
+ * (venus/change/removals.ts): they go in pieces.
+ */
 import { atomicObjects } from '../../../venus/change/removals.js';
 import { watch } from './deeds.js';
 import type { Draft } from './draft.js';
@@ -39,6 +42,28 @@ export function largeTree(draft: Draft): void {
   watch(draft, 1, 20);
   // What is left of it would cost time in every scene that comes.
   draft.deed({ do: 'remove', by: draft.pick([by, author]), path: top }, draft.pick([1, 50, 300]));
+}
+
+/** A folder that goes at once is removed or replaced, while at another gateway somebody puts something into it. */
+export function smallTree(draft: Draft): void {
+  const [gateway, other] = draft.pair(draft.gateways);
+  const [by, author] = [draft.sessionOf(gateway), draft.sessionOf(other)];
+  const top = `t${draft.number()}`;
+  const outside = `e${draft.number()}`;
+  const files = ['a', 'b', 'c'].map((name) => `${top}/${name}`);
+  draft.deed({ do: 'mkdir', by, path: top }, 20);
+  for (const path of [...files, outside]) draft.deed({ do: 'put', by, path, bytes: 12 }, 20);
+  for (const path of ['', top])
+    for (const each of [by, author]) draft.deed({ do: 'list', by: each, path }, 20);
+  draft.wait(300);
+  // Servers have it just before the removal, which did not hear of it.
+  if (draft.chance(0.6)) draft.deed({ do: 'rename', by: author, path: outside, to: `${top}/e` }, 0);
+  else worksIn(draft, author, { top, files });
+  draft.wait(draft.pick([0, 1, 1, 2, 3]));
+  goes(draft, by, top);
+  draft.wait(draft.pick([0, 1, 5, 20]));
+  if (draft.chance(0.3)) worksIn(draft, author, { top, files });
+  watch(draft, 1, draft.pick([20, 300]));
 }
 
 /** Flat, or folders of which each is small enough to go at once. Most of it is links: they cost least. */

@@ -80,6 +80,8 @@ export interface Attempt {
   marked?: { readonly fid: Fid; readonly what: string; readonly value: string } | undefined;
   /** Whatever bears this name goes, also what its author was not shown: a directory and the name. */
   blind?: { readonly parent: Fid; readonly name: string };
+  /** Whether the gateway, too, gives up exactly what `removes` and `givesUp` say. */
+  seesAll?: boolean;
   /** Bytes that the volume uses when it begins, and when it is answered: what the server says that has most. */
   usedBefore?: number;
   used?: number;
@@ -329,7 +331,8 @@ export class Ledger {
       if (!this.mayHaveHappened(attempt)) continue;
       for (const item of lost(attempt)) all.delete(item);
       // Who is refused for what came meanwhile has not removed that (GU-1).
-      if (attempt.removes.size === 0 || certain.includes(attempt.outcome)) continue;
+      if (attempt.removes.size === 0 || attempt.seesAll === true || certain.includes(attempt.outcome))
+        continue;
       for (const item of this.#news(attempt, all)) all.delete(item);
     }
     return all;

@@ -7,7 +7,7 @@ import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import { cloned, full, halfFetched, loss, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
 import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
-import { largeTree } from './large-trees.js';
+import { largeTree, smallTree } from './large-trees.js';
 import { deniedLater, lists, listsApart } from './lists.js';
 import { kept, steppedAside, tight } from './quotas.js';
 import { resize } from './resizing.js';
@@ -105,6 +105,7 @@ export const profiles: readonly Profile[] = [
       [saving, 1],
       [bursting, 2],
       [lists, 2],
+      [smallTree, 2],
     ],
   },
   {
@@ -230,7 +231,7 @@ export const profiles: readonly Profile[] = [
     scenes: 5,
     mixture: [
       [restored, 4],
-      [cloned, 2],
+      [cloned, 3],
       [some, 1],
       [lonelyCrash, 1],
     ],

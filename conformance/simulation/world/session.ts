@@ -43,6 +43,8 @@ export class Session {
   readonly #caller: Caller;
   readonly #world: SessionWorld;
   readonly #sight: Sight;
+  /** What it removed, or replaced, last. */
+  #removed: Fid | undefined;
 
   constructor(user: string, world: SessionWorld) {
     this.#caller = { user };
@@ -105,6 +107,8 @@ export class Session {
       case 'give-up':
         return this.#giveUpBody(deed.bytes);
       case 'get':
+        // A request that found a name before may ask for what it meant long after.
+        if (this.#removed !== undefined) await this.#versionOf(this.#removed);
         if (object?.kind !== 'file') return object !== null;
         attempt.read = await this.#sight.read(object.fid, attempt);
         return true;
@@ -225,13 +229,25 @@ export class Session {
 
   async #remove({ parent, name, object }: Place, attempt: Attempt): Promise<boolean> {
     if (parent === null || object === null) return false;
-    await this.#sight.giveUp(object, attempt);
-    // To look at a tree takes time. What came into it meanwhile, but before it is asked for, is part of it.
-    if (object.kind === 'directory') await this.#sight.giveUp(object, attempt);
-    attempt.removes.add(fileOf(object.fid));
+    await this.#giveUp(object, attempt);
     if (object.kind !== 'file') attempt.blind = { parent, name };
+    this.#removed = fileOf(object.fid);
     await this.#world.venus.remove(this.#caller, parent, name, expectationOf(object));
     return true;
+  }
+
+  /**
+   * To look at a tree takes time. What came into it meanwhile, but before it is asked for, is part of it. A second look
+   * that takes none is the gateway's own one, too.
+   */
+  async #giveUp(object: ObjectStatus, attempt: Attempt): Promise<void> {
+    const { now } = this.#world;
+    await this.#sight.giveUp(object, attempt);
+    attempt.removes.add(fileOf(object.fid));
+    if (object.kind !== 'directory') return;
+    const begin = now();
+    await this.#sight.giveUp(object, attempt);
+    attempt.seesAll = now() === begin && attempt.removes.size < atomicObjects;
   }
 
   /** undefined: it is gone, or cannot be asked for. */
@@ -254,8 +270,8 @@ export class Session {
     if (deed.do === 'rename' && nameOf(from.parent) !== nameOf(to.parent))
       return this.#moveAcross({ parent: from.parent, object: from.object }, to, attempt, deed);
     if (to.object !== null) {
-      await this.#sight.giveUp(to.object, attempt);
-      attempt.removes.add(fileOf(to.object.fid));
+      await this.#giveUp(to.object, attempt);
+      this.#removed = fileOf(to.object.fid);
       // Moved over a file in conflict it becomes that file's contents.
       if (to.object.kind === 'file' && deed.do === 'rename') attempt.removes.add(fileOf(from.object.fid));
     }
