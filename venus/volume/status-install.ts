@@ -16,8 +16,8 @@ export interface StatusWorld {
  * Caches `status`, unless the cache knows more by now: an update of ours was on its way meanwhile. `accessible` is
  * what the servers alone said.
  *
- * ST-1: what our own log is about to remove, and servers still have, is not cached again. Nobody would ever tell us when
- * they remove it: it would stay for good, with whatever there was to decide about it.
+ * ST-1: what our own log is about to remove, and servers still have, is not cached again. Nobody would ever tell us
+ * when they remove it: it would stay for good, with whatever there was to decide about it.
  */
 export function installStatus(
   { cache, modifyLog }: StatusWorld,
@@ -48,7 +48,7 @@ export function installStatus(
   else put({ ...status, names: cached.status.names }, true, stale);
 }
 
-/** Whether it goes once servers have our log: a removal waits there, and its author has seen all that was done to it. */
+/** Whether it goes once servers have our log: a removal waits there whose author has seen all that was done to it. */
 function isRemovedHere(modifyLog: ModifyLog, { fid, known }: VnodeStatus): boolean {
   return modifyLog
     .touching(fid)
