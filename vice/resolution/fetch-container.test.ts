@@ -55,3 +55,19 @@ t.test('after a peer that sends something else another one is asked, from the be
     t.equal(containers.openSpools, 0);
   }
 });
+
+t.test('that one peer does not have it says nothing of another one that cannot be asked', async (t) => {
+  const refusing = (kind: 'not-found' | 'unreachable'): Link => {
+    const download = async (): Promise<never> => {
+      throw new Failure(kind, 'test', `the peer says ${kind}`);
+    };
+    return { download } as unknown as Link;
+  };
+  const told = async (...kinds: readonly ('not-found' | 'unreachable')[]): Promise<unknown> => {
+    const fetch = containerFetcher(new MemoryContainers(), () => undefined);
+    return fetch({ ...wanted, sources: kinds.map(refusing) }).catch((error: unknown) => error);
+  };
+  t.match(await told('not-found', 'not-found'), { kind: 'not-found' });
+  t.match(await told('unreachable', 'not-found'), { kind: 'unreachable' });
+  t.match(await told('not-found', 'unreachable'), { kind: 'unreachable' });
+});

@@ -16,7 +16,7 @@ export interface ContainerFetch {
   readonly signal: AbortSignal;
 }
 
-/** Makes sure that a container is here. @throws Failure unreachable, not-found, damaged, no-space */
+/** Makes sure that a container is here. @throws Failure not-found (nobody has it), unreachable, damaged, no-space */
 export type FetchContainer = (fetch: ContainerFetch) => Promise<void>;
 
 const operation = 'resolution.fetch';
@@ -40,7 +40,7 @@ async function bring(
   brought: (bytes: number) => void,
 ): Promise<void> {
   let spool = await containers.spool();
-  let last = new Failure('unreachable', operation, `no peer to fetch container ${fetch.digest} from`);
+  let last: Failure | undefined;
   try {
     // Two rounds without a byte of progress, and the transfer is given up.
     for (let turn = 0, idle = 0; turn < 100 && idle < 2 * fetch.sources.length; turn += 1) {
@@ -58,7 +58,8 @@ async function bring(
       } catch (error) {
         if (!isFailure(error, 'unreachable', 'timeout', 'not-found', 'damaged', 'busy')) throw error;
         fetch.signal.throwIfAborted();
-        last = error;
+        // That one has it not says nothing of those that cannot be asked.
+        if (last === undefined || error.kind !== 'not-found') last = error;
         if (error.kind === 'damaged') {
           // By the peer or by our own disk, which has closed the spool: all again.
           await spool.abort();
@@ -72,7 +73,7 @@ async function bring(
   } finally {
     await spool.abort();
   }
-  throw last;
+  throw last ?? new Failure('unreachable', operation, `no peer to fetch container ${fetch.digest} from`);
 }
 
 async function append(spool: Spool, source: Link, fetch: ContainerFetch): Promise<void> {

@@ -1,5 +1,15 @@
 /** Looks whether the contents of all that a replica holds are on its disk, and gets those that are not. */
-import { emptyDigest, isFailure, isRemoved, parseFid, versionsOf } from '../interface/index.js';
+import {
+  emptyDigest,
+  isCovered,
+  isFailure,
+  isRemoved,
+  parseFid,
+  versionsOf,
+  wantedVersions,
+  type FileData,
+  type VnodeStatus,
+} from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import type { Replica } from '../volume/replica.js';
@@ -26,15 +36,17 @@ export async function lackingContents(
       }
       const status = replica.held(fid);
       if (status === undefined || isRemoved(status)) continue;
-      for (const { digest } of versionsOf(status)) {
+      for (const version of versionsOf(status)) {
+        const { digest } = version;
         if (digest === emptyDigest || (await containers.has(digest))) continue;
         const release = replica.hold(digest);
         try {
           await fetch(digest);
         } catch (error) {
           if (!isFailure(error)) throw error;
+          const isNowhere = isFailure(error, 'not-found');
           // Superseded meanwhile: nobody needs it any more.
-          if (replica.names(digest)) lacking += 1;
+          if (isOwed(status, version, isNowhere) && replica.names(digest)) lacking += 1;
         } finally {
           release();
         }
@@ -43,4 +55,13 @@ export async function lackingContents(
     await sleep(clock, 0);
   }
   return lacking;
+}
+
+/**
+ * Not what a removal covers: that was given up, and where nobody has it nobody ever will (vice/volume/merge-step.ts).
+ * Who waits for it waits for ever.
+ */
+function isOwed(status: VnodeStatus, version: FileData, isNowhere: boolean): boolean {
+  if (!isCovered(version, status.gone)) return true;
+  return !isNowhere && wantedVersions(status).includes(version);
 }

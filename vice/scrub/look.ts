@@ -5,7 +5,7 @@ import {
   isFailure,
   isRemoved,
   parseFid,
-  versionsOf,
+  wantedVersions,
   type Fid,
 } from '../interface/index.js';
 import { endOf, type StoreReader } from '../seam/store.js';
@@ -45,7 +45,7 @@ export class Look {
       faults.push(...(await this.#directory(replica, keys, fid)));
     }
     if (isRemoved(row.status) || faults.some(({ fault }) => fault === 'record-invalid')) return faults;
-    for (const { digest, length } of versionsOf(row.status)) {
+    for (const { digest, length } of wantedVersions(row.status)) {
       if (digest === emptyDigest) continue;
       const found = await this.#lengthOf(digest);
       if (found === length || !replica.names(digest)) continue;
