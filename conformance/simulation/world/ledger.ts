@@ -352,6 +352,13 @@ export class Ledger {
     }
   }
 
+  /** Whether its gateway has other requests under way now. */
+  isBusyBeside({ number, gateway }: Attempt): boolean {
+    return this.attempts.some(
+      (other) => other.gateway === gateway && other.number !== number && other.end === undefined,
+    );
+  }
+
   /** Whether nothing was wrong anywhere from `begin` to `end`, nor began at that very moment. */
   wasCalm(begin: number, end: number): boolean {
     return this.troubles.every((trouble) => trouble.end <= begin || trouble.begin > end);
