@@ -11,12 +11,11 @@ import type { ObjectCache } from '../cache/object-cache.js';
 import type { LogEntry } from '../log/modify-log.js';
 import type { Identity } from '../store/identity.js';
 import type { Member, Volume } from '../volume/volume.js';
+import { refusalsLeast } from './held.js';
 import type { LocalLog } from './local-log.js';
 import type { Replay } from './replay.js';
 import { salvaged, Unsalvageable, type Salvaged } from './salvage.js';
 
-/** Refusals by the whole group, over half a minute: servers that were apart have come together by then. */
-const refusalsLeast = 4;
 /** Objects that one question names. */
 const fidsMost = 1000;
 

@@ -12,6 +12,12 @@ interface Hold {
   readonly tries: number;
 }
 
+/**
+ * Refusals by the whole group after which no more is waited for: over a quarter of a minute, so servers that were apart
+ * have come together by then.
+ */
+export const refusalsLeast = 4;
+
 const pauseMs = { first: 2000, most: 30_000 } as const;
 
 export class Held {

@@ -9,10 +9,8 @@ import { Failure, isFailure } from '../../vice/interface/index.js';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { LogEntry } from '../log/modify-log.js';
 import type { UpdateReply } from '../volume/collate.js';
+import { refusalsLeast } from './held.js';
 import { passing } from './refusal.js';
-
-/** Refusals by the whole group, over some seconds: servers that were apart have come together by then. */
-const refusalsLeast = 4;
 
 /** Why `entry`, which nobody took `tries` times before, can never be sent; undefined: it can. */
 export function lostContents<M>(

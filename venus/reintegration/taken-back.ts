@@ -18,13 +18,14 @@ import {
 
 /** `record` as it is carried out in the view that `tree` shows (TB-1). */
 export function overTakenBack(tree: Tree, record: Mutation): Mutation {
-  const base = { ...record.base };
+  let base = record.base;
   for (const [fid, seen] of Object.entries(record.base) as [Fid, StoreIdVector][]) {
     const status = tree.status(fid);
     if (status === undefined) continue;
     const shown = [...versionsOf(status), ...status.places, ...(status.access ?? [])];
     const takenBack = shown.filter(({ storeId }) => !knows(status.known, storeId));
-    base[fid] = takenBack.reduce((all, { storeId }) => withStoreId(all, storeId), seen);
+    if (takenBack.length === 0) continue;
+    base = { ...base, [fid]: takenBack.reduce((all, { storeId }) => withStoreId(all, storeId), seen) };
   }
-  return { ...record, base };
+  return base === record.base ? record : { ...record, base };
 }

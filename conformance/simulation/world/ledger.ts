@@ -268,11 +268,11 @@ export class Ledger {
 
   /** Whether it, or a part of it, may have happened, for all that its author knows. */
   mayHaveHappened(attempt: Attempt): boolean {
-    return !certain.includes(attempt.outcome) || this.#isInPieces(attempt);
+    return !certain.includes(attempt.outcome) || this.isInPieces(attempt);
   }
 
   /** A large tree goes in pieces before its name does (venus/change/removals.ts): what is refused may be the rest. */
-  #isInPieces({ removes }: Attempt): boolean {
+  isInPieces({ removes }: Attempt): boolean {
     return removes.size >= atomicObjects;
   }
 

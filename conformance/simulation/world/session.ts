@@ -10,7 +10,6 @@ import type {
   Venus,
   VolumeState,
 } from '../../../venus/interface.js';
-import { atomicObjects } from '../../../venus/change/removals.js';
 import { pathOf } from '../share.js';
 import { rootVolume } from '../simulated-realm.js';
 import { moveAtTheDoor } from './door.js';
@@ -69,7 +68,7 @@ export class Session {
     attempt.end = this.#world.now();
     if (attempt.volume !== undefined) attempt.used = this.#world.used(attempt.volume);
     if (new Set(volumes.map(({ avsg }) => avsg.length > 0)).size > 1) this.#world.count('one volume reached');
-    if (attempt.removes.size >= atomicObjects)
+    if (this.#world.ledger.isInPieces(attempt))
       this.#world.count(`${attempt.deed.do} gives up a large tree: ${attempt.outcome}`);
     describe();
     attempt.isCurrent &&= isSent;
@@ -248,7 +247,7 @@ export class Session {
     const begin = now();
     await this.#sight.giveUp(object, attempt);
     const isAtOnce = now() === begin && !ledger.isBusyBeside(attempt);
-    attempt.seesAll = isAtOnce && attempt.removes.size < atomicObjects;
+    attempt.seesAll = isAtOnce && !ledger.isInPieces(attempt);
   }
 
   /** undefined: it is gone, or cannot be asked for. */
