@@ -26,8 +26,8 @@ export function installStatus(
   accessible: VnodeStatus = status,
 ): void {
   const { fid } = status;
-  if (isRemovedHere(modifyLog, status)) return cache.drop(fid);
   const cached = cache.get(fid);
+  if (cached === undefined && isRemovedHere(modifyLog, status)) return;
   const put = (of: VnodeStatus, complete: boolean, stale?: boolean): void => {
     const object = cache.putStatus(of, told.validation(cached), complete, stale);
     if (told.wasBroken(fid)) cache.put({ ...object, suspect: true });
