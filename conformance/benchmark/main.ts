@@ -10,7 +10,7 @@
  * left out.
  */
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { Realm } from '../realm.js';
 import { coldReads } from './cold-reads.js';
 import { differences } from './differences.js';
@@ -193,13 +193,18 @@ async function measureParts(only: string, scale: Scale, notes: string[]): Promis
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      quick: { type: 'boolean', default: false },
-      only: { type: 'string', default: '' },
-      json: { type: 'boolean', default: false },
-    },
-  });
+  const values = new Command('npm run bench --')
+    .description('Measures this share beside others, on this machine and in one run: ratios are what counts.')
+    .option('--quick', 'small, and too few rounds to believe: does it run?')
+    .option(
+      '--only <word>',
+      'only the parts whose names contain it; of a word that none contains all are told',
+      '',
+    )
+    .option('--json', 'for programs')
+    .showHelpAfterError('(--help lists the options)')
+    .parse()
+    .opts<{ readonly quick?: true; readonly only: string; readonly json?: true }>();
   const scale = values.quick ? quick : full;
   const notes: string[] = [];
   const measured = await measureParts(values.only, scale, notes);

@@ -1,20 +1,9 @@
-/**
- * `npm run sim`: plays seeds on a simulated realm and judges each run by all laws.
- *
- *   --seeds A..B      these seeds; without it 20 that were never run before
- *   --profile NAME    of these only those with this kind of trouble (world/profiles.ts)
- *   --jobs N          in N processes (1)
- *   --seed N          one seed, with its whole trace
- *   --scenario FILE   a stored scenario, with its whole trace
- *   --planted [NAME]  proves that every planted bug (or this one) is found, in at most --most seeds (300)
- *   --keep            do not shrink and store what fails
- *   --standard        fails also when a situation is never reached
- *
- * The exit code is 0 when no law is broken and every run could be repeated.
- */
-import { parseArgs } from 'node:util';
+/** `npm run sim`: plays seeds on a simulated realm and judges each run by all laws. `--help` says how. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { plantedBugs } from './planted/all-bugs.js';
 import { provePlanted } from './planted/proof.js';
 import { generate, profileOf } from './world/generator.js';
+import { profiles } from './world/profiles.js';
 import type { Scenario } from './world/scenario.js';
 import { readScenario, storeScenario } from './world/scenario-files.js';
 import { shrink } from './world/shrink.js';
@@ -25,28 +14,62 @@ import { hangs, runSeeds, type SeedVerdict } from './world/workers.js';
 /** Every so many seeds one is run twice. */
 const repeatedEvery = 25;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seeds: { type: 'string' },
-    profile: { type: 'string' },
-    jobs: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    scenario: { type: 'string' },
-    planted: { type: 'boolean', default: false },
-    most: { type: 'string', default: '300' },
-    keep: { type: 'boolean', default: false },
-    standard: { type: 'boolean', default: false },
-  },
-});
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Options {
+  readonly seeds?: Span;
+  readonly profile?: string;
+  readonly jobs: number;
+  readonly seed?: number;
+  readonly scenario?: string;
+  readonly planted?: true;
+  readonly most: number;
+  readonly keep?: true;
+  readonly standard?: true;
+}
+
+const kinds = profiles.map(({ name }) => name);
+const program = new Command('npm run sim --')
+  .description('Plays seeds on a simulated realm, and judges each run by all laws.')
+  .argument('[bugs...]', 'with --planted: only these')
+  .option('--seeds <A..B>', 'these seeds; without it 20 that were never run before', spanOf)
+  .addOption(new Option('--profile <name>', 'of these only those with this kind of trouble').choices(kinds))
+  .option('--jobs <n>', 'processes', numberOf, 1)
+  .option('--seed <n>', 'one seed, with its whole trace', numberOf)
+  .option('--scenario <file>', 'a stored scenario, with its whole trace')
+  .option('--planted', 'proves that every planted bug is found')
+  .option('--most <n>', 'with --planted: in at most so many seeds', numberOf, 300)
+  .option('--keep', 'do not shrink and store what fails')
+  .option('--standard', 'fails also when a situation is never reached')
+  .addHelpText('after', '\nThe exit code is 0 when no law is broken, and every run could be repeated.')
+  .showHelpAfterError('(--help lists the options)')
+  .parse();
+const values = program.opts<Options>();
 
 if (values.planted) process.exitCode = await planted();
 else if (values.scenario !== undefined) process.exitCode = await one(readScenario(values.scenario));
-else if (values.seed !== undefined) process.exitCode = await one(generate(Number(values.seed)));
+else if (values.seed !== undefined) process.exitCode = await one(generate(values.seed));
 else process.exitCode = await many();
 
+function numberOf(text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function spanOf(text: string): Span {
+  const [from = 0, to = from, ...others] = text.split('..').map(numberOf);
+  if (others.length === 0 && from <= to) return { from, to };
+  throw new InvalidArgumentError('It must be FIRST..LAST.');
+}
+
 function planted(): Promise<number> {
-  return provePlanted({ names: positionals, jobs: Number(values.jobs), seedsMost: Number(values.most) });
+  const unknown = program.args.find((bug) => plantedBugs.every(({ name }) => name !== bug));
+  if (unknown !== undefined) program.error(`error: no bug is called '${unknown}' (planted/all-bugs.ts)`);
+  return provePlanted({ names: program.args, jobs: values.jobs, seedsMost: values.most });
 }
 
 async function one(scenario: Scenario): Promise<number> {
@@ -62,7 +85,7 @@ async function one(scenario: Scenario): Promise<number> {
 }
 
 async function many(): Promise<number> {
-  const [from = 0, to = from] = values.seeds?.split('..').map(Number) ?? freshSeeds(20);
+  const { from, to } = values.seeds ?? freshSeeds(20);
   console.log(`seeds ${from}..${to} in ${values.jobs} processes; repeat one: npm run sim -- --seed N`);
   const started = performance.now();
   const situations = new Situations();
@@ -74,7 +97,7 @@ async function many(): Promise<number> {
     .filter((seed) => values.profile === undefined || profileOf(seed).name === values.profile)
     .map((seed, index) => ({ seed, twice: index % repeatedEvery === 0 }));
   await runSeeds(seeds, {
-    jobs: Number(values.jobs),
+    jobs: values.jobs,
     take: (verdict) => {
       runs += 1;
       acknowledged += verdict.acknowledged;
@@ -82,8 +105,11 @@ async function many(): Promise<number> {
       situations.add(verdict.situations);
       const isGood = verdict.violations.length === 0 && verdict.unlike === undefined;
       if (!isGood) failed.push(verdict);
-      const rate = ((runs * 60_000) / (performance.now() - started)).toFixed(0);
-      console.log(`${lineOf(verdict)}  [${runs}/${seeds.length}, ${rate} a minute]`);
+      const rate = runs / ((performance.now() - started) / 60_000);
+      const left = Math.ceil((seeds.length - runs) / rate);
+      console.log(
+        `${lineOf(verdict)}  [${runs}/${seeds.length}, ${rate.toFixed(0)} a minute, ${left} min left]`,
+      );
       return true;
     },
   });
@@ -94,12 +120,16 @@ async function many(): Promise<number> {
   // To shrink what never ends would never end.
   for (const { seed, violations, hash } of failed)
     if (!values.keep && violations.length > 0 && hash !== hangs) await keep(seed, violations);
-  const missed = values.standard
-    ? required.filter((situation) => situations.all[situation] === undefined)
-    : [];
+  const unreached = required.filter((situation) => situations.all[situation] === undefined);
+  const missed = values.standard ? unreached : [];
   for (const situation of missed) console.log(`never reached: ${situation}`);
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   const cost = (cpuMs / runs).toFixed(0);
+  const lost = failed.filter(({ violations }) => violations.some(({ law }) => law === 'nothing lost')).length;
+  console.log(
+    `${situations.sum('fault ')} faults, ${situations.sum('conflict ')} conflicts, ` +
+      `${required.length - unreached.length} of ${required.length} situations, losses: ${lost}`,
+  );
   console.log(
     `${runs} runs, ${acknowledged} deeds acknowledged, ${failed.length} failed; ${seconds} s, ${cost} ms a run`,
   );
@@ -107,9 +137,9 @@ async function many(): Promise<number> {
 }
 
 /** Of the wall clock: seeds that nobody has run. */
-function freshSeeds(count: number): readonly [number, number] {
+function freshSeeds(count: number): Span {
   const from = Math.floor(Date.now() / 1000) % 1_000_000_000;
-  return [from, from + count - 1];
+  return { from, to: from + count - 1 };
 }
 
 function lineOf({ seed, hash, deeds, acknowledged, settledMs, violations, unlike }: SeedVerdict): string {

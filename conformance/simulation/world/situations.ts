@@ -23,6 +23,13 @@ export class Situations {
     return this.#runs.get(situation) ?? 0;
   }
 
+  /** How often those that begin with `words` were met. */
+  sum(words: string): number {
+    let sum = 0;
+    for (const [situation, times] of this.#counts) if (situation.startsWith(words)) sum += times;
+    return sum;
+  }
+
   /** In alphabetical order. */
   get all(): Readonly<Record<string, number>> {
     return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)));
