@@ -60,7 +60,7 @@ t.test(
     for (const key of contents) store.damage(key, 0.7);
     const venus = await realm.startGateway('g1');
     await realm.finish(put(venus, 'after', 'goes on'));
-      realm.network.cut('g1', 's3');
+    realm.network.cut('g1', 's3');
     await realm.clock.advance(120_000);
     t.match(venus.log.changes(), [{ author: 'ann', state: 'sent' }], 'the third server may have them');
     realm.network.heal('g1', 's3');

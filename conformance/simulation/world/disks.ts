@@ -86,6 +86,25 @@ export function loss(draft: Draft): void {
   for (let index = draft.below(3); index > 0; index -= 1) chatter(draft);
 }
 
+/** The server that may be spoilt gets its disk as it was some time ago. */
+export function oldDisk(draft: Draft): void {
+  const [at = 's1'] = draft.servers;
+  const work = (least: number): void => {
+    for (let index = least + draft.below(4); index > 0; index -= 1) chatter(draft);
+  };
+  draft.mend(undefined, 20);
+  kill(draft, at, false);
+  draft.add({ do: 'backup', at }, 0);
+  draft.mend(`down ${at}`, draft.pick([300, 1500]));
+  work(2);
+  draft.wait(draft.pick([300, 1500, 5000]));
+  kill(draft, at, false);
+  draft.add({ do: 'restore', at }, 0);
+  work(0);
+  draft.mend(`down ${at}`, draft.pick([0, 300, 4000]));
+  work(1);
+}
+
 /** A gateway gets an old copy of its disk. */
 export function restored(draft: Draft): void {
   const gateway = draft.pick(draft.gateways);

@@ -26,6 +26,8 @@ export class Faults {
   /** What is wrong at the moment. */
   readonly #reconnecting = new Set<string>();
   readonly #wrong = new Set<string>();
+  /** Cuts since something else happened. */
+  readonly #cuts: { readonly from: string; readonly to: string }[] = [];
 
   /** What an administrator has been asked for is done. */
   #administered: Promise<void> = Promise.resolve();
@@ -39,6 +41,7 @@ export class Faults {
   }
 
   async happen(fault: Fault): Promise<void> {
+    if (fault.do !== 'cut' && fault.do !== 'heal') this.#countOneWay();
     if (fault.do === 'wait') return;
     this.#stage.note(wordsOf(fault));
     for (const kind of kindsOf(fault)) this.#stage.situations.count(`fault ${kind}`);
@@ -56,6 +59,7 @@ export class Faults {
       case 'resume':
         return network.resume(fault.at);
       case 'cut':
+        this.#cuts.push(fault);
         return network.cutOneWay(fault.from, fault.to);
       case 'heal':
         return network.healOneWay(fault.from, fault.to);
@@ -86,6 +90,13 @@ export class Faults {
       default:
         return this.#spoil(fault);
     }
+  }
+
+  /** Cut in both directions are hosts by two faults. */
+  #countOneWay(): void {
+    for (const { from, to } of this.#cuts)
+      if (!this.#wrong.has(`cut ${to} ${from}`)) this.#stage.situations.count('fault one way cut');
+    this.#cuts.length = 0;
   }
 
   /** Keeps in mind from when to when something may be wrong. */
@@ -208,6 +219,7 @@ export class Faults {
         if (!this.#stage.realm.isUp(fault.at)) this.#backups.set(fault.at, this.#copy(fault.at));
         return;
       case 'restore':
+        if (this.#stage.servers.includes(fault.at)) return this.#putBack(fault.at);
         return this.#replace(fault.at, this.#backups.get(fault.at), fault.isElsewhere);
       case 'clone':
         if (this.#stage.realm.isUp(fault.at)) return;
@@ -239,6 +251,22 @@ export class Faults {
       disk: this.#stage.realm.copyDisk(gateway),
       pending: this.#stage.atDeath.get(gateway) ?? [],
     };
+  }
+
+  /** A server's disk is as it was some time ago. */
+  #putBack(server: string): void {
+    const backup = this.#backups.get(server);
+    if (backup === undefined || this.#stage.realm.isUp(server)) return;
+    const { disk } = backup;
+    this.#stage.situations.count('server with an old disk');
+    this.#stage.forgetTold(server);
+    this.#stage.ledger.holdsNothing(server);
+    this.#stage.wiped.add(server);
+    this.#stage.realm.replaceDisk(server, {
+      store: disk.store.reopen(),
+      containers: disk.containers.reopen(),
+      hoard: disk.hoard.reopen(),
+    });
   }
 
   /** `isElsewhere`: what is put there is a copy, not the folder itself as it was (the state of a whole machine). */

@@ -4,7 +4,7 @@
  */
 import { decidedApart, listsSplit } from './apart.js';
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
-import { cloned, full, halfFetched, loss, restored, rot, rowRot, writeFails } from './disks.js';
+import { cloned, full, halfFetched, loss, oldDisk, restored, rot, rowRot, writeFails } from './disks.js';
 import type { Draft } from './draft.js';
 import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
 import { largeTree, smallTree } from './large-trees.js';
@@ -247,6 +247,7 @@ export const profiles: readonly Profile[] = [
       [rowRot, 3],
       [halfFetched, 2],
       [loss, 1],
+      [oldDisk, 1.5],
       [race, 1],
     ],
   },

@@ -111,6 +111,8 @@ export const required: readonly string[] = [
     'warning fetch broke',
   ],
   ...['kept for want of room', 'restored for want of room', 'remove gives up a large tree: ok'],
+  ...['grow published', 'shrink published', 'move published', 'server with an old disk'],
+  ...['one way cut', 'flush-fails no-space', 'commit-fails no-space'].map((fault) => `fault ${fault}`),
   // Rows of vice/volume/certify.ts, as often as they are met.
   ...[
     'create',

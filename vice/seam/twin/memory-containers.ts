@@ -173,7 +173,8 @@ export class MemoryContainers implements Containers {
     else if (!keepsRunning) for (const held of this.#partials.values()) spoil(held, held.latest);
     if (revives) {
       for (const [digest, file] of this.#unlinked)
-        if (!this.#files.has(digest)) this.#files.set(digest, file);
+        if (!this.#files.has(digest) && (tears === undefined || tears.fraction() < 0.5))
+          this.#files.set(digest, file);
     }
     return this.reopen();
   }
