@@ -5,6 +5,10 @@ export const servers = ['s1', 's2', 's3'] as const;
 export const gateways = ['g1', 'g2'] as const;
 export const roles: readonly string[] = [...servers, ...gateways];
 
+export function isServer(role: string): boolean {
+  return servers.some((server) => server === role);
+}
+
 export type Fault =
   /** What the first of a pair sends to the second vanishes. */
   | {
@@ -20,6 +24,27 @@ export type Fault =
 export type Pair = readonly [from: string, to: string];
 
 const steps = [-365 * 86_400, -86_400, -3_600, -5, 5, 3_600, 86_400, 10 * 365 * 86_400];
+
+/** One of each kind, in a drawn order: what every run must have met. What is cut is healed before anything else. */
+export function firstFaults(seeded: Seeded): readonly Fault[] {
+  const [server, gateway, any] = [servers, gateways, roles].map((some) => seeded.pick(some) ?? 'g1') as [
+    string,
+    string,
+    string,
+  ];
+  const each: readonly (readonly Fault[])[] = [
+    [{ kind: 'cut', what: 'one-way', pairs: drawOneWay(seeded) }, { kind: 'heal' }],
+    [{ kind: 'cut', what: 'partition', pairs: between(['g1', server], roles) }, { kind: 'heal' }],
+    [{ kind: 'cut', what: 'isolation', pairs: between([gateway], roles) }, { kind: 'heal' }],
+    [{ kind: 'freeze', role: server, ms: 5_000 + seeded.below(3_000) }],
+    [{ kind: 'kill', role: gateway, ms: seeded.below(4_000) }],
+    [{ kind: 'fill', role: server, ms: 2_000 + seeded.below(5_000) }],
+    [{ kind: 'fill', role: gateway, ms: 2_000 + seeded.below(5_000) }],
+    [{ kind: 'step-clock', role: any, seconds: seeded.pick(steps) ?? 0 }],
+  ];
+  const order = new Map(each.map((faults) => [faults, seeded.fraction()]));
+  return [...each].sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0)).flat();
+}
 
 export function nextFault(seeded: Seeded): Fault {
   const dice = seeded.fraction();
