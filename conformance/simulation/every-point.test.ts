@@ -24,6 +24,8 @@ function isDiskFault(answer: string): boolean {
 
 class Trials {
   met = 0;
+  /** Of these the flushes of contents that failed. */
+  metOfContents = 0;
   readonly #t: Test;
   readonly #verb: string;
   readonly #alone: boolean;
@@ -48,13 +50,13 @@ class Trials {
     this.#judge('undisturbed', all);
   }
 
-  /** The first flush of these disks fails, then the second one, until there is none to fail. */
-  async failures(at: Part, how: 'no-space' | 'damaged'): Promise<void> {
+  /** The first flush of rows, or contents, of these disks fails, then the second one, until there is none to fail. */
+  async failures(at: Part, what: 'store' | 'containers', how: 'no-space' | 'damaged'): Promise<void> {
     for (let after = 0; after < mostFlushes; after += 1) {
-      const trouble = { do: 'fail', what: 'store', how, at, after } as const;
-      const outcome = await this.#play(trouble);
+      const outcome = await this.#play({ do: 'fail', what, how, at, after });
       if (!outcome.isMet) return;
-      this.#judge(`${how} at ${at} after ${after} flushes`, outcome);
+      if (what === 'containers') this.metOfContents += 1;
+      this.#judge(`${how} at ${at} after ${after} flushes of its ${what}`, outcome);
     }
     this.#t.fail(`more than ${mostFlushes} flushes`);
   }
@@ -102,9 +104,11 @@ for (const verb of Object.keys(verbs)) {
       const trials = new Trials(t, verb, alone);
       await trials.undisturbed();
       for (const at of alone ? failing.slice(0, 1) : failing)
-        for (const how of ['no-space', 'damaged'] as const) await trials.failures(at, how);
+        for (const what of ['store', 'containers'] as const)
+          for (const how of ['no-space', 'damaged'] as const) await trials.failures(at, what, how);
       for (const at of alone ? dying.slice(0, 1) : dying)
         for (const keepsRunning of [false, true]) await trials.deaths(at, keepsRunning);
+      if (verb === 'put large') t.ok(trials.metOfContents > 0, `${trials.metOfContents} of contents`);
       t.ok(trials.met > 0, `${trials.met} moments${alone ? ' without servers' : ''}`);
     }
   });

@@ -127,12 +127,12 @@ function arm(realm: SimulatedRealm, { at, what, how, after }: Extract<Trouble, {
   for (const name of processesOf(at)) {
     const { store, containers } = realm.disk(name);
     if (what === 'store') store.failNext(how, 1, after);
-    else containers.failNext();
+    else containers.failNext(1, how, after);
   }
 }
 
 function isStruck(realm: SimulatedRealm, { at, what }: Extract<Trouble, { do: 'fail' }>): boolean {
-  return processesOf(at).some((name) => what === 'containers' || !realm.disk(name).store.isToFail);
+  return processesOf(at).some((name) => !realm.disk(name)[what].isToFail);
 }
 
 /** All is well again and everybody is back: what has become of it. */

@@ -207,6 +207,11 @@ export class MemoryContainers implements Containers {
     for (let commit = 0; commit < count; commit += 1) this.#commitFaults.push(fault);
   }
 
+  /** Whether a commit is to fail that has not come yet. */
+  get isToFail(): boolean {
+    return this.#commitFaults.length > 0;
+  }
+
   /** From now on the disk has room for so many bytes more. */
   leave(bytes: number): void {
     this.#capacity = Infinity;
