@@ -56,6 +56,8 @@ export interface SimulatedRealmOptions {
   readonly differences?: DifferenceMode;
   /** The log of the process on a host; `log` where it is not given. */
   readonly logOf?: (host: string) => Log;
+  /** Told of each fault of a disk, or a reply, that was asked for when it strikes. */
+  readonly onFault?: (fault: string) => void;
   /** Of a gateway's cache; 1e9 by default. */
   readonly cacheBytes?: number;
   /** The servers keep these people. */
@@ -86,6 +88,7 @@ export class SimulatedRealm {
   readonly #people: PeopleDocument | undefined;
   readonly #flushMs: number | undefined;
   readonly #cacheBytes: number;
+  readonly #onFault: SimulatedRealmOptions['onFault'];
   readonly #differences: DifferenceMode | undefined;
   readonly #onTraffic: NonNullable<SimulatedRealmOptions['onTraffic']>;
   readonly #onServerTraffic: SimulatedRealmOptions['onServerTraffic'];
@@ -101,6 +104,7 @@ export class SimulatedRealm {
     this.#people = options.people;
     this.#flushMs = options.flushMs;
     this.#cacheBytes = options.cacheBytes ?? 1e9;
+    this.#onFault = options.onFault;
     this.#differences = options.differences;
     this.#onTraffic = options.onTraffic ?? (() => undefined);
     this.#onServerTraffic = options.onServerTraffic;
@@ -109,6 +113,7 @@ export class SimulatedRealm {
       clock: this.clock,
       random: seededRandom(options.seed + 1),
       latency: [0, 3],
+      onFault: options.onFault,
     });
     const names = Array.from({ length: options.servers ?? 3 }, (_, index) => `s${index + 1}`);
     const { change = (document: RealmDocument) => document } = options;
@@ -278,12 +283,12 @@ export class SimulatedRealm {
   disk(name: string): Disk {
     let disk = this.#disks.get(name);
     if (disk === undefined) {
+      const { clock } = this;
+      const [flushMs, onFault] = [this.#flushMs, this.#onFault];
       disk = {
-        store: new MemoryStore({ clock: this.clock, flushMs: this.#flushMs ?? 1 }),
-        containers: new MemoryContainers(
-          this.#flushMs === undefined ? {} : { clock: this.clock, flushMs: this.#flushMs },
-        ),
-        hoard: new MemoryDocuments({ clock: this.clock, flushMs: this.#flushMs ?? 1 }),
+        store: new MemoryStore({ clock, flushMs: flushMs ?? 1, onFault }),
+        containers: new MemoryContainers({ onFault, ...(flushMs !== undefined && { clock, flushMs }) }),
+        hoard: new MemoryDocuments({ clock, flushMs: flushMs ?? 1 }),
       };
       this.#disks.set(name, disk);
     }

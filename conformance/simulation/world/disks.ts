@@ -9,10 +9,14 @@ export function writeFails(draft: Draft): void {
   const at = draft.pick([...draft.servers, ...draft.gateways, ...draft.gateways]);
   const after = draft.pick([0, 0, 0, 1, 2, 4]);
   const fault = draft.pick(['no-space', 'damaged'] as const);
-  if (draft.chance(0.4)) draft.add({ do: 'commit-fails', at, fault, after: draft.pick([0, 0, 1, 2]) }, 0);
+  const isOfContents = draft.chance(0.5);
+  if (isOfContents) draft.add({ do: 'commit-fails', at, fault, after: draft.pick([0, 0, 1, 2]) }, 0);
   else draft.add({ do: 'flush-fails', at, fault, after }, 0);
-  for (let index = 1 + draft.below(3); index > 0; index -= 1)
-    change(draft, draft.pick(draft.sessions), draft.pause());
+  for (let index = 1 + draft.below(3); index > 0; index -= 1) {
+    const by = draft.pick(draft.sessions);
+    if (isOfContents) draft.deed({ do: 'put', by, path: draft.file(), bytes: draft.pick([40, 300, 70_000]) });
+    else change(draft, by, draft.pause());
+  }
 }
 
 /** A disk has room for a little more, and after a while for much. */

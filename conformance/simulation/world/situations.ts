@@ -112,7 +112,11 @@ export const required: readonly string[] = [
   ],
   ...['kept for want of room', 'restored for want of room', 'remove gives up a large tree: ok'],
   ...['grow published', 'shrink published', 'move published', 'server with an old disk'],
-  ...['one way cut', 'flush-fails no-space', 'commit-fails no-space'].map((fault) => `fault ${fault}`),
+  // Not that they were asked for, but that they came.
+  ...['flush no-space', 'flush damaged', 'commit no-space', 'commit damaged', 'reply lost'].map(
+    (fault) => `struck: ${fault}`,
+  ),
+  'fault one way cut',
   // Rows of vice/volume/certify.ts, as often as they are met.
   ...[
     'create',

@@ -78,6 +78,7 @@ export class Stage {
       ...(volumes === undefined ? {} : { holding: volumes.root.length, change: withAnnex(volumes.annex) }),
       flushMs: slowFlushMs,
       logOf: () => this.situations.log(),
+      onFault: (fault) => this.situations.count(`struck: ${fault}`),
       onTraffic: (_gateway, traffic) => this.#watchTraffic(traffic),
       onServerTraffic: (server, traffic) => this.#watchServer(server, traffic),
     });

@@ -21,6 +21,8 @@ export interface MemoryContainersOptions {
   readonly flushMs?: number;
   /** Bytes of contents that the disk holds, spools included; more is refused with no-space. */
   readonly capacity?: number;
+  /** Told of each fault that was asked for when it strikes. */
+  readonly onFault?: ((fault: string) => void) | undefined;
 }
 
 /** What a container's file holds. */
@@ -295,6 +297,7 @@ export class MemoryContainers implements Containers {
     if (this.#state === 'crashed') return new Promise(() => {});
     this.#running.delete(digest);
     const fault = this.#commitFaults.shift();
+    if (fault !== undefined) this.#options.onFault?.(`commit ${fault}`);
     if (fault === 'damaged') this.#isBroken = true;
     if (this.#isBroken) throw diskFault('damaged', 'containers');
     if (fault !== undefined) throw full();

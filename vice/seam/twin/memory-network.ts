@@ -18,6 +18,8 @@ import { Ways, type WaysOptions } from './memory-path.js';
 
 export interface MemoryNetworkOptions extends WaysOptions {
   readonly log?: Log;
+  /** Told of each fault that was asked for when it strikes. */
+  readonly onFault?: ((fault: string) => void) | undefined;
 }
 
 /** One process on a host, from its start to its kill. */
@@ -43,6 +45,7 @@ const refused = 'connection refused: no server listens there';
 export class MemoryNetwork implements Network {
   readonly #ways: Ways;
   readonly #log: Log;
+  readonly #onFault: MemoryNetworkOptions['onFault'];
   readonly #lives = new Map<string, Life>();
   readonly #listeners = new Map<string, MemoryListener>();
   /** Which host an address belongs to, also while nobody listens there. */
@@ -59,6 +62,7 @@ export class MemoryNetwork implements Network {
   constructor(options: MemoryNetworkOptions) {
     this.#ways = new Ways(options);
     this.#log = options.log ?? silentLog;
+    this.#onFault = options.onFault;
   }
 
   /**
@@ -268,6 +272,7 @@ export class MemoryNetwork implements Network {
     const { frame } = parseFrame(message);
     if (frame !== 'reply' && frame !== 'failed') return false;
     this.#lostReplies.set(way, left - 1);
+    this.#onFault?.('reply lost');
     return true;
   }
 

@@ -13,6 +13,8 @@ export interface MemoryStoreOptions {
   readonly capacity?: number;
   /** Where the folder is; a copy of it is elsewhere. */
   readonly place?: string;
+  /** Told of each fault that was asked for when it strikes. */
+  readonly onFault?: ((fault: string) => void) | undefined;
 }
 
 /** What a disk may do to a flush. */
@@ -155,7 +157,10 @@ class MemoryDisk implements Base {
     if (!this.#powered) return new Promise(() => {});
     this.#running = undefined;
     const fault = this.faults.shift();
-    if (fault !== undefined) throw diskFault(fault);
+    if (fault !== undefined) {
+      this.#options.onFault?.(`flush ${fault}`);
+      throw diskFault(fault);
+    }
     const growth = this.#growth(changes);
     if (growth > 0 && this.bytes + growth > this.capacity) throw diskFault('no-space');
     this.#apply(changes);
