@@ -1,17 +1,12 @@
 import { Failure } from '../../interface/index.js';
-import {
-  blockDigest,
-  blockDigestsOf,
-  containerDigest,
-  digestBytes,
-  digestPattern,
-} from '../block-digests.js';
+import { blockDigest, containerDigest, digestBytes, digestPattern } from '../block-digests.js';
 import { sleep, type Clock } from '../clock.js';
 import { blockBytes, type Containers, type Spool } from '../containers.js';
 import { PartialBlocks } from '../partial-blocks.js';
 import type { PartialBeginning, PartialContainer } from '../partial-container.js';
 import type { Random } from '../random.js';
 import { diskFault, type StoreFault } from './memory-store.js';
+import { MemorySpool, type MemoryFile } from './memory-spool.js';
 import { MemoryPartial, spoil, tear, type MemoryBlocks } from './memory-partial.js';
 
 export interface MemoryContainersOptions {
@@ -23,12 +18,6 @@ export interface MemoryContainersOptions {
   readonly capacity?: number;
   /** Told of each fault that was asked for when it strikes. */
   readonly onFault?: ((fault: string) => void) | undefined;
-}
-
-/** What a container's file holds. */
-export interface MemoryFile {
-  readonly contents: Uint8Array;
-  readonly blockDigests: Uint8Array;
 }
 
 /** Containers in memory that can lose power and bits. */
@@ -331,71 +320,6 @@ export class MemoryContainers implements Containers {
   async #alive(): Promise<void> {
     if (this.#state === 'closed') throw new Error('the containers are closed');
     if (this.#state === 'crashed') await new Promise(() => {});
-  }
-}
-
-interface MemorySpoolPlace {
-  readonly claim: (bytes: number) => void;
-  readonly publish: (file: MemoryFile) => Promise<string>;
-  readonly closed: () => void;
-}
-
-class MemorySpool implements Spool {
-  readonly #place: MemorySpoolPlace;
-  #chunks: Buffer[] = [];
-  #length = 0;
-  #fault: unknown;
-  #open = true;
-
-  constructor(place: MemorySpoolPlace) {
-    this.#place = place;
-  }
-
-  get length(): number {
-    return this.#length;
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#mustBeOpen();
-    try {
-      this.#place.claim(chunk.length);
-    } catch (error) {
-      this.#fault = error;
-      this.#end();
-      throw error;
-    }
-    this.#chunks.push(Buffer.from(chunk));
-    this.#length += chunk.length;
-  }
-
-  async commit(): Promise<{ readonly digest: string; readonly length: number }> {
-    this.#mustBeOpen();
-    const contents = Buffer.concat(this.#chunks);
-    this.#open = false;
-    try {
-      const digest = await this.#place.publish({ contents, blockDigests: blockDigestsOf(contents) });
-      return { digest, length: contents.length };
-    } catch (error) {
-      this.#fault = error;
-      throw error;
-    } finally {
-      this.#end();
-    }
-  }
-
-  async abort(): Promise<void> {
-    if (this.#open) this.#end();
-  }
-
-  #mustBeOpen(): void {
-    if (this.#fault !== undefined) throw this.#fault as Error;
-    if (!this.#open) throw new Error('a closed spool was used');
-  }
-
-  #end(): void {
-    this.#open = false;
-    this.#chunks = [];
-    this.#place.closed();
   }
 }
 
