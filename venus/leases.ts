@@ -6,8 +6,8 @@ export interface Lease {
   readonly token: string;
   readonly fid: Fid;
   readonly holder: string;
-  /** Milliseconds since 1970. */
-  readonly expires: number;
+  /** When it lapses, in milliseconds of the clock's monotonic time: another figure after a restart. */
+  readonly ends: number;
   /** The gateway's own words about it, at most 8 KiB. */
   readonly note: string;
 }

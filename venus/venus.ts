@@ -103,7 +103,7 @@ class CachingClient implements Venus {
     this.#space = new VolumeSpace(clock);
     this.#mounts = new Mounts(config.realm);
     this.#bounds = new LogBounds(boundsOf(containers.limit), modifyLog);
-    this.leases = new LeaseTable(buffer);
+    this.leases = new LeaseTable(buffer, clock);
     const announcer = this.#announcer();
     const hidesVersions = (fid: Fid): boolean => this.#hidesVersions(fid);
     const changed = (fid: Fid, before: readonly ConflictKind[]): void =>

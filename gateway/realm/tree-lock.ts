@@ -13,9 +13,9 @@ export async function mustBeUnlocked(
   { path, fid }: { readonly path: readonly string[]; readonly fid: Fid },
   clock: Clock,
 ): Promise<void> {
-  const now = clock.wall();
+  const now = clock.monotonic();
   // Of a lock that cannot be read the widest is taken: a refusal too many, until it lapses.
-  const held = venus.leases.all().filter((lease) => lease.expires > now);
+  const held = venus.leases.all().filter((lease) => lease.ends > now);
   const deep = held.filter((lease) => lockOf(lease)?.depth !== '0');
   if (deep.length === 0) return;
   const { object, ancestors } = await venus.lookup(caller, path);

@@ -62,6 +62,7 @@ async function mayPut(
   if (!/[iw]/.test(rights)) {
     throw new Failure('access-denied', operation, `${caller.user} may put nothing into this folder`);
   }
-  const lease = venus.leases.all().find((each) => each.fid === replaced && each.expires > clock.wall());
+  const now = clock.monotonic();
+  const lease = venus.leases.all().find((each) => each.fid === replaced && each.ends > now);
   if (lease !== undefined) throw new Failure('busy', operation, `${lease.holder} has locked it`);
 }

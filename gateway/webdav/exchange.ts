@@ -75,8 +75,8 @@ export interface Lock {
   readonly owner: string;
   /** Seconds granted at the last lock or refresh. */
   readonly timeout: number;
-  /** Milliseconds since 1970. */
-  readonly expires: number;
+  /** When it lapses, in milliseconds of the clock's monotonic time. */
+  readonly ends: number;
   /** Path of the lock's root when it was made, for lockroot. */
   readonly root: readonly string[];
 }

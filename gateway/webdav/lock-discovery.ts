@@ -24,7 +24,7 @@ function rootHref(exchange: Exchange, lock: Lock, place: Place, path: readonly s
 }
 
 function activeLock({ method, client, share, caller }: Exchange, lock: Lock, root: string): string {
-  const seconds = Math.max(0, Math.ceil((lock.expires - share.clock.wall()) / 1000));
+  const seconds = Math.max(0, Math.ceil((lock.ends - share.clock.monotonic()) / 1000));
   let xml = `<D:activelock><D:lockscope><D:${lock.scope}/></D:lockscope><D:locktype><D:write/></D:locktype>`;
   xml += `<D:depth>${lock.depth}</D:depth>`;
   // webdavfs takes any href in a listing, however deep, for one more member of it.

@@ -27,7 +27,7 @@ export function leaseOf(lock: HeldLock): Lease {
       'The path and the owner of this lock are too long to be kept; lock a folder further up',
     );
   }
-  return { token: lock.token, fid: lock.fid, holder: lock.principal, expires: lock.expires, note };
+  return { token: lock.token, fid: lock.fid, holder: lock.principal, ends: lock.ends, note };
 }
 
 /** The lock in `lease`; undefined if it is none of ours or cannot be read. */
@@ -36,8 +36,8 @@ export function lockOf(lease: Lease): HeldLock | undefined {
   if (!parsed.success || parsed.data.lineage.length !== parsed.data.root.length) return undefined;
   const { scope, depth, owner, timeout, root, collection } = parsed.data;
   const lineage = parsed.data.lineage as Fid[];
-  const { token, fid, holder: principal, expires } = lease;
-  return { token, fid, principal, scope, depth, owner, timeout, expires, root, lineage, collection };
+  const { token, fid, holder: principal, ends } = lease;
+  return { token, fid, principal, scope, depth, owner, timeout, ends, root, lineage, collection };
 }
 
 function parseJson(text: string): unknown {

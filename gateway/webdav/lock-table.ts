@@ -10,7 +10,7 @@
  * LT-1  A lock is in memory only if it is in the leases or on its way there; it is granted once it is
  *       durable.
  * LT-2  Of two locks that cover one object when granted, both are shared.
- * LT-3  A lapsed lock is never seen outside, swept or not.
+ * LT-3  A lapsed lock is never seen outside, swept or not. Locks lapse by the monotonic clock (P14).
  */
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
@@ -76,7 +76,8 @@ export class LockTable implements Locks, HeldLocks {
     for (const lease of venus.leases.all().filter((each) => !isMoveNote(each))) {
       const lock = lockOf(lease);
       if (lock === undefined) log.warn('lock.unreadable', { fid: lease.fid, holder: lease.holder });
-      else this.#add(lock);
+      // Venus does not bound what is left of a lease that an earlier release has kept.
+      else this.#add({ ...lock, ends: Math.min(lock.ends, clock.monotonic() + lock.timeout * 1000) });
     }
   }
 
@@ -92,8 +93,8 @@ export class LockTable implements Locks, HeldLocks {
   locksOn(fid: Fid): readonly HeldLock[] {
     const locks = this.#byFid.get(fid);
     if (locks === undefined) return none;
-    const now = this.#clock.wall();
-    return locks.every((lock) => lock.expires > now) ? locks : locks.filter((lock) => lock.expires > now);
+    const now = this.#clock.monotonic();
+    return locks.every((lock) => lock.ends > now) ? locks : locks.filter((lock) => lock.ends > now);
   }
 
   guard(exchange: Exchange, intents: readonly Intent[]): Promise<void> {
@@ -131,7 +132,7 @@ export class LockTable implements Locks, HeldLocks {
       ...request,
       token: this.#newToken(),
       fid: object.fid,
-      expires: this.#clock.wall() + request.timeout * 1000,
+      ends: this.#clock.monotonic() + request.timeout * 1000,
       root: exchange.path,
       lineage: ancestors,
       collection: object.kind === 'directory',
@@ -161,7 +162,7 @@ export class LockTable implements Locks, HeldLocks {
 
   /** Restarts the lock's time; durable when it resolves. The lock must be live. */
   async refresh(lock: HeldLock, timeout: number): Promise<HeldLock> {
-    const renewed = { ...lock, timeout, expires: this.#clock.wall() + timeout * 1000 };
+    const renewed = { ...lock, timeout, ends: this.#clock.monotonic() + timeout * 1000 };
     await this.#venus.leases.put(leaseOf(renewed));
     // Released while it was written: it stays released.
     if (this.#byToken.has(lock.token)) this.#replace(renewed);
@@ -215,9 +216,9 @@ export class LockTable implements Locks, HeldLocks {
   }
 
   #below(fid: Fid, wanted: (lock: HeldLock) => boolean): readonly HeldLock[] {
-    const now = this.#clock.wall();
+    const now = this.#clock.monotonic();
     return [...this.#byToken.values()].filter(
-      (lock) => lock.lineage.includes(fid) && lock.expires > now && wanted(lock),
+      (lock) => lock.lineage.includes(fid) && lock.ends > now && wanted(lock),
     );
   }
 
@@ -293,12 +294,11 @@ export class LockTable implements Locks, HeldLocks {
    * too.
    */
   #sweep(): void {
-    const now = this.#clock.wall();
-    // A clock that was set back must not put the next sweep off for ever.
-    if (now < this.#nextSweep && this.#nextSweep - now <= sweepEveryMs) return;
+    const now = this.#clock.monotonic();
+    if (now < this.#nextSweep) return;
     this.#nextSweep = now + sweepEveryMs;
     for (const lock of [...this.#byToken.values()]) {
-      if (lock.expires > now) continue;
+      if (lock.ends > now) continue;
       this.release(lock.token).catch((error: unknown) => {
         this.#log.warn('lock.sweep', { fid: lock.fid, error: String(error) });
       });

@@ -65,16 +65,9 @@ export class Rehearsal {
   readonly #venus: Venus;
   #draws = 0;
 
-  constructor(venus: Venus, prefix = '/s') {
+  /** `clock`: instead of `now`, where the two times of a clock are to differ. */
+  constructor(venus: Venus, prefix = '/s', clock = this.#clock()) {
     this.#venus = venus;
-    const clock: Clock = {
-      wall: () => this.now,
-      monotonic: () => this.now,
-      after: (_, task) => {
-        queueMicrotask(task);
-        return { cancel() {} };
-      },
-    };
     const random: Random = { bytes: (count) => this.#bytes(count), fraction: () => 0.5 };
     this.locks = createLocks({ venus, clock, random, log: silentLog });
     const isOwnHost = (host: string): boolean => host === 'h';
@@ -84,10 +77,10 @@ export class Rehearsal {
   }
 
   /** The gateway's process ends and another one begins over what Venus has kept. */
-  restart(): void {
-    const { clock, random, log } = this.share;
+  restart(clock = this.share.clock): void {
+    const { random, log } = this.share;
     this.locks = createLocks({ venus: this.#venus, clock, random, log });
-    this.share = { ...this.share, locks: this.locks };
+    this.share = { ...this.share, clock, locks: this.locks };
   }
 
   exchange(method: string, path: string, request: RehearsedRequest = {}): Exchange {
@@ -207,6 +200,17 @@ export class Rehearsal {
   async remove(path: string): Promise<void> {
     const { parent, name } = await this.place(path);
     if (parent !== null) await this.#venus.remove(ann, parent, name);
+  }
+
+  #clock(): Clock {
+    return {
+      wall: () => this.now,
+      monotonic: () => this.now,
+      after: (_, task) => {
+        queueMicrotask(task);
+        return { cancel() {} };
+      },
+    };
   }
 
   #bytes(count: number): Uint8Array {

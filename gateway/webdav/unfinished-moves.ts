@@ -67,8 +67,8 @@ export class UnfinishedMoves implements NotedMoves {
     const token = tokenPrefix + Buffer.from(random.bytes(16)).toString('hex');
     const put = async (copy: Fid | null): Promise<void> => {
       const note: Note = { move: 1, source, beside, aside, copy };
-      const expires = clock.wall() + keptMs;
-      await venus.leases.put({ token, fid: moved, holder: user, expires, note: JSON.stringify(note) });
+      const ends = clock.monotonic() + keptMs;
+      await venus.leases.put({ token, fid: moved, holder: user, ends, note: JSON.stringify(note) });
     };
     this.#running.add(token);
     try {
@@ -117,11 +117,11 @@ export class UnfinishedMoves implements NotedMoves {
       try {
         const note = noteSchema.safeParse(parseJson(lease.note));
         const isDone = note.success ? await this.#finish({ user: lease.holder }, note.data) : true;
-        if (isDone || lease.expires < clock.wall()) await venus.leases.remove(lease.token);
+        if (isDone || lease.ends < clock.monotonic()) await venus.leases.remove(lease.token);
       } catch (error) {
         if (!isFailure(error)) throw error;
         log.info('move.unfinished', { fid: lease.fid, message: error.message });
-        if (lease.expires < clock.wall()) await venus.leases.remove(lease.token);
+        if (lease.ends < clock.monotonic()) await venus.leases.remove(lease.token);
       }
     }
   }

@@ -226,19 +226,20 @@ t.test('the log after a crash is what was flushed, in order, and knows what cont
 
 t.test('leases survive a restart; malformed ones are refused', async (t) => {
   const store = new MemoryStore({});
-  const leases = new LeaseTable(new WriteBuffer(store));
+  const clock = new SimulatedClock();
+  const leases = new LeaseTable(new WriteBuffer(store), clock);
   const lease = {
     token: 'urn:uuid:1',
     fid: '7f000001.2.aa' as Extract<Mutation, { op: 'store' }>['fid'],
     holder: 'ann',
-    expires: 5,
+    ends: 5,
     note: 'x',
   };
   await leases.put(lease);
   await leases.put({ ...lease, token: 'urn:uuid:2' });
   await leases.remove('urn:uuid:2');
   await leases.remove('never there');
-  t.same(new LeaseTable(new WriteBuffer(store)).all(), [lease]);
+  t.same(new LeaseTable(new WriteBuffer(store), clock).all(), [lease]);
   const tooLong = leases.put({ ...lease, note: 'x'.repeat(9000) });
   const failure = await tooLong.catch((error: unknown) => error);
   t.ok(failure instanceof Failure && failure.kind === 'too-large');

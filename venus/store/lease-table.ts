@@ -1,6 +1,13 @@
-/** Leases of gateways, kept over restarts. Rows: `x/<token>`. */
+/**
+ * Leases of gateways, kept over restarts. Rows: `x/<token>`.
+ *
+ * LE-1  While a process runs, leases lapse by its monotonic clock: a wall clock that is set changes nothing (P14).
+ * LE-2  Over a restart the wall clock alone says what has passed since a lease was put. It can shorten a lease, also
+ *       wrongly; what was left of it when it was put is the most that it has after a restart.
+ */
 import { z } from 'zod';
 import { Failure, parseFid, seal, type Fid } from '../../vice/interface/index.js';
+import type { Clock } from '../../vice/seam/clock.js';
 import type { Lease, Leases } from '../interface.js';
 import type { WriteBuffer } from './write-buffer.js';
 import { intact } from './intact.js';
@@ -10,19 +17,24 @@ const row = z.strictObject({
   token: z.string().max(200),
   fid: z.custom<Fid>((value) => typeof value === 'string' && parseFid(value) !== undefined),
   holder: z.string().max(200),
+  /** Milliseconds since 1970, as the wall clock was when the row was written. */
   expires: z.number(),
+  /** Milliseconds until then. Earlier releases did not write it. */
+  left: z.number().optional(),
   note: z.string().max(8192),
 });
 
 export class LeaseTable implements Leases {
   readonly #buffer: WriteBuffer;
+  readonly #clock: Clock;
   readonly #leases = new Map<string, Lease>();
 
-  constructor(buffer: WriteBuffer) {
+  constructor(buffer: WriteBuffer, clock: Clock) {
     this.#buffer = buffer;
+    this.#clock = clock;
     for (const { key, value } of [...buffer.scan('x/')]) {
-      const lease = row.optional().parse(intact(value));
-      if (lease !== undefined) this.#leases.set(lease.token, lease);
+      const kept = row.optional().parse(intact(value));
+      if (kept !== undefined) this.#leases.set(kept.token, leaseOf(kept, clock));
       else buffer.remove(key);
     }
   }
@@ -35,10 +47,12 @@ export class LeaseTable implements Leases {
     if (!this.#leases.has(lease.token) && this.#leases.size >= bound) {
       throw new Failure('busy', 'venus.leases', `there are ${bound} leases already`);
     }
-    const checked = row.safeParse(lease);
+    const { ends, ...rest } = lease;
+    const left = ends - this.#clock.monotonic();
+    const checked = row.safeParse({ ...rest, expires: this.#clock.wall() + left, left });
     if (!checked.success)
       throw new Failure('too-large', 'venus.leases', 'the lease is malformed or its note too long');
-    this.#leases.set(lease.token, checked.data);
+    this.#leases.set(lease.token, lease);
     this.#buffer.put(`x/${lease.token}`, seal(checked.data));
     await this.#buffer.flush();
   }
@@ -48,4 +62,8 @@ export class LeaseTable implements Leases {
     this.#buffer.remove(`x/${token}`);
     await this.#buffer.flush();
   }
+}
+
+function leaseOf({ expires, left = Infinity, ...rest }: z.infer<typeof row>, clock: Clock): Lease {
+  return { ...rest, ends: clock.monotonic() + Math.min(expires - clock.wall(), left) };
 }

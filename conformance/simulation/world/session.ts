@@ -171,7 +171,7 @@ export class Session {
           token: deed.token,
           fid,
           holder: attempt.by,
-          expires: 4e12,
+          ends: 4e12,
           note: deed.token,
         });
         return true;

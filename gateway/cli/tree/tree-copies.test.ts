@@ -228,7 +228,7 @@ t.test('what happens while a file is on its way in', async (t) => {
     'a name that was taken meanwhile is not taken over',
   );
   t.equal(await stage.text('a'), 'theirs');
-  await venus.leases.put({ token: 'l', fid: await stage.fid('a'), holder: 'bob', expires: 8e15, note: '' });
+  await venus.leases.put({ token: 'l', fid: await stage.fid('a'), holder: 'bob', ends: 8e15, note: '' });
   t.match((await stage.import(replacing)).refused, [{ path: 'a', reason: /bob has locked it/ }]);
   await venus.leases.remove('l');
   await venus.makeDirectory(ann, root, 'd');
@@ -245,7 +245,7 @@ t.test('what happens while a file is on its way in', async (t) => {
   };
   const hold = async (depth: '0' | 'infinity'): Promise<void> => {
     const note = JSON.stringify({ ...lock, depth });
-    await venus.leases.put({ token: 'l', fid: await stage.fid('d'), holder: 'bob', expires: 8e15, note });
+    await venus.leases.put({ token: 'l', fid: await stage.fid('d'), holder: 'bob', ends: 8e15, note });
   };
   await hold('infinity');
   const locked = { path: 'd/in', reason: /bob has locked a folder above it/ };
