@@ -127,7 +127,7 @@ t.test('a row that a newer program has written is refused with what to do, and s
       message: new RegExp(`${key}.*"urgency".*newer program.*backup`),
     });
     await buffer.flush();
-    t.same(store.get(key), newer);
+    t.same(store.get(key), Buffer.from(newer));
     t.equal(keysOf(store, '').length, 6);
   }
 });
