@@ -1,7 +1,7 @@
 /**
  * However much hostile clients send, and however much they ask for and do not read, it takes little memory, and work
- * that is counted: bytes taken of a body, elements, ranges, bytes of an answer. All in a process whose heap is too small
- * for a parser that keeps what comes (large-inputs.ts).
+ * that is counted: bytes taken of a body, elements, ranges, bytes of an answer. All in a process whose heap is too
+ * small for a parser that keeps what comes (large-inputs.ts).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
