@@ -1,4 +1,8 @@
-/** Whatever an operator's files hold, the program reads them or says what to put right (OperatorError). */
+/**
+ * Whatever an operator's files hold, the program reads them or says what to put right (OperatorError); what programs
+ * have written behind checksums (users, people, the realm document at a server) they read or refuse with a Failure.
+ */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +11,12 @@ import t from 'tap';
 import { parseListenAddress } from '../../gateway/config/listen-address.js';
 import { OperatorError } from '../../gateway/config/operator-error.js';
 import { readGatewayConfig, readRealmDocument, readViceConfig } from '../../gateway/config/role-config.js';
-import { alteredJson, runs, textOf } from './hostile.js';
+import { readUsers } from '../../gateway/access/users-file.js';
+import { isFailure, seal, type PeopleDocument, type RealmDocument } from '../../vice/interface/index.js';
+import { openLocation } from '../../vice/location/location.js';
+import { People } from '../../vice/protection/people.js';
+import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
+import { alteredJson, alteredValue, runs, textOf } from './hostile.js';
 
 const realm = {
   format: 1,
@@ -67,6 +76,77 @@ for (const [name, document, read] of readers) {
     fc.assert(fc.property(half, isRead), { numRuns: runs });
   });
 }
+
+/** As scrypt-verifier.ts has it. */
+const verifier = `$scrypt$ln=10,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+
+t.test("a gateway's users, behind checksums that fit", async (t) => {
+  const path = file('users');
+  const records = [
+    { _id: 'ann', hash: verifier },
+    { _id: 'bob', hash: verifier },
+    { $$indexCreated: { fieldName: 'x' } },
+  ];
+  const lineOf = (record: unknown): string => {
+    const text = JSON.stringify(record) ?? '';
+    return `${createHash('sha256').update(text).digest('hex').slice(0, 16)} ${text}`;
+  };
+  const isRead = async (given: unknown): Promise<boolean> => {
+    writeFileSync(path, (Array.isArray(given) ? given.map(lineOf) : [lineOf(given)]).join('\n'));
+    try {
+      const users = await readUsers(path);
+      return [...users].every(([name, user]) => user.name === name && user.hash === verifier);
+    } catch (error) {
+      return isFailure(error, 'damaged') && error.message.includes('previous');
+    }
+  };
+  t.ok(await isRead(records));
+  t.same([...(await readUsers(path)).keys()], ['ann', 'bob'], 'as it should be, it is read');
+  await fc.assert(fc.asyncProperty(alteredJson(records), isRead), { numRuns: runs });
+});
+
+const people: PeopleDocument = {
+  format: 1,
+  version: 3,
+  realm: realm.realm,
+  tokenKey: '0'.repeat(64),
+  users: [
+    { name: 'ann', verifier, changed: 5 },
+    { name: 'bob', verifier, disabled: true, changed: 6 },
+  ],
+};
+
+t.test('people and realm document in the store of a server, behind seals that fit', async (t) => {
+  const stored = async (key: string, document: unknown): Promise<MemoryStore> => {
+    const store = new MemoryStore({});
+    await store.transact((transaction) => transaction.put(key, seal(document)));
+    return store;
+  };
+  const openPeople = async (document: unknown): Promise<unknown> => {
+    const opened = await People.open(await stored('protection/people', document), realm.realm, undefined);
+    return opened.get('ann');
+  };
+  const openRealm = async (document: unknown): Promise<unknown> => {
+    const store = await stored('location/realm', document);
+    return (await openLocation(store, { ...realm, version: 0 } as unknown as RealmDocument)).current;
+  };
+  for (const [document, open] of [
+    [people, openPeople],
+    [realm, openRealm],
+  ] as const) {
+    t.ok(await open(document), 'as it should be, it is read');
+    const isRead = async (altered: unknown): Promise<boolean> => {
+      try {
+        await open(altered);
+        return true;
+      } catch (error) {
+        // What is said goes into logs: nothing that lets somebody in.
+        return isFailure(error, 'invalid', 'damaged') && !error.message.includes(verifier);
+      }
+    };
+    await fc.assert(fc.asyncProperty(alteredValue(document), isRead), { numRuns: runs });
+  }
+});
 
 t.test('addresses', async () => {
   const texts = textOf('127.0.0.1', ':', '80', '[', ']', '::1', 'a', '.', '-1', '65536', ' ', '%', '/');

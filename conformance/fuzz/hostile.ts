@@ -36,29 +36,75 @@ export function harmed(seed: Uint8Array, most = 4): fc.Arbitrary<Uint8Array> {
 
 /** `value`, a JSON document, with a part of it replaced by anything, or taken out. */
 export function alteredJson(value: unknown): fc.Arbitrary<unknown> {
+  return altered(value, pathsOf(value), anything);
+}
+
+/** Names that a careless reader finds in every object. */
+const prototypeKeys = ['__proto__', 'constructor', 'prototype', 'toString', 'then', 'length'];
+
+/**
+ * The same for a value of MessagePack: also with what JSON cannot hold, with parts in the places of others, and with
+ * keys that nobody expects.
+ */
+export function alteredValue(value: unknown): fc.Arbitrary<unknown> {
   const paths = pathsOf(value);
-  const anything = fc.oneof(
-    fc.jsonValue({ maxDepth: 2 }),
-    fc.constantFrom(
-      -1,
-      1e308,
-      2 ** 53,
-      '',
-      '..',
-      '/',
-      '\u0000',
-      '__proto__',
-      'ws://',
-      '0.0.0.0:0',
-      'x'.repeat(5_000),
-    ),
-    fc.constant(undefined),
+  const beside = paths.map((path) => [...path.slice(0, -1), 'more']);
+  const inherited = paths.flatMap((path) => prototypeKeys.map((key) => [...path.slice(0, -1), key]));
+  const binary = fc.constantFrom<unknown>(
+    NaN,
+    Infinity,
+    -0,
+    2 ** 53,
+    2 ** 52 + 1,
+    2n ** 64n - 1n,
+    1.5,
+    new Uint8Array(5),
+    new Date(0),
+    'x'.repeat(200_000),
+    nested(200),
+    Array.from({ length: 5_000 }, () => null),
+    Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`k${index}`, index])),
   );
-  return fc
-    .array(fc.tuple(fc.constantFrom(...paths), anything), { minLength: 1, maxLength: 3 })
-    .map((edits) => {
-      return edits.reduce((document: unknown, [path, part]) => replaced(document, path, part), value);
-    });
+  const parts = fc.constantFrom(...paths.map((path) => partOf(value, path)));
+  return altered(value, [...paths, ...beside, ...inherited], fc.oneof(anything, binary, parts));
+}
+
+function nested(levels: number): unknown {
+  let value: unknown = 0;
+  for (let level = 0; level < levels; level += 1) value = [value];
+  return value;
+}
+
+function partOf(value: unknown, path: readonly string[]): unknown {
+  return path.reduce((part, key) => (part as Record<string, unknown>)[key], value);
+}
+
+const anything = fc.oneof(
+  fc.jsonValue({ maxDepth: 2 }),
+  fc.constantFrom(
+    -1,
+    1e308,
+    2 ** 53,
+    '',
+    '..',
+    '/',
+    '\u0000',
+    '__proto__',
+    'ws://',
+    '0.0.0.0:0',
+    'x'.repeat(5_000),
+  ),
+  fc.constant(undefined),
+);
+
+function altered(
+  value: unknown,
+  paths: readonly (readonly string[])[],
+  part: fc.Arbitrary<unknown>,
+): fc.Arbitrary<unknown> {
+  return fc.array(fc.tuple(fc.constantFrom(...paths), part), { minLength: 1, maxLength: 3 }).map((edits) => {
+    return edits.reduce((document: unknown, [path, part]) => replaced(document, path, part), value);
+  });
 }
 
 function pathsOf(value: unknown): readonly (readonly string[])[] {

@@ -1,6 +1,6 @@
 /** The log at the start of a gateway that has been away for long. */
 import t from 'tap';
-import type { Mutation, VolumeId } from '../../vice/interface/index.js';
+import { seal, unseal, type Mutation, type VolumeId } from '../../vice/interface/index.js';
 import { endOf, type Store } from '../../vice/seam/store.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { WriteBuffer } from '../store/write-buffer.js';
@@ -110,6 +110,26 @@ t.test('where neither can be read its reader is told what to do, and nothing is 
     message: /backup/,
   });
   t.equal(keysOf(store, '').length, 6);
+});
+
+t.test('a row that a newer program has written is refused with what to do, and stays (LR-2)', async (t) => {
+  for (const prefix of ['l/', 'k/']) {
+    const store = new MemoryStore({});
+    await fill(store, 3, 2);
+    const [key] = keysOf(store, prefix);
+    if (key === undefined) throw new Error(`no ${prefix}`);
+    const newer = seal({ ...(unseal(store.get(key) ?? new Uint8Array()) as object), urgency: 'high' });
+    const buffer = new WriteBuffer(store);
+    for (const each of [key, `copy/${key}`]) buffer.put(each, newer);
+    await buffer.flush();
+    await t.rejects(ModifyLog.open(buffer, pause), {
+      kind: 'incompatible',
+      message: new RegExp(`${key}.*"urgency".*newer program.*backup`),
+    });
+    await buffer.flush();
+    t.same(store.get(key), Buffer.from(newer));
+    t.equal(keysOf(store, '').length, 6);
+  }
 });
 
 t.test('a log without copies, of an older program, gets them; with the entries they go', async (t) => {

@@ -25,7 +25,7 @@ import {
 } from '../../vice/interface/index.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import { storedRecordSchema } from './earlier-record.js';
-import { LogRows } from './log-rows.js';
+import { foreign, LogRows } from './log-rows.js';
 import type { LogView, Plan } from './optimize.js';
 
 export interface LogEntry {
@@ -65,8 +65,10 @@ export interface Pending {
   readonly local: number;
 }
 
+/** No log comes near it, and numbers can still be counted behind it. */
+const sequenceMost = 2 ** 52;
 const entryRow = z.strictObject({
-  sequence: z.number(),
+  sequence: z.number().int().positive().max(sequenceMost),
   volume: z.custom<VolumeId>((value) => typeof value === 'string' && volumeId(value) !== undefined),
   records: z.array(storedRecordSchema),
   appliedBy: z.array(z.string()),
@@ -101,21 +103,28 @@ export class ModifyLog implements LogView {
 
   /**
    * The log as it is in `buffer`. It may be long, and others have the event loop at each `pause`.
-   * @throws Failure damaged
+   * @throws Failure damaged, incompatible
    */
   static async open(buffer: WriteBuffer, pause: () => Promise<void>): Promise<ModifyLog> {
     const log = new ModifyLog(buffer);
     let parsed = 0;
-    const parse = async <T>(prefix: string, row: z.ZodType<T>, take: (row: T) => LogEntry): Promise<void> => {
-      for (const stored of log.#rows.walk(prefix)) {
-        parsed += take(row.parse(stored)).records.length;
+    const parse = async <T>(
+      prefix: string,
+      form: z.ZodType<T>,
+      keyOf: (sequence: number) => string,
+      take: (row: T) => LogEntry,
+    ): Promise<void> => {
+      for (const [stored, row] of log.#rows.walk(prefix, form)) {
+        const { sequence, records } = take(row);
+        if (keyOf(sequence) !== stored) throw foreign(stored, `it calls itself change ${sequence}`);
+        parsed += records.length;
         if (parsed < turnRecords) continue;
         parsed = 0;
         await pause();
       }
     };
-    await parse('l/', entryRow, (entry) => log.#restore(entry));
-    await parse('k/', keptRow, (kept) => log.#restoreKept(kept));
+    await parse('l/', entryRow, key, (entry) => log.#restore(entry));
+    await parse('k/', keptRow, keptKey, (kept) => log.#restoreKept(kept));
     return log;
   }
 

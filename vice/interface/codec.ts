@@ -31,14 +31,21 @@ export function seal(value: unknown): Uint8Array {
   return sealed;
 }
 
-/** @throws Failure damaged when the checksum does not fit: the record must be fetched again from a replica. */
+/**
+ * @throws Failure damaged when the checksum does not fit, or fits what was never sealed: the record must be fetched
+ * again from a replica.
+ */
 export function unseal(sealed: Uint8Array): unknown {
   const body = sealed.subarray(4);
   const stored = new DataView(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   if (sealed.length < 5 || stored.getUint32(0) !== crc32(body)) {
     throw new Failure('damaged', 'codec.unseal', 'a stored record does not match its checksum');
   }
-  return packr.unpack(body);
+  try {
+    return packr.unpack(body);
+  } catch (cause) {
+    throw new Failure('damaged', 'codec.unseal', 'a stored record is not MessagePack', { cause });
+  }
 }
 
 const crcTable = new Uint32Array(256).map((_, index) => {
