@@ -18,21 +18,24 @@ export class Sight {
     this.#world = world;
   }
 
-  async objectsIn(object: ObjectStatus): Promise<readonly Fid[]> {
-    if (object.kind !== 'directory') return [object.fid];
+  async objectsIn(object: ObjectStatus, above: ReadonlySet<Fid> = new Set()): Promise<readonly Fid[]> {
+    if (object.kind !== 'directory' || above.has(object.fid)) return [object.fid];
     const found: Fid[] = [object.fid];
-    for (const { status } of await this.entries(object.fid)) found.push(...(await this.objectsIn(status)));
+    const here = new Set([...above, object.fid]);
+    for (const { status } of await this.entries(object.fid))
+      found.push(...(await this.objectsIn(status, here)));
     return found;
   }
 
   /** Before the change: what its author is shown may go with it. */
-  async giveUp(object: ObjectStatus, attempt: Attempt): Promise<void> {
+  async giveUp(object: ObjectStatus, attempt: Attempt, above: ReadonlySet<Fid> = new Set()): Promise<void> {
     if (object.kind === 'file') return this.giveUpText(object.version, object.fid, attempt);
-    if (object.kind !== 'directory') return;
+    // For a moment a folder may be seen in itself: moved there here, and the other one into it elsewhere.
+    if (object.kind !== 'directory' || above.has(object.fid)) return;
     attempt.removes.add(object.fid);
     for (const { status } of await this.entries(object.fid)) {
       attempt.removes.add(fileOf(status.fid));
-      await this.giveUp(status, attempt);
+      await this.giveUp(status, attempt, new Set([...above, object.fid]));
     }
   }
 
