@@ -107,6 +107,13 @@ async function underFire(t: Test): Promise<UnderFire> {
 }
 
 /** A client of our own making, which need not keep to the protocol. */
+/** Reset or not: `once` would fail with the reset. */
+function ended(socket: NodeJS.EventEmitter): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+  });
+}
+
 interface RawClient {
   readonly socket: WebSocket;
   /** Ends when the connection does. */
@@ -125,7 +132,7 @@ async function rawClient(place: string, role: Role): Promise<RawClient> {
     const frame = decode(message) as Frame;
     if (frame.frame === 'reply' || frame.frame === 'failed') answers.get(frame.id)?.(frame);
   });
-  const closed = once(socket, 'close');
+  const closed = ended(socket);
   await once(socket, 'message');
   return {
     socket,
@@ -258,7 +265,7 @@ async function rawBytes(place: string, ...bytes: readonly Uint8Array[]): Promise
   let heard = '';
   socket.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1')));
   socket.on('error', () => undefined);
-  const closed = once(socket, 'close');
+  const closed = ended(socket);
   for (const each of bytes) socket.write(each);
   socket.end();
   await closed;
