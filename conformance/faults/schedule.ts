@@ -27,11 +27,8 @@ const steps = [-365 * 86_400, -86_400, -3_600, -5, 5, 3_600, 86_400, 10 * 365 * 
 
 /** One of each kind, in a drawn order: what every run must have met. What is cut is healed before anything else. */
 export function firstFaults(seeded: Seeded): readonly Fault[] {
-  const [server, gateway, any] = [servers, gateways, roles].map((some) => seeded.pick(some) ?? 'g1') as [
-    string,
-    string,
-    string,
-  ];
+  const server = seeded.pick(servers) ?? 's1';
+  const gateway = seeded.pick(gateways) ?? 'g1';
   const each: readonly (readonly Fault[])[] = [
     [{ kind: 'cut', what: 'one-way', pairs: drawOneWay(seeded) }, { kind: 'heal' }],
     [{ kind: 'cut', what: 'partition', pairs: between(['g1', server], roles) }, { kind: 'heal' }],
@@ -40,7 +37,7 @@ export function firstFaults(seeded: Seeded): readonly Fault[] {
     [{ kind: 'kill', role: gateway, ms: seeded.below(4_000) }],
     [{ kind: 'fill', role: server, ms: 2_000 + seeded.below(5_000) }],
     [{ kind: 'fill', role: gateway, ms: 2_000 + seeded.below(5_000) }],
-    [{ kind: 'step-clock', role: any, seconds: seeded.pick(steps) ?? 0 }],
+    [{ kind: 'step-clock', role: seeded.pick(roles) ?? 'g1', seconds: seeded.pick(steps) ?? 0 }],
   ];
   const order = new Map(each.map((faults) => [faults, seeded.fraction()]));
   return [...each].sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0)).flat();

@@ -1,12 +1,11 @@
 /** What this gateway's log removes, and servers still have. */
 import t from 'tap';
 import { caller, get, list, makeDirectory, outcomeOf, put, rename } from './share.js';
-import { SimulatedRealm } from './simulated-realm.js';
+import { startedRealm } from './started-realm.js';
 
 t.test('what was removed here does not come back for who asks for it before servers know', async (t) => {
-  const realm = new SimulatedRealm({ seed: 1 });
-  for (const name of realm.serverNames) await realm.startServer(name);
-  const [g1, g2] = [await realm.startGateway('g1'), await realm.startGateway('g2')];
+  const realm = await startedRealm({ seed: 1 });
+  const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
   await realm.clock.advance(2000);
   await realm.finish(makeDirectory(g1, 'd'));
   const { fid } = await realm.finish(put(g1, 'file', 'old'));
@@ -25,9 +24,8 @@ t.test('what was removed here does not come back for who asks for it before serv
 });
 
 t.test('what others have changed meanwhile stays, and can be asked for', async (t) => {
-  const realm = new SimulatedRealm({ seed: 2 });
-  for (const name of realm.serverNames) await realm.startServer(name);
-  const [g1, g2] = [await realm.startGateway('g1'), await realm.startGateway('g2')];
+  const realm = await startedRealm({ seed: 2 });
+  const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
   await realm.clock.advance(2000);
   await realm.finish(put(g1, 'other', 'other'));
   const { fid } = await realm.finish(put(g1, 'file', 'old'));

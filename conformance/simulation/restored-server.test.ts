@@ -2,15 +2,14 @@
 import t from 'tap';
 import type { Venus } from '../../venus/interface.js';
 import { get, list, makeDirectory, outcomeOf, put, remove, rename } from './share.js';
-import { SimulatedRealm } from './simulated-realm.js';
+import { startedRealm } from './started-realm.js';
 
 t.setTimeout(300_000);
 
 /** A realm whose third server has the disk that it had before the last changes, and has just been started. */
 async function putBack(seed: number, ageMs: number, isMissed: boolean) {
-  const realm = new SimulatedRealm({ seed });
-  for (const name of realm.serverNames) await realm.startServer(name);
-  const [g1, g2] = [await realm.startGateway('g1'), await realm.startGateway('g2')];
+  const realm = await startedRealm({ seed });
+  const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
   await realm.clock.advance(2000);
   await realm.finish(makeDirectory(g1, 'd'));
   for (const path of ['d/x', 'a', 'moved']) await realm.finish(put(g1, path, 'old'));

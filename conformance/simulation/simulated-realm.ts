@@ -39,6 +39,11 @@ export interface Disk {
   hoard: MemoryDocuments;
 }
 
+/** What a process finds on `disk` that starts over it; at another `place`: over a copy of it. */
+export function reopened({ store, containers, hoard }: Disk, place?: string): Disk {
+  return { store: store.reopen(place), containers: containers.reopen(), hoard: hoard.reopen() };
+}
+
 export interface SimulatedRealmOptions {
   readonly seed: number;
   readonly servers?: number;
@@ -250,8 +255,7 @@ export class SimulatedRealm {
    * or, at another `place`, as a copy of it.
    */
   copyDisk(name: string, place?: string): Disk {
-    const { store, containers, hoard } = this.disk(name);
-    return { store: store.reopen(place), containers: containers.reopen(), hoard: hoard.reopen() };
+    return reopened(this.disk(name), place);
   }
 
   replaceDisk(name: string, disk: Disk): void {

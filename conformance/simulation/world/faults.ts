@@ -2,7 +2,7 @@
 import type { PendingChange } from '../../../venus/interface.js';
 import { isFailure, type Fid } from '../../../vice/interface/index.js';
 import { pathOf } from '../share.js';
-import type { Disk } from '../simulated-realm.js';
+import { reopened, type Disk } from '../simulated-realm.js';
 import type { GroupOrder } from './group-orders.js';
 import { intentionOf, type VolumeOrder } from './orders.js';
 import { wordsOf, type Fault } from './scenario.js';
@@ -257,27 +257,19 @@ export class Faults {
   #putBack(server: string): void {
     const backup = this.#backups.get(server);
     if (backup === undefined || this.#stage.realm.isUp(server)) return;
-    const { disk } = backup;
     this.#stage.situations.count('server with an old disk');
     this.#stage.forgetTold(server);
     this.#stage.ledger.holdsNothing(server);
     this.#stage.wiped.add(server);
-    this.#stage.realm.replaceDisk(server, {
-      store: disk.store.reopen(),
-      containers: disk.containers.reopen(),
-      hoard: disk.hoard.reopen(),
-    });
+    this.#stage.realm.replaceDisk(server, reopened(backup.disk));
   }
 
   /** `isElsewhere`: what is put there is a copy, not the folder itself as it was (the state of a whole machine). */
   #replace(gateway: string, backup: Backup | undefined, isElsewhere = false): void {
     if (backup === undefined || this.#stage.realm.isUp(gateway)) return;
     const { disk, pending } = backup;
-    this.#stage.realm.replaceDisk(gateway, {
-      store: disk.store.reopen(isElsewhere ? `copy ${(this.#copies += 1)}` : undefined),
-      containers: disk.containers.reopen(),
-      hoard: disk.hoard.reopen(),
-    });
+    const place = isElsewhere ? `copy ${(this.#copies += 1)}` : undefined;
+    this.#stage.realm.replaceDisk(gateway, reopened(disk, place));
     this.#stage.ledger.forgive(this.#stage.atDeath.get(gateway) ?? []);
     // What became of these since, in the log that is lost, is lost with it: made and removed again they were no more.
     this.#stage.ledger.forgive(pending);
