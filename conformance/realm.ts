@@ -197,11 +197,12 @@ async function roleLogs(data: string): Promise<string> {
 }
 
 /**
- * The first of `count` free ports in a row, outside the range from which the system gives ports by itself.
+ * The first of `count` free ports in a row, outside the ranges from which the system and `coda` give ports by
+ * themselves.
  */
 export async function freePorts(count: number): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt += 1) {
-    const first = 10_000 + Math.floor(Math.random() * 20_000);
+    const first = 10_000 + Math.floor(Math.random() * 9_900);
     const refusals = await Promise.all(
       Array.from({ length: count }, (_, index) => whyNotFree({ host: '127.0.0.1', port: first + index })),
     );

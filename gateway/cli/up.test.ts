@@ -257,22 +257,28 @@ t.test('a realm from its first start to its third', async (t) => {
     }
   });
 
-  await t.test('a start after kill -9, with a port taken by another program, a new password', async (t) => {
-    const taken = Number(new URL(ready.servers[1]?.url ?? '').port);
-    const squatter = createServer().listen(taken, '127.0.0.1');
-    await once(squatter, 'listening');
-    t.teardown(() => squatter.close());
-    // Another file: the killed one has left its own, which would be taken for this one's until that starts.
-    const options = ['--data', data, '--password-file', join(folder, 'password')];
-    const third = new Up(join(folder, 'ready-again.json'), options);
-    const again = await third.ready();
-    t.equal(again.password, 'correct horse');
-    t.not(again.servers[1]?.url, ready.servers[1]?.url);
-    t.equal(again.servers[0]?.url, ready.servers[0]?.url);
-    t.equal(await get(again, 'letter.txt'), '200 third');
-    third.child.kill('SIGINT');
-    t.equal(await third.ended, 0);
-  });
+  await t.test(
+    'a start after kill -9, with a port taken, one asked for by a gateway, a new password',
+    async (t) => {
+      const asked = new URL(ready.servers[2]?.url ?? '').host;
+      const taken = Number(new URL(ready.servers[1]?.url ?? '').port);
+      const squatter = createServer().listen(taken, '127.0.0.1');
+      await once(squatter, 'listening');
+      t.teardown(() => squatter.close());
+      // Another file: the killed one has left its own, which would be taken for this one's until that starts.
+      const options = ['--data', data, '--password-file', join(folder, 'password'), '--listen', asked];
+      const third = new Up(join(folder, 'ready-again.json'), options);
+      const again = await third.ready();
+      t.equal(again.password, 'correct horse');
+      t.not(again.servers[1]?.url, ready.servers[1]?.url);
+      t.equal(again.servers[0]?.url, ready.servers[0]?.url);
+      t.equal(new URL(again.url).host, asked, "the address that a person asks for is the gateway's");
+      t.not(again.servers[2]?.url, ready.servers[2]?.url, 'and the server that had it moves');
+      t.equal(await get(again, 'letter.txt'), '200 third');
+      third.child.kill('SIGINT');
+      t.equal(await third.ended, 0);
+    },
+  );
 });
 
 t.test('what is wrong is said with what to do, and ends with its code', async (t) => {

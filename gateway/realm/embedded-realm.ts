@@ -25,6 +25,7 @@ import {
   createRealm,
   knownGateways,
   portOf,
+  portsOf,
   readRealm,
   realmPaths,
   withPolicy,
@@ -100,8 +101,8 @@ export async function openRealm(
   try {
     // A killed predecessor may have left it.
     if (options.readyFile !== undefined) await rm(options.readyFile, { force: true });
-    const prepared = await prepare(folder, options, clock, progress);
     const gateways = await placeGateways(folder, options, clock);
+    const prepared = await prepare(folder, options, gateways, clock, progress);
     const login = await prepareLogin(prepared, options);
     const realm = await withAdministrator(prepared, login.user);
     const configs = await writeChildConfigs(folder, realm.document, gateways, options);
@@ -190,7 +191,7 @@ function serverPlan({ name, address }: ServerEntry): ChildPlan {
 
 async function followServers(
   folder: string,
-  { realm: { document }, configs, options }: Parts,
+  { realm: { document }, gateways, configs, options }: Parts,
   supervisor: Supervisor,
   clock: Clock,
   progress: (line: string) => void,
@@ -203,6 +204,7 @@ async function followServers(
     document,
     administration,
     supervisor,
+    gatewayPorts: gateways.map(({ listen }) => listen.port),
     clock,
     progress,
     async planOf(next, name) {
@@ -252,21 +254,30 @@ async function answer({ supervisor, servers }: Running, method: string, path: st
 async function prepare(
   folder: string,
   options: RealmOptions,
+  gateways: readonly GatewayPlace[],
   clock: Clock,
   progress: (line: string) => void,
 ): Promise<EmbeddedRealm> {
+  const promised = new Set(gateways.map(({ listen }) => listen.port));
   const found = await readRealm(folder);
   if (found === undefined) {
     progress(`making a new realm in ${folder}`);
-    return createRealm(folder, options.servers ?? 3, options.conflicts);
+    return createRealm(folder, options.servers ?? 3, promised, options.conflicts);
   }
   requireSameServers(found.document, options.servers);
   const moved = new Map<string, number>();
   for (const { name, address } of found.document.servers) {
     const place = { host: '127.0.0.1', port: portOf(address) };
-    if ((await whyNotFreeFor(realmPaths(folder).server(name), place, clock)) === undefined) continue;
-    moved.set(name, await freePort('127.0.0.1'));
-    progress(`${name}: port ${place.port} is taken by another program, using ${moved.get(name)} from now on`);
+    const byGateway = promised.has(place.port);
+    if (!byGateway && (await whyNotFreeFor(realmPaths(folder).server(name), place, clock)) === undefined)
+      continue;
+    const port = await freePort(
+      '127.0.0.1',
+      new Set([...promised, ...portsOf(found.document), ...moved.values()]),
+    );
+    moved.set(name, port);
+    const holder = byGateway ? 'a gateway' : 'another program';
+    progress(`${name}: port ${place.port} is taken by ${holder}, using ${port} from now on`);
   }
   const document = withPolicy(withPorts(found.document, moved), options.conflicts);
   if (document !== found.document) await writeDocument(folder, document);
@@ -296,6 +307,8 @@ function requireSameServers(document: RealmDocument, asked: number | undefined):
 /** The gateways' addresses, each of them free. @throws OperatorError refused */
 async function placeGateways(folder: string, options: RealmOptions, clock: Clock): Promise<GatewayPlace[]> {
   const places: GatewayPlace[] = [];
+  const found = await readRealm(folder);
+  const promised = new Set(found === undefined ? [] : portsOf(found.document));
   for (let index = 0; index < options.gateways; index += 1) {
     const { host, port: first } = options.listen;
     // Chosen here, not by the gateway itself: it must come back on the same port when it is started again.
@@ -303,10 +316,8 @@ async function placeGateways(folder: string, options: RealmOptions, clock: Clock
     if (port > 65_535) {
       throw new OperatorError('usage', `There is no port ${port}. Choose a lower one with --listen.`);
     }
-    if (first === 0) {
-      do port = await freePort(host);
-      while (places.some(({ listen }) => listen.port === port));
-    }
+    if (first === 0) port = await freePort(host, promised);
+    promised.add(port);
     const name = `g${index + 1}`;
     const listen = { host, port };
     const why = await whyNotFreeFor(realmPaths(folder).gateway(name), listen, clock);

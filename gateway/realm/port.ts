@@ -21,11 +21,12 @@ export async function whyNotFree(address: ListenAddress): Promise<string | undef
 /**
  * A port of `host` that nobody uses just now. Not one of those that the system gives to outgoing connections (Linux:
  * from 32768 on, others from 49152): until a server listens on it, or while it restarts, such a connection may take it.
+ * And none of `promised`: those are free until the process that was given them listens.
  */
-export async function freePort(host: string): Promise<number> {
+export async function freePort(host: string, promised: ReadonlySet<number> = new Set()): Promise<number> {
   for (let attempt = 0; attempt < attemptsMost; attempt += 1) {
     const port = randomInt(lowestPort, highestPort);
-    if ((await whyNotFree({ host, port })) === undefined) return port;
+    if (!promised.has(port) && (await whyNotFree({ host, port })) === undefined) return port;
   }
   return bindOnce({ host, port: 0 });
 }

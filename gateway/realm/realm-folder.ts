@@ -76,15 +76,16 @@ export async function readRealm(folder: string): Promise<EmbeddedRealm | undefin
   return { folder, document, login: await readPart(paths.login, loginSchema) };
 }
 
-/** A new realm with `servers` Vice servers and a root volume on all of them. */
+/** A new realm with `servers` Vice servers, on none of the ports `promised`, and a root volume on all of them. */
 export async function createRealm(
   folder: string,
   servers: number,
+  promised: ReadonlySet<number>,
   conflicts?: ConflictPolicy,
 ): Promise<EmbeddedRealm> {
   const paths = realmPaths(folder);
   await makeFolder(folder);
-  const document = withPolicy(await newDocument(servers), conflicts);
+  const document = withPolicy(await newDocument(servers, promised), conflicts);
   await writeWhole(paths.realmKey, randomBytes(32), 0o600);
   await writeDocument(folder, document);
   // Last: only a folder with all its parts is a realm, a crash before leaves a new one to be made.
@@ -132,16 +133,21 @@ export function withPolicy(document: RealmDocument, conflicts: ConflictPolicy | 
   return { ...document, version: document.version + 1, volumes };
 }
 
+/** Ports of the servers of `document`. */
+export function portsOf(document: RealmDocument): number[] {
+  return document.servers.map(({ address }) => portOf(address));
+}
+
 export function portOf(address: string): number {
   return Number(new URL(address).port);
 }
 
-async function newDocument(count: number): Promise<RealmDocument> {
+async function newDocument(count: number, promised: ReadonlySet<number>): Promise<RealmDocument> {
   const root = volumeId('7f000001');
   if (root === undefined) throw new Error('7f000001 is a volume id');
   const names = Array.from({ length: count }, (_, index) => `s${index + 1}`);
   const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort('127.0.0.1'));
+  while (ports.size < count) ports.add(await freePort('127.0.0.1', promised));
   return {
     format: 1,
     version: 1,

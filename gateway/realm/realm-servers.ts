@@ -7,7 +7,7 @@ import { sleep, type Clock } from '../../vice/seam/clock.js';
 import type { Administration } from '../administration/administration.js';
 import { messageOf, OperatorError } from '../config/operator-error.js';
 import { freePort } from './port.js';
-import { serverAddress, writeDocument } from './realm-folder.js';
+import { portsOf, serverAddress, writeDocument } from './realm-folder.js';
 import type { ServerStatus } from './status.js';
 import type { ChildPlan, Supervisor } from './supervisor.js';
 
@@ -18,6 +18,8 @@ export interface RealmServersOptions {
   readonly document: RealmDocument;
   readonly administration: Administration;
   readonly supervisor: Supervisor;
+  /** No server gets one, also while that gateway is just starting again. */
+  readonly gatewayPorts: readonly number[];
   readonly clock: Clock;
   planOf(document: RealmDocument, name: string): Promise<ChildPlan>;
   progress(line: string): void;
@@ -57,17 +59,17 @@ export class RealmServers {
 
   /** A server of that name, running. @throws Failure unreachable, exists; OperatorError */
   async add(name: string): Promise<ServerStatus> {
-    const { administration, supervisor } = this.#options;
+    const { administration, gatewayPorts, supervisor } = this.#options;
     if (/^g\d+$/.test(name)) {
       throw new OperatorError(
         'refused',
         `"${name}" is the name of a gateway here; call the server otherwise.`,
       );
     }
-    const known = (await administration.document()).servers.some((server) => server.name === name);
-    if (!known) {
-      const address = serverAddress(await freePort('127.0.0.1'));
-      await administration.publish({ change: 'add-server', name, address });
+    const document = await administration.document();
+    if (!document.servers.some((server) => server.name === name)) {
+      const port = await freePort('127.0.0.1', new Set([...gatewayPorts, ...portsOf(document)]));
+      await administration.publish({ change: 'add-server', name, address: serverAddress(port) });
     }
     await this.#look();
     return supervisor.startServer(name);
