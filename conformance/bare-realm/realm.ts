@@ -99,8 +99,8 @@ export class Watched implements Network {
         if (name === 'changes') {
           await this.beforeChanges();
           const { since, settled } = argument as Argument<'changes'>;
-          this.changesSince.push(since);
-          this.changesSettled.push(settled);
+          this.changesSince.push(since.stamp);
+          this.changesSettled.push(settled?.stamp);
         }
         return link.call(name, argument, callOptions);
       },
@@ -134,6 +134,7 @@ export class BareRealm {
   packedBytes = 0;
   scrub: ScrubSettings = defaultScrub;
   snapshots: SnapshotSchedule | undefined;
+  #starts = 1;
 
   /** Lets time pass until `promise` settles. */
   run<T>(promise: Promise<T>): Promise<T> {
@@ -147,7 +148,7 @@ export class BareRealm {
       this.disks.set(name, disk);
       const network = new Watched(this.network.host(name));
       this.asked.set(name, network);
-      const random = seededRandom(2);
+      const random = seededRandom((this.#starts += 1));
       const passwords = new PlainPasswords(random);
       const world = { clock: this.clock, random, network, ...disk, passwords, log: silentLog };
       const { packedBytes, scrub, snapshots } = this;

@@ -64,6 +64,14 @@ export const batches: readonly Argument<'mutate'>[] = [
   { ...batch, records: [...records] },
 ];
 
+const mark = {
+  stamp: 7,
+  epochs: [
+    { id: '5e', after: 0 },
+    { id: 'f1', after: 5 },
+  ],
+};
+
 export const sampleCalls: { readonly [C in CallName]: Argument<C> } = {
   locate: {},
   prove: { credential: 'x' },
@@ -75,7 +83,8 @@ export const sampleCalls: { readonly [C in CallName]: Argument<C> } = {
   cop2: { volume, cop2 },
   bases: { volume, fids: [file] },
   resolve: { volume, fids: [root] },
-  changes: { volume, reader: 'r2', settled: 1, since: 0, incarnation: null, limit: 10 },
+  changes: { volume, reader: 'r2', settled: mark, since: mark, limit: 10 },
+  stamps: { volume, fids: [root, file] },
   contents: { digests: [digest] },
   digests: { volume, prefix: '0' },
   conflicts: { volume, after: null, limit: 10 },

@@ -52,6 +52,8 @@ export interface SimulatedRealmOptions {
   readonly gateways?: number;
   /** Milliseconds that a flush takes; 1 of a store and none of containers by default. */
   readonly flushMs?: number;
+  /** As in ServerConfig. */
+  readonly graceMs?: number;
   readonly log?: Log;
   /** Of the root volume. */
   readonly conflicts?: ConflictPolicy;
@@ -92,6 +94,7 @@ export class SimulatedRealm {
   readonly passwords = new PlainPasswords(seededRandom(1));
   readonly #people: PeopleDocument | undefined;
   readonly #flushMs: number | undefined;
+  readonly #graceMs: number | undefined;
   readonly #cacheBytes: number;
   readonly #onFault: SimulatedRealmOptions['onFault'];
   readonly #differences: DifferenceMode | undefined;
@@ -108,6 +111,7 @@ export class SimulatedRealm {
     this.random = seededRandom(options.seed);
     this.#people = options.people;
     this.#flushMs = options.flushMs;
+    this.#graceMs = options.graceMs;
     this.#cacheBytes = options.cacheBytes ?? 1e9;
     this.#onFault = options.onFault;
     this.#differences = options.differences;
@@ -180,6 +184,7 @@ export class SimulatedRealm {
           realmKeys: onlyKey(realmKey),
           listen: `ws://${name}:1`,
           packedBytes,
+          graceMs: this.#graceMs,
         },
         {
           clock: this.network.clock(name),

@@ -11,6 +11,7 @@ export type { Effect, Tree } from './effect.js';
 export * from './empty-root.js';
 export * from './failure.js';
 export * from './fid.js';
+export * from './history.js';
 export * from './identity.js';
 export * from './intention.js';
 export * from './merge.js';

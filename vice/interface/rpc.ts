@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { auditCalls } from './audit.js';
 import { dumpCalls } from './dump-calls.js';
 import { failureKinds } from './failure.js';
+import { epochsMost, type History, type Mark } from './history.js';
 import type { UpdateSet } from './mutation.js';
 import { intentionSchema } from './intention.js';
 import { peopleCalls } from './people-calls.js';
@@ -37,9 +38,10 @@ import { limits } from './vnode.js';
 /**
  * Raised when a peer of the old version would misread the new one, or when what it does not know would make it unsafe:
  * a program goes on with an old realm document when it refuses the new one whole (contract-fault.ts). So 10: of those
- * before, revoked certificates (`revoked`) and volumes that are not whole (`restoring`) would be as any other.
+ * before, revoked certificates (`revoked`) and volumes that are not whole (`restoring`) would be as any other. And 11:
+ * servers say with their stamps of which epoch those are (history.ts).
  */
-export const protocolVersion = 10;
+export const protocolVersion = 11;
 
 const updateSet: z.ZodType<UpdateSet> = z.strictObject({
   storeId,
@@ -56,6 +58,11 @@ const failure = z.strictObject({
 
 /** Digest of a directory's names (names-digest.ts). */
 const names = z.string().regex(/^[0-9a-f]{16}$/);
+
+const epochs: z.ZodType<History> = z
+  .array(z.strictObject({ id: z.string().max(64), after: count }))
+  .max(epochsMost);
+const mark: z.ZodType<Mark> = z.strictObject({ stamp: count, epochs });
 
 /** Where one object stands at the answering replica after an update. */
 const version = z.strictObject({ fid, vv: counts, storeId: storeId.nullable() });
@@ -135,8 +142,10 @@ export const realmDocumentSchema = realmDocument;
  *   is sent.
  * - `cop2` tells which replicas have applied updates.
  * - `resolve` asks the server to bring these objects (or the whole volume) up to date from its peers, and waits.
- * - `changes` (servers only) objects changed after stamp `since`, oldest first, for a peer that brings itself up to
- *   date; removed ones, too (merge.ts, `isRemoved`). `last` is the stamp of the last change that there is.
+ * - `changes` (servers only) objects changed after what `since` covers, oldest first, for a peer that brings itself up
+ *   to date; removed ones, too (merge.ts, `isRemoved`). `from` is the stamp behind which they begin, `last` that of the
+ *   last change that there is; `epochs` say what they mean (history.ts).
+ * - `stamps` (servers only) of the last change of each of these objects; null: not here.
  * - `contents` (servers only) of small files, by digest; what is not here, or does not fit into one reply, is left out.
  * - `digests` (servers only) of what lies under a prefix of bucket numbers, or of the objects of one bucket: how two
  *   replicas find the objects in which they differ.
@@ -251,16 +260,16 @@ export const calls = {
     roles: ['server'],
     argument: z.strictObject({
       volume,
-      /** The replica that asks, and up to which stamp it has all for good, whatever becomes of it now. */
+      /** The replica that asks, and up to where it has all for good, whatever becomes of it now. */
       reader: replicaId.optional(),
-      settled: count.optional(),
-      since: count,
-      incarnation: z.string().nullable(),
+      settled: mark.optional(),
+      since: mark,
       limit: count,
     }),
     result: z.strictObject({
       replica: z.string(),
-      incarnation: z.string(),
+      epochs,
+      from: count,
       changes: z.array(z.strictObject({ stamp: count, status: statusSchema })),
       /** Those of them that are damaged there, so left out (PL-1). */
       damaged: fids.optional(),
@@ -269,6 +278,11 @@ export const calls = {
       more: z.boolean(),
       last: count,
     }),
+  },
+  stamps: {
+    roles: ['server'],
+    argument: z.strictObject({ volume, fids }),
+    result: z.strictObject({ epochs, stamps: z.array(count.nullable()) }),
   },
   contents: {
     roles: ['server'],

@@ -9,7 +9,7 @@
  *       (graves.ts), and a removed directory is merged last.
  * CU-4  What is damaged at the peer is not told: nothing is settled by what was read beside it, and it is read again.
  */
-import { Failure, type Fid, type Result } from '../interface/index.js';
+import { Failure, markAt, unread, type Fid, type Mark, type Result } from '../interface/index.js';
 import { ask } from './ask.js';
 import { Pull, type PullSource, type PullWorld } from './pull.js';
 
@@ -17,12 +17,6 @@ import { Pull, type PullSource, type PullWorld } from './pull.js';
 export interface Progress extends Mark {
   /** Objects that are not settled: to be asked for again. */
   readonly open: ReadonlySet<Fid>;
-}
-
-/** A moment in the history of a peer's replica. */
-interface Mark {
-  readonly incarnation: string;
-  readonly stamp: number;
 }
 
 /** How far a catch-up has come, for whoever watches. */
@@ -57,36 +51,31 @@ export async function catchUp(
   const pull = new Pull(world, source);
   let progress = last ?? beginning(replica.caughtUp(peer));
   if (progress.open.size > 0) await pull.take(await pull.ask([...progress.open]), true);
-  const { stamp: start } = progress;
+  let start: number | undefined;
   let isWhole = true;
   for (;;) {
     const page = await readPage(world, source, peer, progress);
-    if (page.incarnation !== progress.incarnation && progress.stamp !== 0) {
-      // Another history: what was read of the old one says nothing about this one.
-      progress = beginning({ incarnation: page.incarnation, stamp: 0 });
-      continue;
-    }
     await pull.take(
       page.changes.map(({ status }) => status),
       true,
     );
     isWhole &&= page.damaged === undefined;
-    progress = { incarnation: page.incarnation, stamp: page.upTo, open: progress.open };
+    progress = { ...markAt(page.epochs, page.upTo), open: progress.open };
+    start ??= page.from;
     meter?.read(page.upTo - start, page.last - start);
     if (!page.more) break;
   }
   // Every object that directories could say they have known was on one of these pages (PL-1), or is damaged there.
   const { installed, unresolved } = await pull.finish(isWhole);
-  const { incarnation, stamp } = progress;
+  const { stamp, epochs } = progress;
   if (!isWhole) {
     // Read again, when the peer has it again, or another one has told.
     const unsettled = Math.max(1, unresolved.size);
     return { installed, unsettled, progress: beginning(replica.caughtUp(peer)) };
   }
-  if (unresolved.size === 0) await replica.setCaughtUp(peer, { incarnation, stamp });
+  if (unresolved.size === 0) await replica.setCaughtUp(peer, { stamp, epochs });
   const unsettled = unresolved.size;
-  if (unsettled <= openMax)
-    return { installed, unsettled, progress: { incarnation, stamp, open: unresolved } };
+  if (unsettled <= openMax) return { installed, unsettled, progress: { stamp, epochs, open: unresolved } };
   world.log.error('too many unsettled objects', { volume: replica.volume, peer, open: unsettled });
   return { installed, unsettled, progress: beginning(replica.caughtUp(peer)) };
 }
@@ -95,15 +84,15 @@ async function readPage(
   world: PullWorld,
   source: PullSource,
   peer: string,
-  { incarnation, stamp }: Mark,
+  { stamp, epochs }: Mark,
 ): Promise<Result<'changes'>> {
   const { volume, id: reader } = world.replica;
-  const mark = world.replica.caughtUp(peer);
-  const settled = mark?.incarnation === incarnation ? mark.stamp : 0;
-  const argument = { volume, reader, settled, since: stamp, incarnation, limit: pageSize };
+  const settled = world.replica.caughtUp(peer);
+  const since = { stamp, epochs };
+  const argument = { volume, reader, settled, since, limit: pageSize };
   const page = await ask(source.link, 'changes', argument, world.signal);
   if (page.replica !== peer) throw incompatible(`replica ${page.replica} answers for ${peer}`);
-  if (page.more && page.upTo <= stamp) throw incompatible('a peer has more changes but does not move on');
+  if (page.more && page.upTo <= page.from) throw incompatible('a peer has more changes but does not move on');
   return page;
 }
 
@@ -111,7 +100,6 @@ function incompatible(message: string): Failure {
   return new Failure('incompatible', 'resolution.changes', message);
 }
 
-function beginning(mark: Mark | undefined): Progress {
-  const { incarnation, stamp } = mark ?? { incarnation: '', stamp: 0 };
-  return { incarnation, stamp, open: new Set() };
+function beginning(mark: Mark = unread): Progress {
+  return { ...mark, open: new Set() };
 }

@@ -5,20 +5,28 @@
  */
 import type { Clock } from '../seam/clock.js';
 
-/** Milliseconds. */
-const graceMs = 24 * 60 * 60 * 1000;
-/** How exactly the day is kept. */
-const sampleMs = 60 * 60 * 1000;
+/** Milliseconds, where nothing else is said. */
+const defaultGraceMs = 24 * 60 * 60 * 1000;
+/** Into so many parts the day is divided. */
+const samples = 24;
+
+export interface GravesWorld {
+  readonly clock: Clock;
+  /** Milliseconds for which removed objects are remembered at the least; absent: a day. */
+  readonly graceMs?: number | undefined;
+}
 
 export class Graves {
   readonly #clock: Clock;
+  readonly #graceMs: number;
   /** Replica (its id) -> stamp of this replica up to which it has merged. */
   readonly #read = new Map<string, number>();
   /** Stamps of this replica and when they were the last, oldest first. After a restart the day begins anew. */
   readonly #samples: { readonly at: number; readonly stamp: number }[] = [];
 
-  constructor(clock: Clock) {
+  constructor({ clock, graceMs = defaultGraceMs }: GravesWorld) {
     this.#clock = clock;
+    this.#graceMs = graceMs;
   }
 
   /** `replica` has merged all up to `stamp`. One that begins anew, having lost its disk, has nothing. */
@@ -34,10 +42,11 @@ export class Graves {
   ripe(others: readonly string[], last: number): number {
     const now = this.#clock.monotonic();
     const latest = this.#samples.at(-1);
-    if (latest === undefined || now - latest.at >= sampleMs) this.#samples.push({ at: now, stamp: last });
-    while ((this.#samples[1]?.at ?? Infinity) <= now - graceMs) this.#samples.shift();
+    if (latest === undefined || now - latest.at >= this.#graceMs / samples)
+      this.#samples.push({ at: now, stamp: last });
+    while ((this.#samples[1]?.at ?? Infinity) <= now - this.#graceMs) this.#samples.shift();
     const [oldest] = this.#samples;
-    if (oldest === undefined || now - oldest.at < graceMs) return 0;
+    if (oldest === undefined || now - oldest.at < this.#graceMs) return 0;
     return Math.min(oldest.stamp, ...others.map((id) => this.#read.get(id) ?? 0));
   }
 }

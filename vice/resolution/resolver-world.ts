@@ -1,13 +1,12 @@
 /** What the resolver is given: the server's replicas, its links, and who wants to know what it did. */
 import type { RealmDocument, VolumeId } from '../interface/index.js';
-import type { Clock } from '../seam/clock.js';
 import type { Log } from '../seam/log.js';
 import type { PackedContainers } from '../seam/packed-containers.js';
 import type { Replica } from '../volume/replica.js';
+import type { GravesWorld } from './graves.js';
 import type { ServerLinks } from './links.js';
 
-export interface ResolverWorld {
-  readonly clock: Clock;
+export interface ResolverWorld extends GravesWorld {
   readonly containers: PackedContainers;
   readonly log: Log;
   readonly links: ServerLinks;

@@ -18,7 +18,8 @@ import type { Link } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
 import { catchUp, type CaughtUp, type Progress } from './catch-up.js';
 import { containerFetcher } from './fetch-container.js';
-import { Graves } from './graves.js';
+import { rememberForgotten } from './forgotten.js';
+import { Removed } from './removed.js';
 import { askSmallContents } from './small-contents.js';
 import { Pull, type PullSource, type PullWorld } from './pull.js';
 import type { ResolverWorld } from './resolver-world.js';
@@ -29,9 +30,6 @@ import { Turns } from './turns.js';
 
 /** Milliseconds between two rounds of all volumes with all peers. */
 const roundMs = 60_000;
-/** Milliseconds between two looks at the space, and free bytes below which removed files keep nothing. */
-const spaceMs = 5000;
-const ampleBytes = 1024 ** 3;
 /** Milliseconds in which requests to tell a peer are put together. */
 const nudgeMs = 200;
 
@@ -64,7 +62,7 @@ export class Resolver {
   readonly #queued = new Map<string, Promise<void>>();
   readonly #progress = new Map<string, Progress>();
   readonly #catchUps = new Map<string, CatchUpState>();
-  readonly #gravesOf = new Map<string, Graves>();
+  readonly #removed: Removed;
   readonly #nudged = new Set<string>();
   readonly #restoring: Restoring;
   readonly #running = new Set<Promise<unknown>>();
@@ -73,13 +71,14 @@ export class Resolver {
     this.#world = world;
     const resolve = (replica: Replica, fids: readonly Fid[]): Promise<unknown> => this.resolve(replica, fids);
     this.#restoring = new Restoring({ ...world, signal: this.#stop.signal, resolve });
+    this.#removed = new Removed(world, this.#stop.signal);
     this.#fetch = containerFetcher(world.containers, (bytes) => world.meter.fetched(bytes));
   }
 
   /** Starts the rounds. */
   start(): void {
     this.#background(this.#rounds());
-    this.#background(this.#watchSpace());
+    this.#background(this.#removed.watchSpace());
   }
 
   /** A peer server is reachable (again): catches up with all that it holds. */
@@ -162,7 +161,7 @@ export class Resolver {
 
   /** Replica `reader` has merged all changes of `replica` up to `stamp`. */
   wasRead(replica: Replica, reader: string, stamp: number): void {
-    this.#graves(replica).wasRead(reader, stamp);
+    this.#removed.wasRead(replica, reader, stamp);
   }
 
   /** For the operator: catch-ups under way, and objects that could not be settled, by volume. */
@@ -187,54 +186,15 @@ export class Resolver {
       await sleep(this.#world.clock, roundMs, this.#stop.signal);
       for (const replica of [...this.#world.replicas()]) {
         for (const peer of this.#sources(replica)) await this.#catchUpSoon(replica, peer, true);
-        await this.#forget(replica);
-        await this.#untilNone(replica, 'not counted anew', () =>
+        await this.#removed.forget(
+          replica,
+          this.#peers(replica).map(({ id }) => id),
+        );
+        await this.#removed.untilNone(replica, 'not counted anew', () =>
           replica.mending.settleDoubts(true).then(() => 0),
         );
       }
     }
-  }
-
-  /** Removed files keep their contents only while there is room. */
-  async #watchSpace(): Promise<void> {
-    for (let wasAmple = true; ;) {
-      const isAmple = (await this.#world.containers.space()) > ampleBytes;
-      for (const replica of [...this.#world.replicas()]) {
-        replica.keepsRemoved = isAmple;
-        if (wasAmple && !isAmple) await this.#dropRemoved(replica);
-      }
-      wasAmple = isAmple;
-      await sleep(this.#world.clock, spaceMs, this.#stop.signal);
-    }
-  }
-
-  #dropRemoved(replica: Replica): Promise<void> {
-    const all = Number.MAX_SAFE_INTEGER - 1;
-    return this.#untilNone(replica, 'contents of removed files not dropped', () => replica.dropRemoved(all));
-  }
-
-  /** Removed objects of which every replica has heard. */
-  #forget(replica: Replica): Promise<void> {
-    const others = this.#peers(replica).map(({ id }) => id);
-    const stamp = this.#graves(replica).ripe(others, replica.stamp);
-    return this.#untilNone(replica, 'tombstones not forgotten', () => replica.forgetRemoved(stamp));
-  }
-
-  /** Some at a time, until none is left; what hinders is told, and it is tried again in time. */
-  async #untilNone(replica: Replica, hindered: string, some: () => Promise<number>): Promise<void> {
-    try {
-      while ((await some()) > 0);
-    } catch (error) {
-      if (!isFailure(error)) throw error;
-      this.#world.log.warn(hindered, { volume: replica.volume, reason: error.message });
-    }
-  }
-
-  #graves(replica: Replica): Graves {
-    const key = `${replica.volume}/${replica.id}`;
-    let graves = this.#gravesOf.get(key);
-    if (graves === undefined) this.#gravesOf.set(key, (graves = new Graves(this.#world.clock)));
-    return graves;
   }
 
   /**
@@ -316,9 +276,13 @@ export class Resolver {
     const fields = { volume: replica.volume, peer: peer.server, objects: fids.length };
     this.#world.log.info('replicas differ', fields);
     await replica.mending.figures(fids);
+    const world = { ...this.#world, signal: this.#stop.signal };
+    const forgotten = await rememberForgotten(replica, peer.id, source.link, fids, world);
+    if (forgotten.size > 0) this.nudge(replica, [peer.id]);
     const unsettled = new Set<Fid>();
     const isLast = isRound && this.#sources(replica).length === this.#peers(replica).length;
-    await this.#resolveWith(replica, peer, source, fids, unsettled, isLast);
+    const others = fids.filter((fid) => !forgotten.has(fid));
+    await this.#resolveWith(replica, peer, source, others, unsettled, isLast);
     return unsettled.size;
   }
 

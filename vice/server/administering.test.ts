@@ -2,7 +2,7 @@
 import t from 'tap';
 import { BareGateway } from '../../conformance/bare-realm/gateway.js';
 import { BareRealm, document, kindOf, names, root, volume } from '../../conformance/bare-realm/realm.js';
-import { volumeEntry, type Intention, type ReplicaEntry } from '../interface/index.js';
+import { unread, volumeEntry, type Intention, type ReplicaEntry } from '../interface/index.js';
 import { Graves } from '../resolution/graves.js';
 import { SimulatedClock } from '../seam/twin/simulated-clock.js';
 import { ownerOfRows } from '../store/dropped-volume.js';
@@ -99,7 +99,7 @@ t.test('a replica that leaves takes no changes; one that left neither speaks nor
   t.equal(await late.refusal('mutate', call), 'stale');
   t.equal(ownerOfRows(realm.disk('s3').store, volume), undefined, 'its rows are gone');
   const server = await realm.dial('s1', 's3', 'server');
-  const reading = { volume, reader: 'r-s3', since: 0, incarnation: null, limit: 10 };
+  const reading = { volume, reader: 'r-s3', since: unread, limit: 10 };
   t.equal(await server.refusal('changes', reading), 'stale', 'a late pull');
 
   await operator.call('publish', { intention: addition('s3'), basedOn: null, user: null });
@@ -135,7 +135,7 @@ t.test('what was removed and forgotten does not come back with a server that com
 
 t.test('tombstones wait for every other replica, and for one that begins anew', async (t) => {
   const clock = new SimulatedClock();
-  const graves = new Graves(clock);
+  const graves = new Graves({ clock });
   const day = 24 * 60 * 60 * 1000;
   graves.ripe([], 50);
   await clock.advance(day + 1);

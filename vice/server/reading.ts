@@ -1,8 +1,10 @@
-/** Calls that read: `status`, `list`, `changes`, `contents`, `digests`, `conflicts`, `space`. */
+/** Calls that read: `status`, `list`, `changes`, `stamps`, `contents`, `digests`, `conflicts`, `space`. */
 import {
   Failure,
   isFailure,
   limits,
+  readUpTo,
+  unread,
   type Fid,
   type Peer,
   type Result,
@@ -22,7 +24,7 @@ const changesMax = 1_000;
 const conflictsMax = 200;
 
 export const reading: Handlers<
-  'status' | 'list' | 'changes' | 'contents' | 'digests' | 'conflicts' | 'space'
+  'status' | 'list' | 'changes' | 'stamps' | 'contents' | 'digests' | 'conflicts' | 'space'
 > = {
   async status(context, { peer }, { volume, replica: meant, fids, cop2 }) {
     const replica = context.volumes.required(volume, meant);
@@ -56,16 +58,24 @@ export const reading: Handlers<
     };
   },
 
-  async changes(context, _session, { volume, reader, settled = 0, since, incarnation, limit }) {
+  async changes(context, _session, { volume, reader, settled = unread, since, limit }) {
     const replica = context.volumes.required(volume);
+    const { id, history: epochs, stamp } = replica;
     if (reader !== undefined) {
       mustBeOfGroup(replica, reader);
-      context.resolver.wasRead(replica, reader, incarnation === replica.incarnation ? settled : 0);
+      context.resolver.wasRead(replica, reader, readUpTo(settled, epochs, stamp));
     }
-    const page = replica.changes(since, Math.min(limit, changesMax));
+    const from = readUpTo(since, epochs, stamp);
+    const page = replica.changes(from, Math.min(limit, changesMax));
     for (const fid of page.damaged ?? []) context.resolver.restore(replica, fid);
-    if (page.upTo > since) await flushed(context);
-    return { replica: replica.id, incarnation: replica.incarnation, ...page };
+    if (page.upTo > from) await flushed(context);
+    return { replica: id, epochs, from, ...page };
+  },
+
+  async stamps(context, _session, { volume, fids }) {
+    const replica = context.volumes.required(volume);
+    const stamps = fids.map((fid) => unlessDamaged(context, replica, fid, () => replica.stampOf(fid)));
+    return { epochs: replica.history, stamps };
   },
 
   async contents(context, _session, { digests }) {
@@ -162,8 +172,17 @@ function readable(
   fid: Fid,
   isRemovedToo = false,
 ): VnodeStatus | null {
+  return unlessDamaged(context, replica, fid, () => (isRemovedToo ? replica.held(fid) : replica.status(fid)));
+}
+
+function unlessDamaged<T>(
+  context: ServerContext,
+  replica: Replica,
+  fid: Fid,
+  read: () => T | undefined,
+): T | null {
   try {
-    return (isRemovedToo ? replica.held(fid) : replica.status(fid)) ?? null;
+    return read() ?? null;
   } catch (error) {
     if (!isFailure(error, 'damaged')) throw error;
     context.resolver.restore(replica, fid);

@@ -17,6 +17,7 @@ import {
   type Fid,
   type Mutation,
   type Result,
+  unread,
 } from '../interface/index.js';
 import { blockBytes } from '../seam/containers.js';
 import { MemoryContainers } from '../seam/twin/memory-containers.js';
@@ -79,7 +80,7 @@ t.test('a stamp is told only when what it counts is on the disk', async (t) => {
   t.equal(slow.status('s1', fid)?.fid, fid, 'visible already');
   const watch = { volume, since: null, incarnation: null, venus: '' };
   const watched = client.link.call('watch', watch).then(() => order.push('watched'));
-  const changes = { volume, since: 0, incarnation: null, limit: 10 };
+  const changes = { volume, since: unread, limit: 10 };
   const read = peer.link.call('changes', changes).then(() => order.push('read'));
   await slow.clock.advance(30);
   t.same(order, [], 'a crash could still take it back');
@@ -109,7 +110,7 @@ t.test('the gate: roles, arguments, unknown calls', async (t) => {
   const watch = { volume, since: null, incarnation: null, venus: '' };
   t.equal(await server.refusal('watch', watch), 'access-denied');
   t.equal(await operator.refusal('watch', watch), 'access-denied');
-  const changes = { volume, since: 0, incarnation: null, limit: 1 };
+  const changes = { volume, since: unread, limit: 1 };
   t.equal(await gateway.refusal('changes', changes), 'access-denied');
   t.equal(await gateway.refusal('report', {}), 'access-denied');
   t.equal(await gateway.refusal('watch', { ...watch, since: -1 }), 'invalid');

@@ -64,6 +64,8 @@ export interface ServerConfig {
   readonly packedBytes?: number;
   /** Absent: scrub-world.ts says. */
   readonly scrub?: ScrubSettings;
+  /** Milliseconds for which removed objects are remembered at the least; absent: a day (graves.ts). */
+  readonly graceMs?: number | undefined;
   /** Of all volumes; absent: snapshots are taken when they are asked for. */
   readonly snapshots?: SnapshotSchedule | undefined;
 }
@@ -111,7 +113,11 @@ export async function startServer(config: ServerConfig, given: ServerWorld): Pro
     },
   });
   const following = new FollowingPeople({ ...world, location, people, links });
-  const { resolver, copier }: Resolving = resolving({ ...world, links, meter: metrics }, location, volumes);
+  const { resolver, copier }: Resolving = resolving(
+    { ...world, links, meter: metrics, graceMs: config.graceMs },
+    location,
+    volumes,
+  );
   const parts = { world, location, volumes, links, resolver, copier, foreground: { calls: 0 } };
   const scrubber = scrubberOf(parts, config.scrub ?? defaultScrub);
   const steward = stewardOf(name, location, world, () => context);

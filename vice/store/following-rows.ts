@@ -1,7 +1,7 @@
 /** Rows that follow from one object's row alone, in one transaction: its stamp, its digest, that it is in conflict. */
 import { conflictsOf, seal, type Fid } from '../interface/index.js';
 import type { StoreTransaction } from '../seam/store.js';
-import { digestText, toggled } from './children-digest.js';
+import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
 import { digestOfRow } from './row-figures.js';
 import { bucketOf } from './state-digest.js';
 import type { ObjectRow, VolumeKeys, VolumeReader } from './volume-store.js';
@@ -12,6 +12,7 @@ export class FollowingRows {
   readonly #transaction: StoreTransaction;
   readonly #keys: VolumeKeys;
   readonly #reader: VolumeReader;
+  readonly #buckets = new Map<string, bigint>();
 
   constructor(transaction: StoreTransaction, keys: VolumeKeys, reader: VolumeReader) {
     this.#transaction = transaction;
@@ -19,8 +20,7 @@ export class FollowingRows {
     this.#reader = reader;
   }
 
-  /** @returns the object's bucket, and how its digest changes */
-  digest(fid: Fid, after: ObjectRow): readonly [string, bigint] {
+  digest(fid: Fid, after: ObjectRow): void {
     const bucket = bucketOf(fid);
     const key = this.#keys.member(bucket, fid);
     // What it counts for now is what is written, whatever its row was: that may have been lost.
@@ -28,7 +28,27 @@ export class FollowingRows {
     // Removed ones are forgotten by each replica in its own time.
     if (after.removed) this.#transaction.remove(key);
     else this.#transaction.put(key, seal(digestText(is)));
-    return [bucket, toggled(was, is)];
+    const change = this.#buckets.get(bucket) ?? noChildren;
+    this.#buckets.set(bucket, toggled(change, toggled(was, is)));
+  }
+
+  /** Those that digests have changed. The last call. */
+  buckets(): void {
+    for (const [bucket, change] of this.#buckets) {
+      const digest = digestText(toggled(this.#reader.bucketDigest(bucket), change));
+      this.#transaction.put(this.#keys.bucket(bucket), seal(digest));
+    }
+  }
+
+  /** False: the digest of the children of `directory` cannot be read. */
+  children(directory: Fid, change: bigint): boolean {
+    const digest = this.#reader.readableChildren(directory);
+    if (digest === undefined) return false;
+    this.#transaction.put(
+      this.#keys.children(directory),
+      seal(digestText(toggled(digestOf(digest), change))),
+    );
+    return true;
   }
 
   conflict(fid: Fid, { status, removed, bound }: ObjectRow): void {

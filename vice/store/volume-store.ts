@@ -26,6 +26,8 @@ import {
   unseal,
   type DirectoryEntry,
   type Fid,
+  type History,
+  type Mark,
   type StoreId,
   type VnodeKind,
   type VnodeStatus,
@@ -39,6 +41,8 @@ import { bucketDigits } from './state-digest.js';
 
 export interface MetaRow {
   readonly incarnation: string;
+  /** How stamps were given out (history.ts); absent: in one go, under the incarnation. */
+  readonly epochs?: History;
   /** Whose rows these are; absent in those of earlier builds. */
   readonly replica?: string;
   /** Living objects beside the root; about, after damage. Absent in rows of earlier builds. */
@@ -83,10 +87,8 @@ export interface Cop2Row {
   readonly fids: readonly Fid[];
 }
 
-export interface PeerRow {
-  readonly incarnation: string;
-  readonly stamp: number;
-}
+/** A mark; of earlier builds with the peer's incarnation in place of its epochs. */
+type PeerRow = Mark | { readonly incarnation: string; readonly stamp: number };
 
 /** The keys of one volume. */
 export class VolumeKeys {
@@ -345,8 +347,10 @@ export class VolumeReader {
     return this.#forgettable<Cop2Row>(this.keys.cop2(storeId));
   }
 
-  peer(replica: string): PeerRow | undefined {
-    return this.#forgettable<PeerRow>(this.keys.peer(replica));
+  peer(replica: string): Mark | undefined {
+    const row = this.#forgettable<PeerRow>(this.keys.peer(replica));
+    if (row === undefined || 'epochs' in row) return row;
+    return { stamp: row.stamp, epochs: [{ id: row.incarnation, after: 0 }] };
   }
 
   #entryRange(directory: Fid): { readonly start: string; readonly end: string } {

@@ -14,7 +14,7 @@ import {
   type VnodeStatus,
 } from '../interface/index.js';
 import type { StoreTransaction } from '../seam/store.js';
-import { digestOf, digestText, noChildren, toggled } from './children-digest.js';
+import { noChildren } from './children-digest.js';
 import { countReferences, isNamed } from './container-references.js';
 import { FollowingRows } from './following-rows.js';
 import type { KnownDamage } from './known-damage.js';
@@ -76,6 +76,7 @@ export class VolumeTransaction implements Tree {
   /** Which updates are here, and which wait for their second phase. */
   readonly updates: UpdateRows;
   #stamp: number;
+  #isTaken = true;
 
   constructor(
     transaction: StoreTransaction,
@@ -93,10 +94,7 @@ export class VolumeTransaction implements Tree {
     this.#cache = cache;
     const meta = this.#reader.meta();
     if (meta === undefined) throw new Error(`volume ${keys.volume} has no meta record`);
-    this.#meta = meta;
-    this.#used = meta.used;
-    this.#objects = meta.objects ?? 0;
-    this.#stamp = meta.stamp;
+    [this.#meta, this.#stamp, this.#used, this.#objects] = [meta, meta.stamp, meta.used, meta.objects ?? 0];
   }
 
   /** Of the last change so far. */
@@ -112,6 +110,13 @@ export class VolumeTransaction implements Tree {
   /** Begins the next change: objects put from now on take its stamp. */
   nextStamp(): void {
     this.#stamp += 1;
+    this.#isTaken = false;
+  }
+
+  /** The change has come to nothing: unless an object has its stamp all the same, the next one gets it. */
+  returnStamp(): void {
+    if (!this.#isTaken) this.#stamp -= 1;
+    this.#isTaken = true;
   }
 
   /** The living object or its tombstone. @throws Failure damaged */
@@ -181,7 +186,13 @@ export class VolumeTransaction implements Tree {
       forced: forced ? this.#stamp : (row?.forced ?? 0),
       bound: row === undefined ? found : row.bound,
     });
-    this.#changed.add(status.fid);
+    this.#take(status.fid);
+  }
+
+  /** The object has the current stamp. */
+  #take(fid: Fid): void {
+    this.#changed.add(fid);
+    this.#isTaken = true;
   }
 
   /** Leaves a tombstone for an object whose name is gone, as a change that has the current stamp. */
@@ -199,7 +210,7 @@ export class VolumeTransaction implements Tree {
       bound: null,
       ...(this.#keepsContents(row) && { keeps: true }),
     });
-    this.#changed.add(status.fid);
+    this.#take(status.fid);
   }
 
   #keepsContents(row: ObjectRow | undefined): boolean {
@@ -288,7 +299,6 @@ export class VolumeTransaction implements Tree {
     const rows = new Map<Fid, ObjectRow>();
     const digests = new Map<Fid, bigint>();
     const references = new Map<string, number>();
-    const buckets = new Map<string, bigint>();
     for (const [fid, { before, after }] of this.#working) {
       if (after === undefined || after === before) continue;
       rows.set(fid, after);
@@ -297,20 +307,16 @@ export class VolumeTransaction implements Tree {
       for (const row of [before, after]) {
         if (row !== undefined && row.bound !== null) toggleChild(digests, row.bound.directory, row.status);
       }
-      const { kind } = after.status;
-      if (after.removed && kind === 'directory') this.#transaction.remove(this.#keys.children(fid));
+      const isDirectory = after.status.kind === 'directory';
+      if (after.removed && isDirectory) this.#transaction.remove(this.#keys.children(fid));
       this.#following.conflict(fid, after);
-      const [bucket, change] = this.#following.digest(fid, after);
-      buckets.set(bucket, toggled(buckets.get(bucket) ?? noChildren, change));
+      this.#following.digest(fid, after);
       this.#objects += livingOf(after) - livingOf(before);
       count(references, before, -1);
       count(references, after, 1);
     }
     this.#writeDigests(digests);
-    for (const [bucket, change] of buckets) {
-      const digest = digestText(toggled(this.#reader.bucketDigest(bucket), change));
-      this.#transaction.put(this.#keys.bucket(bucket), seal(digest));
-    }
+    this.#following.buckets();
     const changed = [...references].filter(([, change]) => change !== 0);
     const unnamed = changed
       .filter((each) => countReferences(this.#transaction, this.#keys.volume, ...each))
@@ -318,10 +324,9 @@ export class VolumeTransaction implements Tree {
     const found = [...this.#working].filter(([, working]) => working.found !== undefined && working.after);
     const replaced = found.map(([fid]) => fid);
     if (replaced.length > 0) this.#transaction.put(this.#keys.doubt('space'), present);
-    const [stamp, used, objects] = [this.#stamp, this.#used, this.#objects];
-    if (stamp !== this.#meta.stamp || used !== this.#meta.used || objects !== this.#meta.objects) {
-      this.#transaction.put(this.#keys.meta, seal({ ...this.#meta, stamp, used, objects }));
-    }
+    const [meta, stamp, used, objects] = [this.#meta, this.#stamp, this.#used, this.#objects];
+    if (stamp !== meta.stamp || used !== meta.used || objects !== meta.objects)
+      this.#transaction.put(this.#keys.meta, seal({ ...meta, stamp, used, objects }));
     const [working, { doubtful }] = [this.#working, this.#names];
     const heard = { working, doubtful, replaced, isInDoubt: this.#isInDoubt };
     return { stamp, changed: [...this.#changed], rows, unnamed, renamed: this.#renamed, ...heard };
@@ -388,13 +393,7 @@ export class VolumeTransaction implements Tree {
     for (const [directory, change] of changes) {
       const isGone = this.#working.get(directory)?.after?.removed === true;
       if (change === noChildren || this.#names.doubtful.has(directory) || isGone) continue;
-      const digest = this.#reader.readableChildren(directory);
-      if (digest === undefined) this.#leaveInDoubt(directory);
-      else
-        this.#transaction.put(
-          this.#keys.children(directory),
-          seal(digestText(toggled(digestOf(digest), change))),
-        );
+      if (!this.#following.children(directory, change)) this.#leaveInDoubt(directory);
     }
   }
 }

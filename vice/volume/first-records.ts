@@ -1,5 +1,5 @@
 /** The records of a replica that is new, and of one whose own record was lost. */
-import { emptyRoot, isFailure, rootFid, seal } from '../interface/index.js';
+import { emptyRoot, isFailure, rootFid, seal, withEpoch, type History } from '../interface/index.js';
 import type { Log } from '../seam/log.js';
 import { randomHex, type Random } from '../seam/random.js';
 import type { Store } from '../seam/store.js';
@@ -73,7 +73,12 @@ function living(reader: VolumeReader): number {
   return objects;
 }
 
-/** What the volume's own record becomes before the first change after an opening (VR-2). */
-export function afterRestart(meta: MetaRow): MetaRow {
-  return { ...meta, stamp: meta.stamp + restartGap };
+/** What the volume's own record becomes before the first change after an opening (VR-2): `epoch` begins. */
+export function afterRestart(meta: MetaRow, epoch: string): MetaRow {
+  const epochs = withEpoch(historyOf(meta), epoch, meta.stamp);
+  return { ...meta, epochs, stamp: meta.stamp + restartGap };
+}
+
+export function historyOf({ epochs, incarnation }: MetaRow): History {
+  return epochs ?? [{ id: incarnation, after: 0 }];
 }

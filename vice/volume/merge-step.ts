@@ -52,6 +52,8 @@ export function applyMergeStep(transaction: VolumeTransaction, step: MergeStep, 
     if (isRestored) nameAgain(transaction, theirs.fid);
     // Nobody knows whether what was removed had its contents here.
     if (isRestored) transaction.dropContents(theirs.fid);
+    // A replica that has something to skip whenever it looks would never be quiet (resolver.ts).
+    if (!isPut) transaction.returnStamp();
     (isPut ? changed : skipped).push(theirs.fid);
   }
   return { changed, skipped };

@@ -32,6 +32,7 @@ t.test(
       withoutKnown: true,
     });
     t.same(early, { changed: [], skipped: [file.fid] }, 'its directory is not here');
+    t.equal(b.stamp, 0, 'what came to nothing takes no stamp');
     const digest = await parted.servers[0].upload('text');
     await apply(a, anna.store(a, file.fid, digest, 4));
     await t.rejects(mergeAll(b, a), /must be fetched first/, 'contents first');

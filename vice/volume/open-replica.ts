@@ -5,6 +5,8 @@ import {
   isFailure,
   seal,
   type Fid,
+  type History,
+  type Mark,
   type Result,
   type UpdateSet,
   type VnodeStatus,
@@ -13,7 +15,7 @@ import {
 import type { Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import type { Log } from '../seam/log.js';
-import type { Random } from '../seam/random.js';
+import { randomHex, type Random } from '../seam/random.js';
 import { packContents } from '../seam/packed-containers.js';
 import type { Store, StoreTransaction } from '../seam/store.js';
 import { ContainerReferences } from '../store/container-references.js';
@@ -21,10 +23,11 @@ import { RowCache } from '../store/row-cache.js';
 import { SavingTransaction } from '../store/snapshot-rows.js';
 import { VolumeKeys, VolumeReader, type MetaRow, type ObjectRow } from '../store/volume-store.js';
 import { VolumeTransaction, type Finished } from '../store/volume-transaction.js';
+import { Announcements } from './announcements.js';
 import { applyBatch, BatchRefused, type AppliedBatch } from './apply-batch.js';
 import { spaceWithin, type Bounds } from './bounds.js';
 import { applyCop2, PendingUpdates } from './cop2.js';
-import { afterRestart, openMeta } from './first-records.js';
+import { afterRestart, historyOf, openMeta } from './first-records.js';
 import { DirectoryListing } from './directory-listing.js';
 import { dropRemoved, forgetRemoved } from './forgetting.js';
 import { RowMending } from './mending.js';
@@ -32,8 +35,8 @@ import { applyMergeStep, contentsNeededFor } from './merge-step.js';
 import { changePage, conflictCount, conflictPage } from './pages.js';
 import type {
   Change,
+  ChangePage,
   Listing,
-  Mark,
   Merged,
   MergeStep,
   MutateArgument,
@@ -87,16 +90,15 @@ class StoredReplica implements Replica {
   readonly #store: Store;
   readonly #containers: Containers;
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #keys: VolumeKeys;
   readonly #reader: VolumeReader;
   readonly #references: ContainerReferences;
   readonly #cache = new RowCache();
   readonly #pending = new PendingUpdates();
-  readonly #listeners: ((change: Change) => void)[] = [];
+  readonly #announcements = new Announcements();
   /** Settled once stamps may be given out; undefined before the first change. */
   #stamps: Promise<void> | undefined;
-  /** Changes that are not yet flushed, in stamp order. */
-  #unannounced: Change[] = [];
 
   constructor(options: ReplicaOptions, keys: VolumeKeys, incarnation: string, isNew: boolean) {
     this.volume = options.volume;
@@ -106,6 +108,7 @@ class StoredReplica implements Replica {
     this.#store = options.store;
     this.#containers = options.containers;
     this.#clock = options.clock;
+    this.#random = options.random;
     this.#keys = keys;
     this.#reader = new VolumeReader(options.store, keys);
     this.#references = ContainerReferences.of(options);
@@ -127,6 +130,14 @@ class StoredReplica implements Replica {
     return this.#meta().stamp;
   }
 
+  get history(): History {
+    return historyOf(this.#meta());
+  }
+
+  stampOf(fid: Fid): number | undefined {
+    return this.#object(fid)?.stamp;
+  }
+
   status(fid: Fid): VnodeStatus | undefined {
     const row = this.#object(fid);
     return row?.removed === false ? row.status : undefined;
@@ -137,7 +148,7 @@ class StoredReplica implements Replica {
   }
 
   isFlushed(fid: Fid): boolean {
-    return !this.#unannounced.some(({ fids }) => fids.includes(fid));
+    return this.#announcements.isFlushed(fid);
   }
 
   list(fid: Fid): Listing | undefined {
@@ -212,7 +223,7 @@ class StoredReplica implements Replica {
     return this.#reader.seenOf(venus);
   }
 
-  changes(since: number, limit: number): Omit<Result<'changes'>, 'replica' | 'incarnation'> {
+  changes(since: number, limit: number): ChangePage {
     return changePage(this.#reader, (fid) => this.#object(fid), { since, limit, last: this.stamp });
   }
 
@@ -271,7 +282,7 @@ class StoredReplica implements Replica {
   }
 
   async setCaughtUp(peer: string, mark: Mark): Promise<void> {
-    const row = seal({ incarnation: mark.incarnation, stamp: mark.stamp });
+    const row = seal({ stamp: mark.stamp, epochs: mark.epochs });
     await this.#transact((transaction) => transaction.put(this.#keys.peer(peer), row));
   }
 
@@ -296,7 +307,7 @@ class StoredReplica implements Replica {
   }
 
   onChange(listener: (change: Change) => void): void {
-    this.#listeners.push(listener);
+    this.#announcements.onChange(listener);
   }
 
   /**
@@ -322,17 +333,17 @@ class StoredReplica implements Replica {
         this.mending.recounts.hear(finished);
         // Readers see the transaction from here on, flushed or not (ST-3).
         this.#cache.update(finished.rows, finished.renamed);
-        if (changed.length > 0) this.#unannounced.push((change = { stamp, fids: changed, speaker }));
+        if (changed.length > 0) this.#announcements.add((change = { stamp, fids: changed, speaker }));
         return { result: value, stamp };
       });
-      if (change !== undefined) this.#announce(change);
+      if (change !== undefined) this.#announcements.flushed(change);
       this.#references.collect(finished?.unnamed ?? []);
       return result;
     } catch (error) {
       // The store may have taken back what the cache shows already.
       if (finished !== undefined) this.#cache.clear();
       this.mending.recounts.spoil();
-      this.#unannounced = this.#unannounced.filter((other) => other !== change);
+      this.#announcements.drop(change);
       throw error;
     }
   }
@@ -348,21 +359,12 @@ class StoredReplica implements Replica {
   async #leaveRestartGap(): Promise<void> {
     try {
       await this.#transact((transaction) => {
-        transaction.put(this.#keys.meta, seal(afterRestart(this.#meta())));
+        transaction.put(this.#keys.meta, seal(afterRestart(this.#meta(), randomHex(this.#random, 8))));
       });
     } catch (error) {
       this.#stamps = undefined;
       throw error;
     }
-  }
-
-  /**
-   * With `last` all changes before it are flushed too (ST-2), whether their callers have been resumed or not.
-   */
-  #announce(last: Change): void {
-    const flushed = this.#unannounced.filter(({ stamp }) => stamp <= last.stamp);
-    this.#unannounced = this.#unannounced.filter(({ stamp }) => stamp > last.stamp);
-    for (const change of flushed) for (const listener of this.#listeners) listener(change);
   }
 
   #expired({ storeIds }: AppliedBatch): ReturnType<PendingUpdates['takeExpired']> {

@@ -1,6 +1,7 @@
 /** What a replica tells of many objects at a time, in pages that fit into a frame (16 MiB). */
 import { isFailure, type Fid, type Result } from '../interface/index.js';
 import type { ObjectRow, VolumeReader } from '../store/volume-store.js';
+import type { ChangePage } from './replica.js';
 import { sizeOf } from './status-size.js';
 
 export const page = { objects: 1000, bytes: 2 * 1024 * 1024 } as const;
@@ -13,7 +14,7 @@ export function changePage(
   reader: VolumeReader,
   read: Read,
   { since, limit, last }: { readonly since: number; readonly limit: number; readonly last: number },
-): Omit<Result<'changes'>, 'replica' | 'incarnation'> {
+): ChangePage {
   const changes: Result<'changes'>['changes'] = [];
   const most = atMost(limit);
   const damaged: Fid[] = [];

@@ -9,6 +9,7 @@ import {
   makeStoreId,
   relate,
   rootFid,
+  seal,
   venusOf,
   venusOfAuthor,
   type Mutation,
@@ -18,6 +19,7 @@ import {
 import { silentLog } from '../seam/log.js';
 import { endOf, type Store, type StoreTransaction } from '../seam/store.js';
 import { seededRandom } from '../seam/twin/seeded-random.js';
+import { VolumeKeys } from '../store/volume-store.js';
 import { pendingMs } from './cop2.js';
 import { openReplica } from './open-replica.js';
 import type { Change, Replica } from './replica.js';
@@ -44,10 +46,17 @@ t.test('a new volume has a root that knows nothing, and keeps its incarnation', 
   t.match(status, { kind: 'directory', parent: null, vv: {}, storeId: null, known: {}, mode: 0o755 });
   t.same(replica.list(root)?.digest, '0000000000000000');
   t.same([replica.stamp, names(replica)], [0, []]);
-  const again = await open({ store: store.reopen() });
+  const reopened = store.reopen();
+  const again = await open({ store: reopened });
   t.equal(again.incarnation, replica.incarnation);
   await apply(again, new Venus('a').make(again, 'create', root, 'file'));
   t.ok(again.stamp > 1000, 'what a crash has swallowed has no stamp that comes again');
+  const [first, second] = again.history;
+  t.same([first, second?.after], [{ id: replica.incarnation, after: 0 }, 0]);
+  const put = await open({ store: reopened.reopen() });
+  await apply(put, new Venus('b').make(put, 'create', root, 'another'));
+  t.same([put.history[0], put.history[1]], [first, second], 'what was before it stays');
+  t.same([put.history.length, put.history[2]?.after], [3, again.stamp], 'and each opening has an epoch');
   t.same(replica.changedSince(0, replica.incarnation), []);
   t.equal(replica.changedSince(0, 'another'), null, 'of another history nothing can be told');
   t.equal(replica.changedSince(1, replica.incarnation), null, 'nor of the future');
@@ -300,7 +309,7 @@ t.test(
 );
 
 t.test('changes for peers: in stamp order, whole records, tombstones, pages', async (t) => {
-  const { open } = server();
+  const { open, store } = server();
   const replica = await open();
   const venus = new Venus('a');
   const made = ['x', 'y', 'z'].map((name) => venus.make(replica, 'create', root, name));
@@ -324,8 +333,13 @@ t.test('changes for peers: in stamp order, whole records, tombstones, pages', as
   );
   t.equal(upTo, replica.stamp);
   t.same(replica.changedSince(3, replica.incarnation)?.toSorted(), [root, x].sort());
-  await replica.setCaughtUp('b', { incarnation: 'i', stamp: 7 });
-  t.same([replica.caughtUp('b'), replica.caughtUp('c')], [{ incarnation: 'i', stamp: 7 }, undefined]);
+  const mark = { stamp: 7, epochs: [{ id: 'i', after: 0 }] };
+  await replica.setCaughtUp('b', mark);
+  t.same([replica.caughtUp('b'), replica.caughtUp('c')], [mark, undefined]);
+  await store.transact((transaction) => {
+    transaction.put(new VolumeKeys(volume).peer('c'), seal({ incarnation: 'i', stamp: 7 }));
+  });
+  t.same(replica.caughtUp('c'), mark, 'as an earlier build wrote it');
 });
 
 t.test('damage is of one object, said so, and healed by what a peer brings', async (t) => {

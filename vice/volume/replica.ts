@@ -4,12 +4,22 @@
  * Invariants
  *   VR-1  Every change is one transaction, flushed before the promise resolves, containers before it.
  *   VR-2  Every change to an object (but one of its counts alone) takes the next stamp of the replica; stamps
- *         never repeat within an incarnation.
+ *         never repeat within an epoch (history.ts).
  *   VR-3  Every living object has exactly one name, in the directory that is its parent; the root has none.
  *   VR-4  What an object is said to know (`known`) it has incorporated.
  */
 import type { VolumeCopies } from './copied-snapshots.js';
-import type { Argument, Fid, Groups, Result, UpdateSet, VnodeStatus, VolumeId } from '../interface/index.js';
+import type {
+  Argument,
+  Fid,
+  Groups,
+  History,
+  Mark,
+  Result,
+  UpdateSet,
+  VnodeStatus,
+  VolumeId,
+} from '../interface/index.js';
 import type { Snapshot } from '../store/snapshot-rows.js';
 import type { SpaceCount } from '../store/recounting.js';
 import type { Bounds } from './bounds.js';
@@ -18,10 +28,12 @@ export interface Replica {
   readonly volume: VolumeId;
   /** Slot in version vectors. */
   readonly id: string;
-  /** Changes when the replica's history was lost or replaced (new data folder, restored backup). */
+  /** Changes when the replica's history was lost (new data folder, damage). */
   readonly incarnation: string;
   /** Of the last change. */
   readonly stamp: number;
+  /** How its stamps were given out (history.ts). */
+  readonly history: History;
   /** Ids of all replicas of the volume, own one included; from the realm document, may change at run time. */
   group: readonly string[];
   /** Set by the server, as the realm document says. Only a member takes changes of gateways. */
@@ -33,6 +45,8 @@ export interface Replica {
   status(fid: Fid): VnodeStatus | undefined;
   /** The object also when it is removed: its tombstone. @throws Failure damaged */
   held(fid: Fid): VnodeStatus | undefined;
+  /** Of its last change, removal included; undefined as in `held`. @throws Failure damaged */
+  stampOf(fid: Fid): number | undefined;
   /** False while the last change of the object, as `status` shows it, is not on the disk and may be taken back. */
   isFlushed(fid: Fid): boolean;
   /**
@@ -54,7 +68,7 @@ export interface Replica {
   /** Fids changed after `since`, or null when this replica cannot tell (other incarnation, too far back). */
   changedSince(since: number, incarnation: string | null): readonly Fid[] | null;
   /** For a peer that catches up: changes after `since`, oldest first, tombstones included. */
-  changes(since: number, limit: number): Omit<Result<'changes'>, 'replica' | 'incarnation'>;
+  changes(since: number, limit: number): ChangePage;
   /**
    * Merges what a peer holds into what is here, in one transaction (merge-step.ts).
    * @throws Failure not-found (a container), invalid
@@ -164,11 +178,7 @@ export interface Change {
   readonly speaker: Speaker | undefined;
 }
 
-/** A moment in a replica's history. */
-export interface Mark {
-  readonly incarnation: string;
-  readonly stamp: number;
-}
+export type ChangePage = Pick<Result<'changes'>, 'changes' | 'damaged' | 'upTo' | 'more' | 'last'>;
 
 export interface ListedEntry {
   readonly name: string;

@@ -86,7 +86,7 @@ export const merging: readonly PlantedBug[] = [
     'graves-forgotten',
     'removed objects are forgotten at once, before all replicas have heard of them',
     'vice/resolution/graves.js',
-    'if (oldest === undefined || now - oldest.at < graceMs)\n            return 0;',
+    'if (oldest === undefined || now - oldest.at < this.#graceMs)\n            return 0;',
     'return last;',
   ),
   bug(
