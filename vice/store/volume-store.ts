@@ -258,7 +258,7 @@ export class VolumeReader {
 
   /**
    * What there is under `prefix` of a bucket's number: digests of the longer prefixes, or the objects of one bucket
-   * with theirs.
+   * with theirs. Where all was removed there is nothing, as where there never was anything.
    */
   digests(prefix: string): ReadonlyMap<string, string> {
     const digests = new Map<string, bigint>();
@@ -273,7 +273,8 @@ export class VolumeReader {
         toggled(digests.get(part) ?? noChildren, digest === undefined ? 1n : digestOf(digest)),
       );
     }
-    return new Map([...digests].map(([part, digest]) => [part, digestText(digest)]));
+    const living = [...digests].filter(([, digest]) => digest !== noChildren);
+    return new Map(living.map(([part, digest]) => [part, digestText(digest)]));
   }
 
   memberDigest(number: string, fid: Fid): bigint {

@@ -12,6 +12,7 @@ import {
   seal,
   venusOf,
   venusOfAuthor,
+  type Fid,
   type Mutation,
   type StoreId,
   type VolumeId,
@@ -19,6 +20,7 @@ import {
 import { silentLog } from '../seam/log.js';
 import { endOf, type Store, type StoreTransaction } from '../seam/store.js';
 import { seededRandom } from '../seam/twin/seeded-random.js';
+import { bucketOf } from '../store/state-digest.js';
 import { VolumeKeys } from '../store/volume-store.js';
 import { pendingMs } from './cop2.js';
 import { openReplica } from './open-replica.js';
@@ -321,7 +323,14 @@ t.test('changes for peers: in stamp order, whole records, tombstones, pages', as
   const rest = replica.changes(page.upTo, 2);
   t.same(rest.changes.map(({ status }) => status.fid).sort(), [y, root, z].sort(), 'a record whole');
   t.equal(rest.more, false);
+  const isTold = (fid: Fid): boolean => replica.digests('').has(bucketOf(fid).slice(0, 1));
+  t.ok(isTold(x));
   await apply(replica, venus.remove(replica, 'remove', root, 'x', x));
+  t.equal(
+    isTold(x),
+    [root, y, z].some((fid) => bucketOf(fid)[0] === bucketOf(x)[0]),
+    'as if it never was',
+  );
   const { changes, upTo } = replica.changes(rest.upTo, 100);
   const heard = changes.map(({ status }) => [status.fid, isRemoved(status)]);
   t.same(

@@ -13,7 +13,7 @@ interface Said {
   readonly value: string;
 }
 
-export const marks: Law = ({ ledger, looks }) => {
+export const marks: Law = ({ scenario, ledger, looks }) => {
   const broken: string[] = [];
   const said = sayings(ledger);
   // Whoever removes an object gives up what he has said about it, also where it lives on for others.
@@ -29,6 +29,15 @@ export const marks: Law = ({ ledger, looks }) => {
       if (ledger.forgiven.has(last.fid) || removed.has(last.fid)) continue;
       const [what = ''] = key.split(' ');
       if (what === 'place' && (contested.has(last.fid) || ledger.mountedOn.has(last.fid))) continue;
+      // A folder of which nobody knows any more is made anew for what is put into it.
+      const { placed } = last.attempt;
+      if (
+        what === 'place' &&
+        scenario.graceMs !== undefined &&
+        placed !== undefined &&
+        removed.has(placed.parent)
+      )
+        continue;
       const { by, end, deed } = last.attempt;
       if (isSaid(object, what, last.value)) continue;
       broken.push(`${server}: ${object.path} is not as ${by} was told at ${end}: ${JSON.stringify(deed)}`);

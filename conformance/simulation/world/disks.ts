@@ -2,7 +2,7 @@
 import { change, chatter } from './deeds.js';
 import type { Draft } from './draft.js';
 import type { Rows } from './scenario.js';
-import { crash, kill } from './troubles.js';
+import { crash, cutOff, kill } from './troubles.js';
 
 /** A disk is full, or fails, at one of the next writes. */
 export function writeFails(draft: Draft): void {
@@ -92,7 +92,23 @@ export function loss(draft: Draft): void {
 
 /** The server that may be spoilt gets its disk as it was some time ago. */
 export function oldDisk(draft: Draft): void {
-  const [at = 's1'] = draft.servers;
+  putBack(draft, [300, 1500, 5000]);
+}
+
+/** Servers have forgotten by then what was removed; some of it is made again where nobody who knows is met. */
+export function forgottenDisk(draft: Draft): void {
+  const by = draft.pick(draft.sessions);
+  const [directory, file] = [draft.directory(), draft.file()];
+  draft.deed({ do: 'put', by, path: `${directory}/b.txt`, bytes: 40 }, 20);
+  draft.deed({ do: 'put', by, path: file, bytes: 40 }, 2000);
+  putBack(draft, [130_000, 130_000, 190_000], () => {
+    draft.deed({ do: 'remove', by, path: directory }, 20);
+    if (draft.chance(0.7)) draft.deed({ do: 'remove', by, path: file }, 20);
+  });
+}
+
+function putBack(draft: Draft, ages: readonly number[], first: () => void = () => undefined): void {
+  const [at = 's1', ...others] = draft.servers;
   const work = (least: number): void => {
     for (let index = least + draft.below(4); index > 0; index -= 1) chatter(draft);
   };
@@ -100,12 +116,22 @@ export function oldDisk(draft: Draft): void {
   kill(draft, at, false);
   draft.add({ do: 'backup', at }, 0);
   draft.mend(`down ${at}`, draft.pick([300, 1500]));
+  first();
   work(2);
-  draft.wait(draft.pick([300, 1500, 5000]));
+  draft.wait(draft.pick(ages));
   kill(draft, at, false);
   draft.add({ do: 'restore', at }, 0);
   work(0);
+  const gateway = draft.pick(draft.gateways);
+  const isAlone = draft.chance(0.5);
+  if (isAlone) for (const other of others) for (const one of [at, gateway]) cutOff(draft, one, other);
   draft.mend(`down ${at}`, draft.pick([0, 300, 4000]));
+  if (isAlone) {
+    draft.wait(3000);
+    for (let index = 2 + draft.below(4); index > 0; index -= 1) change(draft, draft.sessionOf(gateway), 30);
+    draft.wait(draft.pick([100, 3000]));
+    draft.mend();
+  }
   work(1);
 }
 

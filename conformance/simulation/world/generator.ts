@@ -28,6 +28,7 @@ export function generate(seed: number): Scenario {
     gateways: gateways.length,
     ...(holding === undefined ? {} : { holding }),
     ...(volumes === undefined ? {} : { volumes }),
+    ...(profile.graceMs === undefined ? {} : { graceMs: profile.graceMs }),
     steps,
   };
 }

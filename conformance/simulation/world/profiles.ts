@@ -4,7 +4,18 @@
  */
 import { decidedApart, listsSplit } from './apart.js';
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
-import { cloned, full, halfFetched, loss, oldDisk, restored, rot, rowRot, writeFails } from './disks.js';
+import {
+  cloned,
+  forgottenDisk,
+  full,
+  halfFetched,
+  loss,
+  oldDisk,
+  restored,
+  rot,
+  rowRot,
+  writeFails,
+} from './disks.js';
 import type { Draft } from './draft.js';
 import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
 import { largeTree, smallTree } from './large-trees.js';
@@ -42,6 +53,8 @@ export interface Profile {
   readonly holding?: readonly number[];
   /** A second volume is mounted in the tree. */
   readonly hasAnnex?: boolean;
+  /** As in a scenario. */
+  readonly graceMs?: number;
   /** Scene and how often; a seed leaves some out. */
   readonly mixture: readonly (readonly [Scene, number])[];
 }
@@ -261,6 +274,17 @@ export const profiles: readonly Profile[] = [
       [trickle, 2],
       [island, 2],
       [wrongClock, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'forgetful servers',
+    graceMs: 10_000,
+    scenes: 4,
+    mixture: [
+      [forgottenDisk, 3],
+      [away, 2],
+      [some, 2],
     ],
   },
   {

@@ -22,8 +22,8 @@ export function readScenario(path: string): StoredScenario {
 /** One step a line, so that a person can read it and a diff shows it. The answer is the path. */
 export function storeScenario(scenario: Scenario, law: string, story: string): string {
   const name = `${law.replaceAll(' ', '-')}-${scenario.seed}.json`;
-  const { seed, servers, gateways, holding, volumes } = scenario;
-  const head = { format: 1, story, expect: 'holds', law, seed, servers, gateways, holding, volumes };
+  const { steps: _steps, ...rest } = scenario;
+  const head = { format: 1, story, expect: 'holds', law, ...rest };
   const steps = scenario.steps.map((step) => `    ${JSON.stringify(step)}`).join(',\n');
   const text = `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "steps": [\n${steps}\n  ]\n}\n`;
   mkdirSync(folder, { recursive: true });

@@ -111,6 +111,8 @@ export interface Topology {
   readonly gateways: number;
   /** How many of the servers hold a replica at first; absent: all, and the group never changes. */
   readonly holding?: number | undefined;
+  /** Milliseconds for which servers remember what was removed; absent: longer than any run. */
+  readonly graceMs?: number | undefined;
   /** There is a second volume: which servers hold each of the two. */
   readonly volumes?: Readonly<Record<VolumeName, readonly string[]>> | undefined;
 }

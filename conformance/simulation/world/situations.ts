@@ -111,7 +111,7 @@ export const required: readonly string[] = [
     'warning fetch broke',
   ],
   ...['kept for want of room', 'restored for want of room', 'remove gives up a large tree: ok'],
-  ...['grow published', 'shrink published', 'move published', 'server with an old disk'],
+  ...['grow published', 'shrink published', 'move published', 'server with an old disk', 'warning old disk of a peer'],
   // Not that they were asked for, but that they came.
   ...['flush no-space', 'flush damaged', 'commit no-space', 'commit damaged', 'reply lost'].map(
     (fault) => `struck: ${fault}`,

@@ -63,6 +63,8 @@ export class Stage {
   readonly rotten = new Map<string, Set<Fid>>();
   /** Servers whose disk was lost: what the others counted at them is not there any more. */
   readonly wiped = new Set<string>();
+  /** Once removed: a server may have forgotten them, and have them again from an old disk, removed or changed there. */
+  readonly #forgettable = new Set<Fid>();
   /** By replica: every object as it was when its server last told of it. */
   readonly told = new Map<string, Map<Fid, VnodeStatus>>();
   /** Digests of containers of which one copy was damaged. */
@@ -77,6 +79,7 @@ export class Stage {
       ...(scenario.holding === undefined ? {} : { holding: scenario.holding }),
       ...(volumes === undefined ? {} : { holding: volumes.root.length, change: withAnnex(volumes.annex) }),
       flushMs: slowFlushMs,
+      ...(scenario.graceMs === undefined ? {} : { graceMs: scenario.graceMs }),
       logOf: () => this.situations.log(),
       onFault: (fault) => this.situations.count(`struck: ${fault}`),
       onTraffic: (_gateway, traffic) => this.#watchTraffic(traffic),
@@ -219,7 +222,10 @@ export class Stage {
       const status = this.#sound(server, fid);
       // Until it is healed it says nothing.
       if (status === 'damaged') return;
-      const old = before.get(fid);
+      const last = before.get(fid);
+      if (this.#scenario.graceMs !== undefined && last !== undefined && isRemoved(last))
+        this.#forgettable.add(fid);
+      const old = this.#forgettable.has(fid) ? undefined : last;
       // All have heard that it was removed, and have forgotten it.
       if (status === undefined && old !== undefined && isRemoved(old)) return void before.delete(fid);
       for (const what of ['vv', 'known'] as const) {
@@ -230,7 +236,7 @@ export class Stage {
       if (status === undefined) return;
       before.set(fid, status);
       for (const { storeId } of versionsOf(status)) this.ledger.holds(server, storeId, this.now());
-      this.#compareCounts(server, status);
+      if (!this.#forgettable.has(fid)) this.#compareCounts(server, status);
     };
     for (const fid of before.keys()) compare(fid);
     replica.onChange(({ fids }) => fids.forEach(compare));
