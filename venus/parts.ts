@@ -67,7 +67,7 @@ export async function openParts(config: VenusConfig, world: VenusWorld): Promise
       containers: stored,
       limitBytes: storedLimit(buffer) ?? config.cacheBytes,
       seed: parseInt(identity.venus.slice(0, 8), 16),
-      isNeeded: (digest) => read?.needs(digest) ?? true,
+      isNeeded: (digest) => (read?.needs(digest) ?? true) || world.store.isBroken,
       packed: stored,
       pause,
       log: world.log,

@@ -7,6 +7,7 @@
  */
 import t, { type Test } from 'tap';
 import { scaled } from '../test-scale.js';
+import type { DiskFault } from '../../vice/seam/twin/memory-store.js';
 import { play, verbs, type Outcome, type Part, type Trouble } from './one-verb.js';
 
 /** Between two deaths; on slow machines fewer of them. */
@@ -51,12 +52,23 @@ class Trials {
   }
 
   /** The first flush of rows, or contents, of these disks fails, then the second one, until there is none to fail. */
-  async failures(at: Part, what: 'store' | 'containers', how: 'no-space' | 'damaged'): Promise<void> {
+  async failures(at: Part, what: 'store' | 'containers', how: DiskFault): Promise<void> {
     for (let after = 0; after < mostFlushes; after += 1) {
       const outcome = await this.#play({ do: 'fail', what, how, at, after });
       if (!outcome.isMet) return;
       if (what === 'containers') this.metOfContents += 1;
       this.#judge(`${how} at ${at} after ${after} flushes of its ${what}`, outcome);
+    }
+    this.#t.fail(`more than ${mostFlushes} flushes`);
+  }
+
+  /** The same of rows, in doubt: until a restart nobody can say whether that flush is there. */
+  async doubts(at: Part, keepsRunning: boolean): Promise<void> {
+    for (let after = 0; after < mostFlushes; after += 1) {
+      const outcome = await this.#play({ do: 'doubt', at, after, keepsRunning });
+      if (!outcome.isMet) return;
+      const what = `in doubt at ${at} after ${after} flushes${keepsRunning ? ', there' : ''}`;
+      this.#judge(what, outcome, outcome.answer !== 'done');
     }
     this.#t.fail(`more than ${mostFlushes} flushes`);
   }
@@ -82,9 +94,9 @@ class Trials {
     return isOpen ? [this.#before, this.#after] : [this.#before];
   }
 
-  #judge(what: string, { answer, shown, faults }: Outcome): void {
+  #judge(what: string, { answer, shown, faults }: Outcome, isOpen = false): void {
     this.met += 1;
-    const may = this.#mayBe(answer);
+    const may = isOpen ? [this.#before, this.#after] : this.#mayBe(answer);
     const wrong = [
       ...faults,
       ...(shown[0] === shown[1] ? [] : [`the gateway shows ${shown[0]}; an empty cache ${shown[1]}`]),
@@ -106,6 +118,8 @@ for (const verb of Object.keys(verbs)) {
       for (const at of alone ? failing.slice(0, 1) : failing)
         for (const what of ['store', 'containers'] as const)
           for (const how of ['no-space', 'damaged'] as const) await trials.failures(at, what, how);
+      for (const at of alone ? failing.slice(0, 1) : failing)
+        for (const keepsRunning of [false, true]) await trials.doubts(at, keepsRunning);
       for (const at of alone ? dying.slice(0, 1) : dying)
         for (const keepsRunning of [false, true]) await trials.deaths(at, keepsRunning);
       if (verb === 'put large') t.ok(trials.metOfContents > 0, `${trials.metOfContents} of contents`);

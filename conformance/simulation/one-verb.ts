@@ -7,6 +7,7 @@ import { isFailure, rootFid, type Fid } from '../../vice/interface/index.js';
 import type { Entry, Venus } from '../../venus/interface.js';
 import { firstDifference, withoutOrder } from './replica-dump.js';
 import { caller, contentsOf, makeDirectory, pathOf, put, remove, rename, setProperty } from './share.js';
+import type { DiskFault } from '../../vice/seam/twin/memory-store.js';
 import { rootVolume, SimulatedRealm } from './simulated-realm.js';
 
 /** Everything that a person can do to a share, once. */
@@ -47,10 +48,12 @@ export type Trouble =
   | {
       readonly do: 'fail';
       readonly what: 'store' | 'containers';
-      readonly how: 'no-space' | 'damaged';
+      readonly how: DiskFault;
       readonly at: Part;
       readonly after: number;
     }
+  /** The store's flush is there after the restart that it needs (`keepsRunning`), or not. */
+  | { readonly do: 'doubt'; readonly at: Part; readonly after: number; readonly keepsRunning: boolean }
   | { readonly do: 'kill'; readonly at: Part; readonly ms: number; readonly keepsRunning: boolean };
 
 export interface Trial {
@@ -87,7 +90,7 @@ export async function play({ verb, alone, trouble }: Trial): Promise<Outcome> {
     await realm.clock.advance(100);
   }
   const began = realm.clock.monotonic();
-  if (trouble?.do === 'fail') arm(realm, trouble);
+  if (trouble !== undefined && trouble.do !== 'kill') arm(realm, trouble);
   let answer = 'none';
   work(realm.gateway('g1')).then(
     () => (answer = 'done'),
@@ -102,7 +105,8 @@ export async function play({ verb, alone, trouble }: Trial): Promise<Outcome> {
   for (let waited = 0; answer === 'none' && waited < patienceMs && realm.isUp('g1'); waited += 1)
     await realm.clock.advance(1);
   const ms = realm.clock.monotonic() - began;
-  if (trouble?.do === 'fail') isMet = isStruck(realm, trouble);
+  if (trouble !== undefined && trouble.do !== 'kill') isMet = isStruck(realm, trouble);
+  restartBroken(realm, trouble);
   return { answer, isMet, ms, ...(await healed(realm)) };
 }
 
@@ -123,16 +127,25 @@ function processesOf(part: Part): readonly string[] {
   return part === 'everything' ? ['g1', ...servers] : [part];
 }
 
-function arm(realm: SimulatedRealm, { at, what, how, after }: Extract<Trouble, { do: 'fail' }>): void {
-  for (const name of processesOf(at)) {
+type DiskTrouble = Exclude<Trouble, { do: 'kill' }>;
+
+function arm(realm: SimulatedRealm, trouble: DiskTrouble): void {
+  for (const name of processesOf(trouble.at)) {
     const { store, containers } = realm.disk(name);
-    if (what === 'store') store.failNext(how, 1, after);
-    else containers.failNext(1, how, after);
+    if (trouble.do === 'doubt') store.failNext('in-doubt', 1, trouble.after);
+    else if (trouble.what === 'store') store.failNext(trouble.how, 1, trouble.after);
+    else containers.failNext(1, trouble.how, trouble.after);
   }
 }
 
-function isStruck(realm: SimulatedRealm, { at, what }: Extract<Trouble, { do: 'fail' }>): boolean {
-  return processesOf(at).some((name) => !realm.disk(name)[what].isToFail);
+function isStruck(realm: SimulatedRealm, trouble: DiskTrouble): boolean {
+  const what = trouble.do === 'doubt' ? 'store' : trouble.what;
+  return processesOf(trouble.at).some((name) => !realm.disk(name)[what].isToFail);
+}
+
+function restartBroken(realm: SimulatedRealm, trouble: Trouble | undefined): void {
+  if (trouble?.do !== 'doubt') return;
+  for (const name of processesOf(trouble.at)) if (realm.disk(name).store.isBroken) realm.kill(name, trouble);
 }
 
 /** All is well again and everybody is back: what has become of it. */

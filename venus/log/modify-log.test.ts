@@ -42,6 +42,7 @@ for (const { entries, each } of [
     const turns: number[] = [];
     const counting: Store = {
       place: store.place,
+      isBroken: false,
       get: (key) => store.get(key),
       transact: (work) => store.transact(work),
       close: () => store.close(),

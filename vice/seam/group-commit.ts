@@ -35,7 +35,7 @@ export const storeLimits = { keyBytes: 1900, valueBytes: 16 * 1024 * 1024 } as c
 /** Transactions wait before they run while so many bytes are unflushed. */
 const unflushedBytes = 64 * 1024 * 1024;
 
-export class GroupCommit implements Omit<Store, 'close' | 'place'> {
+export class GroupCommit implements Omit<Store, 'close' | 'place' | 'isBroken'> {
   readonly #base: Base;
   /** What ran since the last batch was closed. */
   #open = new Layer();

@@ -213,6 +213,25 @@ void t.test('the memory store', async (t) => {
     t.equal(after.bytes, 'key'.length + 'after'.length);
   });
 
+  await t.test(
+    'a flush that fails in doubt is there after a restart, or not; until then nothing is',
+    async (t) => {
+      for (const isThere of [true, false]) {
+        const store = new MemoryStore();
+        await write(store, 'key', 'before');
+        store.failNext('in-doubt');
+        for (const value of ['after', 'later']) {
+          const [outcome] = await Promise.allSettled([write(store, 'key', value)]);
+          t.ok(outcome.status === 'rejected' && isFailure(outcome.reason, 'damaged'));
+        }
+        t.ok(store.isBroken);
+        const after = store.crash(isThere);
+        t.equal(Buffer.from(after.get('key') ?? []).toString(), isThere ? 'after' : 'before');
+        await write(after, 'key', 'mended');
+      }
+    },
+  );
+
   await t.test('a disk that is mended fails no more', async (t) => {
     const store = new MemoryStore();
     store.failNext('damaged');

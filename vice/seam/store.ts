@@ -8,6 +8,8 @@
  * ST-4  Transactions run one at a time in the order of the calls; `work` is synchronous and sees its own
  *       writes.
  * ST-5  Keys are ordered by their UTF-8 bytes. A key has at most 1,900 bytes, a value at most 16 MiB.
+ * ST-6  When nobody can say whether a flush has come to the disk (`isBroken`), no other one does until a restart, after
+ *       which it may be there: what its rows may name elsewhere on the disk must stay.
  */
 export interface Store extends StoreReader {
   /**
@@ -15,6 +17,8 @@ export interface Store extends StoreReader {
    * on another machine. Nothing else can be read from it.
    */
   readonly place: string;
+  /** @see ST-6 */
+  readonly isBroken: boolean;
   /**
    * Runs `work` in a transaction and resolves with its result once flushed. When `work` throws, nothing is
    * changed and the promise rejects with what it threw. When a flush fails, the transactions that it was for

@@ -2,7 +2,7 @@
  * Which containers of a server are still needed: those that a file of any of its volumes names (rows in the
  * store, changed in the transaction that changes the file), and those held because they will be named soon.
  *
- * CR-1  A container that a committed row names is never removed.
+ * CR-1  A container that a committed row names is never removed; nor one that a row may name after a restart (ST-6).
  * CR-2  A holder that has taken its hold and then been told `has` keeps the container until the release.
  * CR-3  A container that nothing needs is removed once that is durable; one left by a crash by the next
  *       sweep.
@@ -121,7 +121,8 @@ export class ContainerReferences {
   }
 
   #isNeeded(digest: string): boolean {
-    return digest === emptyDigest || this.#holds.has(digest) || isNamed(this.#store, digest);
+    if (digest === emptyDigest || this.#holds.has(digest)) return true;
+    return isNamed(this.#store, digest) || this.#store.isBroken;
   }
 
   /**

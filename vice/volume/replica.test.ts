@@ -471,6 +471,7 @@ t.test('what a change costs', async (t) => {
   const counts = { get: 0, range: 0, put: 0, remove: 0 };
   const counting: Store = {
     place: store.place,
+    isBroken: false,
     get: (key) => ((counts.get += 1), store.get(key)),
     range: (options) => store.range(options),
     close: () => store.close(),

@@ -10,13 +10,17 @@ export function writeFails(draft: Draft): void {
   const after = draft.pick([0, 0, 0, 1, 2, 4]);
   const fault = draft.pick(['no-space', 'damaged'] as const);
   const isOfContents = draft.chance(0.5);
+  const isInDoubt = !isOfContents && draft.chance(0.4);
   if (isOfContents) draft.add({ do: 'commit-fails', at, fault, after: draft.pick([0, 0, 1, 2]) }, 0);
-  else draft.add({ do: 'flush-fails', at, fault, after }, 0);
+  else draft.add({ do: 'flush-fails', at, fault: isInDoubt ? 'in-doubt' : fault, after }, 0);
   for (let index = 1 + draft.below(3); index > 0; index -= 1) {
     const by = draft.pick(draft.sessions);
     if (isOfContents) draft.deed({ do: 'put', by, path: draft.file(), bytes: draft.pick([40, 300, 70_000]) });
     else change(draft, by, draft.pause());
   }
+  if (!isInDoubt || draft.chance(0.3)) return;
+  kill(draft, at, draft.chance(0.5));
+  draft.mend(`down ${at}`, draft.pick([0, 300]));
 }
 
 /** A disk has room for a little more, and after a while for much. */

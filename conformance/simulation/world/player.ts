@@ -204,6 +204,9 @@ export class Player {
       const { store, containers } = this.#realm.disk(name);
       store.mend();
       containers.mend();
+      // Whoever looks after it restarts what says that its disk has failed.
+      const killed = { do: 'kill', at: name, silent: false, keepsRunning: true } as const;
+      if (store.isBroken) await this.#fault(killed);
     }
     for (const name of names) await this.#stage.start(name);
     for (const name of this.#stage.gateways) {

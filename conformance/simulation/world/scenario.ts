@@ -53,7 +53,8 @@ export type Fault =
   | {
       readonly do: 'flush-fails';
       readonly at: string;
-      readonly fault: 'no-space' | 'damaged';
+      /** In doubt: it is there or not, and nothing can be written any more until a restart. */
+      readonly fault: 'no-space' | 'damaged' | 'in-doubt';
       readonly after?: number;
     }
   /** The disk has room for so many bytes more; null: for as many as one likes. */

@@ -111,11 +111,22 @@ export const required: readonly string[] = [
     'warning fetch broke',
   ],
   ...['kept for want of room', 'restored for want of room', 'remove gives up a large tree: ok'],
-  ...['grow published', 'shrink published', 'move published', 'server with an old disk', 'warning old disk of a peer'],
+  ...[
+    'grow published',
+    'shrink published',
+    'move published',
+    'server with an old disk',
+    'warning old disk of a peer',
+  ],
   // Not that they were asked for, but that they came.
-  ...['flush no-space', 'flush damaged', 'commit no-space', 'commit damaged', 'reply lost'].map(
-    (fault) => `struck: ${fault}`,
-  ),
+  ...[
+    'flush no-space',
+    'flush damaged',
+    'flush in-doubt',
+    'commit no-space',
+    'commit damaged',
+    'reply lost',
+  ].map((fault) => `struck: ${fault}`),
   'fault one way cut',
   // Rows of vice/volume/certify.ts, as often as they are met.
   ...[

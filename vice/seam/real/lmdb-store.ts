@@ -73,6 +73,9 @@ function storeOf(
   };
   return {
     place,
+    get isBroken() {
+      return base.isBroken;
+    },
     get(key) {
       mustBeOpen();
       return group.get(key);
@@ -107,6 +110,10 @@ class LmdbBase implements Base {
 
   idle(): Promise<void> {
     return this.#reserving;
+  }
+
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
   }
 
   get(key: string): Uint8Array | undefined {

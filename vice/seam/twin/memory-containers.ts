@@ -5,7 +5,7 @@ import { blockBytes, type Containers, type Spool } from '../containers.js';
 import { PartialBlocks } from '../partial-blocks.js';
 import type { PartialBeginning, PartialContainer } from '../partial-container.js';
 import type { Random } from '../random.js';
-import { diskFault, type StoreFault } from './memory-store.js';
+import { diskFault, type DiskFault } from './memory-store.js';
 import { MemorySpool, type MemoryFile } from './memory-spool.js';
 import { MemoryPartial, spoil, tear, type MemoryBlocks } from './memory-partial.js';
 
@@ -29,7 +29,7 @@ export class MemoryContainers implements Containers {
   readonly #openPartials = new Set<string>();
   #state: 'open' | 'closed' | 'crashed' = 'open';
   /** Of the next commits; undefined: it does well. */
-  readonly #commitFaults: (StoreFault | undefined)[] = [];
+  readonly #commitFaults: (DiskFault | undefined)[] = [];
   /** A flush has failed. */
   #isBroken = false;
   #capacity: number | undefined;
@@ -193,7 +193,7 @@ export class MemoryContainers implements Containers {
    * Makes the next `count` commits fail, or those that come when `after` more have done well: for want of room; or one
    * is not flushed, and the disk not trusted any more until a restart.
    */
-  failNext(count = 1, fault: StoreFault = 'no-space', after = 0): void {
+  failNext(count = 1, fault: DiskFault = 'no-space', after = 0): void {
     for (let commit = 0; commit < after; commit += 1) this.#commitFaults.push(undefined);
     for (let commit = 0; commit < count; commit += 1) this.#commitFaults.push(fault);
   }

@@ -17,8 +17,10 @@ export interface MemoryStoreOptions {
   readonly onFault?: ((fault: string) => void) | undefined;
 }
 
-/** What a disk may do to a flush. */
-export type StoreFault = 'no-space' | 'damaged';
+/** What a disk may do to a flush: refuse it, or fail so that nobody can say whether it is there. */
+export type StoreFault = DiskFault | 'in-doubt';
+
+export type DiskFault = 'no-space' | 'damaged';
 
 /**
  * A Store in memory that can lose power: what was flushed is in the store that `crash` returns, nothing else.
@@ -62,7 +64,7 @@ export class MemoryStore implements Store {
 
   /**
    * The power fails: this store answers nobody any more, the returned one holds what was flushed. A flush that was
-   * under way is lost, or, with `keepsRunning`, it has reached the disk although nobody was told.
+   * under way, or failed in doubt, is lost, or, with `keepsRunning`, it has reached the disk although nobody was told.
    */
   crash(keepsRunning = false): MemoryStore {
     this.#state = 'crashed';
@@ -84,6 +86,10 @@ export class MemoryStore implements Store {
   /** Whether a flush is to fail that has not come yet. */
   get isToFail(): boolean {
     return this.#disk.faults.length > 0;
+  }
+
+  get isBroken(): boolean {
+    return this.#disk.isBroken;
   }
 
   /** From now on the disk has room for so many bytes more. */
@@ -121,6 +127,8 @@ class MemoryDisk implements Base {
   capacity: number;
   #powered = true;
   #running: OrderedMap<Uint8Array | undefined> | undefined;
+  /** Its flush was said to have failed. */
+  #doubtful: OrderedMap<Uint8Array | undefined> | undefined;
   readonly #options: MemoryStoreOptions;
 
   constructor(options: MemoryStoreOptions, contents: Iterable<readonly [string, Uint8Array]>) {
@@ -156,10 +164,12 @@ class MemoryDisk implements Base {
     else await Promise.resolve();
     if (!this.#powered) return new Promise(() => {});
     this.#running = undefined;
+    if (this.isBroken) throw diskFault('damaged');
     const fault = this.faults.shift();
     if (fault !== undefined) {
       this.#options.onFault?.(`flush ${fault}`);
-      throw diskFault(fault);
+      if (fault === 'in-doubt') this.#doubtful = changes;
+      throw diskFault(fault === 'in-doubt' ? 'damaged' : fault);
     }
     const growth = this.#growth(changes);
     if (growth > 0 && this.bytes + growth > this.capacity) throw diskFault('no-space');
@@ -169,8 +179,13 @@ class MemoryDisk implements Base {
   /** The power is gone. */
   loses(keepsRunning: boolean): void {
     this.#powered = false;
-    if (keepsRunning && this.#running !== undefined) this.#apply(this.#running);
+    for (const changes of [this.#doubtful, this.#running])
+      if (keepsRunning && changes !== undefined) this.#apply(changes);
     this.#running = undefined;
+  }
+
+  get isBroken(): boolean {
+    return this.#doubtful !== undefined;
   }
 
   #apply(changes: OrderedMap<Uint8Array | undefined>): void {
@@ -192,7 +207,7 @@ class MemoryDisk implements Base {
   }
 }
 
-export function diskFault(fault: StoreFault, operation = 'store.transact'): Failure {
+export function diskFault(fault: DiskFault, operation = 'store.transact'): Failure {
   const message = fault === 'no-space' ? 'the disk is full: free some space' : 'the disk fails: replace it';
   return new Failure(fault, operation, message);
 }
