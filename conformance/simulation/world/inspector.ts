@@ -172,6 +172,9 @@ export function measure(stage: Stage): readonly Size[] {
     const unnamed = [...containers.files()].filter(
       ([digest, { contents }]) => contents.length <= limits.inlineBytes && rows(`container/${digest}/`) === 0,
     );
+    const packed = [...store.range({ start: 'contents/', end: endOf('contents/') })];
+    const isLeft = ({ key }: { readonly key: string }): boolean =>
+      rows(`container/${key.slice('contents/'.length)}/`) === 0;
     return {
       host: isAnnex ? `${host}${annexSuffix}` : host,
       isServer,
@@ -180,7 +183,7 @@ export function measure(stage: Stage): readonly Size[] {
       ...{ objects: of('object'), stamps: of('stamp'), members: of('member'), graves: of('grave') },
       ...{ entries: of('entry'), besides: of('beside'), conflicts: of('conflict') },
       used: server?.replica(idOf(volume))?.usedBytes,
-      unnamed: isServer && isSwept && !isAnnex ? unnamed.length : 0,
+      unnamed: isServer && isSwept && !isAnnex ? unnamed.length + packed.filter(isLeft).length : 0,
     };
   };
   return [
