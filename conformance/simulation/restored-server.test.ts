@@ -3,7 +3,7 @@ import t from 'tap';
 import type { Venus } from '../../venus/interface.js';
 import { volumeOf, type Fid } from '../../vice/interface/index.js';
 import { get, list, makeDirectory, outcomeOf, put, remove, rename } from './share.js';
-import type { SimulatedRealm } from './simulated-realm.js';
+import { rootVolume, type SimulatedRealm } from './simulated-realm.js';
 import { startedRealm } from './started-realm.js';
 
 t.setTimeout(300_000);
@@ -91,6 +91,29 @@ for (const isMissed of [true, false]) {
       t.notOk(hasRecord(realm, name, fid), `and ${name} forgets it again`);
   });
 }
+
+t.test('however many there are, they go at once', async (t) => {
+  const realm = await startedRealm({ seed: 3, graceMs });
+  const g1 = realm.gateway('g1');
+  await realm.clock.advance(2000);
+  await realm.finish(makeDirectory(g1, 'd'));
+  const paths = Array.from({ length: 400 }, (_, index) => `d/${index}`);
+  for (const path of paths) await realm.finish(put(g1, path, 'old'));
+  await realm.clock.advance(5000);
+  realm.kill('s3');
+  const backup = realm.copyDisk('s3');
+  await realm.startServer('s3');
+  await realm.clock.advance(5000);
+  for (const path of paths) await realm.finish(remove(g1, path));
+  await realm.clock.advance(3 * graceMs);
+  realm.kill('s3');
+  realm.replaceDisk('s3', backup);
+  await realm.startServer('s3');
+  const left = (): number => realm.server('s3').replica(rootVolume)?.objects ?? 0;
+  t.equal(left(), 401);
+  await realm.clock.advance(30_000);
+  t.equal(left(), 1);
+});
 
 t.test('what a person saves on such a disk, before it meets the others, lives on', async (t) => {
   const { realm, g1, g2 } = await putBack({

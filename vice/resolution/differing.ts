@@ -5,19 +5,22 @@ import type { Replica } from '../volume/replica.js';
 import { bucketDigits } from '../store/state-digest.js';
 import { ask } from './ask.js';
 
-/** More are not looked for at once: the next round finds the rest. */
+/** So many are given at once, or those that so many calls have found. */
 const objectsMost = 500;
 const callsMost = 100;
 
-/** Objects of `replica` and its peer's that are not the same in both. */
-export async function differing(replica: Replica, link: Link, signal: AbortSignal): Promise<readonly Fid[]> {
+/** Objects of `replica` and its peer's that are not the same in both, some at a time, none twice. */
+export async function* differing(
+  replica: Replica,
+  link: Link,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Fid[], void> {
   const { volume } = replica;
   const prefixes = [''];
-  const fids: Fid[] = [];
-  for (let calls = 0; calls < callsMost && fids.length < objectsMost; calls += 1) {
-    // Depth first: the few buckets that differ are reached soon.
-    const prefix = prefixes.pop();
-    if (prefix === undefined) break;
+  let fids: Fid[] = [];
+  let calls = 0;
+  // Depth first: the few buckets that differ are reached soon.
+  for (let prefix = prefixes.pop(); prefix !== undefined; prefix = prefixes.pop()) {
     const { digests: theirs } = await ask(link, 'digests', { volume, prefix }, signal);
     const ours = replica.digests(prefix);
     const parts = [...new Set([...Object.keys(theirs), ...ours.keys()])];
@@ -29,6 +32,10 @@ export async function differing(replica: Replica, link: Link, signal: AbortSigna
     }
     // Equal objects, unequal digests: one of the two is wrong, perhaps this one's.
     if (unequal.length === 0 && prefix.length === bucketDigits) await replica.mending.bucket(prefix);
+    calls += 1;
+    if (calls < callsMost && fids.length < objectsMost) continue;
+    yield fids;
+    [fids, calls] = [[], 0];
   }
-  return fids;
+  yield fids;
 }

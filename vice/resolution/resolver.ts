@@ -271,8 +271,24 @@ export class Resolver {
    * asked.
    */
   async #compare(replica: Replica, peer: PeerReplica, source: PullSource, isRound: boolean): Promise<number> {
-    const fids = await differing(replica, source.link, this.#stop.signal);
-    if (fids.length === 0) return 0;
+    let unsettled = 0;
+    for await (const fids of differing(replica, source.link, this.#stop.signal)) {
+      const compared = await this.#settleDifferent(replica, peer, source, fids, isRound);
+      unsettled += compared.unsettled;
+      // What is left the next round finds; but of an old disk all is wrong at once.
+      if (compared.forgotten === 0) break;
+    }
+    return unsettled;
+  }
+
+  async #settleDifferent(
+    replica: Replica,
+    peer: PeerReplica,
+    source: PullSource,
+    fids: readonly Fid[],
+    isRound: boolean,
+  ): Promise<{ readonly unsettled: number; readonly forgotten: number }> {
+    if (fids.length === 0) return { unsettled: 0, forgotten: 0 };
     const fields = { volume: replica.volume, peer: peer.server, objects: fids.length };
     this.#world.log.info('replicas differ', fields);
     await replica.mending.figures(fids);
@@ -282,8 +298,8 @@ export class Resolver {
     const unsettled = new Set<Fid>();
     const isLast = isRound && this.#sources(replica).length === this.#peers(replica).length;
     const others = fids.filter((fid) => !forgotten.has(fid));
-    await this.#resolveWith(replica, peer, source, others, unsettled, isLast);
-    return unsettled.size;
+    if (others.length > 0) await this.#resolveWith(replica, peer, source, others, unsettled, isLast);
+    return { unsettled: unsettled.size, forgotten: forgotten.size };
   }
 
   async #tell(replica: Replica, peer: PeerReplica): Promise<void> {

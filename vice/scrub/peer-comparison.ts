@@ -14,7 +14,8 @@ export async function disagreements(
   link: Link,
   signal: AbortSignal,
 ): Promise<readonly Fid[]> {
-  const fids = await differing(replica, link, signal);
+  const first = await differing(replica, link, signal).next();
+  const fids = first.done === true ? [] : first.value;
   const found: Fid[] = [];
   for (let from = 0; from < fids.length; from += limits.batchRecords) {
     const some = fids.slice(from, from + limits.batchRecords);
