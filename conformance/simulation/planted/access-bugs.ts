@@ -21,6 +21,7 @@ export const rights: readonly PlantedBug[] = [
     'venus/access/access-guard.js',
     'return this.require(caller, parent ?? fid, right.read);',
     'return Promise.resolve();',
+    'access lists',
   ),
   bug(
     'list-not-inherited',

@@ -22,10 +22,17 @@ export interface Edit {
 }
 
 /** A bug of one edit. */
-export function bug(name: string, story: string, file: string, find: string, replace: string): PlantedBug {
-  return { name, story, edits: [{ file, find, replace }] };
+export function bug(
+  name: string,
+  story: string,
+  file: string,
+  find: string,
+  replace: string,
+  profile?: string,
+): PlantedBug {
+  return bugOf(name, story, [{ file, find, replace }], profile);
 }
 
-export function bugOf(name: string, story: string, edits: readonly Edit[]): PlantedBug {
-  return { name, story, edits };
+export function bugOf(name: string, story: string, edits: readonly Edit[], profile?: string): PlantedBug {
+  return { name, story, edits, ...(profile !== undefined && { profile }) };
 }

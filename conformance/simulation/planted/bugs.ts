@@ -133,16 +133,14 @@ export const certification: readonly PlantedBug[] = [
     "return record.op === 'store' || record.op === 'remove';",
     'return false;',
   ),
-  {
-    ...bug(
-      'staleness-not-seen',
-      'a replica that lacks what the author had seen takes the record all the same',
-      'vice/volume/certify.js',
-      'base !== undefined && !isWithin(base, look(fid)?.status.known ?? nothing)',
-      'false',
-    ),
-    profile: 'lagging replicas',
-  },
+  bug(
+    'staleness-not-seen',
+    'a replica that lacks what the author had seen takes the record all the same',
+    'vice/volume/certify.js',
+    'base !== undefined && !isWithin(base, look(fid)?.status.known ?? nothing)',
+    'false',
+    'lagging replicas',
+  ),
   bug(
     'applied-twice',
     'a record that was applied is applied again when it is repeated',
@@ -179,26 +177,22 @@ export const certification: readonly PlantedBug[] = [
     'return lives.some(',
     'return true || lives.some(',
   ),
-  {
-    ...bug(
-      'copy-keeps-its-name',
-      'a data folder that is a copy goes on under the name of the one that it is a copy of (ID-3)',
-      'venus/store/identity.js',
-      'const isMoved = parsed !== undefined &&',
-      'const isMoved = false && parsed !== undefined &&',
-    ),
-    profile: 'restored gateways',
-  },
-  {
-    ...bug(
-      'removal-looks-again',
-      'what has come into a folder while it is removed goes with it (GU-1)',
-      'venus/change/look.js',
-      'if (this.#seen?.get(status.fid) === versionsIn(status))',
-      'if (true)',
-    ),
-    profile: 'calm office',
-  },
+  bug(
+    'copy-keeps-its-name',
+    'a data folder that is a copy goes on under the name of the one that it is a copy of (ID-3)',
+    'venus/store/identity.js',
+    'const isMoved = parsed !== undefined &&',
+    'const isMoved = false && parsed !== undefined &&',
+    'restored gateways',
+  ),
+  bug(
+    'removal-looks-again',
+    'what has come into a folder while it is removed goes with it (GU-1)',
+    'venus/change/look.js',
+    'if (this.#seen?.get(status.fid) === versionsIn(status))',
+    'if (true)',
+    'calm office',
+  ),
   bug(
     'not-settled',
     'what the log has answered for is sent as if its author could look again',

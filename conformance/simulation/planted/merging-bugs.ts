@@ -72,16 +72,14 @@ export const merging: readonly PlantedBug[] = [
     // Else the merge itself finds that they are missing, and nothing ever comes together.
     { file: 'vice/volume/merge-step.js', ...needsNoContents },
   ]),
-  {
-    ...bug(
-      'contents-given-up',
-      'a replica takes over what a peer knows of a file although its contents could not be fetched',
-      'vice/volume/merge-step.js',
-      needsNoContents.find,
-      needsNoContents.replace,
-    ),
-    profile: 'lagging replicas',
-  },
+  bug(
+    'contents-given-up',
+    'a replica takes over what a peer knows of a file although its contents could not be fetched',
+    'vice/volume/merge-step.js',
+    needsNoContents.find,
+    needsNoContents.replace,
+    'lagging replicas',
+  ),
   bug(
     'graves-forgotten',
     'removed objects are forgotten at once, before all replicas have heard of them',
@@ -89,36 +87,30 @@ export const merging: readonly PlantedBug[] = [
     'if (oldest === undefined || now - oldest.at < this.#graceMs)\n            return 0;',
     'return last;',
   ),
-  {
-    ...bug(
-      'forgotten-taken-back',
-      'what all have forgotten as removed is taken again from an old disk',
-      'vice/resolution/resolver.js',
-      'const forgotten = await rememberForgotten(replica, peer.id, source.link, fids, world);',
-      'const forgotten = new Set();',
-    ),
-    profile: 'forgetful servers',
-  },
-  {
-    ...bug(
-      'all-of-an-old-disk-read',
-      'what was made on an old disk passes for what was read of the peer before',
-      'vice/interface/history.js',
-      'return epoch !== undefined && stamp <= (endIn(mark, epoch.id) ?? 0);',
-      'return epoch !== undefined;',
-    ),
-    profile: 'forgetful servers',
-  },
-  {
-    ...bug(
-      'no-epochs',
-      'stamps that come again on an old disk pass for the changes that had them before',
-      'vice/volume/first-records.js',
-      'const epochs = withEpoch(historyOf(meta), epoch, meta.stamp);',
-      'const epochs = historyOf(meta);',
-    ),
-    profile: 'forgetful servers',
-  },
+  bug(
+    'forgotten-taken-back',
+    'what all have forgotten as removed is taken again from an old disk',
+    'vice/resolution/resolver.js',
+    'const forgotten = await rememberForgotten(replica, peer.id, source.link, fids, world);',
+    'const forgotten = new Set();',
+    'forgetful servers',
+  ),
+  bug(
+    'all-of-an-old-disk-read',
+    'what was made on an old disk passes for what was read of the peer before',
+    'vice/interface/history.js',
+    'return epoch !== undefined && stamp <= (endIn(mark, epoch.id) ?? 0);',
+    'return epoch !== undefined;',
+    'forgetful servers',
+  ),
+  bug(
+    'no-epochs',
+    'stamps that come again on an old disk pass for the changes that had them before',
+    'vice/volume/first-records.js',
+    'const epochs = withEpoch(historyOf(meta), epoch, meta.stamp);',
+    'const epochs = historyOf(meta);',
+    'forgetful servers',
+  ),
   bug(
     'cop2-counted-everywhere',
     'the second phase says that all replicas have an update, also those that did not answer',

@@ -1,5 +1,6 @@
 /** What operators, disks, processes and the network do in a scenario. */
 import type { PendingChange } from '../../../venus/interface.js';
+import { sleep, type Clock } from '../../../vice/seam/clock.js';
 import { isFailure, type Fid } from '../../../vice/interface/index.js';
 import { pathOf } from '../share.js';
 import { reopened, type Disk } from '../simulated-realm.js';
@@ -185,9 +186,11 @@ export class Faults {
     const { gateways, realm } = this.#stage;
     const gateway = gateways.find((name) => realm.isUp(name));
     if (gateway === undefined) return undefined;
+    const venus = realm.gateway(gateway);
+    const isGone = (): boolean => !realm.isUp(gateway) || realm.gateway(gateway) !== venus;
     try {
-      const { object } = await realm.gateway(gateway).lookup({ user: 'ann' }, pathOf(path));
-      return object?.kind === 'directory' ? object.fid : undefined;
+      const place = await answered(realm.clock, venus.lookup({ user: 'ann' }, pathOf(path)), isGone);
+      return place?.object?.kind === 'directory' ? place.object.fid : undefined;
     } catch (error) {
       if (isFailure(error)) return undefined;
       throw error;
@@ -294,6 +297,16 @@ const orders: ReadonlySet<string> = new Set<Fault['do']>([
 
 function isOrder(fault: Fault): fault is GroupOrder | VolumeOrder | Extract<Fault, { do: 'resolve' }> {
   return orders.has(fault.do);
+}
+
+/** Whoever dies meanwhile never answers: undefined then. */
+async function answered<T>(clock: Clock, work: Promise<T>, isGone: () => boolean): Promise<T | undefined> {
+  let isOver = false;
+  const death = async (): Promise<undefined> => {
+    while (!isOver && !isGone()) await sleep(clock, 500);
+    return undefined;
+  };
+  return Promise.race([work, death()]).finally(() => (isOver = true));
 }
 
 /** What it is counted as: some of a kind are of more than one. */

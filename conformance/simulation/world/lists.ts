@@ -26,9 +26,12 @@ export function lists(draft: Draft): void {
     const by = draft.chance(0.9) ? ann(draft.pick(draft.gateways)) : draft.pick(draft.sessions);
     draft.deed({ do: 'setacl', by, path: draft.chance(0.8) ? path : draft.directory(), list: some(draft) });
   };
-  if (draft.chance(0.6)) draft.deed(put(draft, draft.pick(draft.sessions), draft.nameIn(path)), 20);
+  const name = draft.nameIn(path);
+  if (draft.chance(0.6)) draft.deed(put(draft, draft.pick(draft.sessions), name), 20);
   if (draft.chance(0.8)) sets();
   draft.wait(draft.pick([0, 5, 1300, 1300]));
+  // Some may see that it is there, and not what is in it.
+  if (draft.chance(0.3)) for (const by of draft.sessions) draft.deed({ do: 'get', by, path: name }, 5);
   for (let index = 2 + draft.below(5); index > 0; index -= 1) within(draft, path);
   if (draft.chance(0.3)) sets();
   for (let index = draft.below(4); index > 0; index -= 1) within(draft, path);

@@ -164,6 +164,8 @@ export const required: readonly string[] = [
     'setprops stale',
     'rmdir not-empty',
   ].map((row) => `certify ${row}`),
+  ...['chmod', 'utimes', 'mkdir', 'remove'].map((op) => `certify ${op} stale`),
+  ...['certify store access-denied', 'settled repair unseen'],
   // Rows of vice/resolution/decide.ts.
   ...['missing', 'equal', 'weakly-equal', 'dominant', 'submissive', 'inconsistent'].flatMap((standing) =>
     ['file', 'directory'].map((kind) => `resolve ${kind} ${standing}`),
@@ -171,7 +173,17 @@ export const required: readonly string[] = [
   ...['missing', 'equal', 'weakly-equal', 'submissive', 'inconsistent'].flatMap((standing) =>
     ['file', 'directory'].map((kind) => `resolve ${kind} ${standing}, removed`),
   ),
-  'resolve directory runt',
+  ...['directory dominant, removed', 'file dominant, removed', 'directory runt'].map(
+    (row) => `resolve ${row}`,
+  ),
+  ...[
+    'missing',
+    'equal',
+    'weakly-equal',
+    'equal, removed',
+    'weakly-equal, removed',
+    'submissive, removed',
+  ].map((row) => `resolve symlink ${row}`),
   // Rows of vice/interface/merge.ts. Two more need three people who decide, or two updates that are forgotten.
   ...['version', 'place', 'list'].flatMap((what) =>
     [`${what} taken`, `${what} replaced`, `${what}s made apart`].map((row) => `merge ${row}`),
