@@ -173,10 +173,14 @@ export class Ledger {
     }
   }
 
+  /** Servers may know nothing of a removal any more, or have not the contents of what was removed: new replicas. */
+  mayForget = false;
+
   /** Whether a change that was acknowledged may be refused for this reason, itself or what it builds on. */
   explains(reason: string | null): boolean {
     const isBounded = this.quotas.some(({ bytes }) => bytes !== null);
     return (
+      (this.mayForget && reason?.includes('removed by others long ago') === true) ||
       (this.hasLists && reason?.includes('access-denied') === true) ||
       (isBounded && reason?.includes('quota') === true)
     );

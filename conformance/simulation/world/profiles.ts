@@ -280,7 +280,7 @@ export const profiles: readonly Profile[] = [
     ...usual,
     name: 'forgetful servers',
     graceMs: 10_000,
-    scenes: 4,
+    scenes: 3,
     mixture: [
       [forgottenDisk, 3],
       [away, 2],

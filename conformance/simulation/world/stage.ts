@@ -85,6 +85,7 @@ export class Stage {
       onTraffic: (_gateway, traffic) => this.#watchTraffic(traffic),
       onServerTraffic: (server, traffic) => this.#watchServer(server, traffic),
     });
+    this.ledger.mayForget = scenario.holding !== undefined || scenario.graceMs !== undefined;
     this.servers = this.realm.serverNames;
     this.orders = new Orders(this.realm, () => this.isHealed);
     this.group = scenario.holding === undefined ? undefined : new GroupOrders(this.orders);
