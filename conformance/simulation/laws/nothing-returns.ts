@@ -2,8 +2,8 @@
  * What was removed does not come back: a file whose removal was acknowledged is nowhere, if nobody has changed it but
  * those of whose changes its remover knew; and a directory, if all that was ever done in it was done through the
  * remover's gateway, before, but for what others have removed in it: that keeps nothing alive. Not an empty directory
- * in which a server's old disk had something that all others had forgotten: that takes its removal back (ST-1) before it
- * goes itself (vice/resolution/forgotten.ts). A known weakness, and nothing that anybody has saved.
+ * in which a server's old disk had something that all others had forgotten: that takes its removal back (ST-1) before
+ * it goes itself (vice/resolution/forgotten.ts). A known weakness, and nothing that anybody has saved.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
 import type { Attempt, Ledger } from '../world/ledger.js';
