@@ -11,6 +11,7 @@ import { formatHttpDate } from './http-date.js';
 import { mediaTypeOf } from './media-type.js';
 import { currentUserName, ownerName, principalNames, principalOf } from './principals.js';
 import { privilegesName } from './privileges.js';
+import { resourceIdElement, resourceIdName } from './resource-id.js';
 import { escapeXml } from './xml-writer.js';
 
 /** XML of a property, or undefined if the object has none of that name. */
@@ -31,6 +32,7 @@ export const statusProperties: ReadonlyMap<string, PropertyXml> = new Map<string
   ['{DAV:}getetag', entityTag],
   ['{DAV:}getlastmodified', lastModified],
   ['{DAV:}resourcetype', resourceType],
+  [resourceIdName, resourceIdElement],
   ['{DAV:}supportedlock', () => supportedLock],
   ['{urn:schemas-microsoft-com:}Win32LastModifiedTime', win32LastModified],
   ...conflictProperties,
@@ -69,6 +71,7 @@ export const propnameNames: readonly string[] = [
   '{DAV:}displayname',
   ...quotaNames,
   privilegesName,
+  resourceIdName,
   ownerName,
   currentUserName,
   ...conflictNames,

@@ -7,7 +7,9 @@ import { RenderedCache } from './property-rendering.js';
 import { propertyRequest, type PropertyRequest } from './property-request.js';
 import { propfind } from './propfind.js';
 import { ann, propfindBody, Rehearsal, rehearsalStart, type RehearsedRequest } from './rehearsal.js';
-import { parseXml, textOf } from './xml-reader.js';
+import { resourceIdElement } from './resource-id.js';
+import { virtualStatus } from './virtual-object.js';
+import { elementsOf, parseXml, textOf } from './xml-reader.js';
 
 class Bench extends Rehearsal {
   readonly venus: MemoryVenus;
@@ -149,6 +151,25 @@ t.test('live properties', async (t) => {
     { getlastmodified: 'Thu, 01 Jan 1970 00:00:00 GMT' },
     'an impossible time breaks nothing',
   );
+});
+
+t.test('the resource-id is of the object, whatever its name and contents are', async (t) => {
+  const bench = new Bench();
+  await bench.tree('d/', 'd/a', 'd/b');
+  const idOf = async (path: string): Promise<string> => {
+    const [response] = await bench.listed(path, { body: propfindBody('<D:prop><D:resource-id/></D:prop>') });
+    const [href] = elementsOf(response?.found.get('{DAV:}resource-id') ?? parseXml('<a/>'));
+    return textOf(href ?? parseXml('<a/>'));
+  };
+  const before = await idOf('d/a');
+  t.match(before, /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  t.not(await idOf('d/b'), before);
+  const { fid } = await bench.status('d');
+  await bench.venus.rename(ann, { parent: fid, name: 'a' }, { parent: fid, name: 'c' }, { replace: false });
+  t.equal(await idOf('d/c'), before);
+  const [all] = await bench.listed('d/c');
+  t.notOk(all?.found.has('{DAV:}resource-id'), 'only when named');
+  t.equal(resourceIdElement(virtualStatus(['.coda'], 0)), undefined, 'what is in no volume has none');
 });
 
 t.test('what a listing must not do to its client', async (t) => {
