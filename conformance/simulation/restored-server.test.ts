@@ -92,6 +92,31 @@ for (const isMissed of [true, false]) {
   });
 }
 
+t.test(
+  'a folder that is removed while the disk has in it what all others have forgotten does not come back',
+  async (t) => {
+    const realm = await startedRealm({ seed: 3, graceMs });
+    const g1 = realm.gateway('g1');
+    await realm.clock.advance(2000);
+    const { fid } = await realm.finish(makeDirectory(g1, 'd'));
+    await realm.finish(put(g1, 'd/x', 'old'));
+    await realm.clock.advance(5000);
+    realm.kill('s3');
+    const backup = realm.copyDisk('s3');
+    await realm.startServer('s3');
+    await realm.finish(remove(g1, 'd/x'));
+    await realm.clock.advance(3 * graceMs);
+    realm.kill('s3');
+    realm.replaceDisk('s3', backup);
+    await realm.finish(remove(g1, 'd'));
+    await realm.startServer('s3');
+    await realm.clock.advance(200_000);
+    t.same(await realm.finish(list(g1, '')), []);
+    for (const name of realm.serverNames)
+      t.notOk(realm.server(name).replica(volumeOf(fid))?.status(fid), name);
+  },
+);
+
 t.test('however many there are, they go at once', async (t) => {
   const realm = await startedRealm({ seed: 3, graceMs });
   const g1 = realm.gateway('g1');

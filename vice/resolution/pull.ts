@@ -9,48 +9,36 @@
  *       does not tell what was removed; only the peer's changes do, read after it.
  * PL-2  What is not here, though the directory that the peer has it in has known it here, was taken out or removed: who
  *       says otherwise and knows of no removal has not heard of that. It waits until he has, or another one tells.
+ * PL-3  A removed directory in which something is here that the peer has never heard of, or has forgotten, is not merged:
+ *       it waits until the peer has looked at that (catch-up.ts, forgotten.ts), and says that it lives, or is removed, too.
  */
 import {
-  emptyDigest,
   isFailure,
   isRemoved,
   isRunt,
   isWithin,
   knows,
   limits,
-  versionsOf,
   type Fid,
-  type FileData,
   type Result,
   type VnodeStatus,
 } from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
-import type { Log } from '../seam/log.js';
-import type { Link } from '../seam/network.js';
-import { contentsNeeded, withKnownOf } from '../volume/merge-step.js';
+import { withKnownOf } from '../volume/merge-step.js';
 import type { MergeStep, Replica } from '../volume/replica.js';
 import { ask, askDirectory } from './ask.js';
 import { decide } from './decide.js';
-import type { FetchContainer } from './fetch-container.js';
+import { fetchContents, type ContentsSource, type ContentsWorld } from './object-contents.js';
 import { withWayUp } from './way-up.js';
 
-export interface PullWorld {
+export interface PullWorld extends ContentsWorld {
   readonly replica: Replica;
-  readonly fetch: FetchContainer;
-  /** Those of the wanted contents that are small and not here, as far as the peer has them. */
-  readonly small: (link: Link, wanted: readonly FileData[]) => Promise<ReadonlyMap<string, Uint8Array>>;
   readonly clock: Clock;
-  readonly log: Log;
-  readonly signal: AbortSignal;
   /** Told of each step. */
   readonly progress?: (objects: number) => void;
 }
 
-export interface PullSource {
-  readonly link: Link;
-  /** Where containers may be fetched: the link first. */
-  readonly containerSources: readonly Link[];
-}
+export type PullSource = ContentsSource;
 
 export interface PullOutcome {
   /** Objects that are different now. */
@@ -59,8 +47,6 @@ export interface PullOutcome {
   readonly unresolved: ReadonlySet<Fid>;
 }
 
-/** Containers fetched at the same time. */
-const fetchedAtOnce = 4;
 /** Objects in one step, and between two turns of the event loop. */
 const stepObjects = 100;
 /** New directories followed by one `resolve`; what lies deeper comes with the next catch-up. */
@@ -156,6 +142,7 @@ export class Pull {
       return withKnownOf(whole, this.#latest.get(whole.fid) ?? whole);
     });
     const removed = new Set(latest.filter(isRemoved).map(({ fid }) => fid));
+    for (const fid of removed) if (await this.#hasUnheardOf(fid, removed)) this.#incomplete.add(fid);
     for (const fid of [...this.#incomplete]) this.#keepAbove(fid, removed);
     for (const fid of this.#incomplete) if (this.#later.has(fid)) this.#unresolved.add(fid);
     const ready = latest.filter(({ fid }) => !this.#incomplete.has(fid));
@@ -189,6 +176,13 @@ export class Pull {
     }
   }
 
+  /** PL-3. */
+  async #hasUnheardOf(directory: Fid, removed: ReadonlySet<Fid>): Promise<boolean> {
+    if (this.#takesAll) return false;
+    const inside = (await this.#childrenOf(directory)).filter((fid) => !removed.has(fid));
+    return inside.length > 0 && (await this.ask(inside)).length < inside.length;
+  }
+
   async #step(peers: readonly VnodeStatus[], isWhole: boolean): Promise<void> {
     for (const peer of isWhole ? peers : []) {
       if (peer.kind === 'directory' && this.#isNews(peer)) this.#later.set(peer.fid, peer);
@@ -206,10 +200,11 @@ export class Pull {
     for (const peer of ordered) if (peer.kind === 'directory') this.#latest.set(peer.fid, peer);
     const releases: (() => void)[] = [];
     try {
-      const { missing, packed } = await this.#fetchContents(ordered, releases);
+      const objects = ordered.flatMap((peer) => decide(this.#own(peer.fid), peer).next ?? []);
+      const { missing, packed } = await fetchContents(this.#world, this.#source, objects, releases);
       for (const peer of ordered) if (missing.has(peer.fid)) this.#isMissing(peer);
-      const objects = ordered.filter(({ fid }) => !missing.has(fid));
-      await this.#merge({ objects, withoutKnown: true, packed });
+      const whole = ordered.filter(({ fid }) => !missing.has(fid));
+      await this.#merge({ objects: whole, withoutKnown: true, packed });
     } finally {
       for (const release of releases) release();
     }
@@ -340,51 +335,6 @@ export class Pull {
     }
     return undefined;
   }
-
-  /**
-   * Fetches the contents of `objects` and holds them; the answer is the objects whose contents nobody has, and small
-   * contents, which are stored together with the objects.
-   */
-  async #fetchContents(peers: readonly VnodeStatus[], releases: (() => void)[]): Promise<Fetched> {
-    const missing = new Set<Fid>();
-    const objects = peers.flatMap((peer) => decide(this.#own(peer.fid), peer).next ?? []);
-    const needed = new Set(objects.flatMap(contentsNeeded));
-    const all = objects
-      .filter((status) => !isRemoved(status))
-      .flatMap((status) => versionsOf(status).map((version) => ({ fid: status.fid, version })))
-      .filter(({ version }) => version.digest !== emptyDigest);
-    // Held before it is asked whether they are here.
-    for (const { version } of all) releases.push(this.#world.replica.hold(version.digest));
-    const versions = all.map(({ version }) => version);
-    const packed = await this.#world.small(this.#source.link, versions);
-    const waiting = all.filter(({ version }) => !packed.has(version.digest));
-    const fetchNext = async (): Promise<void> => {
-      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-        const { fid, version } = next;
-        const { digest, length } = version;
-        const sources = this.#source.containerSources;
-        try {
-          await this.#world.fetch({ digest, length, sources, signal: this.#world.signal });
-        } catch (error) {
-          if (!isFailure(error, 'not-found', 'damaged', 'unreachable', 'timeout')) {
-            waiting.length = 0;
-            throw error;
-          }
-          this.#world.log.warn('contents not fetched', { fid, digest, reason: error.message });
-          if (needed.has(version)) missing.add(fid);
-        }
-      }
-    };
-    // All of them end before anything is released: what came later nobody would collect.
-    for (const outcome of await Promise.allSettled(Array.from({ length: fetchedAtOnce }, fetchNext)))
-      if (outcome.status === 'rejected') throw outcome.reason;
-    return { missing, packed };
-  }
-}
-
-interface Fetched {
-  readonly missing: ReadonlySet<Fid>;
-  readonly packed: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Whether nothing that is in the directory need be here. */

@@ -1,16 +1,14 @@
 /**
  * What was removed does not come back: a file whose removal was acknowledged is nowhere, if nobody has changed it but
  * those of whose changes its remover knew; and a directory, if all that was ever done in it was done through the
- * remover's gateway, before, but for what others have removed in it: that keeps nothing alive. Not an empty directory
- * in which a server's old disk had something that all others had forgotten: that takes its removal back (ST-1) before
- * it goes itself (vice/resolution/forgotten.ts). A known weakness, and nothing that anybody has saved.
+ * remover's gateway, before, but for what others have removed in it: that keeps nothing alive.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
 import type { Attempt, Ledger } from '../world/ledger.js';
 import type { Law } from '../world/outcome.js';
 import { basesOf } from './sessions.js';
 
-export const nothingReturns: Law = ({ scenario, ledger, looks }) => {
+export const nothingReturns: Law = ({ ledger, looks }) => {
   const broken: string[] = [];
   const [look] = looks;
   const bases = basesOf(ledger);
@@ -27,10 +25,7 @@ export const nothingReturns: Law = ({ scenario, ledger, looks }) => {
       shown.version === null
         ? isAlone(attempt, ledger)
         : ledger.attempts.every((other) => isNoReason(other, attempt, ledger, bases));
-    const isEmpty = ![...there.values()].some((other) => other.startsWith(`${path}/`));
-    const mayBeRevived = shown.version === null && isEmpty && scenario.graceMs !== undefined;
-    if (!isKnown || mayBeRevived) continue;
-    broken.push(`${path} is there, which ${by} has removed as ${deed.path} at ${end}`);
+    if (isKnown) broken.push(`${path} is there, which ${by} has removed as ${deed.path} at ${end}`);
   }
   return broken;
 };

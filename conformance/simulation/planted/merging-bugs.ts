@@ -163,6 +163,14 @@ export const merging: readonly PlantedBug[] = [
     ],
   ),
   bug(
+    'removed-over-unheard',
+    'a removed folder is merged although the peer may have forgotten what is in it here (PL-3)',
+    'vice/resolution/pull.js',
+    'if (await this.#hasUnheardOf(fid, removed))',
+    'if (false)',
+    'forgetful servers',
+  ),
+  bug(
     'none-stays',
     'alternatives of two sides that say each that it knows those of the other replaced are all dropped (MG-5)',
     'vice/interface/merge.js',

@@ -99,19 +99,35 @@ export function oldDisk(draft: Draft): void {
   putBack(draft, [300, 1500, 5000]);
 }
 
-/** Servers have forgotten by then what was removed; some of it is made again where nobody who knows is met. */
+/**
+ * Servers have forgotten by then what was removed; some of it is made again where nobody who knows is met. Or a folder
+ * goes just when the disk is put back that has in it what is forgotten.
+ */
 export function forgottenDisk(draft: Draft): void {
   const by = draft.pick(draft.sessions);
   const [directory, file] = [draft.directory(), draft.file()];
   draft.deed({ do: 'put', by, path: `${directory}/b.txt`, bytes: 40 }, 20);
   draft.deed({ do: 'put', by, path: file, bytes: 40 }, 2000);
-  putBack(draft, [130_000, 130_000, 190_000], () => {
-    draft.deed({ do: 'remove', by, path: directory }, 20);
+  const isEmptied = draft.chance(0.4);
+  const atFirst = (): void => {
+    draft.deed({ do: 'remove', by, path: isEmptied ? `${directory}/b.txt` : directory }, 20);
     if (draft.chance(0.7)) draft.deed({ do: 'remove', by, path: file }, 20);
-  });
+  };
+  const atReturn = (): void => {
+    if (isEmptied) draft.deed({ do: 'remove', by, path: directory }, draft.pick([2, 300]));
+  };
+  putBack(draft, [130_000, 130_000, 190_000], { atFirst, atReturn });
 }
 
-function putBack(draft: Draft, ages: readonly number[], first: () => void = () => undefined): void {
+interface Meanwhile {
+  /** When the copy of the disk is made, and when it is put back. */
+  readonly atFirst: () => void;
+  readonly atReturn: () => void;
+}
+
+const nothing: Meanwhile = { atFirst: () => undefined, atReturn: () => undefined };
+
+function putBack(draft: Draft, ages: readonly number[], { atFirst, atReturn } = nothing): void {
   const [at = 's1', ...others] = draft.servers;
   const work = (least: number): void => {
     for (let index = least + draft.below(4); index > 0; index -= 1) chatter(draft);
@@ -120,11 +136,12 @@ function putBack(draft: Draft, ages: readonly number[], first: () => void = () =
   kill(draft, at, false);
   draft.add({ do: 'backup', at }, 0);
   draft.mend(`down ${at}`, draft.pick([300, 1500]));
-  first();
+  atFirst();
   work(2);
   draft.wait(draft.pick(ages));
   kill(draft, at, false);
   draft.add({ do: 'restore', at }, 0);
+  atReturn();
   work(0);
   const gateway = draft.pick(draft.gateways);
   const isAlone = draft.chance(0.5);
