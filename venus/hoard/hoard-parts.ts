@@ -40,7 +40,7 @@ export function hoardOf(parts: HoardParts): Hoard {
   const pause = (): Promise<void> => sleep(clock, 0);
   // Nobody waits for what the walk asks: replayed contents need not give way to it.
   const unhurried = { fetching: () => () => undefined };
-  const fetcher = new Fetcher({ cache, modifyLog, gate: unhurried, log, volume, pause });
+  const fetcher = new Fetcher({ cache, modifyLog, gate: unhurried, clock, log, volume, pause });
   const hoard = new Hoard({
     ...parts,
     fetcher,

@@ -94,6 +94,8 @@ export class BatchSender {
       volume.addCop2(member, cop2);
       const { kind, message } = error;
       this.#world.log.warn('update failed', { server: member.server.name, kind, message });
+      // It would keep everybody waiting (AA-2 in ../volume/ask-all.ts).
+      if (kind === 'timeout') member.server.giveUp(message);
       const [first] = records;
       if (kind === 'damaged' && first !== undefined)
         await volume.checkIdentity(member, venusOf(first.storeId)).catch(ifFailed(undefined));

@@ -102,6 +102,13 @@ export class ServerLink {
     this.#wake?.();
   }
 
+  /** It is heard, but does not do what it is asked: as one that is gone, until it can be dialled and asked again. */
+  giveUp(reason: string): void {
+    if (this.#link === undefined) return;
+    this.#world.log.warn('server given up', { server: this.name, reason });
+    this.#link.close();
+  }
+
   /** Certificates may have been revoked: gives the link up if that of the server was. */
   judgeAgain(): void {
     const shown = this.#link?.shown;

@@ -20,6 +20,7 @@ import {
 import { silentLog } from '../../vice/seam/log.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
+import { SimulatedClock } from '../../vice/seam/twin/simulated-clock.js';
 import { ObjectCache } from '../cache/object-cache.js';
 import { ModifyLog } from '../log/modify-log.js';
 import type { ServerLink } from '../remote/server-link.js';
@@ -134,6 +135,7 @@ class Gateway {
       cache,
       modifyLog: await ModifyLog.open(buffer, pause),
       gate: { fetching: () => () => undefined },
+      clock: new SimulatedClock(),
       log: silentLog,
       volume: () => this.volume,
       pause,

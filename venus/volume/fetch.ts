@@ -11,10 +11,12 @@ import {
   type Result,
   type VnodeStatus,
 } from '../../vice/interface/index.js';
+import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { CachedObject } from '../cache/cached-object.js';
 import type { ObjectCache } from '../cache/object-cache.js';
 import { isLocal, type ModifyLog } from '../log/modify-log.js';
+import { askAll, type Answer } from './ask-all.js';
 import { isBound } from './binding.js';
 import { hasOtherNames } from './overlay.js';
 import type { Fetching } from './fetching.js';
@@ -29,6 +31,8 @@ import { installNothing, installStatus } from './status-install.js';
 import type { Told } from './told.js';
 import type { Member, Volume } from './volume.js';
 
+/** Milliseconds between two parts of a list, where the link is not weak (AA-1). */
+const partMs = 4000;
 /** Objects in one status call. */
 const callObjects = 100;
 
@@ -39,6 +43,7 @@ export interface FetcherWorld {
   readonly modifyLog: ModifyLog;
   /** Told of what users wait for: replayed contents then give way. */
   readonly gate: Fetching;
+  readonly clock: Clock;
   readonly log: Log;
   /** @throws Failure not-found for a volume that the realm does not have */
   readonly volume: (fid: Fid) => Volume;
@@ -262,11 +267,13 @@ export class Fetcher {
     const fetch = volume.beginFetch();
     try {
       const { preferred } = volume;
-      const asked = await this.#askAll(volume, async (member) => {
-        const isAsked = member === preferred;
+      const isPreferred = (member: Member): boolean => member === preferred;
+      const listed = async (member: Member): Promise<{ full: boolean; list: ListReply }> => {
+        const isAsked = isPreferred(member);
         const list = await this.#callList(volume, member, fid, isAsked, isAsked ? since : undefined);
         return { full: isAsked && list.gone === undefined, list };
-      });
+      };
+      const asked = await this.#askAll(volume, listed, isPreferred);
       const replies = asked.map(({ member, reply: { full, list } }) => ({ member, full, reply: list }));
       if (replies.length === 0) {
         if (this.#world.cache.get(fid)?.complete === true) return;
@@ -316,30 +323,21 @@ export class Fetcher {
   #callList(volume: Volume, member: Member, fid: Fid, full: boolean, since?: string): Promise<ListReply> {
     const cop2 = volume.takeCop2(member);
     const asked = { fid, full, ...(since !== undefined && { since }) };
-    return member.server.call('list', { volume: volume.id, replica: member.replica, ...asked, cop2 });
+    const argument = { volume: volume.id, replica: member.replica, ...asked, cop2 };
+    return member.server.call('list', argument, member.server.weak ? undefined : { timeoutMs: partMs });
   }
 
-  /** The replies of those AVSG members that answered. */
   async #askAll<R>(
     volume: Volume,
     ask: (member: Member) => Promise<R>,
-  ): Promise<readonly { readonly member: Member; readonly reply: R }[]> {
+    isLong?: (member: Member) => boolean,
+  ): Promise<readonly Answer<R>[]> {
     const fetched = this.#world.gate.fetching();
-    const settled = await Promise.all(
-      volume.avsg.map((member) =>
-        ask(member).then(
-          (reply) => ({ member, reply }),
-          (error: unknown) => {
-            if (!isFailure(error)) throw error;
-            const { kind, message } = error;
-            this.#world.log.warn('call failed', { server: member.server.name, kind, message });
-            return undefined;
-          },
-        ),
-      ),
-    );
-    fetched();
-    return settled.filter((item) => item !== undefined);
+    try {
+      return await askAll(volume.avsg, ask, this.#world, isLong);
+    } finally {
+      fetched();
+    }
   }
 
   /** Asks everybody to resolve; nobody waits for it. */

@@ -42,6 +42,11 @@ export function markAt(history: History, stamp: number): Mark {
   return { stamp, epochs: history.filter(({ after }) => after < stamp) };
 }
 
+export function isSameMark(one: Mark, other: Mark): boolean {
+  const ids = ({ epochs }: Mark): string => epochs.map(({ id, after }) => `${id} ${after}`).join();
+  return one.stamp === other.stamp && ids(one) === ids(other);
+}
+
 /** The stamp up to which `mark` covers `history`: where its owner has to read on. `last` is that of the last change. */
 export function readUpTo(mark: Mark, history: History, last: number): number {
   const shared = history.findLast(({ id }) => endIn(mark, id) !== undefined);

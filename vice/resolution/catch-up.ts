@@ -9,7 +9,7 @@
  *       (graves.ts), and a removed directory is merged last.
  * CU-4  What is damaged at the peer is not told: nothing is settled by what was read beside it, and it is read again.
  */
-import { Failure, markAt, unread, type Fid, type Mark, type Result } from '../interface/index.js';
+import { Failure, isSameMark, markAt, unread, type Fid, type Mark, type Result } from '../interface/index.js';
 import { ask } from './ask.js';
 import { Pull, type PullSource, type PullWorld } from './pull.js';
 
@@ -73,7 +73,9 @@ export async function catchUp(
     const unsettled = Math.max(1, unresolved.size);
     return { installed, unsettled, progress: beginning(replica.caughtUp(peer)) };
   }
-  if (unresolved.size === 0) await replica.setCaughtUp(peer, { stamp, epochs });
+  // Most rounds read nothing: then there is nothing to write either.
+  const isNews = !isSameMark(replica.caughtUp(peer) ?? unread, progress);
+  if (unresolved.size === 0 && isNews) await replica.setCaughtUp(peer, { stamp, epochs });
   const unsettled = unresolved.size;
   if (unsettled <= openMax) return { installed, unsettled, progress: { stamp, epochs, open: unresolved } };
   world.log.error('too many unsettled objects', { volume: replica.volume, peer, open: unsettled });

@@ -1,4 +1,4 @@
-/** The contents of objects that are about to be merged: fetched where they are not here, and held until they are named. */
+/** Contents of objects that are about to be merged: fetched where they are not here, held until they are named. */
 import {
   emptyDigest,
   isFailure,
@@ -39,9 +39,9 @@ export interface FetchedContents {
 /** Containers fetched at the same time. */
 const fetchedAtOnce = 4;
 
-/** `objects` as they shall be here. Each of `releases`, called, gives up what is held; they are told also if it fails. */
+/** `objects` as they shall be here. Each of `releases`, called, gives up what is held, also where this fails. */
 export async function fetchContents(
-  { replica, fetch, small, log, signal }: ContentsWorld,
+  { replica, fetch: bring, small, log, signal }: ContentsWorld,
   { link, containerSources: sources }: ContentsSource,
   objects: readonly VnodeStatus[],
   releases: (() => void)[],
@@ -62,7 +62,7 @@ export async function fetchContents(
       const { fid, version } = next;
       const { digest, length } = version;
       try {
-        await fetch({ digest, length, sources, signal });
+        await bring({ digest, length, sources, signal });
       } catch (error) {
         if (!isFailure(error, 'not-found', 'damaged', 'unreachable', 'timeout')) {
           waiting.length = 0;

@@ -9,8 +9,8 @@
  *       does not tell what was removed; only the peer's changes do, read after it.
  * PL-2  What is not here, though the directory that the peer has it in has known it here, was taken out or removed: who
  *       says otherwise and knows of no removal has not heard of that. It waits until he has, or another one tells.
- * PL-3  A removed directory in which something is here that the peer has never heard of, or has forgotten, is not merged:
- *       it waits until the peer has looked at that (catch-up.ts, forgotten.ts), and says that it lives, or is removed, too.
+ * PL-3  A removed directory in which something is here that the peer has no record of is not merged: it waits until the
+ *       peer has looked at that (catch-up.ts, forgotten.ts), and says that it lives, or is removed, too.
  */
 import {
   isFailure,

@@ -15,6 +15,7 @@ import { marks } from './marks.js';
 import { nothingInvented } from './nothing-invented.js';
 import { nothingLost } from './nothing-lost.js';
 import { nothingReturns } from './nothing-returns.js';
+import { patience } from './patience.js';
 import { permitted } from './permitted.js';
 import { sessions } from './sessions.js';
 import { space } from './space.js';
@@ -36,6 +37,7 @@ export const laws: Readonly<Record<string, Law>> = {
   'nothing invented': nothingInvented,
   'nothing lost': nothingLost,
   'nothing returns': nothingReturns,
+  patience,
   permitted,
   sessions,
   space,

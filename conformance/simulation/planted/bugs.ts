@@ -1,5 +1,5 @@
 /** Bugs that the laws must find: of single hosts, of promises, and of what servers take. */
-import { bug, type PlantedBug } from './bug.js';
+import { bug, bugOf, type PlantedBug } from './bug.js';
 
 export const durability: readonly PlantedBug[] = [
   bug(
@@ -108,6 +108,20 @@ export const callbacks: readonly PlantedBug[] = [
     'venus/volume/volume.js',
     'if (isSound && object.unheard.length === 0)',
     'if (isSound)',
+  ),
+  bugOf(
+    'stragglers-awaited',
+    'everybody waits for a server whose disk has come to a halt (AA-1, AA-2)',
+    [
+      {
+        file: 'venus/volume/ask-all.js',
+        find: 'patience ??= clock.after(stragglerMs, giveUpStragglers);',
+        replace: '',
+      },
+      { file: 'venus/volume/ask-all.js', find: "if (kind === 'timeout')", replace: 'if (false)' },
+      { file: 'venus/volume/fetch.js', find: '{ timeoutMs: partMs }', replace: 'undefined' },
+    ],
+    'slow disks',
   ),
   bug(
     'watch-says-nothing',

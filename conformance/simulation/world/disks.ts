@@ -33,6 +33,28 @@ export function full(draft: Draft): void {
   if (draft.chance(0.7)) draft.mend(`full ${at}`, 100);
 }
 
+/** A disk is slow, or stands still for half a minute: people wait, or others serve them; some processes die at it. */
+export function slowDisk(draft: Draft): void {
+  const at = draft.pick([...draft.servers, ...draft.gateways]);
+  const fault = { do: 'slow-disk', at, late: draft.pick([60, 400, 1000, 3000, 30_000]) } as const;
+  draft.breaks(`slow ${at}`, fault, { do: 'slow-disk', at, late: 0 }, 0);
+  for (let index = 3 + draft.below(5); index > 0; index -= 1)
+    draft.deed({
+      do: 'put',
+      by: draft.pick(draft.sessions),
+      path: draft.file(),
+      bytes: draft.pick([40, 300, 70_000]),
+    });
+  if (draft.chance(0.3)) {
+    draft.wait(draft.pick([50, 1000]));
+    kill(draft, at, draft.chance(0.5));
+    draft.mend(`down ${at}`, draft.pick([0, 300]));
+  }
+  for (let index = 1 + draft.below(4); index > 0; index -= 1) chatter(draft);
+  draft.wait(draft.pick([0, 1000, 10_000, 40_000]));
+  if (draft.chance(0.7)) draft.mend(`slow ${at}`, 100);
+}
+
 /** A gateway loses power while a large file comes to it, block by block: what is left of that it goes on with. */
 export function halfFetched(draft: Draft): void {
   const [gateway, other] = draft.pair(draft.gateways);

@@ -47,6 +47,7 @@ export class Faults {
     this.#stage.note(wordsOf(fault));
     for (const kind of kindsOf(fault)) this.#stage.situations.count(`fault ${kind}`);
     this.#trouble(fault);
+    this.#halt(fault);
     this.#stage.ways.note(fault, this.#stage.now());
     const { network } = this.#stage.realm;
     switch (fault.do) {
@@ -98,6 +99,17 @@ export class Faults {
     for (const { from, to } of this.#cuts)
       if (!this.#wrong.has(`cut ${to} ${from}`)) this.#stage.situations.count('fault one way cut');
     this.#cuts.length = 0;
+  }
+
+  /** Keeps in mind when a host makes its own people wait. */
+  #halt({ do: verb, at, late }: { do: string; at?: string; late?: number }): void {
+    const { ledger } = this.#stage;
+    const isBegin = verb === 'pause' || (verb === 'slow-disk' && late !== 0);
+    const isEnd = verb === 'resume' || verb === 'slow-disk';
+    if (at === undefined || !(isBegin || isEnd)) return;
+    const now = this.#stage.now();
+    for (const halt of ledger.halts) if (halt.at === at) halt.end = Math.min(halt.end, now);
+    if (isBegin) ledger.halts.push({ at, begin: now, end: Infinity });
   }
 
   /** Keeps in mind from when to when something may be wrong. */
@@ -205,6 +217,9 @@ export class Faults {
       case 'room':
         store.leave(fault.bytes ?? Infinity);
         return containers.leave(fault.bytes ?? Infinity);
+      case 'slow-disk':
+        store.slow(fault.late);
+        return containers.slow(fault.late);
       case 'commit-fails':
         return containers.failNext(1, fault.fault, fault.after);
       case 'flip':
@@ -350,6 +365,8 @@ function conditionOf(fault: Fault): { readonly what: string; readonly isOver: bo
       return { what: `rotten ${fault.at}`, isOver: false };
     case 'room':
       return { what: `full ${fault.at}`, isOver: fault.bytes === null };
+    case 'slow-disk':
+      return { what: `slow ${fault.at}`, isOver: fault.late === 0 };
     case 'lose-reply':
     case 'flush-fails':
     case 'commit-fails':

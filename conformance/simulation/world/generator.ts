@@ -5,7 +5,8 @@
 import { seededRandom } from '../../../vice/seam/twin/seeded-random.js';
 import { chatter } from './deeds.js';
 import { Draft } from './draft.js';
-import { profiles, type Profile, type Scene } from './profiles.js';
+import { profiles, type Profile } from './profiles.js';
+import type { Scene } from './scenes.js';
 import type { Scenario } from './scenario.js';
 
 export function generate(seed: number): Scenario {

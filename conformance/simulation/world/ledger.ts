@@ -160,6 +160,8 @@ export class Ledger {
   readonly quotas: Quota[] = [];
   /** Directories in whose places it was to be seen: who renames one means it, and is shown the volume. */
   readonly mountedOn = new Set<Fid>();
+  /** When a host was stopped, or its disk slow. */
+  readonly halts: { readonly at: string; readonly begin: number; end: number }[] = [];
   /** Spans of simulated time in which something was wrong: [begin, end). */
   readonly troubles: { readonly begin: number; end: number }[] = [];
 

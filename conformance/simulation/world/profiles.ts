@@ -3,7 +3,7 @@
  * a short run meets more than everything thinly in a long one.
  */
 import { decidedApart, listsSplit } from './apart.js';
-import { burst, chatter, look, race, saves, watch } from './deeds.js';
+import { look, race } from './deeds.js';
 import {
   cloned,
   forgottenDisk,
@@ -14,32 +14,30 @@ import {
   restored,
   rot,
   rowRot,
+  slowDisk,
   writeFails,
 } from './disks.js';
-import type { Draft } from './draft.js';
 import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
 import { largeTree, smallTree } from './large-trees.js';
 import { deniedLater, lists, listsApart } from './lists.js';
 import { kept, steppedAside, tight } from './quotas.js';
 import { resize } from './resizing.js';
-import { across, administered, crashAcross, oneLost } from './two-volumes.js';
 import {
-  absence,
-  alone,
-  borrowed,
-  circle,
-  crash,
-  island,
-  noise,
-  outage,
-  powerCut,
-  replay,
-  split,
-  together,
-  trickle,
-} from './troubles.js';
-
-export type Scene = (draft: Draft) => void;
+  type Scene,
+  away,
+  bursting,
+  calm,
+  everybodyDies,
+  gatewayCrash,
+  lonelyCrash,
+  lonelyWork,
+  saving,
+  some,
+  watching,
+  wrongClock,
+} from './scenes.js';
+import { across, administered, crashAcross, oneLost } from './two-volumes.js';
+import { borrowed, circle, island, noise, outage, split, trickle } from './troubles.js';
 
 export interface Profile {
   readonly name: string;
@@ -58,45 +56,6 @@ export interface Profile {
   /** Scene and how often; a seed leaves some out. */
   readonly mixture: readonly (readonly [Scene, number])[];
 }
-
-const some: Scene = (draft) => {
-  for (let index = 2 + draft.below(3); index > 0; index -= 1) chatter(draft);
-};
-const saving: Scene = (draft) => saves(draft, draft.pick(draft.sessions));
-const bursting: Scene = (draft) => burst(draft, draft.pick(draft.sessions));
-const gatewayCrash: Scene = (draft) => crash(draft, draft.pick(draft.gateways));
-const lonelyCrash: Scene = (draft) => {
-  const gateway = draft.pick(draft.gateways);
-  if (!draft.isBroken(`alone ${gateway}`)) alone(draft, gateway);
-  crash(draft, gateway);
-  if (draft.chance(0.4)) replay(draft, gateway);
-};
-const lonelyWork: Scene = (draft) => {
-  const gateway = draft.pick(draft.gateways);
-  alone(draft, gateway);
-  for (let index = 1 + draft.below(3); index > 0; index -= 1) {
-    if (draft.chance(0.5)) saves(draft, draft.sessionOf(gateway));
-    else if (draft.chance(0.3)) burst(draft, draft.sessionOf(gateway));
-    else chatter(draft, draft.sessionOf(gateway));
-    if (draft.chance(0.3)) chatter(draft);
-  }
-  if (draft.chance(0.6)) together(draft, gateway, draft.pick([50, 1000]));
-};
-const everybodyDies: Scene = (draft) => powerCut(draft, [...draft.servers, ...draft.gateways], true);
-const wrongClock: Scene = (draft) => {
-  const at = draft.pick([...draft.servers, ...draft.gateways]);
-  const ahead = draft.pick([-31_536_000_000, -3_600_000, 3_600_000, 315_360_000_000]);
-  draft.add({ do: 'wall', at, ahead }, 0);
-  race(draft);
-};
-/** All is mended, and after a while all is as if nothing had been. */
-const calm: Scene = (draft) => {
-  draft.mend();
-  draft.wait(25_000);
-  look(draft);
-};
-const watching: Scene = (draft) => watch(draft, 4, 50);
-const away: Scene = (draft) => absence(draft, draft.pick([65_000, 65_000, 130_000]));
 
 const usual = {
   servers: [3, 3, 3, 3, 4, 5],
@@ -262,6 +221,18 @@ export const profiles: readonly Profile[] = [
       [loss, 1],
       [oldDisk, 1.5],
       [race, 1],
+    ],
+  },
+  {
+    ...usual,
+    name: 'slow disks',
+    scenes: 6,
+    mixture: [
+      [slowDisk, 5],
+      [race, 1],
+      [some, 1],
+      [noise, 1],
+      [lonelyWork, 1],
     ],
   },
   {

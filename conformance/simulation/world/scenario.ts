@@ -59,6 +59,8 @@ export type Fault =
     }
   /** The disk has room for so many bytes more; null: for as many as one likes. */
   | { readonly do: 'room'; readonly at: string; readonly bytes: number | null }
+  /** Each write that must reach the disk takes so many milliseconds more; 0: no more. */
+  | { readonly do: 'slow-disk'; readonly at: string; readonly late: number }
   /** Time passes, nothing else. */
   | { readonly do: 'wait' }
   /** The same of a commit of contents, for want of room where nothing is said; damaged: until a restart. */

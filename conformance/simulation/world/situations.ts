@@ -73,6 +73,7 @@ export const required: readonly string[] = [
     'wall',
     'wipe',
     'room',
+    'slow-disk',
     'backup',
   ].map((kind) => `fault ${kind}`),
   ...['fault restore', 'fault mode', 'fault disconnect', 'restored gateway refuses', 'log pending at kill'],
@@ -99,7 +100,7 @@ export const required: readonly string[] = [
   ...['moved across 201', 'moved across 204', 'moved across 207', 'put refused', 'mount published'],
   ...['unmount published', 'lock-volume published', 'unlock-volume published', 'one volume reached'],
   ...['put quota', 'waits for room in root', 'waits for room in annex', 'quota published'],
-  ...['fault resolve', 'fault flip-row', 'not taken back'],
+  ...['fault resolve', 'fault flip-row', 'not taken back', 'warning server given up'],
   ...['half-open', 'later write fails', 'flush-fails damaged', 'commit-fails damaged', 'clone'].map(
     (fault) => `fault ${fault}`,
   ),

@@ -1,10 +1,11 @@
 import { Failure } from '../../interface/index.js';
 import { blockDigest, containerDigest, digestBytes, digestPattern } from '../block-digests.js';
-import { sleep, type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { blockBytes, type Containers, type Spool } from '../containers.js';
 import { PartialBlocks } from '../partial-blocks.js';
 import type { PartialBeginning, PartialContainer } from '../partial-container.js';
 import type { Random } from '../random.js';
+import { FlushTime } from './flush-time.js';
 import { diskFault, type DiskFault } from './memory-store.js';
 import { MemorySpool, type MemoryFile } from './memory-spool.js';
 import { MemoryPartial, spoil, tear, type MemoryBlocks } from './memory-partial.js';
@@ -32,6 +33,7 @@ export class MemoryContainers implements Containers {
   readonly #commitFaults: (DiskFault | undefined)[] = [];
   /** A flush has failed. */
   #isBroken = false;
+  readonly #time: FlushTime;
   #capacity: number | undefined;
   /** Removed, and whether that has reached the disk nobody has asked: a power cut may bring them back. */
   readonly #unlinked = new Map<string, MemoryFile>();
@@ -44,6 +46,7 @@ export class MemoryContainers implements Containers {
     partials: Iterable<readonly [string, MemoryBlocks]> = [],
   ) {
     this.#options = options;
+    this.#time = new FlushTime(options.clock, options.flushMs);
     this.#files = new Map(files);
     this.#capacity = options.capacity;
     this.#partials = new Map(partials);
@@ -209,9 +212,15 @@ export class MemoryContainers implements Containers {
     this.#capacity = this.#used() + bytes;
   }
 
-  /** The disk is well again: no commit is going to fail, and there is room as at the beginning. */
+  /** From now on each commit takes so many milliseconds more, if there is a clock; 0: no more. */
+  slow(ms: number): void {
+    this.#time.late(ms);
+  }
+
+  /** The disk is well again: no commit is going to fail or to be late, and there is room as at the beginning. */
   mend(): void {
     this.#commitFaults.length = 0;
+    this.#time.late(0);
     this.#isBroken = false;
     this.#capacity = this.#options.capacity;
   }
@@ -279,10 +288,9 @@ export class MemoryContainers implements Containers {
   }
 
   async #publish(file: MemoryFile): Promise<string> {
-    const { clock, flushMs = 0 } = this.#options;
     const digest = containerDigest(file.blockDigests);
     this.#running.set(digest, file);
-    if (clock !== undefined && flushMs > 0) await sleep(clock, flushMs);
+    await this.#time.pass();
     if (this.#state === 'crashed') return new Promise(() => {});
     this.#running.delete(digest);
     const fault = this.#commitFaults.shift();

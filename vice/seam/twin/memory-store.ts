@@ -1,8 +1,9 @@
 import { Failure } from '../../interface/index.js';
-import { sleep, type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { GroupCommit, type Base } from '../group-commit.js';
 import { OrderedMap } from '../ordered-map.js';
 import type { RangeOptions, Store, StoreReader, StoreTransaction } from '../store.js';
+import { FlushTime } from './flush-time.js';
 
 export interface MemoryStoreOptions {
   /** What flushes are timed with; without it they take no time. */
@@ -97,9 +98,15 @@ export class MemoryStore implements Store {
     this.#disk.capacity = this.#disk.bytes + bytes;
   }
 
-  /** The disk is well again: no flush is going to fail, and there is room as at the beginning. */
+  /** From now on each flush takes so many milliseconds more, if there is a clock; 0: no more. */
+  slow(ms: number): void {
+    this.#disk.time.late(ms);
+  }
+
+  /** The disk is well again: no flush is going to fail or to be late, and there is room as at the beginning. */
   mend(): void {
     this.#disk.faults.length = 0;
+    this.#disk.time.late(0);
     this.#disk.capacity = this.#options.capacity ?? Infinity;
   }
 
@@ -123,6 +130,7 @@ class MemoryDisk implements Base {
   readonly contents = new OrderedMap<Uint8Array>();
   /** Of the next flushes; undefined: it does well. */
   readonly faults: (StoreFault | undefined)[] = [];
+  readonly time: FlushTime;
   bytes = 0;
   capacity: number;
   #powered = true;
@@ -133,6 +141,7 @@ class MemoryDisk implements Base {
 
   constructor(options: MemoryStoreOptions, contents: Iterable<readonly [string, Uint8Array]>) {
     this.#options = options;
+    this.time = new FlushTime(options.clock, options.flushMs);
     this.capacity = options.capacity ?? Infinity;
     for (const [key, value] of contents) {
       this.contents.set(key, value);
@@ -158,10 +167,8 @@ class MemoryDisk implements Base {
   }
 
   async commit(changes: OrderedMap<Uint8Array | undefined>): Promise<void> {
-    const { clock, flushMs = 0 } = this.#options;
     this.#running = changes;
-    if (clock !== undefined && flushMs > 0) await sleep(clock, flushMs);
-    else await Promise.resolve();
+    await this.time.pass();
     if (!this.#powered) return new Promise(() => {});
     this.#running = undefined;
     if (this.isBroken) throw diskFault('damaged');
