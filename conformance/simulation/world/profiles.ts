@@ -30,6 +30,7 @@ import {
   circle,
   crash,
   island,
+  mishap,
   noise,
   outage,
   powerCut,
@@ -233,6 +234,7 @@ export const profiles: readonly Profile[] = [
     scenes: 9,
     mixture: [
       [noise, 5],
+      [mishap, 4],
       [some, 1],
       [race, 2],
       [watching, 1],
@@ -384,6 +386,7 @@ export const profiles: readonly Profile[] = [
         [borrowed, 1],
         [trickle, 0.3],
         [away, 0.2],
+        [mishap, 1],
       ] as const),
     ],
   },
