@@ -19,7 +19,7 @@ import {
 import type { Draft } from './draft.js';
 import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
 import { largeTree, smallTree } from './large-trees.js';
-import { deniedLater, lists, listsApart } from './lists.js';
+import { deniedLater, deniedReading, lists, listsApart } from './lists.js';
 import { kept, steppedAside, tight } from './quotas.js';
 import { resize } from './resizing.js';
 import { across, administered, crashAcross, oneLost } from './two-volumes.js';
@@ -185,6 +185,7 @@ export const profiles: readonly Profile[] = [
       [listsApart, 2],
       [listsSplit, 2],
       [deniedLater, 1],
+      [deniedReading, 1],
       [lagging, 0.5],
       [outage, 0.7],
       [gatewayCrash, 0.7],
