@@ -114,6 +114,71 @@ t.test('memory: lost replies take their links with them', async (test) => {
   test.equal(service.open.size, 1);
 });
 
+t.test(
+  'memory: a lost request takes with it all that follows, until the server finds its client silent',
+  async (test) => {
+    const { clock, network, service, address } = await memoryServer();
+    const link = await clock.until(network.host('g1').dial(address, dialOptions));
+    network.loseRequests('g1', 's1', 1);
+    const lost = test.rejects(link.call('echo', 'lost'), unreachable);
+    const behind = test.rejects(link.call('echo', 'behind it'), unreachable);
+    await clock.advance(1000);
+    test.ok(link.silence() < 1000, 'the server is heard all the time');
+    await clock.advance(3000);
+    await Promise.all([lost, behind]);
+    test.equal(service.calls, 0);
+    test.equal(service.open.size, 0);
+    const second = await clock.until(network.host('g1').dial(address, dialOptions));
+    test.equal(await clock.until(second.call('echo', 'heard')), 'heard', 'another link is sound at once');
+  },
+);
+
+t.test('memory: a request comes again, on a link of its own, also after its link was reset', async (test) => {
+  const { clock, network, service, address } = await memoryServer();
+  const link = await clock.until(network.host('g1').dial(address, dialOptions));
+  network.repeatRequests('g1', 's1', 2, 1000);
+  test.equal(await clock.until(link.call('echo', 'twice')), 'twice');
+  test.equal(await clock.until(link.call('echo', 'twice, too')), 'twice, too');
+  test.equal(await clock.until(link.call('echo', 'once')), 'once');
+  test.equal(service.calls, 3);
+  network.reset('g1', 's1');
+  await clock.until(link.closed);
+  await clock.advance(500);
+  test.equal(service.open.size, 0);
+  await clock.advance(1000);
+  test.equal(service.calls, 5, 'behind a later one');
+  test.equal(service.open.size, 0, 'nobody waits for the answers');
+
+  const again = await clock.until(network.host('g1').dial(address, dialOptions));
+  network.repeatRequests('g1', 's1', 1, 1000);
+  test.equal(await clock.until(again.call('echo', 'before the crash')), 'before the crash');
+  network.kill('s1');
+  const reborn = new EchoService();
+  await network.host('s1').listen(address, reborn);
+  await clock.advance(3000);
+  test.equal(reborn.calls, 0, 'what waits in the sockets of a process dies with it');
+});
+
+t.test('memory: a push comes again behind later ones, and never on another link', async (test) => {
+  const { clock, network, service, address } = await memoryServer();
+  const heard: unknown[] = [];
+  const options = { ...dialOptions, onPush: (push: unknown) => void heard.push(push) };
+  const link = await clock.until(network.host('g1').dial(address, options));
+  const [session] = service.open;
+  network.repeatPushes('s1', 'g1', 1, 500);
+  for (const push of [1, 2]) session?.push(push);
+  await clock.advance(1000);
+  test.same(heard, [1, 2, 1]);
+  network.repeatPushes('s1', 'g1', 1, 500);
+  session?.push(3);
+  await clock.advance(100);
+  network.reset('g1', 's1');
+  await clock.until(link.closed);
+  await clock.until(network.host('g1').dial(address, options));
+  await clock.advance(1000);
+  test.same(heard, [1, 2, 1, 3]);
+});
+
 t.test('memory: a killed process is dead, its peers learn it, a new one takes its place', async (test) => {
   const { clock, network, service, address } = await memoryServer();
   const dead = network.host('s1');

@@ -164,6 +164,14 @@ export const certification: readonly PlantedBug[] = [
       '                countOnce(transaction, record, context.replica);\n                continue;',
   ),
   bug(
+    'applied-late-again',
+    'what a server need not remember singly any more it takes for new when it comes again late (COP1)',
+    'vice/store/update-rows.js',
+    'counter < this.#reader.watermark(venus) || ',
+    '',
+    'lossy network',
+  ),
+  bug(
     'batch-half-applied',
     'a batch is applied up to the record that is refused, and called applied',
     'vice/volume/apply-batch.js',

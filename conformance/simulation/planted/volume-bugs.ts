@@ -8,6 +8,7 @@ export const severalVolumes: readonly PlantedBug[] = [
     'gateway/webdav/move-across.js',
     '{ unchanged: status }',
     '{}',
+    'two volumes',
   ),
   bug(
     'one-volume-heard',

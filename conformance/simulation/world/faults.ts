@@ -71,6 +71,12 @@ export class Faults {
         return network.reset(fault.from, fault.to);
       case 'lose-reply':
         return network.loseReplies(fault.from, fault.to, 1);
+      case 'lose-request':
+        return network.loseRequests(fault.from, fault.to, 1);
+      case 'repeat-request':
+        return network.repeatRequests(fault.from, fault.to, 1, fault.late);
+      case 'repeat-push':
+        return network.repeatPushes(fault.from, fault.to, 1, fault.late);
       case 'wall':
         return network.setWallOffset(fault.at, fault.ahead);
       case 'grow':
@@ -368,11 +374,13 @@ function conditionOf(fault: Fault): { readonly what: string; readonly isOver: bo
     case 'slow-disk':
       return { what: `slow ${fault.at}`, isOver: fault.late === 0 };
     case 'lose-reply':
+    case 'lose-request':
     case 'flush-fails':
     case 'commit-fails':
       // Nobody knows when it strikes.
       return { what: 'to come', isOver: false };
     default:
+      // That something comes twice is no excuse for anything either.
       return { what: '', isOver: false };
   }
 }

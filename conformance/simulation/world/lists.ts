@@ -37,6 +37,19 @@ export function lists(draft: Draft): void {
   for (let index = draft.below(4); index > 0; index -= 1) within(draft, path);
 }
 
+/** Somebody reads, may read no more, and asks again for what his gateway has still cached. */
+export function deniedReading(draft: Draft): void {
+  const path = draft.directory();
+  const name = draft.nameIn(path);
+  const by = `${draft.pick(draft.gateways)}/${draft.pick(['bob', 'cid'])}`;
+  draft.deed({ do: 'setacl', by: ann(draft.pick(draft.gateways)), path, list: 'bob:rl cid:rl' }, 30);
+  draft.deed({ do: 'put', by: ann(draft.pick(draft.gateways)), path: name, bytes: 40 }, 60);
+  draft.deed({ do: 'get', by, path: name }, 20);
+  draft.deed({ do: 'setacl', by: ann(draft.pick(draft.gateways)), path, list: 'bob:l cid:l' }, 1300);
+  draft.deed({ do: 'get', by, path: name }, draft.pause());
+  if (draft.chance(0.5)) within(draft, path);
+}
+
 /** Two set the list of one directory, and do not hear of each other. */
 export function listsApart(draft: Draft): void {
   const [gateway, other] = draft.pair(draft.gateways);

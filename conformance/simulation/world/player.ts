@@ -199,6 +199,9 @@ export class Player {
         network.delay(name, other, 0);
         // One that has not struck yet would strike who looks at the end.
         network.loseReplies(name, other, 0);
+        network.loseRequests(name, other, 0);
+        network.repeatRequests(name, other, 0, 0);
+        network.repeatPushes(name, other, 0, 0);
         if (name !== other) network.heal(name, other);
       }
       const { store, containers } = this.#realm.disk(name);

@@ -19,7 +19,7 @@ import {
 } from './disks.js';
 import { brokenCatchUp, cameAndWent, forgotten, heardOfRemoval, lagging, weakMeanwhile } from './lagging.js';
 import { largeTree, smallTree } from './large-trees.js';
-import { deniedLater, lists, listsApart } from './lists.js';
+import { deniedLater, deniedReading, lists, listsApart } from './lists.js';
 import { kept, steppedAside, tight } from './quotas.js';
 import { resize } from './resizing.js';
 import {
@@ -37,7 +37,7 @@ import {
   wrongClock,
 } from './scenes.js';
 import { across, administered, crashAcross, oneLost } from './two-volumes.js';
-import { borrowed, circle, island, noise, outage, split, trickle } from './troubles.js';
+import { borrowed, circle, island, mishap, noise, outage, split, trickle } from './troubles.js';
 
 export interface Profile {
   readonly name: string;
@@ -143,6 +143,7 @@ export const profiles: readonly Profile[] = [
       [listsApart, 2],
       [listsSplit, 2],
       [deniedLater, 1],
+      [deniedReading, 1],
       [lagging, 0.5],
       [outage, 0.7],
       [gatewayCrash, 0.7],
@@ -192,6 +193,7 @@ export const profiles: readonly Profile[] = [
     scenes: 9,
     mixture: [
       [noise, 5],
+      [mishap, 4],
       [some, 1],
       [race, 2],
       [watching, 1],
@@ -355,6 +357,7 @@ export const profiles: readonly Profile[] = [
         [borrowed, 1],
         [trickle, 0.3],
         [away, 0.2],
+        [mishap, 1],
       ] as const),
     ],
   },

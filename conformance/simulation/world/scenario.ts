@@ -48,7 +48,15 @@ export type Fault =
   | { readonly do: 'cut' | 'heal'; readonly from: string; readonly to: string }
   | { readonly do: 'delay'; readonly from: string; readonly to: string; readonly late: number }
   | { readonly do: 'reset'; readonly from: string; readonly to: string }
-  | { readonly do: 'lose-reply'; readonly from: string; readonly to: string }
+  /** The next call of `from` to server `to`, or what the server answers to the next one, is lost. */
+  | { readonly do: 'lose-request' | 'lose-reply'; readonly from: string; readonly to: string }
+  /** The next call, or the next that server `from` tells `to` unasked, comes again so many milliseconds later. */
+  | {
+      readonly do: 'repeat-request' | 'repeat-push';
+      readonly from: string;
+      readonly to: string;
+      readonly late: number;
+    }
   /** One of the next flushes fails: the first, or the one after so many that do not. */
   | {
       readonly do: 'flush-fails';

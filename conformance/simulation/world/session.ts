@@ -228,7 +228,7 @@ export class Session {
 
   async #remove({ parent, name, object }: Place, attempt: Attempt): Promise<boolean> {
     if (parent === null || object === null) return false;
-    await this.#giveUp(object, attempt);
+    await this.#giveUp(parent, object, attempt);
     if (object.kind !== 'file') attempt.blind = { parent, name };
     this.#removed = fileOf(object.fid);
     await this.#world.venus.remove(this.#caller, parent, name, expectationOf(object));
@@ -237,14 +237,16 @@ export class Session {
 
   /**
    * To look at a tree takes time. What came into it meanwhile, but before it is asked for, is part of it. A second look
-   * that takes none is the gateway's own one, too, if that has nothing else to do (seed 84000333).
+   * that takes none is the gateway's own one, too, if that has nothing else to do (seed 84000333), and no doubt of what
+   * is above: it looks there first, and so later (seed 530407).
    */
-  async #giveUp(object: ObjectStatus, attempt: Attempt): Promise<void> {
+  async #giveUp(parent: Fid, object: ObjectStatus, attempt: Attempt): Promise<void> {
     const { now, ledger } = this.#world;
     await this.#sight.giveUp(object, attempt);
     attempt.removes.add(fileOf(object.fid));
     if (object.kind !== 'directory') return;
     const begin = now();
+    await this.#sight.hasNames(parent);
     await this.#sight.giveUp(object, attempt);
     const isAtOnce = now() === begin && !ledger.isBusyBeside(attempt);
     attempt.seesAll = isAtOnce && !ledger.isInPieces(attempt);
@@ -270,7 +272,7 @@ export class Session {
     if (deed.do === 'rename' && nameOf(from.parent) !== nameOf(to.parent))
       return this.#moveAcross({ parent: from.parent, object: from.object }, to, attempt, deed);
     if (to.object !== null) {
-      await this.#giveUp(to.object, attempt);
+      await this.#giveUp(to.parent, to.object, attempt);
       this.#removed = fileOf(to.object.fid);
       // Moved over a file in conflict it becomes that file's contents.
       if (to.object.kind === 'file' && deed.do === 'rename') attempt.removes.add(fileOf(from.object.fid));

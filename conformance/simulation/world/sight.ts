@@ -57,6 +57,17 @@ export class Sight {
     return entries;
   }
 
+  /** Whether the gateway shows what is in `directory`, for which it may have to look. */
+  async hasNames(directory: Fid): Promise<boolean> {
+    try {
+      await this.entries(directory);
+      return true;
+    } catch (error) {
+      if (isFailure(error)) return false;
+      throw error;
+    }
+  }
+
   async #readable(fid: Fid): Promise<string | undefined> {
     try {
       return await this.read(fid);

@@ -195,6 +195,24 @@ export function split(draft: Draft): void {
   watch(draft, 2 + draft.below(5), draft.pick([100, 600]));
 }
 
+/** A message is lost, or comes again: soon, behind later ones, or when its link is no more. */
+export function mishap(draft: Draft): void {
+  const [server, gateway] = [draft.pick(draft.servers), draft.pick(draft.gateways)];
+  const [from, to] =
+    draft.chance(0.8) || draft.servers.length < 2 ? [gateway, server] : draft.pair(draft.servers);
+  const late = draft.pick([1, 5, 20, 100, 1000, 5000]);
+  const dice = draft.fraction();
+  if (dice < 0.3) draft.add({ do: 'lose-request', from, to }, 0);
+  else if (dice < 0.75) draft.add({ do: 'repeat-request', from, to, late }, 0);
+  else draft.add({ do: 'repeat-push', from: server, to: gateway, late }, 0);
+  const by = draft.sessionOf(gateway);
+  change(draft, by, draft.pick([0, 5, 20]));
+  if (draft.chance(0.3)) draft.add({ do: 'reset', from, to }, 0);
+  for (let index = 1 + draft.below(3); index > 0; index -= 1)
+    change(draft, draft.chance(0.5) ? by : draft.pick(draft.sessions), draft.pause());
+  draft.wait(draft.pick([0, 0, late]));
+}
+
 /** The network misbehaves while deeds are under way. */
 export function noise(draft: Draft): void {
   const [server, gateway] = [draft.pick(draft.servers), draft.pick(draft.gateways)];

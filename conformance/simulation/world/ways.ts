@@ -34,8 +34,10 @@ export class Ways {
       case 'reset':
         return this.#touch(pairOf(fault), now);
       case 'lose-reply':
+      case 'lose-request':
         // Nobody knows when it strikes.
         return this.#begin('loses', pairOf(fault), now);
+      // What comes twice disturbs no way: nothing is lost, and nothing waits.
       default:
     }
   }

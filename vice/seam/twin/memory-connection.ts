@@ -2,20 +2,23 @@
 import type { Wire, WireEnd } from '../link-wire.js';
 import { Path, type Ways } from './memory-path.js';
 
+/** Of a message: `reset`: lost, and the connection with it; `swallowed`: lost, and all that follows it this way. */
+export type Fate = 'arrives' | 'swallowed' | 'reset';
+
+/** Of what `from` sends. */
+export type FateOf = (from: MemoryWire, message: Uint8Array) => Fate;
+
+const arrives: FateOf = () => 'arrives';
+
 export class MemoryConnection {
   readonly client: MemoryWire;
   readonly server: MemoryWire;
 
-  /** `isLost` says of each message that the server sends whether it gets lost, and the connection with it. */
-  constructor(ways: Ways, clientHost: string, serverHost: string, isLost: (message: Uint8Array) => boolean) {
+  constructor(ways: Ways, clientHost: string, serverHost: string, fateOf = arrives) {
     const there = new Path(ways, clientHost, serverHost);
     const back = new Path(ways, serverHost, clientHost);
-    this.client = new MemoryWire(
-      there,
-      () => this.server,
-      () => false,
-    );
-    this.server = new MemoryWire(back, () => this.client, isLost);
+    this.client = new MemoryWire(there, () => this.server, fateOf);
+    this.server = new MemoryWire(back, () => this.client, fateOf);
   }
 
   touches(host: string): boolean {
@@ -41,14 +44,14 @@ export class MemoryConnection {
 export class MemoryWire implements Wire {
   readonly #path: Path;
   readonly #peer: () => MemoryWire;
-  readonly #isLost: (message: Uint8Array) => boolean;
+  readonly #fateOf: FateOf;
   #end: WireEnd | undefined;
   closed = false;
 
-  constructor(path: Path, peer: () => MemoryWire, isLost: (message: Uint8Array) => boolean) {
+  constructor(path: Path, peer: () => MemoryWire, fateOf: FateOf) {
     this.#path = path;
     this.#peer = peer;
-    this.#isLost = isLost;
+    this.#fateOf = fateOf;
   }
 
   get host(): string {
@@ -69,15 +72,22 @@ export class MemoryWire implements Wire {
 
   send(message: Uint8Array, sent?: () => void): void {
     if (this.closed) return;
-    if (this.#isLost(message)) {
+    const fate = this.#fateOf(this, message);
+    if (fate === 'reset') {
       this.#peer().reset();
       return this.reset();
     }
+    if (fate === 'swallowed') return this.#path.swallow();
     this.#path.send(() => {
       // Taken by the peer, or by a socket that nobody reads any more: gone from here in both cases.
       if (!this.closed) sent?.();
       this.#peer().#receive(message);
     });
+  }
+
+  /** Once more, behind all that was sent since. */
+  sendAgain(message: Uint8Array): void {
+    if (!this.closed) this.#path.send(() => this.#peer().#receive(message));
   }
 
   close(reason: string): void {

@@ -10,10 +10,11 @@ import { silentLog, type Log } from '../log.js';
 import type { DialOptions, Link, Listener, Network, Service } from '../network.js';
 import { ClientEnd } from '../link-client.js';
 import { addressInUse } from '../link-failure.js';
-import { parseFrame } from '../link-frame.js';
 import { ServerEnd } from '../link-server.js';
 import { MemoryBulkClient, serveBulk, type BulkRequest } from './memory-bulk.js';
-import { MemoryConnection } from './memory-connection.js';
+import { MemoryConnection, type MemoryWire } from './memory-connection.js';
+import { Mishaps } from './memory-mishaps.js';
+import { UnheardEnd } from './memory-unheard.js';
 import { Ways, type WaysOptions } from './memory-path.js';
 
 export interface MemoryNetworkOptions extends WaysOptions {
@@ -39,6 +40,17 @@ interface MemoryListener {
   readonly connections: Set<MemoryConnection>;
 }
 
+/** As what a link was dialled. */
+interface Dialled {
+  readonly address: string;
+  readonly credential: () => string;
+}
+
+interface RepeatedRequest extends Dialled {
+  readonly message: Uint8Array;
+  readonly laterMs: number;
+}
+
 const refused = 'connection refused: no server listens there';
 
 /** Used as a Network itself, it is the host `local`. */
@@ -52,8 +64,7 @@ export class MemoryNetwork implements Network {
   readonly #owners = new Map<string, string>();
   readonly #links = new Set<MemoryConnection>();
   readonly #transfers = new Set<MemoryConnection>();
-  /** `from to` -> replies still to be lost. */
-  readonly #lostReplies = new Map<string, number>();
+  readonly #mishaps = new Mishaps();
   /** By host: how far its wall clock is ahead. */
   readonly #wallOffsets = new Map<string, number>();
   #sessions = 0;
@@ -113,7 +124,22 @@ export class MemoryNetwork implements Network {
 
   /** The next `count` replies to calls that server `from` sends to `to` are lost, each with its link. */
   loseReplies(from: string, to: string, count: number): void {
-    this.#lostReplies.set(`${from} ${to}`, count);
+    this.#mishaps.ask('reply lost', from, to, count);
+  }
+
+  /** The next `count` calls of `from` to server `to` are lost, each with all that follows on its link. */
+  loseRequests(from: string, to: string, count: number): void {
+    this.#mishaps.ask('request lost', from, to, count);
+  }
+
+  /** The next `count` calls of `from` to server `to` come again, `laterMs` later and on links of their own. */
+  repeatRequests(from: string, to: string, count: number, laterMs: number): void {
+    this.#mishaps.ask('request repeated', from, to, count, laterMs);
+  }
+
+  /** The next `count` pushes of server `from` to `to` come again `laterMs` later, if their links still stand. */
+  repeatPushes(from: string, to: string, count: number, laterMs: number): void {
+    this.#mishaps.ask('push repeated', from, to, count, laterMs);
   }
 
   /** All connections between `a` and `b` are reset, as by a firewall; new ones can be opened at once. */
@@ -174,7 +200,8 @@ export class MemoryNetwork implements Network {
   async #dial(life: Life, address: string, options: DialOptions): Promise<Link> {
     const { host } = parseAddress(address, 'network.dial');
     if (!life.alive) return new Promise<never>(() => undefined);
-    const connection = this.#connect(life, this.#owners.get(address) ?? host, this.#links);
+    const server = this.#owners.get(address) ?? host;
+    const connection = this.#link(life, server, { address, credential: options.credential });
     const world = { clock: life.clock, log: this.#log };
     const end = new ClientEnd(connection.client, address, options.onPush, world);
     connection.client.attach(end);
@@ -244,7 +271,10 @@ export class MemoryNetwork implements Network {
   /** A connection for one transfer; at the server's host `serve` takes it, or it is refused. */
   #openTransfer(life: Life, address: string, request: BulkRequest): MemoryConnection {
     const { host } = parseAddress(address, 'network.dial');
-    const connection = this.#connect(life, this.#owners.get(address) ?? host, this.#transfers);
+    const server = this.#owners.get(address) ?? host;
+    removeOver(this.#transfers);
+    const connection = new MemoryConnection(this.#ways, life.host, server);
+    this.#transfers.add(connection);
     connection.client.signal(() => {
       const listener = this.#listeners.get(address);
       if (listener === undefined) return connection.server.close(refused);
@@ -256,24 +286,55 @@ export class MemoryNetwork implements Network {
     return connection;
   }
 
-  #connect(life: Life, serverHost: string, connections: Set<MemoryConnection>): MemoryConnection {
-    removeOver(connections);
-    const way = `${serverHost} ${life.host}`;
-    const isLost = (message: Uint8Array): boolean =>
-      connections === this.#links && this.#isLost(way, message);
-    const connection = new MemoryConnection(this.#ways, life.host, serverHost, isLost);
-    connections.add(connection);
+  /** A connection for one link, on which what was asked for goes wrong. */
+  #link(life: Life, server: string, dialled: Dialled): MemoryConnection {
+    removeOver(this.#links);
+    const connection = new MemoryConnection(this.#ways, life.host, server, (from, message) => {
+      const to = from === connection.client ? server : life.host;
+      const struck = this.#mishaps.strike(from.host, to, message);
+      switch (struck?.mishap) {
+        case undefined:
+          return 'arrives';
+        case 'request repeated':
+          this.#repeatRequest(life.host, server, { ...dialled, message, laterMs: struck.laterMs });
+          return 'arrives';
+        case 'push repeated':
+          this.#repeatPush(from, message, struck.laterMs);
+          return 'arrives';
+        case 'request lost':
+        case 'reply lost':
+          this.#onFault?.(struck.mishap);
+          return struck.mishap === 'reply lost' ? 'reset' : 'swallowed';
+      }
+    });
+    this.#links.add(connection);
     return connection;
   }
 
-  #isLost(way: string, message: Uint8Array): boolean {
-    const left = this.#lostReplies.get(way) ?? 0;
-    if (left === 0) return false;
-    const { frame } = parseFrame(message);
-    if (frame !== 'reply' && frame !== 'failed') return false;
-    this.#lostReplies.set(way, left - 1);
-    this.#onFault?.('reply lost');
-    return true;
+  /** What waits in the sockets of a process dies with it: a server that has been started since gets nothing. */
+  #repeatRequest(from: string, server: string, request: RepeatedRequest): void {
+    const { address, message, laterMs } = request;
+    const credential = request.credential();
+    const life = this.#lives.get(server);
+    this.#ways.clock.after(laterMs, () => {
+      if (this.#lives.get(server) !== life) return;
+      removeOver(this.#links);
+      const connection = new MemoryConnection(this.#ways, from, server);
+      this.#links.add(connection);
+      const { client } = connection;
+      client.attach(new UnheardEnd(client));
+      client.signal(() => this.#accept(address, connection, credential, () => undefined));
+      client.send(message);
+      client.signal(() => this.#onFault?.('request repeated'));
+    });
+  }
+
+  #repeatPush(server: MemoryWire, message: Uint8Array, laterMs: number): void {
+    this.#ways.clock.after(laterMs, () => {
+      if (server.closed) return;
+      server.sendAgain(message);
+      server.signal(() => this.#onFault?.('push repeated'));
+    });
   }
 
   #life(host: string): Life {

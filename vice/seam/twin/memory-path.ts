@@ -94,6 +94,7 @@ export class Path {
   readonly to: string;
   readonly #ways: Ways;
   #inFlight: InFlight[] = [];
+  #isSwallowing = false;
   #timer: Timer | undefined;
 
   constructor(ways: Ways, from: string, to: string) {
@@ -104,12 +105,19 @@ export class Path {
 
   /** Calls `arrive` at the other host: after everything sent before, or never. */
   send(arrive: () => void): void {
+    if (this.#isSwallowing) return;
     this.#inFlight.push({ due: this.#ways.clock.monotonic() + this.#latency(), arrive });
     if (this.#inFlight.length === 1) this.#awaitFirst();
   }
 
+  /** What is sent from now on never arrives, as when a firewall has forgotten the connection; until `drop`. */
+  swallow(): void {
+    this.#isSwallowing = true;
+  }
+
   /** What is in flight never arrives. */
   drop(): void {
+    this.#isSwallowing = false;
     this.#inFlight = [];
     this.#timer?.cancel();
     this.#timer = undefined;
