@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { SmallDisk } from '../clients/small-disk.js';
 import { KillingGround } from '../crash/killing-ground.js';
 import type { RoleProcess } from '../crash/role-process.js';
+import { conflictSchema, type ConflictOf } from '../../gateway/realm/conflict-report.js';
 import { pendingChangeSchema, type Change } from '../../gateway/realm/pending-change.js';
 import type { GatewayName, Stage } from '../semantics/stage.js';
 import { statusSchema, type VolumeStatus } from '../volume-status.js';
@@ -92,26 +93,29 @@ export class FaultRealm implements Stage {
     return volume;
   }
 
-  /** Changes that servers refused after their author was answered (ML-5). */
-  async kept(gateway: GatewayName): Promise<readonly Change[]> {
-    const lines = (await this.#ask(gateway, 'POST', '/log/changes'))
-      .split('\n')
-      .filter((line) => line !== '');
-    return lines
-      .map((line) => pendingChangeSchema.parse(JSON.parse(line)))
-      .filter(({ state }) => state === 'kept');
+  /** What has not left its log: changes on their way, and those that servers refused after their author was told. */
+  async pending(gateway: GatewayName): Promise<readonly Change[]> {
+    const lines = linesOf(await this.#ask(gateway, 'POST', '/log/changes'));
+    return lines.map((line) => pendingChangeSchema.parse(JSON.parse(line)));
+  }
+
+  async conflicts(gateway: GatewayName): Promise<readonly ConflictOf[]> {
+    const order = { user: this.#ground.login.user };
+    const lines = linesOf(await this.#ask(gateway, 'POST', '/conflicts/list', order));
+    return lines.map((line) => conflictSchema.parse(JSON.parse(line)));
   }
 
   /** Its control door listens on the loopback of another network. */
-  async #ask(gateway: string, method: string, path: string): Promise<string> {
+  async #ask(gateway: string, method: string, path: string, order: object = {}): Promise<string> {
     const file = join(folderOf(this.data, gateway), 'control.json');
     const { port, token } = controlSchema.parse(JSON.parse(await readFile(file, 'utf8')));
     const reply = await fetch(`http://${this.#board.address(gateway)}:${port}${path}`, {
       method,
       headers: { authorization: `Bearer ${token}` },
-      ...(method === 'POST' && { body: '{}' }),
+      ...(method === 'POST' && { body: JSON.stringify(order) }),
       signal: AbortSignal.timeout(10_000),
     });
+    if (!reply.ok) throw new Error(`${gateway} answers ${reply.status} to ${path}: ${await reply.text()}`);
     return reply.text();
   }
 
@@ -226,6 +230,10 @@ interface Disk {
   fill(): void | Promise<void>;
   free(): void | Promise<void>;
   unmount(): void | Promise<void>;
+}
+
+function linesOf(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line !== '');
 }
 
 const controlSchema = z.object({ port: z.number(), token: z.string() });
