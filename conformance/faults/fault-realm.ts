@@ -105,6 +105,24 @@ export class FaultRealm implements Stage {
     return lines.map((line) => conflictSchema.parse(JSON.parse(line)));
   }
 
+  /** All that there is to choose from is taken, or one version is kept of those that were looked at. */
+  async repair(gateway: GatewayName, { fid, versions }: ConflictOf, keep: string | 'all'): Promise<void> {
+    const among = versions.map(({ storeId }) => storeId);
+    const decision = keep === 'all' ? { keepAll: true } : { keep, among };
+    await this.#ask(gateway, 'POST', '/conflicts/repair', { user: this.#ground.login.user, fid, decision });
+  }
+
+  /** The gateways stand still, too, so that their folders can be looked into. */
+  async stopAll(): Promise<void> {
+    await Promise.all(this.#ground.gateways.map((gateway) => gateway.stop()));
+    await this.stopServers();
+  }
+
+  async startAll(): Promise<void> {
+    await this.startServers();
+    await this.#ground.start(this.#ground.gateways);
+  }
+
   /** Its control door listens on the loopback of another network. */
   async #ask(gateway: string, method: string, path: string, order: object = {}): Promise<string> {
     const file = join(folderOf(this.data, gateway), 'control.json');

@@ -11,7 +11,7 @@ import { performance } from 'node:perf_hooks';
 import t from 'tap';
 import { Seeded } from '../crash/seeded.js';
 import { untilDrained } from '../semantics/stage.js';
-import { judge } from '../simulation/laws/judge.js';
+import { judge, type Violation } from '../simulation/laws/judge.js';
 import { scaled } from '../test-scale.js';
 import { deedsOf } from './deed-stream.js';
 import { clockLibrary, FaultRealm } from './fault-realm.js';
@@ -19,6 +19,7 @@ import { hasLoopDevices } from './loop-disk.js';
 import { Recording } from './recording.js';
 import { lookAt } from './remote-look.js';
 import { RemoteSession, type RemoteDeed } from './remote-session.js';
+import { repairAll } from './repairs.js';
 import { firstFaults, gateways, isServer, nextFault, type Fault } from './schedule.js';
 import { skipWithoutSwitchboard } from './switchboard.js';
 
@@ -63,23 +64,31 @@ t.test(`${seconds} s of faults (seed ${seed})`, { skip }, async (t) => {
   t.same(realm.died, [], 'no process ended by itself');
   await untilDrained(realm);
 
-  const { sizes, settledMs, ...look } = await lookAt(realm, recording, (text) => t.comment(text));
-  const violations = judge(recording.run({ looks: [look], sizes, settledMs, seed }));
+  const note = (text: string) => t.comment(text);
+  const healed = await lookAt(realm, recording, 'healed', note);
+  const before = judge(recording.run({ ...healed, looks: [healed.look], seed }));
   const story = process.env['CODA_FAULT_STORY'];
   if (story !== undefined) await writeFile(story, recording.story());
-  t.same(
-    violations.slice(0, 20).map(({ law, text }) => `${law}: ${text.slice(0, 1_000)}`),
-    [],
-    'the recorded history breaks no law',
-  );
+  t.same(wordsOf(before), [], 'the recorded history breaks no law');
+  const conflicts = await repairAll(realm, recording, new Seeded(seed));
+  if (conflicts > 0) {
+    await untilDrained(realm);
+    const repaired = await lookAt(realm, recording, 'repaired', note);
+    const after = judge(recording.run({ ...repaired, looks: [healed.look, repaired.look], seed }));
+    t.same(wordsOf(after), [], 'nor does it when every conflict is decided');
+  }
   for (const [name, times] of done) t.ok(times > 0, name);
   t.comment(`faults: ${JSON.stringify(Object.fromEntries(done))}`);
   if (!hasLoopDevices()) t.comment('no disk of a server was filled: this machine has no loop devices');
   if (clockLibrary === undefined) t.comment('no clock was set: libfaketime is not installed');
   t.comment(`deeds: ${JSON.stringify(recording.counts())}`);
-  t.comment(`conflicts: ${look.views[0]?.conflicts.map(({ kind }) => kind).join(' ') ?? ''}`);
+  t.comment(`conflicts: ${healed.look.views[0]?.conflicts.map(({ kind }) => kind).join(' ') ?? ''}`);
   t.ok(recording.acknowledged > 20, 'there was load');
 });
+
+function wordsOf(violations: readonly Violation[]): readonly string[] {
+  return violations.slice(0, 20).map(({ law, text }) => `${law}: ${text.slice(0, 1_000)}`);
+}
 
 async function work(
   session: RemoteSession,

@@ -1,77 +1,105 @@
-/**
- * What all disks and both gateways have when everything is mended, for the laws.
- */
+/** What both gateways show and all disks hold when everything is mended, for the laws. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import type { ConflictReport, PendingChange } from '../../venus/interface.js';
-import { serverNames, untilDrained, type GatewayName } from '../semantics/stage.js';
-import { withReplica } from '../semantics/replica-reader.js';
-import { dumpReplica, withoutOrder, type ReplicaDump } from '../simulation/replica-dump.js';
-import type { Look, Size, View } from '../simulation/world/outcome.js';
-import { rowsByTable } from '../simulation/world/row-counts.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { systemRandom } from '../../vice/seam/real/system-random.js';
+import type { ConflictReport, PendingChange } from '../../venus/interface.js';
+import { withDisk } from '../semantics/replica-reader.js';
+import { serverNames, untilDrained, type GatewayName } from '../semantics/stage.js';
+import { dumpReplica, withoutOrder, type ReplicaDump } from '../simulation/replica-dump.js';
+import type { Look, Size, View } from '../simulation/world/outcome.js';
+import { countRows, rowsByTable } from '../simulation/world/row-counts.js';
 import { asSeen, seenFid } from './as-seen.js';
 import type { FaultRealm } from './fault-realm.js';
-import { Refusal } from './remote-answer.js';
 import type { Recording } from './recording.js';
+import { Refusal } from './remote-answer.js';
 import { RemoteSight } from './remote-sight.js';
 import { gateways } from './schedule.js';
 
-export interface LastLook extends Look {
+export interface LookedAt {
+  readonly look: Look;
   readonly sizes: readonly Size[];
   /** From when all was mended to when all replicas were found equal; undefined: they never were. */
   readonly settledMs: number | undefined;
 }
 
-const looks = 6;
+interface Disk {
+  readonly server: string;
+  readonly dump: ReplicaDump | Error;
+  readonly size: Size;
+}
+
+const looksMost = 6;
+/** Of what stands still: no body half written, nothing that it says of itself; of no container is it asked who needs it. */
+const unseen = { logRows: 0, spools: 0, used: undefined, unnamed: 0 };
+const noRows = { objects: 0, stamps: 0, members: 0, graves: 0, entries: 0, besides: 0, conflicts: 0 };
 
 /**
- * Servers are looked at while they stand still. One that returned later than others is brought up to date in the
- * background, so it is looked again, a few times, before a difference is one.
+ * Everything, with all processes running before and after. Servers are looked at while they stand still. One that
+ * returned later than others is brought up to date in the background, so it is looked again, a few times, before a
+ * difference is one.
  */
-export async function lookAt(realm: FaultRealm, recording: Recording, note: (text: string) => void) {
+export async function lookAt(
+  realm: FaultRealm,
+  recording: Recording,
+  when: Look['when'],
+  note: (text: string) => void,
+): Promise<LookedAt> {
   const begin = performance.now();
-  for (let look = 1; ; look += 1) {
+  for (let count = 1; ; count += 1) {
     const views: View[] = [];
-    for (const gateway of gateways) views.push(await viewOf(realm, gateway, recording));
-    await realm.stopServers();
+    const gatewaySizes: Size[] = [];
+    for (const gateway of gateways) {
+      views.push(await viewOf(realm, gateway, recording));
+      const spools = await readdir(join(realm.data, 'gateways', gateway, 'containers', 'spool'));
+      gatewaySizes.push({ host: gateway, isServer: false, ...unseen, ...noRows, spools: spools.length });
+    }
+    await realm.stopAll();
     const disks = await Promise.all(serverNames.map((server) => diskOf(realm.data, server)));
-    const lines = new Set(
-      disks.map(({ dump }) => (dump instanceof Error ? dump : withoutOrder(dump).join('\n'))),
-    );
-    const isSettled = lines.size === 1 && views.every(({ pending }) => pending.length === 0);
-    if (isSettled || look === looks) {
+    const sizes = [
+      ...disks.map(({ size }) => size),
+      ...(await Promise.all(gatewaySizes.map(withLog(realm)))),
+    ];
+    await realm.startAll();
+    await untilDrained(realm);
+    const isSettled = views.every(({ pending }) => pending.length === 0) && areEqual(disks);
+    if (isSettled || count === looksMost) {
       const dumps = new Map(disks.map(({ server, dump }) => [server, dump]));
       const settledMs = isSettled ? performance.now() - begin : undefined;
-      return {
-        when: 'healed',
-        dumps,
-        views,
-        sizes: disks.map(({ size }) => size),
-        settledMs,
-      } satisfies LastLook;
+      return { look: { when, dumps, views }, sizes, settledMs };
     }
-    note(`look ${look}: ${lines.size} different replicas`);
-    await realm.startServers();
-    await untilDrained(realm);
-    await new Promise((resolve) => setTimeout(resolve, look * 5_000));
+    note(`${when}, look ${count}: not equal yet`);
+    await new Promise((resolve) => setTimeout(resolve, count * 3_000));
   }
 }
 
-async function diskOf(data: string, server: string) {
-  return withReplica(data, server, async ({ store, containers, rootVolume }) => {
+function areEqual(disks: readonly Disk[]): boolean {
+  const all = disks.map(({ dump, server }) =>
+    dump instanceof Error ? server : withoutOrder(dump).join('\n'),
+  );
+  return new Set(all).size === 1;
+}
+
+function withLog({ data }: FaultRealm): (size: Size) => Promise<Size> {
+  return (size) =>
+    withDisk(data, join('gateways', size.host), ({ store }) => ({
+      ...size,
+      logRows: countRows(store, 'l/'),
+    }));
+}
+
+function diskOf(data: string, server: string): Promise<Disk> {
+  return withDisk(data, join('servers', server), async ({ store, containers, rootVolume }) => {
     const world = { clock: systemClock(), random: systemRandom(), store, containers };
-    let dump: ReplicaDump | Error;
+    const size = { host: server, isServer: true, ...unseen, ...rowsByTable(store, rootVolume) };
     try {
-      dump = asSeen(await dumpReplica({ ...world, volume: rootVolume, id: server }));
+      const dump = asSeen(await dumpReplica({ ...world, volume: rootVolume, id: server }));
+      return { server, dump, size };
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      dump = error;
+      return { server, dump: error, size };
     }
-    // Of a server that stands still: no log, nothing half written that we count, nothing that it says of itself.
-    const unseen = { logRows: 0, spools: 0, used: undefined, unnamed: 0 };
-    const size: Size = { host: server, isServer: true, ...unseen, ...rowsByTable(store, rootVolume) };
-    return { server, dump, size };
   });
 }
 
@@ -87,19 +115,12 @@ async function viewOf(realm: FaultRealm, gateway: GatewayName, recording: Record
     }
   };
   await visit('');
-  const reports = await realm.conflicts(gateway);
-  const conflicts = reports.map(({ kind, fid }): ConflictReport => {
+  const conflicts = (await realm.conflicts(gateway)).map(({ kind, fid }): ConflictReport => {
     return { volume: '', fid: seenFid(fid), path: null, kind, versions: [] };
   });
-  const pending = await realm.pending(gateway);
-  return {
-    gateway,
-    paths: paths.sort(),
-    texts,
-    conflicts,
-    pending: pending as unknown as readonly PendingChange[],
-    ...{ leases: [], rights: {}, missing: [] },
-  };
+  // The laws read no more of it than the control door says.
+  const pending = (await realm.pending(gateway)) as unknown as readonly PendingChange[];
+  return { gateway, paths: paths.sort(), texts, conflicts, pending, leases: [], rights: {}, missing: [] };
 }
 
 async function textOf(sight: RemoteSight, path: string): Promise<string> {

@@ -17,7 +17,7 @@ import { dumpReplica, type DumpedObject, type ReplicaDump } from '../simulation/
  * @param data folder of the realm
  */
 export function readReplica(data: string, server: string, volume?: VolumeId): Promise<ReplicaDump> {
-  return withReplica(data, server, ({ store, containers, rootVolume }) => {
+  return withDisk(data, join('servers', server), ({ store, containers, rootVolume }) => {
     const world = { clock: systemClock(), random: systemRandom(), store, containers };
     return dumpReplica({ ...world, volume: volume ?? rootVolume, id: server });
   });
@@ -29,10 +29,10 @@ export interface CopiedDisk {
   readonly rootVolume: VolumeId;
 }
 
-/** What `use` finds on a copy of the disk of `server`, whose process must not run. */
-export async function withReplica<T>(
+/** What `use` finds on a copy of the disk of a role, whose process must not run; `folder` is in that of the realm. */
+export async function withDisk<T>(
   data: string,
-  server: string,
+  folder: string,
   use: (disk: CopiedDisk) => T | Promise<T>,
 ): Promise<T> {
   const { rootVolume } = realmDocumentSchema.parse(
@@ -40,7 +40,7 @@ export async function withReplica<T>(
   );
   const copy = await mkdtemp(join(tmpdir(), 'coda-replica-'));
   try {
-    await cp(join(data, 'servers', server), copy, { recursive: true });
+    await cp(join(data, folder), copy, { recursive: true });
     const store = await openLmdbStore(join(copy, 'store'));
     const containers = await openFileContainers(join(copy, 'containers'));
     try {
