@@ -31,7 +31,7 @@ interface Disk {
 }
 
 const looksMost = 6;
-/** Of what stands still: no body half written, nothing that it says of itself; of no container is it asked who needs it. */
+/** Of what stands still: no body half written, nothing that it says of itself; nobody asks what needs a container. */
 const unseen = { logRows: 0, spools: 0, used: undefined, unnamed: 0 };
 const noRows = { objects: 0, stamps: 0, members: 0, graves: 0, entries: 0, besides: 0, conflicts: 0 };
 
