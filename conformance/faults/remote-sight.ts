@@ -114,6 +114,9 @@ export class RemoteSight {
   async read(path: string): Promise<{ readonly version: StoreId; readonly text: string }> {
     const { headers, body } = await this.ask('GET', path);
     const version = versionOf(String(headers['etag']));
+    // Since it was looked up a folder may have taken its place: that has a page.
+    if (version === null && String(headers['content-type']).startsWith('text/html'))
+      throw new Refusal('is-directory', `GET /${path} is a folder's page`);
     if (version === null) throw new Error(`GET ${path} has the ETag ${String(headers['etag'])}`);
     const text = body.toString('latin1');
     this.#recording.read(version, text, `${this.#gateway}: /${path}`);
