@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { SmallDisk } from '../clients/small-disk.js';
 import { KillingGround } from '../crash/killing-ground.js';
 import type { RoleProcess } from '../crash/role-process.js';
+import { conflictSchema, type ConflictOf } from '../../gateway/realm/conflict-report.js';
 import { pendingChangeSchema, type Change } from '../../gateway/realm/pending-change.js';
 import type { GatewayName, Stage } from '../semantics/stage.js';
 import { statusSchema, type VolumeStatus } from '../volume-status.js';
@@ -92,26 +93,47 @@ export class FaultRealm implements Stage {
     return volume;
   }
 
-  /** Changes that servers refused after their author was answered (ML-5). */
-  async kept(gateway: GatewayName): Promise<readonly Change[]> {
-    const lines = (await this.#ask(gateway, 'POST', '/log/changes'))
-      .split('\n')
-      .filter((line) => line !== '');
-    return lines
-      .map((line) => pendingChangeSchema.parse(JSON.parse(line)))
-      .filter(({ state }) => state === 'kept');
+  /** What has not left its log: changes on their way, and those that servers refused after their author was told. */
+  async pending(gateway: GatewayName): Promise<readonly Change[]> {
+    const lines = linesOf(await this.#ask(gateway, 'POST', '/log/changes'));
+    return lines.map((line) => pendingChangeSchema.parse(JSON.parse(line)));
+  }
+
+  async conflicts(gateway: GatewayName): Promise<readonly ConflictOf[]> {
+    const order = { user: this.#ground.login.user };
+    const lines = linesOf(await this.#ask(gateway, 'POST', '/conflicts/list', order));
+    return lines.map((line) => conflictSchema.parse(JSON.parse(line)));
+  }
+
+  /** All that there is to choose from is taken, or one version is kept of those that were looked at. */
+  async repair(gateway: GatewayName, { fid, versions }: ConflictOf, keep: string | 'all'): Promise<void> {
+    const among = versions.map(({ storeId }) => storeId);
+    const decision = keep === 'all' ? { keepAll: true } : { keep, among };
+    await this.#ask(gateway, 'POST', '/conflicts/repair', { user: this.#ground.login.user, fid, decision });
+  }
+
+  /** The gateways stand still, too, so that their folders can be looked into. */
+  async stopAll(): Promise<void> {
+    await Promise.all(this.#ground.gateways.map((gateway) => gateway.stop()));
+    await this.stopServers();
+  }
+
+  async startAll(): Promise<void> {
+    await this.startServers();
+    await this.#ground.start(this.#ground.gateways);
   }
 
   /** Its control door listens on the loopback of another network. */
-  async #ask(gateway: string, method: string, path: string): Promise<string> {
+  async #ask(gateway: string, method: string, path: string, order: object = {}): Promise<string> {
     const file = join(folderOf(this.data, gateway), 'control.json');
     const { port, token } = controlSchema.parse(JSON.parse(await readFile(file, 'utf8')));
     const reply = await fetch(`http://${this.#board.address(gateway)}:${port}${path}`, {
       method,
       headers: { authorization: `Bearer ${token}` },
-      ...(method === 'POST' && { body: '{}' }),
+      ...(method === 'POST' && { body: JSON.stringify(order) }),
       signal: AbortSignal.timeout(10_000),
     });
+    if (!reply.ok) throw new Error(`${gateway} answers ${reply.status} to ${path}: ${await reply.text()}`);
     return reply.text();
   }
 
@@ -226,6 +248,10 @@ interface Disk {
   fill(): void | Promise<void>;
   free(): void | Promise<void>;
   unmount(): void | Promise<void>;
+}
+
+function linesOf(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line !== '');
 }
 
 const controlSchema = z.object({ port: z.number(), token: z.string() });

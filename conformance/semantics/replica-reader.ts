@@ -3,10 +3,12 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realmDocumentSchema, type VolumeId } from '../../vice/interface/index.js';
+import type { Containers } from '../../vice/seam/containers.js';
 import { openFileContainers } from '../../vice/seam/real/file-containers.js';
 import { openLmdbStore } from '../../vice/seam/real/lmdb-store.js';
 import { systemClock } from '../../vice/seam/real/system-clock.js';
 import { systemRandom } from '../../vice/seam/real/system-random.js';
+import type { Store } from '../../vice/seam/store.js';
 import { dumpReplica, type DumpedObject, type ReplicaDump } from '../simulation/replica-dump.js';
 
 /**
@@ -14,16 +16,35 @@ import { dumpReplica, type DumpedObject, type ReplicaDump } from '../simulation/
  * left as it is.
  * @param data folder of the realm
  */
-export async function readReplica(data: string, server: string, volume?: VolumeId): Promise<ReplicaDump> {
-  const realm = realmDocumentSchema.parse(JSON.parse(await readFile(join(data, 'realm.json'), 'utf8')));
+export function readReplica(data: string, server: string, volume?: VolumeId): Promise<ReplicaDump> {
+  return withDisk(data, join('servers', server), ({ store, containers, rootVolume }) => {
+    const world = { clock: systemClock(), random: systemRandom(), store, containers };
+    return dumpReplica({ ...world, volume: volume ?? rootVolume, id: server });
+  });
+}
+
+export interface CopiedDisk {
+  readonly store: Store;
+  readonly containers: Containers;
+  readonly rootVolume: VolumeId;
+}
+
+/** What `use` finds on a copy of the disk of a role, whose process must not run; `folder` is in that of the realm. */
+export async function withDisk<T>(
+  data: string,
+  folder: string,
+  use: (disk: CopiedDisk) => T | Promise<T>,
+): Promise<T> {
+  const { rootVolume } = realmDocumentSchema.parse(
+    JSON.parse(await readFile(join(data, 'realm.json'), 'utf8')),
+  );
   const copy = await mkdtemp(join(tmpdir(), 'coda-replica-'));
   try {
-    await cp(join(data, 'servers', server), copy, { recursive: true });
+    await cp(join(data, folder), copy, { recursive: true });
     const store = await openLmdbStore(join(copy, 'store'));
     const containers = await openFileContainers(join(copy, 'containers'));
     try {
-      const world = { clock: systemClock(), random: systemRandom(), store, containers };
-      return await dumpReplica({ ...world, volume: volume ?? realm.rootVolume, id: server });
+      return await use({ store, containers, rootVolume });
     } finally {
       await containers.close();
       await store.close();

@@ -11,6 +11,7 @@ import type { SimulatedRealm } from '../simulated-realm.js';
 import { annexSuffix, type Look, type Size, type View } from './outcome.js';
 import type { VolumeName } from './scenario.js';
 import type { Stage } from './stage.js';
+import { rowsByTable } from './row-counts.js';
 import { idOf, mountedAt } from './volumes.js';
 
 const caller: Caller = { user: 'ann' };
@@ -164,7 +165,6 @@ export function measure(stage: Stage): readonly Size[] {
   const sizeOf = (host: string, volume: VolumeName): Size => {
     const { store, containers } = stage.realm.disk(host);
     const rows = (prefix: string): number => [...store.range({ start: prefix, end: endOf(prefix) })].length;
-    const of = (table: string): number => rows(`${idOf(volume)}/${table}/`);
     const isAnnex = volume === 'annex';
     const isServer = stage.servers.includes(host);
     const server = isServer && stage.realm.isUp(host) ? stage.realm.server(host) : undefined;
@@ -180,8 +180,7 @@ export function measure(stage: Stage): readonly Size[] {
       isServer,
       logRows: isAnnex ? 0 : rows('l/'),
       spools: isAnnex ? 0 : containers.openSpools,
-      ...{ objects: of('object'), stamps: of('stamp'), members: of('member'), graves: of('grave') },
-      ...{ entries: of('entry'), besides: of('beside'), conflicts: of('conflict') },
+      ...rowsByTable(store, idOf(volume)),
       used: server?.replica(idOf(volume))?.usedBytes,
       unnamed: isServer && isSwept && !isAnnex ? unnamed.length + packed.filter(isLeft).length : 0,
     };
