@@ -1,5 +1,12 @@
 /** Venus assembled: the caching client behind the door of interface.ts. */
-import { right, volumeOf, type ConflictKind, type Fid, type VolumeId } from '../vice/interface/index.js';
+import {
+  isFailure,
+  right,
+  volumeOf,
+  type ConflictKind,
+  type Fid,
+  type VolumeId,
+} from '../vice/interface/index.js';
 import { sleep } from '../vice/seam/clock.js';
 import { AccessGuard } from './access/access-guard.js';
 import { restoreTargetOf } from './archive/restore-venus.js';
@@ -55,6 +62,8 @@ import type { Volume } from './volume/volume.js';
 
 /** How long the start waits for servers before it serves what it has. */
 const startMs = 3000;
+/** So often a file is opened anew that is replaced all the time. */
+const opensMost = 5;
 /** Changes that may wait in one volume's log. */
 const logRecords = 100_000;
 /** Characters of this gateway's name in records. */
@@ -187,15 +196,26 @@ class CachingClient implements Venus {
   }
 
   async open(caller: Caller, fid: Fid): Promise<OpenFile> {
-    const { object, version } = await objectOrSibling(this.#fetcher, fid);
-    await this.#guard.mayRead(caller, object.status);
-    const view = version === null ? object.view : siblingView(object, version);
-    const data = version ?? object.status.data;
-    const file = await this.#contents.open(this.#realm.volumeOf(fid), fid, view, data);
-    this.hoard.opened(caller.user, object.status.fid);
-    const { parent } = object.status;
-    this.#differences.lately.used(caller.user, { fid: object.status.fid, parent, length: view.length });
-    return file;
+    const volume = this.#realm.volumeOf(fid);
+    for (let attempt = 1; ; attempt += 1) {
+      const { object, version } = await objectOrSibling(this.#fetcher, fid);
+      const { status } = object;
+      await this.#guard.mayRead(caller, status);
+      const view = version === null ? object.view : siblingView(object, version);
+      try {
+        const file = await this.#contents.open(volume, fid, view, version ?? status.data);
+        this.hoard.opened(caller.user, status.fid);
+        const { parent } = status;
+        this.#differences.lately.used(caller.user, { fid: status.fid, parent, length: view.length });
+        return file;
+      } catch (error) {
+        // Replaced or removed before its contents were fetched, nobody has them any more: what is it now?
+        if (!isFailure(error, 'damaged') || volume.avsg.length === 0 || attempt === opensMost) throw error;
+        volume.doubt(status.fid);
+        const now = await objectOrSibling(this.#fetcher, fid);
+        if ((now.version ?? now.object.status.data)?.digest === view.digest) throw error;
+      }
+    }
   }
 
   async write(caller: Caller, announced?: number, expected: ExpectedTarget = {}): Promise<Writer> {

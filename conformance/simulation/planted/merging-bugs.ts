@@ -65,9 +65,9 @@ export const merging: readonly PlantedBug[] = [
   ),
   bugOf('contents-not-fetched', 'a replica takes over what a peer knows of a file, without its contents', [
     {
-      file: 'vice/resolution/pull.js',
-      find: '.filter((status) => !isRemoved(status))\n            .flatMap',
-      replace: '.filter(() => false)\n            .flatMap',
+      file: 'vice/resolution/object-contents.js',
+      find: '.filter((status) => !isRemoved(status))\n        .flatMap',
+      replace: '.filter(() => false)\n        .flatMap',
     },
     // Else the merge itself finds that they are missing, and nothing ever comes together.
     { file: 'vice/volume/merge-step.js', ...needsNoContents },
