@@ -75,8 +75,14 @@ export interface Size {
   readonly spools: number;
   /** Of a server's replica of the volume. */
   readonly rows: Rows;
-  /** Of a server: of no volume. Of a gateway: all. */
-  readonly others: Rows;
+  /** Of a server: of no volume, told of once. Of a gateway: all. */
+  readonly others: Rows | undefined;
+  /** Contents that objects of the replica name, living ones and removed ones that keep them. */
+  readonly needed: number;
+  /** Rows of applied updates below their author's watermark. */
+  readonly overdue: number;
+  /** Of a gateway: it had the time to forget what others have removed. */
+  readonly hasForgotten: boolean;
   /** Bytes that a server says are used. */
   readonly used: number | undefined;
   /** Containers that no object needs, without those that travelled ahead of a change: they are kept for a while. */

@@ -77,7 +77,7 @@ export class Player {
         // What a volume uses is counted where nothing changes meanwhile.
         for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
         looks.push(await this.#look('repaired', this.#stage.gateways));
-        sizes = await measureAtRest(this.#stage);
+        sizes = await measureAtRest(this.#stage, this.#scenario.seed);
       }
     } catch (error) {
       accident(error);

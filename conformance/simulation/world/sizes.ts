@@ -1,16 +1,29 @@
 /** Rows and containers of each host: what must not grow for ever. */
-import { limits, volumeId, type VolumeId } from '../../../vice/interface/index.js';
+import {
+  emptyDigest,
+  isFailure,
+  limits,
+  unseal,
+  versionsOf,
+  volumeId,
+  type VolumeId,
+} from '../../../vice/interface/index.js';
+import { roundMs } from '../../../venus/volume/nameless-objects.js';
 import { transferTiming } from '../../../vice/seam/link-bounds.js';
 import { endOf, type Store } from '../../../vice/seam/store.js';
 import { annexSuffix, type Rows, type Size } from './outcome.js';
 import type { VolumeName } from './scenario.js';
 import type { Stage } from './stage.js';
+import type { ObjectRow } from '../../../vice/store/volume-store.js';
 import { idOf } from './volumes.js';
 
 /** What a crash has left is gone by then (vice/store/container-references.ts). */
 const sweptMs = 20_000;
 /** When a server has given up what a gateway had announced to bring and died (vice/server/staging.ts, SG-3). */
 const givenUpMs = transferTiming.idleMs + 11 * 60_000;
+/** A gateway has forgotten by then what others have removed (NO-1): looked at in one of so many seeds, it takes time. */
+const forgottenMs = roundMs + 5000;
+const forgettingEvery = 4;
 /** Read in one go. */
 const pageRows = 1000;
 
@@ -23,17 +36,24 @@ const several: ReadonlySet<string> = new Set(['cache', 'hoard', 'location', 'pro
  */
 export function rowsOf(store: Store): Rows {
   const counts: Record<string, number> = {};
-  let start = '';
-  for (let more = true; more;) {
-    const page = [...store.range({ start, end: endOf(''), limit: pageRows })];
-    for (const { key } of page) {
-      const table = tableOf(key);
-      counts[table] = (counts[table] ?? 0) + 1;
-    }
-    start = `${page.at(-1)?.key ?? ''}\u0000`;
-    more = page.length === pageRows;
+  for (const { key } of under(store, '')) {
+    const table = tableOf(key);
+    counts[table] = (counts[table] ?? 0) + 1;
   }
   return counts;
+}
+
+function* under(
+  store: Store,
+  prefix: string,
+): Generator<{ readonly key: string; readonly value: Uint8Array }> {
+  for (let start: string | undefined = prefix; start !== undefined;) {
+    const page: readonly { readonly key: string; readonly value: Uint8Array }[] = [
+      ...store.range({ start, end: endOf(prefix), limit: pageRows }),
+    ];
+    yield* page;
+    start = page.length < pageRows ? undefined : `${page.at(-1)?.key ?? ''}\u0000`;
+  }
 }
 
 function tableOf(key: string): string {
@@ -48,6 +68,36 @@ function tableOf(key: string): string {
 export function ofVolume(rows: Rows, volume: VolumeId): Rows {
   const own = Object.entries(rows).filter(([table]) => table.includes(`${volume}/`));
   return Object.fromEntries(own.map(([table, count]) => [table.replace(`${volume}/`, ''), count]));
+}
+
+/** Contents that rows of objects name. */
+function neededIn(store: Store, volume: VolumeId): number {
+  const digests = new Set<string>();
+  for (const { value } of under(store, `${volume}/object/`)) {
+    const row = readable(value) as ObjectRow | undefined;
+    if (row === undefined || (row.removed && row.keeps !== true)) continue;
+    for (const { digest } of versionsOf(row.status)) if (digest !== emptyDigest) digests.add(digest);
+  }
+  return digests.size;
+}
+
+function overdueIn(store: Store, volume: VolumeId): number {
+  let overdue = 0;
+  for (const { key } of under(store, `${volume}/applied/`)) {
+    const [, , venus = '', counter = ''] = key.split('/');
+    const watermark = readable(store.get(`${volume}/watermark/${venus}`));
+    if (typeof watermark === 'number' && Number(counter) < watermark) overdue += 1;
+  }
+  return overdue;
+}
+
+function readable(sealed: Uint8Array | undefined): unknown {
+  try {
+    return sealed && unseal(sealed);
+  } catch (error) {
+    if (isFailure(error, 'damaged')) return undefined;
+    throw error;
+  }
 }
 
 /** Of no volume. */
@@ -67,7 +117,10 @@ export function measure(stage: Stage): readonly Size[] {
       isServer,
       spools: isAnnex ? 0 : containers.openSpools,
       rows: isServer ? ofVolume(rows, idOf(volume)) : {},
-      others: isAnnex ? {} : ofNoVolume(rows),
+      others: isAnnex ? undefined : ofNoVolume(rows),
+      needed: isServer ? neededIn(store, idOf(volume)) : 0,
+      overdue: isServer ? overdueIn(store, idOf(volume)) : 0,
+      hasForgotten: false,
       used: server?.replica(idOf(volume))?.usedBytes,
       unnamed: isServer && !isAnnex ? unnamedAt(stage, host) : 0,
     };
@@ -97,14 +150,20 @@ function unnamedAt(stage: Stage, server: string): number {
 /**
  * What a gateway that died was bringing a server keeps for a while, half written: it may go on with it when it is
  * back. Where it had not yet answered the author it does not, and nobody is there to say so: then time must do it.
+ * So it must with what gateways have cached of what is no more.
  */
-export async function measureAtRest(stage: Stage): Promise<readonly Size[]> {
-  await stage.realm.clock.advance(125_000);
+export async function measureAtRest(stage: Stage, seed: number): Promise<readonly Size[]> {
   const sizes = measure(stage);
-  const waits = sizes.some(({ isServer, spools }) => isServer && spools > 0);
-  if (!waits || stage.atDeath.size === 0) return sizes;
-  stage.situations.count('half written for a gateway that died');
-  await stage.realm.clock.advance(givenUpMs);
-  const later = new Map(measure(stage).map(({ host, spools }) => [host, spools]));
-  return sizes.map((size) => ({ ...size, spools: later.get(size.host) ?? size.spools }));
+  const waits = sizes.some(({ isServer, spools }) => isServer && spools > 0) && stage.atDeath.size > 0;
+  const forgets = seed % forgettingEvery === 0;
+  if (waits) {
+    stage.situations.count('half written for a gateway that died');
+    await stage.realm.clock.advance(givenUpMs);
+  } else if (forgets) await stage.realm.clock.advance(forgottenMs);
+  else return sizes;
+  const later = new Map(measure(stage).map((size) => [size.host, size]));
+  return sizes.map((size) => {
+    const { spools, others } = later.get(size.host) ?? size;
+    return size.isServer ? { ...size, spools } : { ...size, others, hasForgotten: true };
+  });
 }
