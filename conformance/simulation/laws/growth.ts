@@ -66,7 +66,7 @@ function replicaBounds(size: Size, look: Look, scenario: Scenario): Bounds {
   const authors = users * foldersOf(scenario);
   const isCalm = scenario.steps.every((step) => isDeed(step) || step.do === 'wait');
   return {
-    meta: [1, 1],
+    ...{ meta: [1, 1], 'copy/meta': [1, 1] },
     object: [dump.length, Infinity],
     grave: about(objects - dump.length),
     stamp: unlessNew(objects),
@@ -92,18 +92,22 @@ function replicaBounds(size: Size, look: Look, scenario: Scenario): Bounds {
 function otherBounds({ host, isServer, others, hasForgotten }: Size, look: Look, scenario: Scenario): Bounds {
   if (others === undefined) return {};
   return isServer
-    ? serverBounds(others, scenario)
+    ? serverBounds(host, others, scenario)
     : gatewayBounds(host, others, hasForgotten, { look, scenario });
 }
 
-function serverBounds(others: Rows, scenario: Scenario): Bounds {
+function serverBounds(host: string, others: Rows, scenario: Scenario): Bounds {
+  const same = (table: string): Bound => [others[table] ?? 0, others[table] ?? 0];
   return {
-    'location/realm': [1, 1],
-    'protection/people': [0, 1],
+    // These stand twice.
+    ...{ 'location/realm': [1, 1], 'copy/location/realm': [1, 1] },
+    ...{ 'protection/people': [0, 1], 'copy/protection/people': same('protection/people') },
     'protection/gateway': [0, foldersOf(scenario)],
+    'copy/protection/gateway': same('protection/gateway'),
     audit: [0, auditLimits.kept],
     'scrub/pass': [0, 1],
-    'scrub/finding': none,
+    // One for each damage, at most. Where a count of contents was damaged it is never counted again, so that one stays.
+    'scrub/finding': [0, flipsAt(scenario, host)],
     ...contentsBounds(others),
   };
 }
@@ -135,9 +139,18 @@ function contentsBounds({ contents = 0 }: Rows): Bounds {
   return { contents: any, 'contents-length': [contents, contents], 'contents-damaged': any };
 }
 
-/** Data folders of gateways: one that comes back elsewhere, or is used twice, is another one (ID-3). */
+/**
+ * Data folders of gateways: one that comes back elsewhere, is used twice, or does not know any more whose it is, is
+ * another one (ID-3).
+ */
 function foldersOf(scenario: Scenario): number {
-  return scenario.gateways + count(scenario, ({ do: verb }) => verb === 'restore' || verb === 'clone');
+  const isAnother = (step: Step): boolean =>
+    step.do === 'restore' || step.do === 'clone' || (step.do === 'flip-row' && step.at.startsWith('g'));
+  return scenario.gateways + count(scenario, isAnother);
+}
+
+function flipsAt(scenario: Scenario, host: string): number {
+  return count(scenario, (step) => (step.do === 'flip-row' || step.do === 'flip') && step.at === host);
 }
 
 /** Replicas of a volume that there were at any time. */

@@ -5,6 +5,7 @@
 import { decidedApart, listsSplit } from './apart.js';
 import { burst, chatter, look, race, saves, watch } from './deeds.js';
 import {
+  copyRot,
   cloned,
   forgottenDisk,
   full,
@@ -258,6 +259,7 @@ export const profiles: readonly Profile[] = [
       [full, 2],
       [rot, 2],
       [rowRot, 3],
+      [copyRot, 2],
       [halfFetched, 2],
       [loss, 1],
       [oldDisk, 1.5],

@@ -21,7 +21,7 @@ import { idOf } from './volumes.js';
 const sweptMs = 20_000;
 /** When a server has given up what a gateway had announced to bring and died (vice/server/staging.ts, SG-3). */
 const givenUpMs = transferTiming.idleMs + 11 * 60_000;
-/** A gateway has forgotten by then what others have removed (NO-1): looked at in one of so many seeds, it takes time. */
+/** A gateway has forgotten by then what others have removed (NO-1); looked at in one of so many seeds. */
 const forgottenMs = roundMs + 5000;
 const forgettingEvery = 4;
 /** Read in one go. */
@@ -56,7 +56,8 @@ function* under(
   }
 }
 
-function tableOf(key: string): string {
+/** Of what stands twice `copy/` and the table: `copy/7f000001/meta`. */
+export function tableOf(key: string): string {
   const [first = '', second = '', third = ''] = key.split('/');
   if (first === 'copy') return `copy/${tableOf(key.slice('copy/'.length))}`;
   // `container/DIGEST/V`
