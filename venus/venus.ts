@@ -58,6 +58,7 @@ import { Mounts } from './volume/mounts.js';
 import { ownNames } from './volume/overlay.js';
 import { VolumeSpace } from './volume/volume-space.js';
 import { volumeReport } from './volume-report.js';
+import { NamelessObjects } from './volume/nameless-objects.js';
 import type { Volume } from './volume/volume.js';
 
 /** How long the start waits for servers before it serves what it has. */
@@ -92,6 +93,7 @@ class CachingClient implements Venus {
   readonly #parts: Parts;
   readonly #cache: ObjectCache;
   readonly #fetcher: Fetcher;
+  readonly #nameless: NamelessObjects;
   readonly #guard: AccessGuard;
   readonly #changes: Changes;
   readonly #contents: Contents;
@@ -128,6 +130,7 @@ class CachingClient implements Venus {
     const shared = { ...parts, cache, clock, random, log, volume, mounts };
     const fetcher = new Fetcher({ ...shared, pause: () => sleep(clock, 0) });
     this.#fetcher = fetcher;
+    this.#nameless = new NamelessObjects({ ...shared, fetcher, pause: () => sleep(clock, 0) });
     const differences = this.#differences.uploads;
     this.people = this.#logins();
     const authors = this.people;
@@ -176,6 +179,7 @@ class CachingClient implements Venus {
   /** Waits until every server has been asked once, but not long for one that does not answer. */
   async started(): Promise<void> {
     this.hoard.start();
+    this.#nameless.start();
     await Promise.race([this.#realm.asked(), sleep(this.#world.clock, startMs)]);
   }
 
@@ -288,6 +292,7 @@ class CachingClient implements Venus {
 
   async close(): Promise<void> {
     this.hoard.stop();
+    this.#nameless.stop();
     await this.#reintegrator.close();
     await this.#parts.fetches.close();
     await this.#parts.containers.close();

@@ -8,7 +8,7 @@ import { versionsOf, type Fid, type StoreId } from '../../vice/interface/index.j
 import type { ReplicaDump } from '../simulation/replica-dump.js';
 import { Ledger, type Attempt } from '../simulation/world/ledger.js';
 import type { Run } from '../simulation/world/outcome.js';
-import { wordsOf, type Deed } from '../simulation/world/scenario.js';
+import { wordsOf, type Deed, type Step } from '../simulation/world/scenario.js';
 import { boundSent } from './sent-bound.js';
 
 /** Where an object was seen, and since when somebody knows of it. */
@@ -141,7 +141,9 @@ export class Recording {
     this.complete();
     boundSent(this.ledger, looks);
     this.ledger.troubles.push({ begin: 0, end: Infinity });
-    const scenario = { seed, servers: 3, gateways: 2, steps: [] };
+    // That things went wrong, no more: which and when, laws need not know.
+    const killed: Step = { do: 'kill', at: 'g1', silent: true, keepsRunning: true, ms: 0 };
+    const scenario = { seed, servers: 3, gateways: 2, steps: [killed] };
     const { ledger, accidents } = this;
     return { scenario, ledger, looks, regressions: [], accidents, ...ending };
   }

@@ -9,7 +9,7 @@ import { withDisk } from '../semantics/replica-reader.js';
 import { serverNames, untilDrained, type GatewayName } from '../semantics/stage.js';
 import { dumpReplica, withoutOrder, type ReplicaDump } from '../simulation/replica-dump.js';
 import type { Look, Size, View } from '../simulation/world/outcome.js';
-import { countRows, rowsByTable } from '../simulation/world/row-counts.js';
+import { keptIn } from '../simulation/world/sizes.js';
 import { asSeen, seenFid } from './as-seen.js';
 import type { FaultRealm } from './fault-realm.js';
 import type { Recording } from './recording.js';
@@ -32,8 +32,8 @@ interface Disk {
 
 const looksMost = 6;
 /** Of what stands still: no body half written, nothing that it says of itself; nobody asks what needs a container. */
-const unseen = { logRows: 0, spools: 0, used: undefined, unnamed: 0 };
-const noRows = { objects: 0, stamps: 0, members: 0, graves: 0, entries: 0, besides: 0, conflicts: 0 };
+const unseen = { spools: 0, used: undefined, unnamed: 0, hasForgotten: false };
+const noRows = { rows: {}, others: undefined, needed: 0, overdue: 0 };
 
 /**
  * Everything, with all processes running before and after. Servers are looked at while they stand still. One that
@@ -59,7 +59,7 @@ export async function lookAt(
     const disks = await Promise.all(serverNames.map((server) => diskOf(realm.data, server)));
     const sizes = [
       ...disks.map(({ size }) => size),
-      ...(await Promise.all(gatewaySizes.map(withLog(realm)))),
+      ...(await Promise.all(gatewaySizes.map(withRows(realm)))),
     ];
     await realm.startAll();
     await untilDrained(realm);
@@ -81,18 +81,18 @@ function areEqual(disks: readonly Disk[]): boolean {
   return new Set(all).size === 1;
 }
 
-function withLog({ data }: FaultRealm): (size: Size) => Promise<Size> {
+function withRows({ data }: FaultRealm): (size: Size) => Promise<Size> {
   return (size) =>
-    withDisk(data, join('gateways', size.host), ({ store }) => ({
+    withDisk(data, join('gateways', size.host), ({ store, rootVolume }) => ({
       ...size,
-      logRows: countRows(store, 'l/'),
+      ...keptIn(store, rootVolume, false),
     }));
 }
 
 function diskOf(data: string, server: string): Promise<Disk> {
   return withDisk(data, join('servers', server), async ({ store, containers, rootVolume }) => {
     const world = { clock: systemClock(), random: systemRandom(), store, containers };
-    const size = { host: server, isServer: true, ...unseen, ...rowsByTable(store, rootVolume) };
+    const size = { host: server, isServer: true, ...unseen, ...keptIn(store, rootVolume, true) };
     try {
       const dump = asSeen(await dumpReplica({ ...world, volume: rootVolume, id: server }));
       return { server, dump, size };

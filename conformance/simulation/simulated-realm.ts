@@ -17,6 +17,7 @@ import { silentLog, type Log } from '../../vice/seam/log.js';
 import { MemoryContainers } from '../../vice/seam/twin/memory-containers.js';
 import { MemoryDocuments } from '../../vice/seam/twin/memory-documents.js';
 import { MemoryNetwork } from '../../vice/seam/twin/memory-network.js';
+import { endOf } from '../../vice/seam/store.js';
 import { MemoryStore } from '../../vice/seam/twin/memory-store.js';
 import { PlainPasswords } from '../../vice/seam/twin/plain-passwords.js';
 import { seededRandom } from '../../vice/seam/twin/seeded-random.js';
@@ -278,7 +279,12 @@ export class SimulatedRealm {
     containers: Containers = this.disk(name).containers,
     volume = rootVolume,
   ): Promise<ReplicaDump> {
-    const { store } = this.disk(name);
+    // What is opened may have to be mended (KT-1): of a copy, so that looking changes nothing.
+    const rows = this.disk(name).store.range({ start: '', end: endOf('') });
+    const store = new MemoryStore(
+      {},
+      [...rows].map(({ key, value }) => [key, value] as const),
+    );
     return dumpReplica({
       store,
       containers,

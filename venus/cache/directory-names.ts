@@ -204,14 +204,16 @@ export class DirectoryNames {
     }
   }
 
-  /** Forgets the names of a directory that is no more. */
-  drop(directory: Fid): void {
-    for (const { key } of [...this.#buffer.scan(prefixOf(directory))]) this.#buffer.remove(key);
+  /** Forgets the names of a directory that is no more; the answer is what bore them. */
+  drop(directory: Fid): readonly Fid[] {
+    const rows = [...this.#buffer.scan(prefixOf(directory))];
+    for (const { key } of rows) this.#buffer.remove(key);
     this.#hot.delete(directory);
     for (const meanwhile of this.#watched.get(directory) ?? []) {
       meanwhile.changes.clear();
       meanwhile.isDropped = true;
     }
+    return rows.flatMap(({ key, value }) => entryOf(directory, key, value)?.fid ?? []);
   }
 
   async #load(directory: Fid, pause: () => Promise<void>): Promise<void> {

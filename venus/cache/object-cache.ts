@@ -54,6 +54,8 @@ export class ObjectCache implements Tree {
   onStatus: (status: VnodeStatus, suspect: boolean) => void = () => undefined;
   /** Told of a row that was damaged. */
   onDamaged: (key: string) => void = () => undefined;
+  /** Told of what may bear no name: it has lost one, or is new here (volume/nameless-objects.ts). */
+  onNameless: (fid: Fid) => void = () => undefined;
   /** The name, where it is one that a change of ours has made which servers do not have yet. */
   ownName: (directory: Fid, name: string) => DirectoryEntry | undefined = () => undefined;
   readonly conflicts: ConflictIndex;
@@ -185,6 +187,7 @@ export class ObjectCache implements Tree {
     const view = this.#viewOf(same ? before : undefined, status);
     const object: CachedObject = { status, view, epoch, unheard, suspect: false, complete, stale };
     if (before !== undefined && !same) this.#older?.replaced(before.status, status);
+    if (before === undefined) this.onNameless(status.fid);
     const unchanged =
       same &&
       before.epoch === epoch &&
@@ -228,7 +231,7 @@ export class ObjectCache implements Tree {
   drop(fid: Fid): void {
     const object = this.get(fid);
     if (object === undefined) return;
-    if (object.status.kind === 'directory') this.#names.drop(fid);
+    if (object.status.kind === 'directory') for (const child of this.#names.drop(fid)) this.onNameless(child);
     this.#objects.delete(fid);
     this.#buffer.remove(`v/${fid}`);
     this.conflicts.remove(fid);
@@ -377,6 +380,7 @@ export class ObjectCache implements Tree {
   }
 
   #hasLost(directory: Fid, { fid, name, kind }: DirectoryEntry): void {
+    this.onNameless(fid);
     const object = kind === 'file' && this.#older !== undefined ? this.get(fid) : undefined;
     if (object !== undefined) this.#older?.lostName(directory, name, object.status);
   }

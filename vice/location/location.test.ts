@@ -50,3 +50,15 @@ t.test('who is to be updated is the older one', async (t) => {
   t.match(protocolFault(10, 9), /version 9 .*this side 10: update the other side/);
   t.match(protocolFault(9, 10), /update this side/);
 });
+
+t.test(
+  'what is damaged comes from its copy; where both are, the server does not start and says what to do',
+  async (t) => {
+    const store = new MemoryStore({});
+    await openLocation(store, { ...document, version: 9 });
+    store.damage('location/realm', 0.5);
+    t.equal((await openLocation(store, document)).current.version, 9, 'never an older one (LO-1)');
+    for (const key of ['location/realm', 'copy/location/realm']) store.damage(key, 0.5);
+    t.match(await reason(openLocation(store, document)), /nor its copy: this disk loses data\. Put a backup/);
+  },
+);

@@ -7,11 +7,11 @@
 import {
   contractFault,
   Failure,
+  isFailure,
   realmDocumentSchema,
-  seal,
-  unseal,
   type RealmDocument,
 } from '../interface/index.js';
+import { mendTwice, putTwice, readTwice } from '../seam/kept-twice.js';
 import type { Store } from '../seam/store.js';
 
 export interface Location {
@@ -41,6 +41,7 @@ export async function openLocation(store: Store, configured: RealmDocument): Pro
   if (stored !== undefined) mustBeSameRealm(stored, given);
   let current = stored !== undefined && stored.version >= given.version ? stored : given;
   if (current !== stored) await put(store, current);
+  else await mendTwice(store, key);
   const listeners: ((document: RealmDocument) => Promise<void>)[] = [];
   let turn: Promise<unknown> = Promise.resolve();
 
@@ -80,12 +81,21 @@ export async function openLocation(store: Store, configured: RealmDocument): Pro
 }
 
 function storedDocument(store: Store): RealmDocument | undefined {
-  const sealed = store.get(key);
-  return sealed === undefined ? undefined : checked(unseal(sealed));
+  try {
+    const stored = readTwice(store, key);
+    return stored === undefined ? undefined : checked(stored);
+  } catch (cause) {
+    if (!isFailure(cause, 'damaged')) throw cause;
+    const what = 'the realm document of this server cannot be read, nor its copy: this disk loses data';
+    const next =
+      'Put a backup of this data folder on another disk; or start with an empty folder, into which the other servers ' +
+      'bring what they have.';
+    throw new Failure('damaged', operation, `${what}. ${next}`, { cause });
+  }
 }
 
 async function put(store: Store, document: RealmDocument): Promise<void> {
-  await store.transact((transaction) => transaction.put(key, seal(document)));
+  await store.transact((transaction) => putTwice(transaction, key, document));
 }
 
 function checked(document: unknown): RealmDocument {

@@ -11,14 +11,13 @@ import {
   Failure,
   gatewayOf,
   isCreation,
-  seal,
-  unseal,
   venusOf,
   type Fid,
   type Mutation,
   type Peer,
   type UpdateSet,
 } from '../interface/index.js';
+import { mendTwice, putTwice, readTwice } from '../seam/kept-twice.js';
 import { endOf, type Store, type StoreReader } from '../seam/store.js';
 
 const prefix = 'protection/gateway/';
@@ -64,22 +63,22 @@ export class KnownGateways {
   }
 
   #kept(venus: string): string | undefined {
-    const row = this.#store.get(`${prefix}${venus}`);
-    return this.#names.get(venus) ?? (row === undefined ? undefined : nameIn(row));
+    return this.#names.get(venus) ?? nameIn(this.#store, `${prefix}${venus}`);
   }
 
   /** Whose it is: of the gateway `name` if it is nobody's yet. */
   async #register(name: string, venus: string): Promise<string> {
     const key = `${prefix}${venus}`;
-    const owner = await this.#store.transact((transaction) => {
-      const row = transaction.get(key);
-      if (row !== undefined) return nameIn(row);
+    const known = await this.#store.transact((transaction) => {
+      const owner = nameIn(transaction, key);
+      if (owner !== undefined) return owner;
       mustBeFew(transaction);
-      transaction.put(key, seal({ name }));
+      putTwice(transaction, key, { name });
       return name;
     });
-    this.#names.set(venus, owner);
-    return owner;
+    await mendTwice(this.#store, key);
+    this.#names.set(venus, known);
+    return known;
   }
 }
 
@@ -102,8 +101,9 @@ function anothers(owner: string, what: string, fid?: Fid): Failure {
   return new Failure('access-denied', operation, message, { fid });
 }
 
-function nameIn(row: Uint8Array): string {
-  return (unseal(row) as { name: string }).name;
+/** @throws Failure damaged: neither the row nor its copy can be read */
+function nameIn(reader: StoreReader, key: string): string | undefined {
+  return (readTwice(reader, key) as { readonly name: string } | undefined)?.name;
 }
 
 function notIts(message: string, fid?: Fid): Failure {

@@ -4,12 +4,12 @@
  */
 import {
   Failure,
+  isFailure,
   peopleDocumentSchema,
-  seal,
-  unseal,
   type PeopleDocument,
   type UserEntry,
 } from '../interface/index.js';
+import { mendTwice, putTwice, readTwice } from '../seam/kept-twice.js';
 import type { Store } from '../seam/store.js';
 
 const key = 'protection/people';
@@ -30,8 +30,9 @@ export class People {
   /** The stored document or `configured`, whichever is newer. @throws Failure invalid, damaged */
   static async open(store: Store, realm: string, configured: PeopleDocument | undefined): Promise<People> {
     const people = new People(store, realm);
-    const stored = store.get(key);
-    if (stored !== undefined) people.#take(people.#checked(unseal(stored)));
+    const stored = storedPeople(store);
+    if (stored !== undefined) people.#take(people.#checked(stored));
+    await mendTwice(store, key);
     if (configured !== undefined) await people.adopt(configured);
     return people;
   }
@@ -83,7 +84,7 @@ export class People {
   }
 
   async #put(document: PeopleDocument): Promise<void> {
-    await this.#store.transact((transaction) => transaction.put(key, seal(document)));
+    await this.#store.transact((transaction) => putTwice(transaction, key, document));
     this.#take(document);
   }
 
@@ -101,5 +102,18 @@ export class People {
     }
     if (parsed.data.realm === this.#realm) return parsed.data;
     throw new Failure('invalid', operation, `people of realm ${parsed.data.realm}, not of ${this.#realm}`);
+  }
+}
+
+function storedPeople(store: Store): unknown {
+  try {
+    return readTwice(store, key);
+  } catch (cause) {
+    if (!isFailure(cause, 'damaged')) throw cause;
+    const what = 'the people document of this server cannot be read, nor its copy: this disk loses data';
+    const next =
+      'Put a backup of this data folder on another disk; or start with an empty folder, into which the other servers ' +
+      'bring what they have.';
+    throw new Failure('damaged', operation, `${what}. ${next}`, { cause });
   }
 }

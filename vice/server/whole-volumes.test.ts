@@ -164,7 +164,10 @@ t.test('a deleted volume goes even where its own record is damaged', async (t) =
   realm.kill('s2');
   await story.say(deletion);
   const { store } = realm.disk('s2');
-  await store.transact((transaction) => transaction.put(`${drawings}/meta`, new Uint8Array([1, 2, 3])));
+  await store.transact((transaction) => {
+    for (const key of [`${drawings}/meta`, `copy/${drawings}/meta`])
+      transaction.put(key, new Uint8Array([1, 2, 3]));
+  });
   // It begins with the newest document, so it never opens the replica, which would make the record anew.
   realm.realm = realm.server('s1').location.current;
   await realm.start('s2');

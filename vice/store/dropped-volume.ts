@@ -5,7 +5,8 @@
  *
  * DV-1  The volume's own record goes last: until then whoever opens the store finds whose rows these are.
  */
-import { isFailure, seal, type VolumeId } from '../interface/index.js';
+import { isFailure, type VolumeId } from '../interface/index.js';
+import { putTwice, removeTwice } from '../seam/kept-twice.js';
 import { endOf, type Store, type StoreReader, type StoreTransaction } from '../seam/store.js';
 import type { ContainerReferences } from './container-references.js';
 import { VolumeKeys, VolumeReader, type MetaRow } from './volume-store.js';
@@ -33,7 +34,7 @@ export async function claimRows(store: Store, volume: VolumeId, replica: string)
   await store.transact((transaction) => {
     const meta = readableMeta(transaction, keys);
     if (meta !== undefined && meta.replica === undefined) {
-      transaction.put(keys.meta, seal({ ...meta, replica }));
+      putTwice(transaction, keys.meta, { ...meta, replica });
     }
   });
 }
@@ -62,7 +63,7 @@ export async function dropRows(
     references.collect(digests);
   }
   while ((await store.transact((transaction) => removeSome(transaction, keys))) > 0);
-  await store.transact((transaction) => transaction.remove(keys.meta));
+  await store.transact((transaction) => removeTwice(transaction, keys.meta));
 }
 
 function readableMeta(reader: StoreReader, keys: VolumeKeys): MetaRow | undefined {

@@ -2,7 +2,7 @@
  * Where a volume replica's records are in the server's store, and what they hold. Every value is sealed;
  * every key begins with its volume, so that one store (one flush, one backup) serves all volumes of a server.
  *
- *   V/meta                      incarnation, last stamp, bytes used
+ *   V/meta                      incarnation, last stamp, bytes used; stands twice (seam/kept-twice.ts)
  *   V/object/FID                status of a living object, or its tombstone; where its name is
  *   V/entry/DIRECTORY/NAME      one name, so that a directory has no size limit
  *   V/beside/DIRECTORY/FID/NAME an object that wants NAME and bears another one (volume/naming.ts)
@@ -33,6 +33,7 @@ import {
   type VnodeStatus,
   type VolumeId,
 } from '../interface/index.js';
+import { readTwice } from '../seam/kept-twice.js';
 import { endOf, type StoreReader } from '../seam/store.js';
 import { pagesOf } from './row-pages.js';
 import { seenCounters } from './seen-counters.js';
@@ -196,7 +197,11 @@ export class VolumeReader {
 
   /** @throws Failure damaged */
   meta(): MetaRow | undefined {
-    return this.#read<MetaRow>(this.keys.meta, undefined);
+    try {
+      return readTwice(this.#reader, this.keys.meta) as MetaRow | undefined;
+    } catch (cause) {
+      throw damaged(this.keys.meta, undefined, cause);
+    }
   }
 
   /** The living object or its tombstone. @throws Failure damaged */

@@ -13,6 +13,7 @@ import {
   type Tree,
   type VnodeStatus,
 } from '../interface/index.js';
+import { putTwice } from '../seam/kept-twice.js';
 import type { StoreTransaction } from '../seam/store.js';
 import { noChildren } from './children-digest.js';
 import { countReferences, isNamed } from './container-references.js';
@@ -326,7 +327,7 @@ export class VolumeTransaction implements Tree {
     if (replaced.length > 0) this.#transaction.put(this.#keys.doubt('space'), present);
     const [meta, stamp, used, objects] = [this.#meta, this.#stamp, this.#used, this.#objects];
     if (stamp !== meta.stamp || used !== meta.used || objects !== meta.objects)
-      this.#transaction.put(this.#keys.meta, seal({ ...meta, stamp, used, objects }));
+      putTwice(this.#transaction, this.#keys.meta, { ...meta, stamp, used, objects });
     const [working, { doubtful }] = [this.#working, this.#names];
     const heard = { working, doubtful, replaced, isInDoubt: this.#isInDoubt };
     return { stamp, changed: [...this.#changed], rows, unnamed, renamed: this.#renamed, ...heard };

@@ -1,5 +1,6 @@
 /** The records of a replica that is new, and of one whose own record was lost. */
 import { emptyRoot, isFailure, rootFid, seal, withEpoch, type History } from '../interface/index.js';
+import { mendTwice, putTwice } from '../seam/kept-twice.js';
 import type { Log } from '../seam/log.js';
 import { randomHex, type Random } from '../seam/random.js';
 import type { Store } from '../seam/store.js';
@@ -26,6 +27,7 @@ export async function openMeta(
   };
   try {
     const meta = reader.meta();
+    if (await mendTwice(store, keys.meta)) log.warn('damaged volume record taken from its copy', { volume });
     if (meta === undefined) {
       return { meta: await writeMeta(store, keys, { stamp: 0, used: 0, objects: 0, ...own() }), isNew: true };
     }
@@ -49,7 +51,7 @@ const restartGap = 1_000_000;
 async function writeMeta(store: Store, keys: VolumeKeys, meta: MetaRow): Promise<MetaRow> {
   const root = rootFid(keys.volume);
   await store.transact((transaction) => {
-    transaction.put(keys.meta, seal(meta));
+    putTwice(transaction, keys.meta, meta);
     const row: ObjectRow = { status: emptyRoot(root), removed: false, stamp: 0, forced: 0, bound: null };
     if (transaction.get(keys.object(root)) === undefined) transaction.put(keys.object(root), seal(row));
   });

@@ -14,6 +14,7 @@ import {
 } from '../interface/index.js';
 import type { Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
+import { putTwice } from '../seam/kept-twice.js';
 import type { Log } from '../seam/log.js';
 import { randomHex, type Random } from '../seam/random.js';
 import { packContents } from '../seam/packed-containers.js';
@@ -190,8 +191,7 @@ class StoredReplica implements Replica {
         return applied;
       });
       for (const storeId of result.storeIds) this.#pending.add(storeId, this.#clock.monotonic());
-      const { versions, ahead } = result;
-      return { outcome: 'applied', replica: this.id, stamp, versions, ahead };
+      return { outcome: 'applied', replica: this.id, stamp, versions: result.versions, ahead: result.ahead };
     } catch (error) {
       if (!(error instanceof BatchRefused)) throw error;
       const { kind, message, fid } = error.failure;
@@ -359,7 +359,7 @@ class StoredReplica implements Replica {
   async #leaveRestartGap(): Promise<void> {
     try {
       await this.#transact((transaction) => {
-        transaction.put(this.#keys.meta, seal(afterRestart(this.#meta(), randomHex(this.#random, 8))));
+        putTwice(transaction, this.#keys.meta, afterRestart(this.#meta(), randomHex(this.#random, 8)));
       });
     } catch (error) {
       this.#stamps = undefined;

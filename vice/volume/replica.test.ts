@@ -395,7 +395,26 @@ t.test('damage is of one object, said so, and healed by what a peer brings', asy
   await apply(recounted, venus.make(recounted, 'create', root, 'last'));
   await check(recounted);
   const { incarnation, stamp } = recounted;
-  const lost = await rot(`${volume}/meta`);
+  const copied = await rot(`${volume}/meta`);
+  t.same([copied.incarnation, copied.stamp], [incarnation, stamp], 'its copy says the same (KT-1)');
+  const mended = await rot(`copy/${volume}/meta`);
+  t.same([mended.incarnation, mended.stamp], [incarnation, stamp], 'and it was written anew from that');
+  await rot(`${volume}/meta`);
+  await store.transact((transaction) => {
+    for (const key of [`${volume}/meta`, `copy/${volume}/meta`])
+      transaction.put(key, new Uint8Array([1, 2, 3]));
+  });
+  const random = seededRandom(3);
+  const lost = await openReplica({
+    volume,
+    id: 'a',
+    group,
+    containers,
+    clock,
+    log: silentLog,
+    store,
+    random,
+  });
   t.not(lost.incarnation, incarnation, 'peers and clients look at everything again');
   t.equal(lost.stamp, stamp, 'and no stamp comes twice');
   await check(lost);

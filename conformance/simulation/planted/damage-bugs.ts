@@ -30,4 +30,34 @@ export const damage: readonly PlantedBug[] = [
     'this.onDamaged(key);',
     profile,
   ),
+  bug(
+    'copy-not-looked-at',
+    "a server whose record of a volume, or of the realm, cannot be read does not look at that record's copy",
+    'vice/seam/kept-twice.js',
+    'return unseal(copy ?? stored);',
+    'return unseal(stored);',
+    profile,
+  ),
+  // Harmless, but for ever: nobody sees it, and disks fill.
+  bug(
+    'applied-kept-for-ever',
+    'a server goes on remembering updates one by one that will not come again',
+    'vice/store/update-rows.js',
+    'for (const { key } of rows)',
+    'for (const { key } of [])',
+  ),
+  bug(
+    'second-phase-kept',
+    'a server goes on waiting for the second phase of an update that has come',
+    'vice/volume/cop2.js',
+    'transaction.updates.forgetCop2(storeId);',
+    '',
+  ),
+  bug(
+    'removed-stays-cached',
+    'a gateway keeps for ever what it has cached of objects that others have removed',
+    'venus/volume/nameless-objects.js',
+    'await this.#askOthers(asked);',
+    '',
+  ),
 ];

@@ -2,7 +2,7 @@
 import { change, chatter } from './deeds.js';
 import type { Draft } from './draft.js';
 import type { Rows } from './scenario.js';
-import { crash, cutOff, kill } from './troubles.js';
+import { alone, crash, cutOff, kill, together } from './troubles.js';
 
 /** A disk is full, or fails, at one of the next writes. */
 export function writeFails(draft: Draft): void {
@@ -103,6 +103,25 @@ export function rowRot(draft: Draft): void {
   }
   for (let index = 2 + draft.below(4); index > 0; index -= 1)
     change(draft, draft.pick(draft.sessions), draft.pause());
+  for (const reader of draft.sessions) draft.deed({ do: 'get', by: reader, path: draft.file() }, 5);
+}
+
+/** A bit flips in one of the two copies of what a host could not do without: nothing is lost, at any host. */
+export function copyRot(draft: Draft): void {
+  const isLog = draft.chance(0.5);
+  const at = draft.pick(isLog ? draft.gateways : draft.servers);
+  if (isLog) alone(draft, at, 'plan');
+  for (let index = 2 + draft.below(4); index > 0; index -= 1)
+    change(draft, isLog ? draft.sessionOf(at) : draft.pick(draft.sessions), 30);
+  for (let index = 1 + draft.below(4); index > 0; index -= 1)
+    draft.add({ do: 'flip-row', at, of: 'twice', pick: draft.fraction(), where: draft.fraction() }, 0);
+  if (isLog || draft.chance(0.6)) {
+    kill(draft, at, draft.chance(0.5));
+    draft.mend(`down ${at}`, draft.pick([0, 300]));
+  }
+  for (let index = draft.below(3); index > 0; index -= 1)
+    change(draft, draft.sessionOf(draft.pick(draft.gateways)), 30);
+  if (isLog) together(draft, at, 300);
   for (const reader of draft.sessions) draft.deed({ do: 'get', by: reader, path: draft.file() }, 5);
 }
 

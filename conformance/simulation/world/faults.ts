@@ -368,7 +368,8 @@ function conditionOf(fault: Fault): { readonly what: string; readonly isOver: bo
     case 'reconnect':
       return { what: `alone ${fault.at}`, isOver: fault.do === 'reconnect' };
     case 'flip-row':
-      return { what: `rotten ${fault.at}`, isOver: false };
+      // What stands twice is not lost.
+      return { what: fault.of === 'twice' ? '' : `rotten ${fault.at}`, isOver: false };
     case 'room':
       return { what: `full ${fault.at}`, isOver: fault.bytes === null };
     case 'slow-disk':

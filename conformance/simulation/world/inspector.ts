@@ -1,25 +1,17 @@
-/** Looks at all replicas and through all gateways, and measures what is kept. */
+/** Looks at all replicas and through all gateways. */
 import { Readable } from 'node:stream';
-import { isFailure, limits, type Fid } from '../../../vice/interface/index.js';
-import { transferTiming } from '../../../vice/seam/link-bounds.js';
-import { endOf } from '../../../vice/seam/store.js';
+import { isFailure, type Fid } from '../../../vice/interface/index.js';
 import { MemoryContainers } from '../../../vice/seam/twin/memory-containers.js';
 import type { Caller, ConflictReport, Entry, Venus } from '../../../venus/interface.js';
 import { withoutOrder, type ReplicaDump } from '../replica-dump.js';
 import { contentsOf } from '../share.js';
 import type { SimulatedRealm } from '../simulated-realm.js';
-import { annexSuffix, type Look, type Size, type View } from './outcome.js';
+import { annexSuffix, type Look, type View } from './outcome.js';
 import type { VolumeName } from './scenario.js';
-import type { Stage } from './stage.js';
-import { rowsByTable } from './row-counts.js';
 import { idOf, mountedAt } from './volumes.js';
 
 const caller: Caller = { user: 'ann' };
 const users = ['ann', 'bob', 'cid'] as const;
-/** What a crash has left is gone by then (vice/store/container-references.ts). */
-const sweptMs = 20_000;
-/** When a server has given up what a gateway had announced to bring and died (vice/server/staging.ts, SG-3). */
-const givenUpMs = transferTiming.idleMs + 11 * 60_000;
 
 /**
  * A copy of a server's containers, so that looking changes nothing. What a flipped bit has spoilt comes from another
@@ -158,49 +150,4 @@ async function read(venus: Venus, fid: Fid): Promise<string> {
     if (!isFailure(error)) throw error;
     return `(${error.kind}: ${error.message})`;
   }
-}
-
-/** Of the rows and containers of each host: what must not grow for ever. */
-export function measure(stage: Stage): readonly Size[] {
-  const sizeOf = (host: string, volume: VolumeName): Size => {
-    const { store, containers } = stage.realm.disk(host);
-    const rows = (prefix: string): number => [...store.range({ start: prefix, end: endOf(prefix) })].length;
-    const isAnnex = volume === 'annex';
-    const isServer = stage.servers.includes(host);
-    const server = isServer && stage.realm.isUp(host) ? stage.realm.server(host) : undefined;
-    const isSwept = stage.now() - (stage.startedAt.get(host) ?? Infinity) > sweptMs;
-    const unnamed = [...containers.files()].filter(
-      ([digest, { contents }]) => contents.length <= limits.inlineBytes && rows(`container/${digest}/`) === 0,
-    );
-    const packed = [...store.range({ start: 'contents/', end: endOf('contents/') })];
-    const isLeft = ({ key }: { readonly key: string }): boolean =>
-      rows(`container/${key.slice('contents/'.length)}/`) === 0;
-    return {
-      host: isAnnex ? `${host}${annexSuffix}` : host,
-      isServer,
-      logRows: isAnnex ? 0 : rows('l/'),
-      spools: isAnnex ? 0 : containers.openSpools,
-      ...rowsByTable(store, idOf(volume)),
-      used: server?.replica(idOf(volume))?.usedBytes,
-      unnamed: isServer && isSwept && !isAnnex ? unnamed.length + packed.filter(isLeft).length : 0,
-    };
-  };
-  return [
-    ...[...stage.servers, ...stage.gateways].map((host) => sizeOf(host, 'root')),
-    ...stage.membersOf('annex').map((host) => sizeOf(host, 'annex')),
-  ];
-}
-
-/**
- * What a gateway that died was bringing a server keeps for a while, half written: it may go on with it when it is
- * back. Where it had not yet answered the author it does not, and nobody is there to say so: then time must do it.
- */
-export async function measureAtRest(stage: Stage): Promise<readonly Size[]> {
-  const sizes = measure(stage);
-  const waits = sizes.some(({ isServer, spools }) => isServer && spools > 0);
-  if (!waits || stage.atDeath.size === 0) return sizes;
-  stage.situations.count('half written for a gateway that died');
-  await stage.realm.clock.advance(givenUpMs);
-  const later = new Map(measure(stage).map(({ host, spools }) => [host, spools]));
-  return sizes.map((size) => ({ ...size, spools: later.get(size.host) ?? size.spools }));
 }

@@ -63,20 +63,26 @@ export function dumpsByVolume(look: Look | undefined): readonly ReplicaDump[] {
   return [...dumps.values()];
 }
 
-/** Numbers of rows by table (vice/store/volume-store.ts), and more. */
+/** Numbers of rows by table (vice/store/README.md, venus/store/README.md). */
+export type Rows = Readonly<Record<string, number>>;
+
+/** What a host keeps. */
 export interface Size {
   /** Or its replica of the second volume, named as in the looks. */
   readonly host: string;
   readonly isServer: boolean;
-  readonly logRows: number;
+  /** Bodies that are half written. */
   readonly spools: number;
-  readonly objects: number;
-  readonly stamps: number;
-  readonly members: number;
-  readonly graves: number;
-  readonly entries: number;
-  readonly besides: number;
-  readonly conflicts: number;
+  /** Of a server's replica of the volume. */
+  readonly rows: Rows;
+  /** Of a server: of no volume, told of once. Of a gateway: all. */
+  readonly others: Rows | undefined;
+  /** Contents that objects of the replica name, living ones and removed ones that keep them. */
+  readonly needed: number;
+  /** Rows of applied updates below their author's watermark. */
+  readonly overdue: number;
+  /** Of a gateway: it had the time to forget what others have removed. */
+  readonly hasForgotten: boolean;
   /** Bytes that a server says are used. */
   readonly used: number | undefined;
   /** Containers that no object needs, without those that travelled ahead of a change: they are kept for a while. */

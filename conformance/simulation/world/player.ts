@@ -5,7 +5,7 @@ import { isFailure } from '../../../vice/interface/index.js';
 import type { ConflictReport } from '../../../venus/interface.js';
 import type { SimulatedRealm } from '../simulated-realm.js';
 import { aftermathMs, Faults } from './faults.js';
-import { lookAt, measure, measureAtRest } from './inspector.js';
+import { lookAt } from './inspector.js';
 import { authorOf, type Attempt } from './ledger.js';
 import type { Look, Run, Size } from './outcome.js';
 import { isAdministered, putInOrder } from './put-in-order.js';
@@ -14,6 +14,7 @@ import { isDeed, wordsOf, type Deed, type Fault, type Scenario, type Step } from
 import { isLivingElsewhere } from './rot.js';
 import { Session } from './session.js';
 import type { Situations } from './situations.js';
+import { measure, measureAtRest } from './sizes.js';
 import { Stage } from './stage.js';
 import { idOf } from './volumes.js';
 
@@ -76,7 +77,7 @@ export class Player {
         // What a volume uses is counted where nothing changes meanwhile.
         for (const server of this.#stage.rotten.keys()) await this.#scrub(server);
         looks.push(await this.#look('repaired', this.#stage.gateways));
-        sizes = await measureAtRest(this.#stage);
+        sizes = await measureAtRest(this.#stage, this.#scenario.seed);
       }
     } catch (error) {
       accident(error);

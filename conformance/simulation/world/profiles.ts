@@ -5,6 +5,7 @@
 import { decidedApart, listsSplit } from './apart.js';
 import { look, race } from './deeds.js';
 import {
+  copyRot,
   cloned,
   forgottenDisk,
   full,
@@ -219,6 +220,7 @@ export const profiles: readonly Profile[] = [
       [full, 2],
       [rot, 2],
       [rowRot, 3],
+      [copyRot, 2],
       [halfFetched, 2],
       [loss, 1],
       [oldDisk, 1.5],

@@ -7,6 +7,7 @@ import { endOf } from '../../../vice/seam/store.js';
 import type { MemoryStore } from '../../../vice/seam/twin/memory-store.js';
 import { rootVolume } from '../simulated-realm.js';
 import type { Fault, Rows } from './scenario.js';
+import { tableOf } from './sizes.js';
 import { contains, type Stage } from './stage.js';
 
 type Flip = Extract<Fault, { do: 'flip-row' }>;
@@ -27,6 +28,7 @@ const tables: Readonly<Record<'names' | 'figures' | 'cache', readonly string[]>>
 
 /** Whether something was flipped. */
 export function flipRow(stage: Stage, { at, of, pick, where }: Flip): boolean {
+  if (of === 'twice') return flipOneOfTwo(stage, at, pick, where);
   const { store } = stage.realm.disk(at);
   const keys = stage.servers.includes(at) ? keysAt(stage, at, of) : rows(store, tables.cache);
   const key = keys[Math.floor(pick * keys.length)];
@@ -38,6 +40,32 @@ export function flipRow(stage: Stage, { at, of, pick, where }: Flip): boolean {
   stage.situations.count(`flipped ${of ?? 'any'} ${stage.servers.includes(at) ? 'server' : 'gateway'}`);
   if (stage.servers.includes(at)) stage.rot(at, key.includes('/object/') ? fidOf(key) : undefined);
   return true;
+}
+
+/** Of what stands twice (KT-1, LR-1): one, as long as the other one can be read. So nothing is lost. */
+function flipOneOfTwo(stage: Stage, at: string, pick: number, where: number): boolean {
+  const { store } = stage.realm.disk(at);
+  const pairs = rows(store, ['copy/']).map((copy) => [copy.slice('copy/'.length), copy]);
+  const isWhole = (key: string): boolean => readable(store, key) !== undefined;
+  const keys = pairs.filter((pair) => pair.every(isWhole)).flat();
+  const key = keys[Math.floor(pick * keys.length)];
+  if (key === undefined) return false;
+  store.damage(key, where);
+  stage.note(`flipped in ${key}`);
+  const table = tableOf(key)
+    .replace(/^copy\//, '')
+    .replace(/^[0-9a-f]{8}\//, '');
+  stage.situations.count(`flipped one of two: ${table}`);
+  return true;
+}
+
+function readable(store: MemoryStore, key: string): unknown {
+  try {
+    return unseal(store.get(key) ?? new Uint8Array());
+  } catch (error) {
+    if (isFailure(error, 'damaged')) return undefined;
+    throw error;
+  }
 }
 
 function keysAt(stage: Stage, at: string, of: Rows | undefined): readonly string[] {
@@ -55,12 +83,7 @@ function others(store: MemoryStore, fid: Fid): readonly string[] {
 }
 
 function namedBy(store: MemoryStore, key: string): Fid | undefined {
-  try {
-    return (unseal(store.get(key) ?? new Uint8Array()) as { readonly fid: Fid }).fid;
-  } catch (error) {
-    if (isFailure(error, 'damaged')) return undefined;
-    throw error;
-  }
+  return (readable(store, key) as { readonly fid: Fid } | undefined)?.fid;
 }
 
 /** Another replica knows all of it that this one does. */

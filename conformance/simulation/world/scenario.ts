@@ -35,8 +35,11 @@ export type Deed =
   /** Decides the conflict at `path`: all is kept, or the version that `pick` (0 to 1) says. */
   | { readonly do: 'repair'; readonly by: string; readonly path: string; readonly pick: number | 'all' };
 
-/** Rows of a server: objects, names, figures that follow from others; `all` that say something of one object. */
-export type Rows = 'objects' | 'names' | 'figures' | 'all';
+/**
+ * Rows of a server: objects, names, figures that follow from others; `all` that say something of one object. `twice`:
+ * one of the two of what stands twice, at a server or in the log of a gateway.
+ */
+export type Rows = 'objects' | 'names' | 'figures' | 'all' | 'twice';
 
 /** What an operator or the world does. */
 export type Fault =

@@ -202,5 +202,7 @@ export const required: readonly string[] = [
     (row) => `merge ${row}`,
   ),
   'merge attribute set twice',
+  ...['l', 'meta', 'location/realm', 'protection/gateway'].map((table) => `flipped one of two: ${table}`),
+  'warning damaged volume record taken from its copy',
   ...['unlock ok', 'repair ok', 'put changed', 'put unreachable', 'get unreachable', 'put no-space'],
 ];
