@@ -13,12 +13,15 @@ import { contenders } from './marks.js';
 import type { Law } from '../world/outcome.js';
 import { newsMs } from '../world/session.js';
 
-export const sessions: Law = ({ ledger }) => {
+export const sessions: Law = ({ scenario, ledger }) => {
   const broken: string[] = [];
   const bases = new Map(basesOf(ledger));
   for (const version of withdrawn(ledger)) bases.delete(version);
   for (const version of refused(ledger, bases)) bases.delete(version);
   const contested = contenders(ledger);
+  // What is damaged in its cache a gateway forgets, and misses for as long as it can ask nobody.
+  const spoilt = new Set(scenario.steps.flatMap((step) => (step.do === 'flip-row' ? [step.at] : [])));
+  const isMissing = ({ gateway, reaches }: Attempt): boolean => reaches === 0 && spoilt.has(gateway);
   const names = new Set(ledger.attempts.map(({ by, generation }) => `${by} ${generation}`));
   for (const name of names) {
     const attempts = ledger.attempts.filter(({ by, generation }) => `${by} ${generation}` === name);
@@ -26,7 +29,8 @@ export const sessions: Law = ({ ledger }) => {
     const named = new Map<string, Named>();
     for (const attempt of attempts) {
       if (attempt.outcome !== 'ok' && attempt.outcome !== 'nothing') continue;
-      broken.push(...older(attempt, bases, seen), ...vanished(attempt, { ledger, contested, named }));
+      broken.push(...older(attempt, bases, seen));
+      if (!isMissing(attempt)) broken.push(...vanished(attempt, { ledger, contested, named }));
     }
   }
   return broken;
