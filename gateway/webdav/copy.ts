@@ -9,8 +9,8 @@ import { isFailure, type Fid, type Name, type ObjectStatus } from '../../venus/i
 import type { Answer, Exchange } from './exchange.js';
 import { modificationTimeOf } from './modification-time.js';
 import { memberFailure, partialAnswer, type MemberFailure } from './member-failures.js';
-import { depthOf } from './target.js';
-import { occupied, ownName, transferOf, type Transfer } from './transfer.js';
+import { depthOf, preconditionFailed } from './target.js';
+import { occupied, ownName, replacing, transferOf, type Transfer } from './transfer.js';
 
 /** Members of one directory that are copied at the same time. */
 const atOnce = 8;
@@ -44,12 +44,14 @@ interface Copied {
   readonly failures: readonly MemberFailure[];
 }
 
-async function copyOne({ share, caller }: Exchange, { source, to, overwrite }: Transfer): Promise<Copied> {
+async function copyOne({ share, caller }: Exchange, transfer: Transfer): Promise<Copied> {
+  const { source, to, expect } = transfer;
   try {
-    const { status } = await share.venus.copy(caller, source.object.fid, to, { replace: overwrite });
+    const { status } = await share.venus.copy(caller, source.object.fid, to, replacing(transfer));
     return { fid: status.fid, failures: [] };
   } catch (error) {
     if (isFailure(error, 'exists')) throw occupied();
+    if (isFailure(error, 'changed') && expect !== undefined) throw preconditionFailed();
     throw error;
   }
 }
@@ -58,7 +60,7 @@ async function copyTree(exchange: Exchange, transfer: Transfer): Promise<Copied>
   const { share, caller } = exchange;
   const { source, to, targetPath, replaces } = transfer;
   const beside = replaces ? { parent: to.parent, name: ownName(share, 'copying') } : to;
-  const root = await copyOne(exchange, { ...transfer, to: beside, overwrite: false });
+  const root = await copyOne(exchange, { ...transfer, to: beside, overwrite: false, expect: undefined });
   const failures = await copyMembers(exchange, { from: source.object.fid, into: root.fid, path: targetPath });
   if (!replaces) return { fid: root.fid, failures };
   if (failures.length > 0) {
@@ -66,9 +68,10 @@ async function copyTree(exchange: Exchange, transfer: Transfer): Promise<Copied>
     return { fid: root.fid, failures };
   }
   try {
-    await share.venus.rename(caller, beside, to, { replace: true });
+    await share.venus.rename(caller, beside, to, replacing({ ...transfer, overwrite: true }));
   } catch (error) {
     await share.venus.remove(caller, beside.parent, beside.name).catch(() => undefined);
+    if (isFailure(error, 'changed') && transfer.expect !== undefined) throw preconditionFailed();
     throw error;
   }
   return root;

@@ -1,18 +1,18 @@
 /** MOVE: one rename, also over what bears the name at the destination (RFC 4918 section 9.9); see move-across.ts. */
-import { isFailure, type Fid } from '../../venus/interface.js';
+import { isFailure, type Fid, type Name } from '../../venus/interface.js';
 import type { Answer, Exchange } from './exchange.js';
 import { DavError } from './exchange.js';
 import type { Intent } from './exchange.js';
 import { partialAnswer } from './member-failures.js';
 import { modificationTimeOf } from './modification-time.js';
 import { moveAcross } from './move-across.js';
-import { depthOf } from './target.js';
-import { occupied, transferOf, type Transfer } from './transfer.js';
+import { depthOf, preconditionFailed } from './target.js';
+import { occupied, replacing, transferOf, type Transfer } from './transfer.js';
 
 export async function move(exchange: Exchange): Promise<Answer> {
   const { share, path } = exchange;
   const transfer = await transferOf(exchange);
-  const { source, target, targetPath, to, overwrite } = transfer;
+  const { source, target, targetPath } = transfer;
   if (source.object.kind === 'directory') depthOf(exchange, ['infinity'], 'infinity');
   if (source.parent === null) throw new Error('the root has no name to move');
   const intents: Intent[] = [
@@ -21,7 +21,7 @@ export async function move(exchange: Exchange): Promise<Answer> {
   ];
   await share.locks.guard(exchange, intents);
   const from = { parent: source.parent, name: source.name };
-  const replaced = await rename(exchange, from, to, overwrite);
+  const replaced = await rename(exchange, from, transfer);
   const former = transfer.replaces && target.object !== null ? [target.object.fid] : [];
   if (replaced === 'cross-volume') return across(exchange, transfer, former);
   // RFC 4918 section 7.7: a lock does not move with its object.
@@ -61,15 +61,15 @@ async function setModified(
 
 async function rename(
   { share, caller }: Exchange,
-  from: Parameters<typeof share.venus.rename>[1],
-  to: Parameters<typeof share.venus.rename>[2],
-  replace: boolean,
+  from: Name,
+  transfer: Transfer,
 ): Promise<boolean | 'cross-volume'> {
   try {
-    return (await share.venus.rename(caller, from, to, { replace })).replaced;
+    return (await share.venus.rename(caller, from, transfer.to, replacing(transfer))).replaced;
   } catch (error) {
     if (isFailure(error, 'cross-volume')) return 'cross-volume';
     if (isFailure(error, 'exists')) throw occupied();
+    if (isFailure(error, 'changed') && transfer.expect !== undefined) throw preconditionFailed();
     if (isFailure(error, 'changed')) throw new DavError(409, 'Another change came in between; try again');
     throw error;
   }

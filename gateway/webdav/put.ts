@@ -20,6 +20,7 @@ import { hasCondition } from './conditional.js';
 import { etagOf } from './etag.js';
 import { DavError, type Answer, type Exchange } from './exchange.js';
 import { formatHttpDate } from './http-date.js';
+import { ifExpectation } from './if-expectation.js';
 import { modificationTimeOf } from './modification-time.js';
 import { nameOf, preconditionFailed, requireConditions, requireUnlocked, writableTarget } from './target.js';
 
@@ -64,7 +65,7 @@ export async function put(exchange: Exchange): Promise<Answer> {
     });
   } catch (error) {
     await writer.abort();
-    throw closeFailure(exchange, error);
+    throw closeFailure(exchange, error, expect !== undefined);
   }
   const { object } = place;
   // A version in conflict that is written to is another object afterwards: to its locks it is the same.
@@ -98,7 +99,7 @@ function expectationOf(exchange: Exchange, place: Place): Expectation | undefine
     if (object !== null) throw preconditionFailed();
     return { version: null };
   }
-  return requireConditions(exchange, object);
+  return requireConditions(exchange, object) ?? ifExpectation(exchange, exchange.path, object);
 }
 
 function expectedTarget({ parent, object }: Place): ExpectedTarget {
@@ -164,9 +165,10 @@ async function spool(exchange: Exchange, writer: Writer, check: BodyCheck): Prom
 }
 
 /** What a failure of spooling or closing means for a PUT. */
-function closeFailure(exchange: Exchange, error: unknown): unknown {
+function closeFailure(exchange: Exchange, error: unknown, expects: boolean): unknown {
   if (isFailure(error, 'not-found', 'not-directory')) return new DavError(409, 'The folder for it is gone');
-  const conditional = hasCondition(exchange.headers) || exchange.headers['overwrite'] !== undefined;
+  const conditional =
+    expects || hasCondition(exchange.headers) || exchange.headers['overwrite'] !== undefined;
   if (isFailure(error, 'changed', 'conflict') && !conditional) {
     // RFC 4918 section 12.1: 412 is only for who stated a condition.
     return new DavError(409, 'Another change came in between; try again');

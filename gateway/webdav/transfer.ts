@@ -1,9 +1,10 @@
 /**
  * What COPY and MOVE have in common: source, destination, and everything that is refused (RFC 4918 9.8, 9.9).
  */
-import type { Fid, Place } from '../../venus/interface.js';
+import type { Expectation, Fid, Place, ReplaceOptions } from '../../venus/interface.js';
 import { destinationOf } from './destination.js';
 import { DavError, type Exchange, type Share } from './exchange.js';
+import { ifExpectation } from './if-expectation.js';
 import {
   existingTarget,
   refuseBody,
@@ -22,6 +23,8 @@ export interface Transfer {
   /** Whether an object is there that must go; only with `overwrite`. */
   readonly replaces: boolean;
   readonly overwrite: boolean;
+  /** What the client says it has seen at the destination. */
+  readonly expect: Expectation | undefined;
 }
 
 /** @throws DavError 400, 403 (a locked volume, too), 404, 409, 412, 415, 502; Failure of Venus.lookup */
@@ -51,12 +54,19 @@ export async function transferOf(exchange: Exchange): Promise<Transfer> {
   const replaces = target.object !== null && !isSame;
   if (replaces && !overwrite) throw occupied();
   const name = replaces ? target.name : asked;
-  return { source, target, targetPath, to: { parent: target.parent, name }, replaces, overwrite };
+  const to = { parent: target.parent, name };
+  const expect = isSame ? undefined : ifExpectation(exchange, targetPath, target.object);
+  return { source, target, targetPath, to, replaces, overwrite, expect };
 }
 
 /** Of what is under way: no one else's, and told as such. */
 export function ownName({ random }: Share, what: 'copying' | 'moving' | 'moved'): string {
   return `.${what}-${Buffer.from(random.bytes(8)).toString('hex')}`;
+}
+
+/** For Venus. */
+export function replacing({ overwrite, expect }: Pick<Transfer, 'overwrite' | 'expect'>): ReplaceOptions {
+  return { replace: overwrite, ...(expect !== undefined && { expect }) };
 }
 
 export function occupied(): DavError {
