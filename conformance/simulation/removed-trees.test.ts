@@ -45,7 +45,7 @@ async function removedWhile(
 
 t.test('a file that is saved while its large folder is removed stays', async (t) => {
   let count = 0;
-  for (let seed = 1; seed <= 6; seed += 1) {
+  for (let seed = 6; seed <= 11; seed += 1) {
     const stage = await large(seed);
     const { realm, g1, g2, last } = stage;
     const [removal, saved] = await removedWhile(stage, () => put(g2, last, 'saved meanwhile'));
@@ -53,10 +53,12 @@ t.test('a file that is saved while its large folder is removed stays', async (t)
       t.equal(saved, 'not-found', 'the folder has gone before it could be listed: all servers have answered');
       continue;
     }
-    count += 1;
-    t.match(removal, /^(not-empty|changed)$/, `seed ${seed}`);
+    // Where it was gone already when it was saved, it was made anew: then the folder is back with it alone (ST-1).
+    if (removal !== 'done') count += 1;
+    t.match(removal, /^(not-empty|changed|done)$/, `seed ${seed}`);
     await realm.clock.advance(5000);
     for (const venus of [g1, g2]) t.equal(await realm.finish(get(venus, last)), 'saved meanwhile');
+    if (removal === 'done') t.same(await realm.finish(list(g1, 'd')), [last.slice(2)]);
     t.equal(await realm.finish(outcomeOf(remove(g1, 'd'))), 'done', 'who looks again removes that, too');
   }
   t.ok(count > 0, `saved in ${count} runs`);
