@@ -38,11 +38,16 @@ export class ContainerReferences {
   readonly #log: Log;
   readonly #holds = new Map<string, number>();
   readonly #removals = new Map<string, Promise<void>>();
+  readonly #clock: Clock;
+  /** Whose removal failed, as the disk was full, say; tried again after a while. More are left to the next start. */
+  readonly #left = new Set<string>();
+  #isWaiting = false;
 
   private constructor(options: ContainerReferencesOptions) {
     this.#store = options.store;
     this.#containers = options.containers;
     this.#log = options.log;
+    this.#clock = options.clock;
   }
 
   /** The references of this store; made, and its sweep started, at the first call. */
@@ -109,9 +114,25 @@ export class ContainerReferences {
         .remove(digest)
         .catch((error: unknown) => {
           this.#log.warn('container not removed', { digest, error: String(error) });
+          if (this.#left.size < sweeping.candidates) this.#left.add(digest);
+          void this.#tryAgain();
         })
         .finally(() => this.#removals.delete(digest));
       this.#removals.set(digest, removal);
+    }
+  }
+
+  async #tryAgain(): Promise<void> {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    await sleep(this.#clock, sweeping.graceMs);
+    this.#isWaiting = false;
+    const left = [...this.#left];
+    this.#left.clear();
+    try {
+      this.collect(left);
+    } catch (error) {
+      this.#log.warn('containers not removed', { count: left.length, error: String(error) });
     }
   }
 
