@@ -211,8 +211,7 @@ export class Recording {
   }
 
   #candidates({ deed, into, begin }: Attempt): readonly Fid[] {
-    const path = 'to' in deed ? deed.to : 'path' in deed ? deed.path : '';
-    const place = `${into ?? ''} ${nameOf(path)}`;
+    const place = `${into ?? ''} ${nameOf(targetOf(deed))}`;
     const given = new Set(
       this.ledger.attempts.flatMap(({ placed }) =>
         placed !== undefined && `${placed.parent} ${placed.name}` === place ? [placed.fid] : [],
@@ -225,15 +224,19 @@ export class Recording {
   }
 
   #give(attempt: Attempt, fid: Fid, parent: Fid): void {
-    const { deed } = attempt;
-    const path = 'to' in deed ? deed.to : 'path' in deed ? deed.path : '';
-    attempt.placed = { fid, parent, name: nameOf(path) };
+    attempt.placed = { fid, parent, name: nameOf(targetOf(attempt.deed)) };
     this.ledger.put(fid, parent);
   }
 }
 
 export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** Where what it makes or moves shall be; '' of one that names no place. */
+export function targetOf(deed: Deed): string {
+  if ('to' in deed) return deed.to;
+  return 'path' in deed ? deed.path : '';
 }
 
 function pathsOf(deed: Deed): readonly string[] {

@@ -33,7 +33,6 @@ interface Disk {
 const looksMost = 6;
 /** Of what stands still: no body half written, nothing that it says of itself; nobody asks what needs a container. */
 const unseen = { spools: 0, used: undefined, unnamed: 0, hasForgotten: false };
-const noRows = { rows: {}, others: undefined, needed: 0, overdue: 0 };
 
 /**
  * Everything, with all processes running before and after. Servers are looked at while they stand still. One that
@@ -49,17 +48,17 @@ export async function lookAt(
   const begin = performance.now();
   for (let count = 1; ; count += 1) {
     const views: View[] = [];
-    const gatewaySizes: Size[] = [];
+    const spools = new Map<GatewayName, number>();
     for (const gateway of gateways) {
       views.push(await viewOf(realm, gateway, recording));
-      const spools = await readdir(join(realm.data, 'gateways', gateway, 'containers', 'spool'));
-      gatewaySizes.push({ host: gateway, isServer: false, ...unseen, ...noRows, spools: spools.length });
+      const bodies = await readdir(join(realm.data, 'gateways', gateway, 'containers', 'spool'));
+      spools.set(gateway, bodies.length);
     }
     await realm.stopAll();
     const disks = await Promise.all(serverNames.map((server) => diskOf(realm.data, server)));
     const sizes = [
       ...disks.map(({ size }) => size),
-      ...(await Promise.all(gatewaySizes.map(withRows(realm)))),
+      ...(await Promise.all([...spools].map(([gateway, count]) => sizeOf(realm.data, gateway, count)))),
     ];
     await realm.startAll();
     await untilDrained(realm);
@@ -81,12 +80,10 @@ function areEqual(disks: readonly Disk[]): boolean {
   return new Set(all).size === 1;
 }
 
-function withRows({ data }: FaultRealm): (size: Size) => Promise<Size> {
-  return (size) =>
-    withDisk(data, join('gateways', size.host), ({ store, rootVolume }) => ({
-      ...size,
-      ...keptIn(store, rootVolume, false),
-    }));
+function sizeOf(data: string, gateway: string, spools: number): Promise<Size> {
+  return withDisk(data, join('gateways', gateway), ({ store, rootVolume }) => {
+    return { host: gateway, isServer: false, ...unseen, spools, ...keptIn(store, rootVolume, false) };
+  });
 }
 
 function diskOf(data: string, server: string): Promise<Disk> {

@@ -9,7 +9,7 @@
 import type { Attempt } from '../simulation/world/ledger.js';
 import type { Deed } from '../simulation/world/scenario.js';
 import type { WebdavClient } from '../webdav-client.js';
-import type { Recording } from './recording.js';
+import { targetOf, type Recording } from './recording.js';
 import { Refusal } from './remote-answer.js';
 import { RemoteSight, versionOf, type Place, type Shown } from './remote-sight.js';
 import { fragmentOf, propertyUpdate } from './said-property.js';
@@ -236,8 +236,7 @@ export class RemoteSession {
   }
 
   #isOwn(attempt: Attempt, { fid }: Shown): boolean {
-    const { deed } = attempt;
-    const path = 'to' in deed ? deed.to : 'path' in deed ? deed.path : '';
+    const path = targetOf(attempt.deed);
     return this.#recording.isNewSince(fid, attempt) && this.#recording.isAlone(attempt, path);
   }
 }
