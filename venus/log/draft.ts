@@ -159,6 +159,7 @@ export class Draft {
     for (let steps = 0; counter > 0; steps += 1) {
       const record = this.#gone.get(makeStoreId(venus, counter));
       if (record === undefined) return counter;
+      // Rows are read with that checked (earlier-record.ts).
       if (steps > this.#gone.size) throw new Error(`the log's records of ${fid} name each other in a circle`);
       counter = record.base[fid]?.[venus] ?? 0;
     }

@@ -45,3 +45,12 @@ t.test('records of this version stay as they are', async (t) => {
   for (const bad of [null, 7, {}, { ...record, saved: 'then' }, { ...store, time: undefined }])
     t.notOk(storedRecordSchema.safeParse(bad).success);
 });
+
+t.test('a record that comes after itself, or after a later one of its author, is none', async (t) => {
+  const after = (counter: number) => ({ ...store, base: { [fid]: { '00000000000000aa': counter } } });
+  t.ok(storedRecordSchema.safeParse(after(1)).success, 'it may name the one before it');
+  t.notOk(storedRecordSchema.safeParse(after(2)).success);
+  t.notOk(storedRecordSchema.safeParse(after(3)).success, 'else two could name each other');
+  const ofAnother = { ...store, base: { [fid]: { '00000000000000bb': 9 } } };
+  t.ok(storedRecordSchema.safeParse(ofAnother).success, 'what others count is another matter');
+});
