@@ -201,8 +201,9 @@ class CachingClient implements Venus {
 
   async open(caller: Caller, fid: Fid): Promise<OpenFile> {
     const volume = this.#realm.volumeOf(fid);
+    let found = await objectOrSibling(this.#fetcher, fid);
     for (let attempt = 1; ; attempt += 1) {
-      const { object, version } = await objectOrSibling(this.#fetcher, fid);
+      const { object, version } = found;
       const { status } = object;
       await this.#guard.mayRead(caller, status);
       const view = version === null ? object.view : siblingView(object, version);
@@ -214,10 +215,11 @@ class CachingClient implements Venus {
         return file;
       } catch (error) {
         // Replaced or removed before its contents were fetched, nobody has them any more: what is it now?
-        if (!isFailure(error, 'damaged') || volume.avsg.length === 0 || attempt === opensMost) throw error;
+        const isOut = volume.avsg.length === 0 || !isFailure(error, 'damaged', 'unreachable');
+        if (isOut || attempt === opensMost) throw error;
         volume.doubt(status.fid);
-        const now = await objectOrSibling(this.#fetcher, fid);
-        if ((now.version ?? now.object.status.data)?.digest === view.digest) throw error;
+        found = await objectOrSibling(this.#fetcher, fid);
+        if ((found.version ?? found.object.status.data)?.digest === view.digest) throw error;
       }
     }
   }

@@ -4,7 +4,7 @@ import { rootFid, type Fid, type StoreId, type VolumeId } from '../../vice/inter
 import { resourceIdOf } from '../../gateway/webdav/resource-id.js';
 import { judge } from '../simulation/laws/judge.js';
 import type { DumpedObject } from '../simulation/replica-dump.js';
-import type { Attempt } from '../simulation/world/ledger.js';
+import type { Attempt } from '../simulation/world/attempt.js';
 import type { View } from '../simulation/world/outcome.js';
 import { deedsOf } from './deed-stream.js';
 import { Recording } from './recording.js';

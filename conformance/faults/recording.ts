@@ -6,7 +6,8 @@
  */
 import { versionsOf, type Fid, type StoreId } from '../../vice/interface/index.js';
 import type { ReplicaDump } from '../simulation/replica-dump.js';
-import { Ledger, type Attempt } from '../simulation/world/ledger.js';
+import type { Attempt } from '../simulation/world/attempt.js';
+import { Ledger } from '../simulation/world/ledger.js';
 import type { Run } from '../simulation/world/outcome.js';
 import { wordsOf, type Deed, type Step } from '../simulation/world/scenario.js';
 import { boundSent } from './sent-bound.js';
@@ -45,23 +46,7 @@ export class Recording {
   }
 
   begin(deed: Deed, gateway: string): Attempt {
-    const attempt: Attempt = {
-      number: this.ledger.attempts.length,
-      deed,
-      by: deed.by,
-      gateway,
-      generation: 0,
-      begin: this.now(),
-      end: undefined,
-      outcome: 'pending',
-      message: '',
-      mounts: new Set(),
-      givesUp: new Set(),
-      givesUpVersions: new Set(),
-      takes: new Set(),
-      removes: new Set(),
-    };
-    this.ledger.attempts.push(attempt);
+    const attempt = this.ledger.begin(deed, gateway, this.now());
     this.#underWay.add(attempt);
     return attempt;
   }

@@ -1,5 +1,5 @@
 /** What an answer of a gateway's door says: the ledger's outcomes. Pure. */
-import type { Outcome } from '../simulation/world/ledger.js';
+import type { Outcome } from '../simulation/world/attempt.js';
 
 /** A request that was not done, as far as its author knows. */
 export class Refusal extends Error {

@@ -6,7 +6,7 @@
  * their versions too (If-Match, and If for a destination), and who cannot name what he means looks once more
  * afterwards: what he cannot tell he does not claim.
  */
-import type { Attempt } from '../simulation/world/ledger.js';
+import { textFor, type Attempt } from '../simulation/world/attempt.js';
 import type { Deed } from '../simulation/world/scenario.js';
 import type { WebdavClient } from '../webdav-client.js';
 import { targetOf, type Recording } from './recording.js';
@@ -88,9 +88,7 @@ export class RemoteSession {
   async #put({ parent, path, object }: Place, attempt: Attempt, bytes: number): Promise<boolean> {
     if (object !== null && object.kind !== 'file') return false;
     attempt.into = parent;
-    const tag = `${attempt.by} ${attempt.number}.`;
-    const text =
-      bytes === 0 ? '' : tag.repeat(Math.ceil(bytes / tag.length)).slice(0, Math.max(bytes, tag.length));
+    const text = textFor(attempt, bytes);
     attempt.text = text;
     attempt.base = object?.version ?? null;
     if (object !== null) {

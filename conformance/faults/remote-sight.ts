@@ -1,6 +1,6 @@
 /** What a person is shown at one gateway's door, and asks of it; all that is seen is recorded. */
 import { parseStoreId, type Fid, type StoreId } from '../../vice/interface/index.js';
-import type { Attempt } from '../simulation/world/ledger.js';
+import type { Attempt } from '../simulation/world/attempt.js';
 import type { Reply, RequestOptions, WebdavClient } from '../webdav-client.js';
 import type { Recording } from './recording.js';
 import { outcomeOf, Refusal } from './remote-answer.js';

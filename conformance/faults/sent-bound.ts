@@ -4,7 +4,8 @@
  * done: exactly of a file's contents, properties and moves, with room to spare of directories. Pure.
  */
 import type { Fid, StoreId } from '../../vice/interface/index.js';
-import type { Attempt, Ledger } from '../simulation/world/ledger.js';
+import type { Attempt } from '../simulation/world/attempt.js';
+import type { Ledger } from '../simulation/world/ledger.js';
 import type { Look } from '../simulation/world/outcome.js';
 
 const idle: readonly string[] = ['get', 'list'];

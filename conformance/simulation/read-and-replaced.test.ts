@@ -5,13 +5,18 @@ import { startedRealm } from './started-realm.js';
 
 t.setTimeout(300_000);
 
-for (const how of ['replaced', 'removed'] as const) {
-  t.test(`read while it is ${how}`, async (t) => {
+for (const [how, lost] of [
+  ['replaced', false],
+  ['removed', false],
+  ['replaced', true],
+] as const) {
+  t.test(`read while it is ${how}${lost ? ', and one of two servers is out of reach' : ''}`, async (t) => {
     const told = new Set<string>();
     for (let moment = 0; moment < 60; moment += 1) {
-      const realm = await startedRealm({ seed: 100 + moment, servers: 1, flushMs: 10 });
+      const realm = await startedRealm({ seed: 100 + moment, servers: lost ? 2 : 1, flushMs: 10 });
       const [g1, g2] = [realm.gateway('g1'), realm.gateway('g2')];
-      await realm.clock.advance(2000);
+      if (lost) for (const gateway of ['g1', 'g2']) realm.network.cut(gateway, 's2');
+      await realm.clock.advance(lost ? 60_000 : 2000);
       await realm.finish(put(g1, 'report', 'old'.repeat(30_000)));
       const { object } = await realm.finish(g2.lookup(caller, pathOf('report')));
       const changing = how === 'replaced' ? put(g1, 'report', 'new'.repeat(30_000)) : remove(g1, 'report');

@@ -5,7 +5,7 @@
 import type { Expectation, ObjectStatus } from '../../venus/interface.js';
 import { parseOwnUrl } from './destination.js';
 import { DavError, type Exchange } from './exchange.js';
-import { ifListsOf } from './lock-guard.js';
+import { ifListsOf, samePath } from './lock-guard.js';
 
 /** `object` is what was found at `path`; undefined: the header has no entity tag for it. @throws DavError 400 */
 export function ifExpectation(
@@ -23,8 +23,7 @@ export function ifExpectation(
 
 function isOf({ share, path: own, headers }: Exchange, tag: string | null, path: readonly string[]): boolean {
   try {
-    const tagged = tag === null ? own : parseOwnUrl(share, tag, headers.host);
-    return tagged.length === path.length && tagged.every((name, index) => name === path[index]);
+    return samePath(tag === null ? own : parseOwnUrl(share, tag, headers.host), path);
   } catch (error) {
     // Of another server: it says nothing here.
     if (error instanceof DavError) return false;

@@ -84,7 +84,7 @@ async function stateOf(
   }
 }
 
-function samePath(one: readonly string[], other: readonly string[]): boolean {
+export function samePath(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((name, index) => name === other[index]);
 }
 

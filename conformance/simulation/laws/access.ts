@@ -5,7 +5,8 @@
  */
 import { anyUser, rightsText, type AccessList } from '../../../vice/interface/index.js';
 import type { DumpedObject, ReplicaDump } from '../replica-dump.js';
-import type { Attempt, Ledger } from '../world/ledger.js';
+import type { Attempt } from '../world/attempt.js';
+import type { Ledger } from '../world/ledger.js';
 import { dumpsByVolume, type Law, type Look } from '../world/outcome.js';
 import { wordsOf } from '../world/scenario.js';
 import { newsMs } from '../world/session.js';

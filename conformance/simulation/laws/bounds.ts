@@ -1,6 +1,6 @@
 /** What an administrator has bounded stays so: while a volume is locked, and all know of it, nobody changes it. */
 import { rootFid, type Fid } from '../../../vice/interface/index.js';
-import type { Attempt } from '../world/ledger.js';
+import type { Attempt } from '../world/attempt.js';
 import type { Law } from '../world/outcome.js';
 import { wordsOf } from '../world/scenario.js';
 import { newsMs } from '../world/session.js';

@@ -1,5 +1,5 @@
 /** A lock that was acknowledged is there until it is given back, also after its gateway was killed. */
-import type { Attempt } from '../world/ledger.js';
+import type { Attempt } from '../world/attempt.js';
 import type { Law } from '../world/outcome.js';
 
 export const locks: Law = ({ ledger, looks }) => {

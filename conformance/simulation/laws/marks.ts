@@ -4,7 +4,8 @@
  */
 import type { Fid } from '../../../vice/interface/index.js';
 import type { DumpedObject } from '../replica-dump.js';
-import type { Attempt, Ledger } from '../world/ledger.js';
+import type { Attempt } from '../world/attempt.js';
+import type { Ledger } from '../world/ledger.js';
 import type { Law } from '../world/outcome.js';
 
 interface Said {

@@ -3,7 +3,6 @@
  * every object that somebody made and nobody removed.
  */
 import { digestOf } from '../../../vice/seam/block-digests.js';
-import type { Fid } from '../../../vice/interface/index.js';
 import { brief } from '../world/ledger.js';
 import { contenders } from './marks.js';
 import { wordsOf } from '../world/scenario.js';
@@ -31,13 +30,12 @@ export const nothingLost: Law = ({ ledger, looks }) => {
   const contested = contenders(ledger);
   // Of two that want one name a rename takes the one that bears it then, perhaps over another one: its contents are
   // a version of that one since.
-  const isMoved = (fid: Fid): boolean =>
-    ledger.attempts.some(({ deed, outcome, takes }) => {
-      const isMove = deed.do === 'rename' && outcome === 'ok';
-      return isMove && [...takes].some((taken) => contested.get(fid)?.has(taken) === true);
-    });
+  const renamed = ledger.attempts.flatMap(({ deed, outcome, takes }) =>
+    deed.do === 'rename' && outcome === 'ok' ? [...takes] : [],
+  );
+  const moved = new Set(renamed.flatMap((fid) => [...(contested.get(fid) ?? [])]));
   for (const [fid, { by, deed, end }] of ledger.living()) {
-    if (objects.has(fid) || ledger.forgiven.has(fid) || isMoved(fid)) continue;
+    if (objects.has(fid) || ledger.forgiven.has(fid) || moved.has(fid)) continue;
     broken.push(`${fid} is on no server, though ${by} was told of ${wordsOf(deed)} at ${end}`);
   }
   return broken;

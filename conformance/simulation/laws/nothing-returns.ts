@@ -4,7 +4,8 @@
  * remover's gateway, before, but for what others have removed in it: that keeps nothing alive.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
-import type { Attempt, Ledger } from '../world/ledger.js';
+import type { Attempt } from '../world/attempt.js';
+import type { Ledger } from '../world/ledger.js';
 import type { Law } from '../world/outcome.js';
 import { basesOf } from './sessions.js';
 

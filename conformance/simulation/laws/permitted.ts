@@ -7,7 +7,8 @@
  */
 import { rightsText, rootFid, volumeOf } from '../../../vice/interface/index.js';
 import type { Fid } from '../../../vice/interface/index.js';
-import { brief, type Attempt, type Ledger } from '../world/ledger.js';
+import type { Attempt } from '../world/attempt.js';
+import { brief, type Ledger } from '../world/ledger.js';
 import { listOf } from '../world/lists.js';
 import type { Law } from '../world/outcome.js';
 import { wordsOf } from '../world/scenario.js';

@@ -8,7 +8,8 @@
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
 import { digestOf } from '../../../vice/seam/block-digests.js';
-import { authorOf, type Attempt, type Ledger } from '../world/ledger.js';
+import type { Attempt } from '../world/attempt.js';
+import { authorOf, type Ledger } from '../world/ledger.js';
 import { contenders } from './marks.js';
 import type { Law } from '../world/outcome.js';
 import { newsMs } from '../world/session.js';

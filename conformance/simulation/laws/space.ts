@@ -4,7 +4,8 @@
  * where there is no quota.
  */
 import { versionsOf } from '../../../vice/interface/index.js';
-import type { Attempt, Quota } from '../world/ledger.js';
+import type { Attempt } from '../world/attempt.js';
+import type { Quota } from '../world/ledger.js';
 import type { Law, Run } from '../world/outcome.js';
 import { wordsOf } from '../world/scenario.js';
 import { newsMs } from '../world/session.js';

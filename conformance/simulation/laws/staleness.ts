@@ -4,7 +4,8 @@
  * replaced, no file that was removed, and no lack of what was made.
  */
 import type { Fid, StoreId } from '../../../vice/interface/index.js';
-import { brief, type Attempt, type Ledger } from '../world/ledger.js';
+import type { Attempt } from '../world/attempt.js';
+import { brief, type Ledger } from '../world/ledger.js';
 import type { Law, Run } from '../world/outcome.js';
 import { serversOf } from '../world/volumes.js';
 

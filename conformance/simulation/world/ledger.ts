@@ -1,24 +1,11 @@
 /** What users did and were told: the history that the laws are judged by. */
-import {
-  fidsOf,
-  type FailureKind,
-  type Fid,
-  type Mutation,
-  type StoreId,
-} from '../../../vice/interface/index.js';
+import { fidsOf, type Fid, type Mutation, type StoreId } from '../../../vice/interface/index.js';
 import { digestOf } from '../../../vice/seam/block-digests.js';
 import { atomicObjects } from '../../../venus/change/removals.js';
 import type { ObjectStatus, PendingChange } from '../../../venus/interface.js';
+import { begun, type Attempt, type Outcome } from './attempt.js';
 import type { VolumeOrder } from './orders.js';
 import type { Deed, VolumeName } from './scenario.js';
-
-/**
- * - `pending`: never answered, since its gateway died.
- * - `ok`
- * - `nothing`: there was nothing to do (no such name).
- * - a kind of failure; `broken`: an error that is no Failure.
- */
-export type Outcome = 'pending' | 'ok' | 'nothing' | 'broken' | FailureKind;
 
 /** Refusals that say for sure that nothing was done. */
 const certain: readonly Outcome[] = [
@@ -37,81 +24,6 @@ const certain: readonly Outcome[] = [
 
 /** Of contents put in a directory before its removal was begun the removal may know although a listing did not. */
 const newsMs = 40_000;
-
-export interface Seen {
-  readonly fid: Fid;
-  readonly version: StoreId | null;
-}
-
-/** One deed of one session, from its start to its answer. */
-export interface Attempt {
-  readonly number: number;
-  readonly deed: Deed;
-  readonly by: string;
-  readonly gateway: string;
-  /** Counts the disks of this gateway: a restored or wiped one begins anew. */
-  readonly generation: number;
-  /** Simulated milliseconds. */
-  readonly begin: number;
-  end: number | undefined;
-  outcome: Outcome;
-  message: string;
-  /** Contents on their way, and what they become and replace. */
-  text?: string;
-  version?: StoreId | null;
-  base?: StoreId | null;
-  /** The object at the deed's path, as the session was shown it; null: none. */
-  seen?: Seen | null;
-  /** The same, before the deed. */
-  shown?: Seen | null;
-  /** The object that the deed has made, or given new contents. */
-  made?: Fid;
-  /** The version of that which a copy has made. */
-  copied?: StoreId | null;
-  /** Lists that it replaces knowingly: those that the directory had when its author looked. */
-  replaces?: readonly string[];
-  /** The directory that it puts an object in, whether or not that is ever answered. */
-  into?: Fid;
-  /** Where it puts an object. */
-  placed?: { readonly fid: Fid; readonly parent: Fid; readonly name: string };
-  /** What an object that has come from another volume is now. */
-  becomes?: Fid;
-  /** What it says about an object: a property's name or `mode`, and the value. */
-  marked?: { readonly fid: Fid; readonly what: string; readonly value: string } | undefined;
-  /** Whatever bears this name goes, also what its author was not shown: a directory and the name. */
-  blind?: { readonly parent: Fid; readonly name: string };
-  /** Whether the gateway, too, gives up exactly what `removes` and `givesUp` say. */
-  seesAll?: boolean;
-  /** Bytes that the volume uses when it begins, and when it is answered: what the server says that has most. */
-  usedBefore?: number;
-  used?: number;
-  /** The volume that it is about. */
-  volume?: VolumeName;
-  /** The object that it changes, if that was there before. */
-  touches?: Fid;
-  /** What a read came to. */
-  read?: string;
-  /** How many servers the gateway reached at the beginning. */
-  reaches?: number;
-  /** Of these the ones to which the way was quiet from a while before the deed to its end. */
-  steady?: readonly string[];
-  /** Whether the gateway showed what servers have: it reached some, and nothing waited in its log. */
-  isCurrent?: boolean;
-  /** When its gateway had found that its disk is an old copy: no server lets it join until it has an empty one. */
-  shutOut?: boolean;
-  /** When the gateway said that it was connected and nothing waited, at the beginning. */
-  connected?: boolean;
-  /** Where its gateway saw the second volume, from its beginning to its end; '': nowhere. */
-  readonly mounts: Set<string>;
-  /** Contents that nobody may expect any more if this has happened. */
-  readonly givesUp: Set<string>;
-  /** Versions whose contents nobody had told of then. */
-  readonly givesUpVersions: Set<StoreId>;
-  /** Objects that are at another name if this has happened. */
-  readonly takes: Set<Fid>;
-  /** Objects that are removed if this has happened. */
-  readonly removes: Set<Fid>;
-}
 
 /** From when it was wanted, and set, to when the next one was wanted. */
 export interface Quota {
@@ -164,6 +76,12 @@ export class Ledger {
   readonly halts: { readonly at: string; readonly begin: number; end: number }[] = [];
   /** Spans of simulated time in which something was wrong: [begin, end). */
   readonly troubles: { readonly begin: number; end: number }[] = [];
+
+  begin(deed: Deed, gateway: string, begin: number, generation = 0): Attempt {
+    const attempt = begun(this.attempts.length, deed, { gateway, begin, generation });
+    this.attempts.push(attempt);
+    return attempt;
+  }
 
   sentRecords(records: readonly Mutation[]): void {
     for (const record of records) {

@@ -6,7 +6,8 @@ import type { ConflictReport } from '../../../venus/interface.js';
 import type { SimulatedRealm } from '../simulated-realm.js';
 import { aftermathMs, Faults } from './faults.js';
 import { lookAt } from './inspector.js';
-import { authorOf, type Attempt } from './ledger.js';
+import type { Attempt } from './attempt.js';
+import { authorOf } from './ledger.js';
 import type { Look, Run, Size } from './outcome.js';
 import { isAdministered, putInOrder } from './put-in-order.js';
 import { RoomWatch } from './quotas.js';
@@ -145,24 +146,8 @@ export class Player {
   }
 
   #attempt(deed: Deed, gateway: string): Attempt {
-    const attempt: Attempt = {
-      number: this.#stage.ledger.attempts.length,
-      deed,
-      by: deed.by,
-      gateway,
-      generation: this.#stage.generations.get(gateway) ?? 0,
-      begin: this.#stage.now(),
-      end: undefined,
-      outcome: 'pending',
-      message: '',
-      mounts: new Set(),
-      givesUp: new Set(),
-      givesUpVersions: new Set(),
-      takes: new Set(),
-      removes: new Set(),
-    };
-    this.#stage.ledger.attempts.push(attempt);
-    return attempt;
+    const { ledger, generations } = this.#stage;
+    return ledger.begin(deed, gateway, this.#stage.now(), generations.get(gateway) ?? 0);
   }
 
   #chain(by: string, gateway: string): Chain {

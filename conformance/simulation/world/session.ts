@@ -13,7 +13,8 @@ import type {
 import { pathOf } from '../share.js';
 import { rootVolume } from '../simulated-realm.js';
 import { moveAtTheDoor } from './door.js';
-import type { Attempt, Ledger } from './ledger.js';
+import { textFor, type Attempt } from './attempt.js';
+import type { Ledger } from './ledger.js';
 import { listOf } from './lists.js';
 import type { Deed, VolumeName } from './scenario.js';
 import { fileOf, Sight } from './sight.js';
@@ -191,9 +192,7 @@ export class Session {
     if (parent === null || (object !== null && object.kind !== 'file')) return false;
     attempt.into = parent;
     const { venus, ledger } = this.#world;
-    const tag = `${attempt.by} ${attempt.number}.`;
-    const text =
-      bytes === 0 ? '' : tag.repeat(Math.ceil(bytes / tag.length)).slice(0, Math.max(bytes, tag.length));
+    const text = textFor(attempt, bytes);
     attempt.text = text;
     attempt.base = object?.version ?? null;
     if (object !== null) await this.#sight.giveUp(object, attempt);

@@ -2,7 +2,8 @@
 import { isFailure, type Fid, type StoreId } from '../../../vice/interface/index.js';
 import type { Caller, Entry, ObjectStatus, Venus } from '../../../venus/interface.js';
 import { contentsOf } from '../share.js';
-import type { Attempt, Ledger } from './ledger.js';
+import type { Attempt } from './attempt.js';
+import type { Ledger } from './ledger.js';
 
 export interface SightWorld {
   readonly venus: Venus;
