@@ -106,6 +106,22 @@ t.test('what was refused for sure must not be there; what had no answer may be',
   t.same(judged(open, [fileWith('g1/ann 0.')]), [], 'its maker is found by what is in it');
 });
 
+t.test('what nobody saw again went with its folder only if that was removed meanwhile', async (t) => {
+  const folder = 'urn:uuid:folder' as Fid;
+  for (const removed of [folder, 'urn:uuid:another' as Fid]) {
+    const recording = new Recording(() => 1);
+    const { made: _made, placed: _placed, ...put } = putOf(recording, { into: folder });
+    recording.ledger.attempts[0] = put;
+    recording.ledger.put(folder, seenRoot);
+    const removal = recording.begin({ do: 'remove', by: 'g1/ann#2', path: 'x' }, 'g1');
+    removal.removes.add(removed);
+    Object.assign(removal, { outcome: 'ok', end: 3 });
+    const lost = removed === folder ? [] : [/^nothing lost: "g1\/ann 0\."/];
+    t.match(judged(recording, []), lost);
+    t.equal(judged(recording, []).length, lost.length);
+  }
+});
+
 t.test('a record that was applied twice is seen in the counts', async (t) => {
   const { recording, text } = recorded();
   const twice = { ...fileWith(text), vv: { s1: 3 } };

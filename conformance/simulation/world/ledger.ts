@@ -265,12 +265,15 @@ export class Ledger {
   /** What others put below a directory about when it was removed: the gateway may have heard of it in between. */
   *#news<T>(removal: Attempt, all: ReadonlyMap<T, Attempt>): Generator<T> {
     const { begin, end = Infinity, removes } = removal;
+    const wasWithin = (into: Fid): boolean => [...this.wasIn(into)].some((each) => removes.has(each));
     const isIn = (fid: Fid): boolean =>
       [...this.wasIn(fid)].some((directory) => directory !== fid && removes.has(directory));
     for (const [item, put] of all) {
       const fid = put.made ?? put.seen?.fid;
       const isNew = put.begin <= end && (put.end ?? Infinity) >= begin - newsMs;
-      if (fid !== undefined && isNew && isIn(fid)) yield item;
+      // What nobody has seen before it went was in the directory that its author saw.
+      const wasBelow = fid !== undefined ? isIn(fid) : put.into !== undefined && wasWithin(put.into);
+      if (isNew && wasBelow) yield item;
       for (const copy of this.#copies)
         if (copy.text === item && copy.at <= end && copy.at >= begin - newsMs && isIn(copy.fid)) yield item;
     }
