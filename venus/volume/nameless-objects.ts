@@ -26,8 +26,8 @@ const turnObjects = 100;
 
 export interface NamelessWorld {
   readonly cache: ObjectCache;
-  readonly fetcher: Fetcher;
-  readonly modifyLog: ModifyLog;
+  readonly fetcher: Pick<Fetcher, 'freshen'>;
+  readonly modifyLog: Pick<ModifyLog, 'isDirty'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Gives other requests a turn. */
