@@ -122,6 +122,17 @@ t.test('what nobody saw again went with its folder only if that was removed mean
   }
 });
 
+t.test('what nobody saw again may have been under a name that was cleared for a folder', async (t) => {
+  for (const name of ['a', 'b']) {
+    const recording = new Recording(() => 1);
+    const { made: _made, placed: _placed, ...put } = putOf(recording);
+    recording.ledger.attempts[0] = put;
+    const move = recording.begin({ do: 'rename', by: 'g1/ann#2', path: 'x', to: name }, 'g1');
+    Object.assign(move, { outcome: 'ok', end: 3, blind: { parent: seenRoot, name } });
+    t.equal(judged(recording, []).length, name === 'a' ? 0 : 1);
+  }
+});
+
 t.test('a record that was applied twice is seen in the counts', async (t) => {
   const { recording, text } = recorded();
   const twice = { ...fileWith(text), vv: { s1: 3 } };

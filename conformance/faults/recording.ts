@@ -9,7 +9,7 @@ import type { ReplicaDump } from '../simulation/replica-dump.js';
 import type { Attempt } from '../simulation/world/attempt.js';
 import { Ledger } from '../simulation/world/ledger.js';
 import type { Run } from '../simulation/world/outcome.js';
-import { wordsOf, type Deed, type Step } from '../simulation/world/scenario.js';
+import { lastNameOf, wordsOf, type Deed, type Step } from '../simulation/world/scenario.js';
 import { boundSent } from './sent-bound.js';
 
 /** Where an object was seen, and since when somebody knows of it. */
@@ -196,7 +196,7 @@ export class Recording {
   }
 
   #candidates({ deed, into, begin }: Attempt): readonly Fid[] {
-    const place = `${into ?? ''} ${nameOf(targetOf(deed))}`;
+    const place = `${into ?? ''} ${lastNameOf(targetOf(deed))}`;
     const given = new Set(
       this.ledger.attempts.flatMap(({ placed }) =>
         placed !== undefined && `${placed.parent} ${placed.name}` === place ? [placed.fid] : [],
@@ -209,13 +209,9 @@ export class Recording {
   }
 
   #give(attempt: Attempt, fid: Fid, parent: Fid): void {
-    attempt.placed = { fid, parent, name: nameOf(targetOf(attempt.deed)) };
+    attempt.placed = { fid, parent, name: lastNameOf(targetOf(attempt.deed)) };
     this.ledger.put(fid, parent);
   }
-}
-
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 /** Where what it makes or moves shall be; '' of one that names no place. */

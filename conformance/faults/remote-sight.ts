@@ -1,6 +1,7 @@
 /** What a person is shown at one gateway's door, and asks of it; all that is seen is recorded. */
 import { parseStoreId, type Fid, type StoreId } from '../../vice/interface/index.js';
 import type { Attempt } from '../simulation/world/attempt.js';
+import { lastNameOf } from '../simulation/world/scenario.js';
 import type { Reply, RequestOptions, WebdavClient } from '../webdav-client.js';
 import type { Recording } from './recording.js';
 import { outcomeOf, Refusal } from './remote-answer.js';
@@ -94,9 +95,8 @@ export class RemoteSight {
 
   /** What its directory has under the last name of `path`. */
   async lookup(path: string): Promise<Place> {
-    const end = path.lastIndexOf('/');
-    const name = path.slice(end + 1);
-    const { self, entries } = await this.list(path.slice(0, Math.max(end, 0)));
+    const name = lastNameOf(path);
+    const { self, entries } = await this.list(path.slice(0, Math.max(path.lastIndexOf('/'), 0)));
     const object = entries.find((entry) => entry.name === name) ?? null;
     return { parent: self.fid, path, name, object };
   }
@@ -189,7 +189,7 @@ function shownIn(part: string, share: URL): readonly Shown[] {
   if (fid === undefined) throw new Refusal('unreachable', part.slice(0, 300));
   const base = share.pathname.replace(/\/$/, '');
   const path = decodeURIComponent(new URL(href, share).pathname.slice(base.length).replace(/^\/|\/$/g, ''));
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  const name = lastNameOf(path);
   const etag = textOf(found, 'getetag')?.replaceAll('&quot;', '"') ?? null;
   const conflict = textOf(found, 'conflict') ?? null;
   return [

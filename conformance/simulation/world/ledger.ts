@@ -5,7 +5,7 @@ import { atomicObjects } from '../../../venus/change/removals.js';
 import type { ObjectStatus, PendingChange } from '../../../venus/interface.js';
 import { begun, type Attempt, type Outcome } from './attempt.js';
 import type { VolumeOrder } from './orders.js';
-import type { Deed, VolumeName } from './scenario.js';
+import { lastNameOf, type Deed, type VolumeName } from './scenario.js';
 
 /** Refusals that say for sure that nothing was done. */
 const certain: readonly Outcome[] = [
@@ -220,9 +220,12 @@ export class Ledger {
         ({ parent, name }) => parent === blind.parent && name === blind.name,
       );
       for (const { fid } of there) attempt.removes.add(fid);
-      for (const { made, begin, text } of this.attempts) {
-        if (made === undefined || text === undefined || begin > end) continue;
-        if (there.some(({ fid }) => fid === made)) attempt.givesUp.add(text);
+      for (const { deed, into, made, begin, text } of this.attempts) {
+        if (text === undefined || begin > end) continue;
+        // What was gone before anybody saw it was put under the name that its author gave.
+        const isBorne = deed.do === 'put' && into === blind.parent && lastNameOf(deed.path) === blind.name;
+        const isThere = made === undefined ? isBorne : there.some(({ fid }) => fid === made);
+        if (isThere) attempt.givesUp.add(text);
       }
       for (const { text, fid } of copied)
         if (text !== undefined && there.some((each) => each.fid === fid)) attempt.givesUp.add(text);

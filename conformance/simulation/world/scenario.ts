@@ -157,6 +157,11 @@ export function isDeed(step: Step): step is Deed & { readonly ms: number } {
   return deeds.has(step.do);
 }
 
+/** The last name of a path. */
+export function lastNameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
 /** In the notation of the traces: `g1/ann put a/b 20`. */
 export function wordsOf(step: (Deed | Fault) & { readonly ms?: number }): string {
   const { do: verb, ms: _ms, ...rest } = step;
