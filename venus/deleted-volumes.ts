@@ -11,6 +11,7 @@
 import { z } from 'zod';
 import {
   fidsOf,
+  intact,
   rootFid,
   seal,
   type Mutation,
@@ -27,7 +28,6 @@ import type { ModifyLog, Remains } from './log/modify-log.js';
 import type { WriteBuffer } from './store/write-buffer.js';
 import type { DeletedVolume } from './venus-state.js';
 import type { Mounts } from './volume/mounts.js';
-import { intact } from './store/intact.js';
 
 export interface DeletedVolumesWorld {
   readonly buffer: WriteBuffer;

@@ -1,6 +1,12 @@
 /** `coda realm audit`: who came in and who changed the realm, as each server remembers it. */
 import type { Command } from 'commander';
-import { auditLimits, brokenLink, isFailure, type AuditEntry } from '../../vice/interface/index.js';
+import {
+  auditLimits,
+  brokenLink,
+  isFailure,
+  type AuditEntry,
+  type Result,
+} from '../../vice/interface/index.js';
 import type { Administration } from '../administration/administration.js';
 import { OperatorError } from '../config/operator-error.js';
 import { print, progress, table } from './output.js';
@@ -58,10 +64,11 @@ async function audit(options: AuditOptions): Promise<void> {
   await withRealm(options, async (administration) => {
     for (const server of await serversOf(administration, options.server)) {
       try {
-        const found = await newest(administration, server, last);
-        entries.push(...found.map((entry) => ({ ...entry, server })));
-        const fault = options.verify === true ? await firstBroken(administration, server) : brokenLink(found);
-        if (fault !== undefined) broken.push(`${server}: entry ${fault} does not continue the one before it`);
+        const page = await administration.audit(server, null, last);
+        entries.push(...page.entries.map((entry) => ({ ...entry, server })));
+        const fault = options.verify === true ? await firstBroken(administration, server) : brokenIn(page);
+        if (fault !== undefined)
+          broken.push(`${server}: entry ${fault} cannot be read, or does not continue the one before it`);
       } catch (error) {
         if (!isFailure(error)) throw error;
         if (options.server !== undefined) throw error;
@@ -72,7 +79,10 @@ async function audit(options: AuditOptions): Promise<void> {
   entries.sort((a, b) => a.time - b.time);
   print(options, { entries, broken }, () => textOf(entries, options.verify === true && broken.length === 0));
   if (broken.length > 0)
-    throw new OperatorError('refused', `The audit log was tampered with. ${broken.join('; ')}.`);
+    throw new OperatorError(
+      'refused',
+      `The audit log was tampered with, or its disk has damaged it. ${broken.join('; ')}.`,
+    );
 }
 
 async function serversOf(
@@ -85,17 +95,20 @@ async function serversOf(
   throw unknownName('server', wanted, names);
 }
 
-async function newest(administration: Administration, server: string, last: number): Promise<AuditEntry[]> {
-  return (await administration.audit(server, null, last)).entries;
+/** The newest ones may be left out, too. */
+function brokenIn({ entries, last }: Result<'audit'>): number | undefined {
+  const end = entries.at(-1)?.number ?? 0;
+  return brokenLink(entries) ?? (end < last ? last : undefined);
 }
 
 /** Over all that the server has, page by page, each with the last entry of the one before. */
 async function firstBroken(administration: Administration, server: string): Promise<number | undefined> {
   let before: AuditEntry | undefined;
   for (;;) {
-    const { entries } = await administration.audit(server, before?.number ?? 0, auditLimits.page);
+    const { entries, last } = await administration.audit(server, before?.number ?? 0, auditLimits.page);
     const fault = brokenLink(before === undefined ? entries : [before, ...entries]);
-    if (fault !== undefined || entries.length === 0) return fault;
+    if (fault !== undefined) return fault;
+    if (entries.length === 0) return (before?.number ?? 0) < last ? last : undefined;
     before = entries.at(-1);
     if (entries.length === auditLimits.page) progress(`${server}: ${before?.number ?? 0} entries checked`);
   }

@@ -3,9 +3,8 @@
  * and in rows `c/<fid>`, so that nobody has to look for them after a restart.
  */
 import { z } from 'zod';
-import { parseFid, seal, type ConflictKind, type Fid } from '../../vice/interface/index.js';
+import { intact, parseFid, seal, type ConflictKind, type Fid } from '../../vice/interface/index.js';
 import { decidable } from './cached-object.js';
-import { intact } from '../store/intact.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
 export interface KnownConflict {

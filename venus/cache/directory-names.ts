@@ -10,6 +10,7 @@
  * DN-3  A row that is damaged is forgotten: its directory's names are told to be not all there.
  */
 import {
+  intact,
   noNames,
   parseFid,
   seal,
@@ -17,7 +18,6 @@ import {
   type DirectoryEntry,
   type Fid,
 } from '../../vice/interface/index.js';
-import { intact } from '../store/intact.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import { RecentMap } from './recent-map.js';
 

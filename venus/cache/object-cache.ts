@@ -10,6 +10,7 @@
  */
 import {
   conflictsOf,
+  intact,
   isSameVector,
   namesBeside,
   seal,
@@ -33,7 +34,6 @@ import { ConflictIndex, type ConflictListener } from './conflict-index.js';
 import { dropVolume, hasSome } from './dropped-volume.js';
 import { DirectoryNames, type NameChange, type Replacement } from './directory-names.js';
 import { RecentMap } from './recent-map.js';
-import { intact } from '../store/intact.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
 /** Each takes about 3 KB; a folder of a hundred thousand names still fits. */

@@ -1,5 +1,5 @@
 /** What is in the cache, and how much may be (hoarding.ts). */
-import { Failure, seal, type Fid } from '../../vice/interface/index.js';
+import { Failure, intact, seal, type Fid } from '../../vice/interface/index.js';
 import { z } from 'zod';
 import type { ContainerCache } from '../cache/container-cache.js';
 import type { ObjectCache } from '../cache/object-cache.js';
@@ -8,7 +8,6 @@ import { seenVersions } from '../conflict/sibling.js';
 import type { CacheControl, CachedContents, CacheState } from '../hoarding.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import type { Mounts } from '../volume/mounts.js';
-import { intact } from '../store/intact.js';
 
 export interface CacheReportWorld {
   readonly containers: ContainerCache;

@@ -1,5 +1,5 @@
 /** The hoard of a gateway: entries, walks on demand and every ten minutes, and what is known of them (hoarding.ts). */
-import { isFailure, seal, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
+import { intact, isFailure, seal, type Fid, type VnodeStatus } from '../../vice/interface/index.js';
 import type { Timer } from '../../vice/seam/clock.js';
 import { z } from 'zod';
 import { nameBorne } from '../conflict/siblings.js';
@@ -30,7 +30,6 @@ import {
 } from './hoard-survey.js';
 import { HoardWalk, type Rebound, type WalkWorld } from './hoard-walk.js';
 import type { Bound } from './name-context.js';
-import { intact } from '../store/intact.js';
 
 export interface HoardWorld extends Omit<WalkWorld, 'rebind' | 'onSurvey' | 'isClosed'> {
   readonly buffer: WriteBuffer;

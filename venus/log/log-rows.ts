@@ -7,8 +7,7 @@
  *       refused like what cannot be read: nothing of the log is used, nothing is thrown away.
  */
 import type { z } from 'zod';
-import { contractFault, Failure, seal } from '../../vice/interface/index.js';
-import { intact } from '../store/intact.js';
+import { contractFault, Failure, intact, seal } from '../../vice/interface/index.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 
 export class LogRows {

@@ -6,13 +6,19 @@
  * LG-2  Changes of a user whose login is over are not sent. They wait in the log, and go as soon as he has logged in.
  */
 import { z } from 'zod';
-import { Failure, isFailure, seal, type PeopleEntry, type Result } from '../../vice/interface/index.js';
+import {
+  Failure,
+  intact,
+  isFailure,
+  seal,
+  type PeopleEntry,
+  type Result,
+} from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Log } from '../../vice/seam/log.js';
 import type { People, Standing } from '../people.js';
 import type { ServerLink } from '../remote/server-link.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
-import { intact } from '../store/intact.js';
 
 const askMs = 5000;
 /** A hash takes its time, and others wait for theirs before it; a server that is gone is noticed by its silence. */

@@ -6,12 +6,12 @@
 import {
   contractFault,
   Failure,
+  intact,
   realmDocumentSchema,
   seal,
   type RealmDocument,
 } from '../../vice/interface/index.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
-import { intact } from '../store/intact.js';
 
 const row = 'realm';
 

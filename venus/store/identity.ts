@@ -15,6 +15,7 @@
 import {
   Failure,
   gatewayOf,
+  intact,
   makeFid,
   makeStoreId,
   seal,
@@ -29,7 +30,6 @@ import {
 import { randomHex, type Random } from '../../vice/seam/random.js';
 import { z } from 'zod';
 import type { WriteBuffer } from './write-buffer.js';
-import { intact } from './intact.js';
 
 const key = 'identity';
 const block = 100_000;

@@ -6,11 +6,10 @@
  *       wrongly; what was left of it when it was put is the most that it has after a restart.
  */
 import { z } from 'zod';
-import { Failure, parseFid, seal, type Fid } from '../../vice/interface/index.js';
+import { Failure, intact, parseFid, seal, type Fid } from '../../vice/interface/index.js';
 import type { Clock } from '../../vice/seam/clock.js';
 import type { Lease, Leases } from '../interface.js';
 import type { WriteBuffer } from './write-buffer.js';
-import { intact } from './intact.js';
 
 const bound = 100_000;
 const row = z.strictObject({

@@ -5,6 +5,7 @@
  */
 import {
   Failure,
+  intact,
   seal,
   type Result,
   type StoreIdVector,
@@ -15,7 +16,6 @@ import type { Log } from '../../vice/seam/log.js';
 import { z } from 'zod';
 import type { Identity } from '../store/identity.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
-import { intact } from '../store/intact.js';
 
 interface OldCopyWorld {
   readonly identity: Pick<Identity, 'isStranger' | 'mayHaveMade'>;

@@ -16,6 +16,7 @@
  */
 import { z } from 'zod';
 import {
+  intact,
   membersOf,
   seal,
   volumeOf,
@@ -35,7 +36,6 @@ import { areWeak } from '../remote/link-quality.js';
 import type { ServerLink } from '../remote/server-link.js';
 import { OldCopy } from './old-copy.js';
 import type { Identity } from '../store/identity.js';
-import { intact } from '../store/intact.js';
 import type { WriteBuffer } from '../store/write-buffer.js';
 import type { VolumeMode } from '../interface.js';
 import { Breaks, type Fetch } from './told.js';

@@ -3,7 +3,7 @@
  * (every stored byte is under a checksum; containers have their digest).
  */
 import { Packr } from 'msgpackr';
-import { Failure } from './failure.js';
+import { Failure, isFailure } from './failure.js';
 
 // Plain maps: each value can be read on its own, by any version, without a shared structure table.
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
@@ -45,6 +45,17 @@ export function unseal(sealed: Uint8Array): unknown {
     return packr.unpack(body);
   } catch (cause) {
     throw new Failure('damaged', 'codec.unseal', 'a stored record is not MessagePack', { cause });
+  }
+}
+
+/** The record of a row that may be missing, as its owner wrote it; undefined: there is none, or it is damaged. */
+export function intact<Row = unknown>(sealed: Uint8Array | undefined): Row | undefined {
+  if (sealed === undefined) return undefined;
+  try {
+    return unseal(sealed) as Row;
+  } catch (error) {
+    if (!isFailure(error, 'damaged')) throw error;
+    return undefined;
   }
 }
 

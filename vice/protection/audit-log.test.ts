@@ -76,6 +76,20 @@ t.test('the newest entries are kept, and still hold together', async (t) => {
   t.equal(brokenLink(entries), undefined);
 });
 
+t.test('an entry that its disk has damaged hinders nobody, and is missed', async (t) => {
+  const { store, audit } = opened();
+  for (const by of ['ada', 'bob']) await audit.note({ event: 'login', by, through: 'gateway g1' });
+  const key = `audit/${'2'.padStart(12, '0')}`;
+  await store.transact((transaction) => transaction.put(key, Buffer.from('no entry')));
+  const numbers = (): readonly number[] => audit.page(0, 10).entries.map(({ number }) => number);
+  t.same([numbers(), audit.page(0, 10).last], [[1], 2], 'the newest one is counted');
+  t.equal(await audit.act(session, wanted, async () => 'done'), 'done');
+  await audit.note({ event: 'login', by: 'eve', through: 'gateway g1' });
+  t.same([numbers(), audit.page(0, 10).last], [[1, 3, 4], 4]);
+  t.equal(brokenLink(audit.page(0, 10).entries), 3);
+  t.equal(brokenLink(audit.page(2, 10).entries), undefined, 'from there on it holds together again');
+});
+
 t.test('an entry that is changed, or taken out, is told by the next one', async (t) => {
   const { store, audit } = opened();
   for (const by of ['ada', 'bob', 'eve', 'dan'])

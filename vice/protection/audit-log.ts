@@ -7,17 +7,18 @@
  *       room for it, nothing is done.
  * AU-2  Logins go on when there is no room: the log of the process then says what the audit log lacks.
  * AU-3  The newest entries are kept, `auditLimits.kept` of them; what is left of the chain still holds together.
+ * AU-4  An entry that its disk has damaged hinders nobody: it is left out, and the next one begins a chain of its own,
+ *       so that whoever reads is told where one is missing.
  */
 import {
   auditDigest,
   auditEntrySchema,
   auditLimits,
-  Failure,
   firstPrevious,
   identityText,
+  intact,
   isFailure,
   seal,
-  unseal,
   type AuditEntry,
 } from '../interface/index.js';
 import type { Clock } from '../seam/clock.js';
@@ -80,13 +81,16 @@ export class AuditLog {
     }
   }
 
-  /** Entries after number `after`, oldest first; null: the newest. */
+  /**
+   * Entries after number `after`, oldest first; null: the newest. Those that cannot be read are left out; `last` is the
+   * number of the newest one in any case, 0 where there is none.
+   */
   page(after: number | null, limit: number): { readonly entries: AuditEntry[]; readonly last: number } {
     const { store } = this.#world;
-    const last = newest(store)?.number ?? 0;
+    const last = newest(store).number;
     const from = after ?? Math.max(0, last - limit);
     const range = { start: keyOf(from + 1), end: endOf(prefix), limit };
-    return { entries: [...store.range(range)].map(({ value }) => entryIn(value)), last };
+    return { entries: [...store.range(range)].flatMap(({ value }) => readable(value) ?? []), last };
   }
 }
 
@@ -100,8 +104,8 @@ function append(
   { event, by, through, what = {} }: Noted,
   time: number,
 ): number {
-  const before = newest(transaction);
-  const number = (before?.number ?? 0) + 1;
+  const { number: last, entry: before } = newest(transaction);
+  const number = last + 1;
   const fields = Object.entries(what).filter(([, value]) => value !== undefined);
   const entry: AuditEntry = {
     number,
@@ -118,16 +122,16 @@ function append(
   return number;
 }
 
-function newest(reader: StoreReader): AuditEntry | undefined {
+/** The number of the newest entry, and the entry where it can be read. */
+function newest(reader: StoreReader): { readonly number: number; readonly entry?: AuditEntry | undefined } {
   const range = { start: prefix, end: endOf(prefix), limit: 1, reverse: true };
-  for (const { value } of reader.range(range)) return entryIn(value);
-  return undefined;
+  for (const { key, value } of reader.range(range))
+    return { number: Number(key.slice(prefix.length)), entry: readable(value) };
+  return { number: 0 };
 }
 
-function entryIn(value: Uint8Array): AuditEntry {
-  const parsed = auditEntrySchema.safeParse(unseal(value));
-  if (parsed.success) return parsed.data;
-  throw new Failure('damaged', 'vice.audit', 'an entry of the audit log cannot be read');
+function readable(value: Uint8Array): AuditEntry | undefined {
+  return auditEntrySchema.safeParse(intact(value)).data;
 }
 
 function keyOf(number: number): string {

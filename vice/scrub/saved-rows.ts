@@ -2,12 +2,11 @@
  * What is wrong with rows that only snapshots read (vice/store/snapshot-rows.ts), as far as the rows of this disk say.
  * A row that no snapshot needs any more is nobody's concern: the sweep takes it.
  */
-import { parseFid, statusSchema, type Fid } from '../interface/index.js';
+import { intact, parseFid, statusSchema, type Fid } from '../interface/index.js';
 import { endOf, type StoreReader } from '../seam/store.js';
 import {
   isTombstone,
   partsOf,
-  readable,
   rowIn,
   wholeOf,
   type NumberedSnapshot,
@@ -78,7 +77,7 @@ function faultOf(
   const found = (fault: Fault, { name, time }: Snapshot): SavedFault => {
     return { fault, fid, digest: null, peer: null, snapshot: { name, time } };
   };
-  const decoded = readable<Partial<ObjectRow & EntryRow> | null>(value);
+  const decoded = intact<Partial<ObjectRow & EntryRow> | null>(value);
   if (decoded === null) return undefined;
   if (decoded === undefined) return found('snapshot-damaged', newest);
   if (kind === 'object') {

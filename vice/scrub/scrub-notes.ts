@@ -4,7 +4,7 @@
  *   scrub/pass         the pass that runs, or the last one
  *   scrub/finding/KEY  one finding
  */
-import { isFailure, seal, unseal, type VolumeId } from '../interface/index.js';
+import { intact, isFailure, seal, type VolumeId } from '../interface/index.js';
 import type { Log } from '../seam/log.js';
 import { endOf, type Store } from '../seam/store.js';
 import { keyOf, type Finding, type Found } from './finding.js';
@@ -47,10 +47,10 @@ export class ScrubNotes {
   constructor(store: Store, log: Log) {
     this.#store = store;
     this.#log = log;
-    this.#pass = readable<PassRow>(store.get(passKey));
+    this.#pass = intact<PassRow>(store.get(passKey));
     const range = { start: findingPrefix, end: endOf(findingPrefix), limit: findingsMost };
     for (const { key, value } of store.range(range)) {
-      const finding = readable<Finding>(value);
+      const finding = intact<Finding>(value);
       if (finding !== undefined) this.#findings.set(key, finding);
     }
   }
@@ -110,15 +110,5 @@ export class ScrubNotes {
       if (!isFailure(error, 'no-space', 'damaged')) throw error;
       this.#log.warn('what the scrub found is not kept', { reason: error.message });
     }
-  }
-}
-
-function readable<Row>(value: Uint8Array | undefined): Row | undefined {
-  if (value === undefined) return undefined;
-  try {
-    return unseal(value) as Row;
-  } catch (error) {
-    if (!isFailure(error, 'damaged')) throw error;
-    return undefined;
   }
 }

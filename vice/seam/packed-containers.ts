@@ -10,7 +10,7 @@
  * PC-2  A disk without room takes no small contents either: what the store holds in reserve is for removing.
  * PC-3  Whatever `packedBytes` was when contents were stored, they are found: both places are looked into.
  */
-import { Failure, isFailure, seal, unseal } from '../interface/index.js';
+import { Failure, intact, seal } from '../interface/index.js';
 import { blockDigest, blockDigestsOf, containerDigest, digestPattern } from './block-digests.js';
 import type { Containers, Spool } from './containers.js';
 import type { PartialBeginning, PartialContainer } from './partial-container.js';
@@ -326,14 +326,8 @@ function absent(digest: string): ReadonlyMap<string, null> {
 
 /** Undefined: the row cannot be read. */
 function lengthIn(row: Uint8Array | undefined): number | undefined {
-  if (row === undefined) return undefined;
-  try {
-    const length = unseal(row);
-    return typeof length === 'number' ? length : undefined;
-  } catch (error) {
-    if (isFailure(error, 'damaged')) return undefined;
-    throw error;
-  }
+  const length = intact(row);
+  return typeof length === 'number' ? length : undefined;
 }
 
 async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -7,7 +7,7 @@
  * CR-3  A container that nothing needs is removed once that is durable; one left by a crash by the next
  *       sweep.
  */
-import { emptyDigest, isFailure, seal, unseal, type VolumeId } from '../interface/index.js';
+import { emptyDigest, intact, isFailure, seal, type VolumeId } from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
 import type { Containers } from '../seam/containers.js';
 import type { Log } from '../seam/log.js';
@@ -192,12 +192,7 @@ export function countReferences(
  * A damaged count stands for more than can ever be taken away: better a container too many than one too few.
  */
 function countOf(stored: Uint8Array): number {
-  try {
-    return unseal(stored) as number;
-  } catch (error) {
-    if (isFailure(error, 'damaged')) return 2 ** 40;
-    throw error;
-  }
+  return intact<number>(stored) ?? 2 ** 40;
 }
 
 /** Whether a file of `volume` names `digest`. */

@@ -18,7 +18,7 @@
  *       number of the day on which it comes (vice/volume/snapshot-copies.ts).
  * SN-4  What a saved row names is counted (container-references.ts), so contents live as long as a snapshot needs them.
  */
-import { emptyDigest, isFailure, seal, unseal, versionsOf, type VolumeId } from '../interface/index.js';
+import { emptyDigest, intact, seal, versionsOf, type VolumeId } from '../interface/index.js';
 import { endOf, type RangeOptions, type StoreReader, type StoreTransaction } from '../seam/store.js';
 import { countReferences } from './container-references.js';
 import type { ObjectRow } from './volume-store.js';
@@ -106,7 +106,7 @@ export function snapshotsOf(reader: StoreReader, keys: SnapshotKeys): readonly N
   const range = { start: keys.prefix, end: endOf(keys.prefix) };
   return [...reader.range(range)].map(({ key, value }) => {
     const number = Number(key.slice(keys.prefix.length));
-    const row = readable<Omit<NumberedSnapshot, 'number'>>(value) ?? { name: `damaged ${number}`, time: 0 };
+    const row = intact<Omit<NumberedSnapshot, 'number'>>(value) ?? { name: `damaged ${number}`, time: 0 };
     return { number, ...row };
   });
 }
@@ -122,7 +122,7 @@ function latest(reader: StoreReader, keys: SnapshotKeys): number {
 /** As it was written; where it is damaged, what the other rows say. */
 export function counterOf(reader: StoreReader, keys: SnapshotKeys): CounterRow {
   const value = reader.get(keys.counter);
-  const row = value === undefined ? { last: 0, unswept: 0 } : readable<CounterRow>(value);
+  const row = value === undefined ? { last: 0, unswept: 0 } : intact<CounterRow>(value);
   if (row !== undefined) return row;
   let last = latest(reader, keys);
   const range = { start: keys.savedPrefix, end: endOf(keys.savedPrefix) };
@@ -179,12 +179,12 @@ export function rowIn(
 }
 
 export function isAbsent(value: Uint8Array): boolean {
-  return readable<unknown>(value) === absent;
+  return intact(value) === absent;
 }
 
 /** Contents that the row of an object needs while it is saved; none where it is damaged, or no object's. */
 export function digestsOf(value: Uint8Array): readonly string[] {
-  const row = readable<Partial<ObjectRow> | null>(value);
+  const row = intact<Partial<ObjectRow> | null>(value);
   if (row?.status === undefined || row.removed === true) return [];
   return versionsOf(row.status).flatMap(({ digest }) => (digest === emptyDigest ? [] : [digest]));
 }
@@ -235,16 +235,7 @@ export class SavingTransaction implements StoreTransaction {
 }
 
 export function isTombstone(value: Uint8Array): boolean {
-  return readable<Partial<ObjectRow>>(value)?.removed === true;
-}
-
-export function readable<Row>(value: Uint8Array): Row | undefined {
-  try {
-    return unseal(value) as Row;
-  } catch (error) {
-    if (!isFailure(error, 'damaged')) throw error;
-    return undefined;
-  }
+  return intact<Partial<ObjectRow>>(value)?.removed === true;
 }
 
 /** Numbers as keys, so that they sort: every safe integer has at most 16 digits. */

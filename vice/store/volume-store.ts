@@ -21,7 +21,7 @@
  */
 import {
   Failure,
-  isFailure,
+  intact,
   nameFault,
   unseal,
   type DirectoryEntry,
@@ -230,7 +230,7 @@ export class VolumeReader {
     const range = this.#entryRange(directory);
     for (const { key, value } of pagesOf(this.#reader, range)) {
       const name = key.slice(range.start.length);
-      const row = readable<EntryRow>(value);
+      const row = intact<EntryRow>(value);
       yield { name, entry: row === undefined ? undefined : { name, fid: row.fid, kind: row.kind } };
     }
   }
@@ -239,7 +239,7 @@ export class VolumeReader {
   *objects(): Generator<ObjectRow> {
     const start = this.keys.object('' as Fid);
     for (const { value } of pagesOf(this.#reader, { start, end: endOf(start) })) {
-      const row = readable<ObjectRow>(value);
+      const row = intact<ObjectRow>(value);
       if (row !== undefined) yield row;
     }
   }
@@ -272,7 +272,7 @@ export class VolumeReader {
     for (const { key, value } of pagesOf(this.#reader, { start, end: endOf(start) })) {
       const below = key.slice(start.length);
       const part = isBucket ? below : `${prefix}${below.slice(0, 1)}`;
-      const digest = readable<string>(value);
+      const digest = intact<string>(value);
       digests.set(
         part,
         toggled(digests.get(part) ?? noChildren, digest === undefined ? 1n : digestOf(digest)),
@@ -330,7 +330,7 @@ export class VolumeReader {
   /** The same; undefined where it is damaged. */
   readableChildren(directory: Fid): string | undefined {
     const value = this.#reader.get(this.keys.children(directory));
-    return value === undefined ? digestText(noChildren) : readable<string>(value);
+    return value === undefined ? digestText(noChildren) : intact<string>(value);
   }
 
   /** `object`, but undefined also when it is damaged. */
@@ -367,7 +367,7 @@ export class VolumeReader {
 
   #forgettable<Row>(key: string): Row | undefined {
     const value = this.#reader.get(key);
-    return value === undefined ? undefined : readable<Row>(value);
+    return value === undefined ? undefined : intact<Row>(value);
   }
 
   #read<Row>(key: string, fid: Fid | undefined): Row | undefined {
@@ -379,15 +379,6 @@ export class VolumeReader {
     } catch (cause) {
       throw damaged(key, fid, cause);
     }
-  }
-}
-
-function readable<Row>(value: Uint8Array): Row | undefined {
-  try {
-    return unseal(value) as Row;
-  } catch (cause) {
-    if (!isFailure(cause, 'damaged')) throw cause;
-    return undefined;
   }
 }
 

@@ -7,6 +7,7 @@
  *       replica brings the object, or until every object can be read and none bears the name.
  */
 import {
+  intact,
   isFailure,
   relate,
   rootFid,
@@ -19,7 +20,6 @@ import { KnownDamage } from '../store/known-damage.js';
 import { countedBucket, recount, recountBucket } from '../store/recount.js';
 import { recountedWithin, type SpaceCount } from '../store/recounting.js';
 import { digestOfRow } from '../store/row-figures.js';
-import { readable } from '../store/snapshot-rows.js';
 import { bucketDigits, bucketOf } from '../store/state-digest.js';
 import { VolumeReader, type ObjectRow, type VolumeKeys } from '../store/volume-store.js';
 import { freeName, nameAgain } from './naming.js';
@@ -135,7 +135,7 @@ export class RowMending implements Mending {
 
   async bucket(bucket: string): Promise<boolean> {
     const stored = this.#world.store.get(this.#keys.bucket(bucket));
-    const isDamaged = stored !== undefined && readable(stored) === undefined;
+    const isDamaged = stored !== undefined && intact(stored) === undefined;
     if (!isDamaged && countedBucket(this.#reader, bucket) === this.#reader.bucketDigest(bucket)) return false;
     await this.#world.change((_volume, transaction) => {
       recountBucket(new VolumeReader(transaction, this.#keys), transaction, this.#keys, bucket);

@@ -1,8 +1,7 @@
 /** Walks over many rows of a volume, some of them in each turn of the event loop. */
-import type { DirectoryEntry, Fid } from '../interface/index.js';
+import { intact, type DirectoryEntry, type Fid } from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
 import { endOf, type RangeOptions, type StoreReader } from '../seam/store.js';
-import { readable } from '../store/snapshot-rows.js';
 import type { EntryRow, ObjectRow, VolumeKeys } from '../store/volume-store.js';
 
 /** Rows read in one turn of the event loop: some milliseconds. */
@@ -47,7 +46,7 @@ export class RowWalk {
     const range = { start: prefix, end: `${prefix.slice(0, -1)}0`, limit: turnObjects };
     const each = (key: string, value: Uint8Array): void => {
       const name = key.slice(prefix.length);
-      const row = readable<EntryRow>(value);
+      const row = intact<EntryRow>(value);
       take(row && { name, fid: row.fid, kind: row.kind }, name);
     };
     return this.#rows(range, each, isOver);
@@ -57,7 +56,7 @@ export class RowWalk {
   allNames(take: (directory: Fid, entry: DirectoryEntry) => void): Promise<void> {
     const prefix = `${this.#world.keys.volume}/entry/`;
     return this.#rows({ start: prefix, end: endOf(prefix), limit: turnNames }, (key, value) => {
-      const row = readable<EntryRow>(value);
+      const row = intact<EntryRow>(value);
       if (row === undefined) return;
       const slash = key.indexOf('/', prefix.length);
       take(key.slice(prefix.length, slash) as Fid, {

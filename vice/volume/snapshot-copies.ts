@@ -16,6 +16,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   Failure,
+  intact,
   nameFault,
   seal,
   volumeOf,
@@ -32,7 +33,6 @@ import {
   addSnapshot,
   digestsOf,
   isTombstone,
-  readable,
   removeSnapshot,
   rowIn,
   savedUnder,
@@ -313,7 +313,7 @@ function rowOf(status: VnodeStatus): ObjectRow {
 }
 
 function decoded(value: Uint8Array): Wanted | 'damaged' {
-  const row = readable<ObjectRow | EntryRow | null>(value);
+  const row = intact<ObjectRow | EntryRow | null>(value);
   if (row === undefined) return 'damaged';
   return row === null || ('removed' in row && row.removed) ? undefined : row;
 }
