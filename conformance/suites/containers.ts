@@ -113,6 +113,37 @@ async function spooled(t: Test, make: MakeContainers): Promise<void> {
   });
 }
 
+/** Of containers that can be told to `refuse` the next commit, as a full disk does. */
+export function refusedCommitContract(
+  t: Test,
+  name: string,
+  make: () => { readonly containers: Containers; readonly refuse: (length: number) => void },
+): void {
+  void t.test(`${name}: a spool whose commit has failed says so again, and leaves nothing`, async (t) => {
+    for (const length of [10, 3 * blockBytes]) {
+      const { containers, refuse } = make();
+      const spool = await containers.spool();
+      await spool.write(sample(length));
+      refuse(length);
+      const failures: unknown[] = [];
+      for (const use of [() => spool.commit(), () => spool.commit(), () => spool.write(sample(1))])
+        failures.push(await use().catch((error: unknown) => error));
+      t.ok(isFailure(failures[0], 'no-space'));
+      t.ok(
+        failures.every((failure) => failure === failures[0]),
+        'the same failure each time',
+      );
+      await spool.abort();
+      t.same(await list(containers), []);
+      t.equal(
+        (await store(containers, sample(length))).digest,
+        digestOf(sample(length)),
+        'another one may do better',
+      );
+    }
+  });
+}
+
 async function read(t: Test, make: MakeContainers): Promise<void> {
   await t.test('any range, in chunks of at most one block', async (t) => {
     const { containers } = await make(t);

@@ -10,7 +10,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { containersContract, fullDiskContract } from '../../conformance/suites/containers.js';
+import {
+  containersContract,
+  fullDiskContract,
+  refusedCommitContract,
+} from '../../conformance/suites/containers.js';
 import {
   fullDiskPartialContract,
   partialContainersContract,
@@ -85,6 +89,17 @@ containersContract(t, 'packed', async () => {
     reopen: async () => packed(store.reopen(), below.reopen()),
     damage: (digest, byte) => damagePacked(store, below, digest, byte),
   };
+});
+
+refusedCommitContract(t, 'memory', () => {
+  const containers = new MemoryContainers();
+  return { containers, refuse: () => containers.failNext() };
+});
+
+refusedCommitContract(t, 'packed', () => {
+  const [rows, below] = [new MemoryStore(), new MemoryContainers()];
+  const refuse = (length: number): void => (length > 5000 ? below.failNext() : rows.failNext('no-space'));
+  return { containers: packed(rows, below), refuse };
 });
 
 void t.test('packed contents', async (t) => {

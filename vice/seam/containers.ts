@@ -58,12 +58,15 @@ export interface Spool {
   /** Bytes written so far. */
   readonly length: number;
   /**
-   * Appends; calls do not overlap. The spool owns `chunk` until the promise resolves. After a failure the
-   * spool is closed and its bytes are gone.
-   * @throws Failure no-space
+   * Appends; calls do not overlap. The spool owns `chunk` until the promise resolves. After a failure, here or in
+   * `commit`, the spool is closed and its bytes are gone; whatever it is asked for then fails as that did.
+   * @throws Failure no-space, busy
    */
   write(chunk: Uint8Array): Promise<void>;
-  /** Flushes the contents, names them by their digest, flushes the name. The spool is closed then. */
+  /**
+   * Flushes the contents, names them by their digest, flushes the name. The spool is closed then.
+   * @throws Failure no-space, busy, damaged
+   */
   commit(): Promise<{ readonly digest: string; readonly length: number }>;
   /** Forgets everything. Idempotent; after `commit` it takes nothing back, during it waits. */
   abort(): Promise<void>;

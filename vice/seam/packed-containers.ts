@@ -238,6 +238,7 @@ class PackedSpool implements Spool {
   #length = 0;
   #large: Spool | undefined;
   #state: 'open' | 'closed' = 'open';
+  #fault: unknown;
   #committing: Promise<unknown> | undefined;
 
   constructor(rows: ContentRows, packedBytes: number, open: () => Promise<Spool>) {
@@ -257,13 +258,13 @@ class PackedSpool implements Spool {
       this.#length += chunk.length;
       return;
     }
-    await (await this.#grown()).write(chunk);
+    await this.#failing((async () => (await this.#grown()).write(chunk))());
   }
 
   async commit(): Promise<{ readonly digest: string; readonly length: number }> {
     this.#mustBeOpen();
     this.#state = 'closed';
-    const committed = this.#large === undefined ? this.#pack() : this.#large.commit();
+    const committed = this.#failing(this.#large === undefined ? this.#pack() : this.#large.commit());
     this.#committing = committed;
     return committed;
   }
@@ -293,7 +294,19 @@ class PackedSpool implements Spool {
     return large;
   }
 
+  /** What `work` comes to; a failure ends the spool. */
+  async #failing<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#fault = error;
+      this.#chunks = [];
+      throw error;
+    }
+  }
+
   #mustBeOpen(): void {
+    if (this.#fault !== undefined) throw this.#fault as Error;
     if (this.#state !== 'open') throw new Error('a closed spool was used');
   }
 }

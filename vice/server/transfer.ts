@@ -107,10 +107,10 @@ export class Transfer {
         if (spool === undefined) {
           throw new Failure('invalid', operation, 'all of this transfer had arrived before');
         }
-        await spool.write(next.value);
+        await this.#spooled(spool, spool.write(next.value));
       }
       if (spool === undefined) return;
-      this.#arrived = await spool.commit();
+      this.#arrived = await this.#spooled(spool, spool.commit());
       this.#spool = undefined;
       this.#settle({ arrived: this.#arrived });
     } catch (error) {
@@ -119,6 +119,16 @@ export class Transfer {
       throw error;
     } finally {
       this.#upload = undefined;
+    }
+  }
+
+  /** What the disk could not take is gone, with all that came before it: it is sent from byte 0 again. */
+  async #spooled<T>(spool: Spool, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (this.#spool === spool) await this.discard();
+      throw error;
     }
   }
 

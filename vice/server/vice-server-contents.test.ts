@@ -82,6 +82,11 @@ function offer(
   return { digest: digestOf(text), length: text.length, transfer };
 }
 
+/** Sends all of `text`. */
+async function* ending(text: string): AsyncIterable<Uint8Array> {
+  if (text !== '') yield Buffer.from(text);
+}
+
 /** Sends `text` and then nothing, not even the end. */
 async function* hanging(text: string): AsyncIterable<Uint8Array> {
   yield Buffer.from(text);
@@ -218,6 +223,17 @@ t.test('whoever is told how much is here can rely on it', async (t) => {
     'what had not begun does not begin any more',
   );
   t.equal(transfer.length, 4);
+});
+
+t.test('a transfer that the disk could not take begins anew', async (t) => {
+  const containers = new MemoryContainers();
+  const transfer = new Transfer(containers);
+  containers.failNext();
+  t.equal(await kindOf(transfer.receive(0, ending('all of it'))), 'no-space');
+  t.equal(transfer.length, 0, 'so its sender is told to begin at 0');
+  t.equal(await kindOf(transfer.receive(9, ending(''))), 'invalid');
+  t.equal(await kindOf(transfer.receive(0, ending('all of it'))), 'answered');
+  t.match(transfer.arrived, { length: 9 });
 });
 
 t.test('a transfer that is not what it was said to be is thrown away', async (t) => {
