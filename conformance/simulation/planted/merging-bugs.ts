@@ -176,6 +176,7 @@ export const merging: readonly PlantedBug[] = [
     'vice/interface/merge.js',
     'if (kept.length > 0 || a.length === 0 || b.length === 0)\n        return kept;',
     'if (true) return kept;',
+    'crash-happy gateways',
   ),
 ];
 

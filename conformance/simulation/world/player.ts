@@ -85,7 +85,17 @@ export class Player {
     } finally {
       process.off('unhandledRejection', accident);
     }
-    return this.#played(looks, settledMs, sizes ?? measure(this.#stage));
+    return this.#played(looks, settledMs, sizes ?? this.#sizesNow());
+  }
+
+  /** Where all is broken, perhaps nothing can be measured either. */
+  #sizesNow(): readonly Size[] {
+    try {
+      return measure(this.#stage);
+    } catch (error) {
+      this.#stage.accident(error);
+      return [];
+    }
   }
 
   async #played(
