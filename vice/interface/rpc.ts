@@ -273,6 +273,8 @@ export const calls = {
       changes: z.array(z.strictObject({ stamp: count, status: statusSchema })),
       /** Those of them that are damaged there, so left out (PL-1). */
       damaged: fids.optional(),
+      /** Of removals with a stamp up to this one some are forgotten there, so not told. */
+      forgotten: count.optional(),
       /** The stamp up to which these changes are complete. */
       upTo: count,
       more: z.boolean(),

@@ -8,6 +8,8 @@
  * CU-3  The peer is told the durable mark, not how far its changes were read: it may forget the removals up to there
  *       (graves.ts), and a removed directory is merged last.
  * CU-4  What is damaged at the peer is not told: nothing is settled by what was read beside it, and it is read again.
+ * CU-5  A peer that has forgotten removals behind the mark, or is read from its beginning, may not tell what was removed
+ *       in what it has: this disk is an old one, or new (PL-3).
  */
 import { Failure, isSameMark, markAt, unread, type Fid, type Mark, type Result } from '../interface/index.js';
 import { ask } from './ask.js';
@@ -17,6 +19,8 @@ import { Pull, type PullSource, type PullWorld } from './pull.js';
 export interface Progress extends Mark {
   /** Objects that are not settled: to be asked for again. */
   readonly open: ReadonlySet<Fid>;
+  /** Of what was read since nothing was open the peer may have forgotten removals (CU-5). */
+  readonly misses: boolean;
 }
 
 /** How far a catch-up has come, for whoever watches. */
@@ -53,19 +57,22 @@ export async function catchUp(
   if (progress.open.size > 0) await pull.take(await pull.ask([...progress.open]), true);
   let start: number | undefined;
   let isWhole = true;
+  let misses = progress.open.size > 0 && progress.misses;
   for (;;) {
     const page = await readPage(world, source, peer, progress);
+    misses ||= page.from === 0 || page.from < (page.forgotten ?? 0);
     await pull.take(
       page.changes.map(({ status }) => status),
       true,
     );
     isWhole &&= page.damaged === undefined;
-    progress = { ...markAt(page.epochs, page.upTo), open: progress.open };
+    progress = { ...markAt(page.epochs, page.upTo), open: progress.open, misses };
     start ??= page.from;
     meter?.read(page.upTo - start, page.last - start);
     if (!page.more) break;
   }
   // Every object that directories could say they have known was on one of these pages (PL-1), or is damaged there.
+  if (misses) pull.missesRemovals();
   const { installed, unresolved } = await pull.finish(isWhole);
   const { stamp, epochs } = progress;
   if (!isWhole) {
@@ -77,7 +84,8 @@ export async function catchUp(
   const isNews = !isSameMark(replica.caughtUp(peer) ?? unread, progress);
   if (unresolved.size === 0 && isNews) await replica.setCaughtUp(peer, { stamp, epochs });
   const unsettled = unresolved.size;
-  if (unsettled <= openMax) return { installed, unsettled, progress: { stamp, epochs, open: unresolved } };
+  if (unsettled <= openMax)
+    return { installed, unsettled, progress: { stamp, epochs, open: unresolved, misses } };
   world.log.error('too many unsettled objects', { volume: replica.volume, peer, open: unsettled });
   return { installed, unsettled, progress: beginning(replica.caughtUp(peer)) };
 }
@@ -103,5 +111,5 @@ function incompatible(message: string): Failure {
 }
 
 function beginning(mark: Mark = unread): Progress {
-  return { ...mark, open: new Set() };
+  return { ...mark, open: new Set(), misses: false };
 }

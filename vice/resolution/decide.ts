@@ -19,6 +19,7 @@ import {
   isRemoved,
   isRunt,
   isSameStatus,
+  knows,
   mergeStatus,
   relate,
   type ReplicaRelation,
@@ -48,4 +49,14 @@ function standingOf(own: VnodeStatus | undefined, peer: VnodeStatus | null): Sta
   if (peer === null) return 'dominant';
   if (isRunt(own)) return isRunt(peer) ? 'equal' : 'runt';
   return isRunt(peer) ? 'dominant' : relate(own, peer);
+}
+
+/**
+ * Whether `object` of a peer, which knows of no removal, was once in `directory` here: that has known how it came into
+ * it, so all of that was here (PL-1 in pull.ts).
+ */
+export function hasBeenIn(directory: VnodeStatus, object: VnodeStatus): boolean {
+  const [place] = object.places;
+  if (place === undefined || Object.keys(object.gone).length > 0 || isRunt(object)) return false;
+  return place.parent === directory.fid && knows(directory.known, place.storeId);
 }

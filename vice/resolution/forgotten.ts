@@ -7,13 +7,24 @@
  *       which the peer then reads like any removal.
  * FG-2  The removal covers what the peer has of the object now, and nothing that anybody adds: how the object is, is
  *       asked before when it was changed. One that was changed since its disk was put back is new, and is taken.
+ * FG-3  Not so an empty directory that has been in the one above it here: what has changed it since is that what was in
+ *       it has gone, and with it goes nothing of anybody's.
  */
-import { hasRead, isFailure, isRemoved, unionOf, type Fid } from '../interface/index.js';
+import {
+  hasRead,
+  isFailure,
+  isRemoved,
+  noNames,
+  unionOf,
+  type Fid,
+  type VnodeStatus,
+} from '../interface/index.js';
 import { sleep, type Clock } from '../seam/clock.js';
 import type { Log } from '../seam/log.js';
 import type { Link } from '../seam/network.js';
 import type { Replica } from '../volume/replica.js';
 import { ask } from './ask.js';
+import { hasBeenIn } from './decide.js';
 
 export interface ForgottenWorld {
   readonly clock: Clock;
@@ -45,7 +56,8 @@ export async function rememberForgotten(
     const { epochs, stamps } = await ask(link, 'stamps', { volume, fids: asked }, signal);
     const objects = statuses.flatMap((status, index) => {
       const stamp = stamps[index] ?? null;
-      if (status === null || isRemoved(status) || stamp === null || !hasRead(mark, epochs, stamp)) return [];
+      if (status === null || isRemoved(status) || stamp === null) return [];
+      if (!hasRead(mark, epochs, stamp) && !isEmptyFromHere(replica, status)) return [];
       const removed = { ...status, gone: unionOf(status.gone, status.known) };
       return isRemoved(removed) && isUnknown(replica, status.fid) ? [removed] : [];
     });
@@ -57,12 +69,24 @@ export async function rememberForgotten(
   return remembered;
 }
 
-/** Whether there is no record of it: a damaged one is one. */
+/** FG-3 */
+function isEmptyFromHere(replica: Replica, status: VnodeStatus): boolean {
+  const [place] = status.places;
+  if (place === undefined || status.kind !== 'directory' || status.names !== noNames) return false;
+  const above = heldHere(replica, place.parent);
+  return above !== undefined && above !== null && hasBeenIn(above, status);
+}
+
 function isUnknown(replica: Replica, fid: Fid): boolean {
+  return heldHere(replica, fid) === undefined;
+}
+
+/** Undefined: there is no record of it. Null: there is one, and it is damaged. */
+function heldHere(replica: Replica, fid: Fid): VnodeStatus | null | undefined {
   try {
-    return replica.held(fid) === undefined;
+    return replica.held(fid);
   } catch (error) {
     if (!isFailure(error, 'damaged')) throw error;
-    return false;
+    return null;
   }
 }

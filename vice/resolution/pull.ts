@@ -10,7 +10,8 @@
  * PL-2  What is not here, though the directory that the peer has it in has known it here, was taken out or removed: who
  *       says otherwise and knows of no removal has not heard of that. It waits until he has, or another one tells.
  * PL-3  A removed directory in which something is here that the peer has no record of is not merged: it waits until the
- *       peer has looked at that (catch-up.ts, forgotten.ts), and says that it lives, or is removed, too.
+ *       peer has looked at that (catch-up.ts, forgotten.ts), and says that it lives, or is removed, too. So does one
+ *       that lives, where the peer's has known how that came into it: then the peer has forgotten that it was removed.
  */
 import {
   isFailure,
@@ -27,7 +28,7 @@ import { sleep, type Clock } from '../seam/clock.js';
 import { withKnownOf } from '../volume/merge-step.js';
 import type { MergeStep, Replica } from '../volume/replica.js';
 import { ask, askDirectory } from './ask.js';
-import { decide } from './decide.js';
+import { decide, hasBeenIn } from './decide.js';
 import { fetchContents, type ContentsSource, type ContentsWorld } from './object-contents.js';
 import { withWayUp } from './way-up.js';
 
@@ -67,6 +68,7 @@ export class Pull {
   readonly #wanted = new Set<Fid>();
   #installed = 0;
   #needsChanges = false;
+  #missesRemovals = false;
 
   /** `takesAll`: also what PL-2 would have wait. */
   constructor(world: PullWorld, source: PullSource, takesAll = false) {
@@ -117,6 +119,7 @@ export class Pull {
       const listed = new Set(children.map(({ fid }) => fid));
       const others = (await this.#childrenOf(next)).filter((fid) => !listed.has(fid));
       const gone = await this.ask(others);
+      this.#missesRemovals ||= gone.length < others.length;
       // What was in a removed directory is not known here, so it stays for now, and this one has not known its removal.
       const isWhole = !gone.some((status) => status.kind === 'directory' && isRemoved(status));
       if (!isWhole || !isWithin(listing.status?.known ?? {}, this.#own(next)?.known ?? {}))
@@ -131,6 +134,11 @@ export class Pull {
     return this.#needsChanges;
   }
 
+  /** Of what was read the peer may have forgotten what was removed in it. */
+  missesRemovals(): void {
+    this.#missesRemovals = true;
+  }
+
   /**
    * Merges what directories have known. Nothing may be taken after it. `isRead` is false where the peer's changes were
    * needed and are not all here, or were not all told: then that waits.
@@ -142,7 +150,9 @@ export class Pull {
       return withKnownOf(whole, this.#latest.get(whole.fid) ?? whole);
     });
     const removed = new Set(latest.filter(isRemoved).map(({ fid }) => fid));
-    for (const fid of removed) if (await this.#hasUnheardOf(fid, removed)) this.#incomplete.add(fid);
+    for (const theirs of latest) {
+      if (await this.#hasUnheardOf(theirs, removed)) this.#incomplete.add(theirs.fid);
+    }
     for (const fid of [...this.#incomplete]) this.#keepAbove(fid, removed);
     for (const fid of this.#incomplete) if (this.#later.has(fid)) this.#unresolved.add(fid);
     const ready = latest.filter(({ fid }) => !this.#incomplete.has(fid));
@@ -177,10 +187,20 @@ export class Pull {
   }
 
   /** PL-3. */
-  async #hasUnheardOf(directory: Fid, removed: ReadonlySet<Fid>): Promise<boolean> {
+  async #hasUnheardOf({ fid, known, names }: VnodeStatus, removed: ReadonlySet<Fid>): Promise<boolean> {
     if (this.#takesAll) return false;
-    const inside = (await this.#childrenOf(directory)).filter((fid) => !removed.has(fid));
-    return inside.length > 0 && (await this.ask(inside)).length < inside.length;
+    const isGone = removed.has(fid);
+    if (!isGone && (!this.#missesRemovals || this.#own(fid)?.names === names)) return false;
+    const inside = (await this.#childrenOf(fid)).filter((child) => {
+      if (removed.has(child)) return false;
+      return isGone || this.#own(child)?.places.some(({ storeId }) => knows(known, storeId)) === true;
+    });
+    if (inside.length === 0) return false;
+    const told = await this.ask(inside);
+    // What the peer has come to know since its changes were read is not merged here yet; of directories what they have
+    // known is merged with this one.
+    const isUnread = (each: VnodeStatus): boolean => !this.#later.has(each.fid) && this.#isNews(each);
+    return told.length < inside.length || told.some(isUnread);
   }
 
   async #step(peers: readonly VnodeStatus[], isWhole: boolean): Promise<void> {
@@ -270,9 +290,8 @@ export class Pull {
   /** PL-2. What is damaged here counts as missing, and is taken; but nothing is in a directory that is removed. */
   #hasBeenHere(peer: VnodeStatus): boolean {
     const [place] = peer.places;
-    if (place === undefined || Object.keys(peer.gone).length > 0 || isRunt(peer)) return false;
-    const directory = this.#own(place.parent);
-    if (directory === undefined || !knows(directory.known, place.storeId)) return false;
+    const directory = place && this.#own(place.parent);
+    if (directory === undefined || !hasBeenIn(directory, peer)) return false;
     try {
       return this.#world.replica.held(peer.fid) === undefined;
     } catch (error) {

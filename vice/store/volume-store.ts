@@ -52,6 +52,8 @@ export interface MetaRow {
   readonly stamp: number;
   /** Bytes of all files' contents. */
   readonly used: number;
+  /** Of removals with a stamp up to this one some are forgotten; absent: none is. */
+  readonly forgotten?: number;
 }
 
 export interface ObjectRow {

@@ -59,14 +59,14 @@ async function writeMeta(store: Store, keys: VolumeKeys, meta: MetaRow): Promise
 }
 
 /** What the objects themselves still say of a volume whose meta record is lost. */
-function recovered(reader: VolumeReader): Pick<MetaRow, 'stamp' | 'used' | 'objects'> {
+function recovered(reader: VolumeReader): Pick<MetaRow, 'stamp' | 'used' | 'objects' | 'forgotten'> {
   let stamp = 0;
   let used = 0;
   for (const change of reader.changedAfter(0)) {
     stamp = change.stamp;
     used += bytesOf(reader.readableObject(change.fid));
   }
-  return { stamp, used, objects: living(reader) };
+  return { stamp, used, objects: living(reader), forgotten: stamp };
 }
 
 function living(reader: VolumeReader): number {

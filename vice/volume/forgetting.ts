@@ -1,8 +1,9 @@
 /** Tombstones, and the contents of removed files, that nobody needs any more: some of them at a time. */
 import type { Fid } from '../interface/index.js';
+import { putTwice } from '../seam/kept-twice.js';
 import type { StoreTransaction } from '../seam/store.js';
 import { bucketOf } from '../store/state-digest.js';
-import type { ObjectRow, VolumeKeys, VolumeReader } from '../store/volume-store.js';
+import { VolumeReader, type ObjectRow, type VolumeKeys } from '../store/volume-store.js';
 import type { VolumeTransaction } from '../store/volume-transaction.js';
 
 /** Tombstones forgotten in one transaction. */
@@ -44,7 +45,12 @@ export async function forgetRemoved(world: ForgettingWorld, stamp: number): Prom
   if (graves.length === 0) return 0;
   let forgotten = 0;
   await world.transact((transaction) => {
-    forgotten = graves.filter((grave) => forget(transaction, world, grave, stamp)).length;
+    const gone = graves.filter((grave) => forget(transaction, world, grave, stamp));
+    forgotten = gone.length;
+    const meta = new VolumeReader(transaction, reader.keys).meta();
+    const last = Math.max(meta?.forgotten ?? 0, ...gone.map((grave) => grave.stamp));
+    if (meta !== undefined && forgotten > 0)
+      putTwice(transaction, reader.keys.meta, { ...meta, forgotten: last });
   });
   return forgotten;
 }

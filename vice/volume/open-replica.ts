@@ -224,7 +224,8 @@ class StoredReplica implements Replica {
   }
 
   changes(since: number, limit: number): ChangePage {
-    return changePage(this.#reader, (fid) => this.#object(fid), { since, limit, last: this.stamp });
+    const { stamp: last, forgotten } = this.#meta();
+    return changePage(this.#reader, (fid) => this.#object(fid), { since, limit, last, forgotten });
   }
 
   async merge(step: MergeStep): Promise<Merged> {

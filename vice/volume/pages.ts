@@ -9,17 +9,30 @@ export const page = { objects: 1000, bytes: 2 * 1024 * 1024 } as const;
 /** Undefined: not here, or damaged. */
 type Read = (fid: Fid) => ObjectRow | undefined;
 
-/** @see Replica.changes; `read` throws what is damaged; `last` is the stamp of the last change. */
+interface PageAsked {
+  readonly since: number;
+  readonly limit: number;
+  /** Stamp of the last change. */
+  readonly last: number;
+  /** Stamp up to which removals may be forgotten. */
+  readonly forgotten?: number | undefined;
+}
+
+/** @see Replica.changes; `read` throws what is damaged. */
 export function changePage(
   reader: VolumeReader,
   read: Read,
-  { since, limit, last }: { readonly since: number; readonly limit: number; readonly last: number },
+  { since, limit, last, forgotten }: PageAsked,
 ): ChangePage {
   const changes: Result<'changes'>['changes'] = [];
   const most = atMost(limit);
   const damaged: Fid[] = [];
-  const told = (): Pick<Result<'changes'>, 'changes' | 'damaged'> => {
-    return damaged.length === 0 ? { changes } : { changes, damaged };
+  const told = (): Pick<Result<'changes'>, 'changes' | 'damaged' | 'forgotten'> => {
+    return {
+      changes,
+      ...(damaged.length > 0 && { damaged }),
+      ...(forgotten !== undefined && { forgotten }),
+    };
   };
   let upTo = 0;
   let bytes = 0;

@@ -178,7 +178,10 @@ export interface Change {
   readonly speaker: Speaker | undefined;
 }
 
-export type ChangePage = Pick<Result<'changes'>, 'changes' | 'damaged' | 'upTo' | 'more' | 'last'>;
+export type ChangePage = Pick<
+  Result<'changes'>,
+  'changes' | 'damaged' | 'forgotten' | 'upTo' | 'more' | 'last'
+>;
 
 export interface ListedEntry {
   readonly name: string;

@@ -2,19 +2,24 @@
 import { bug, bugOf, type PlantedBug } from './bug.js';
 
 export const rights: readonly PlantedBug[] = [
-  bugOf('rights-unchecked', 'what a user may not change is changed all the same', [
-    {
-      file: 'vice/volume/apply-batch.js',
-      find: 'rights.check(record);',
-      replace: 'rights.passed(record);',
-    },
-    // The gateway asks first, so that nobody waits for a refusal.
-    {
-      file: 'venus/access/access-guard.js',
-      find: 'for (const record of records)\n            rights.check(record);',
-      replace: '',
-    },
-  ]),
+  bugOf(
+    'rights-unchecked',
+    'what a user may not change is changed all the same',
+    [
+      {
+        file: 'vice/volume/apply-batch.js',
+        find: 'rights.check(record);',
+        replace: 'rights.passed(record);',
+      },
+      // The gateway asks first, so that nobody waits for a refusal.
+      {
+        file: 'venus/access/access-guard.js',
+        find: 'for (const record of records)\n            rights.check(record);',
+        replace: '',
+      },
+    ],
+    'access lists',
+  ),
   bug(
     'reading-unchecked',
     'who may not read is given the contents',
@@ -36,6 +41,7 @@ export const rights: readonly PlantedBug[] = [
     'vice/interface/access.js',
     'granted &= grantedBy(list, identity);',
     'granted = grantedBy(list, identity);',
+    'access lists',
   ),
   bug(
     'list-lost',
@@ -43,5 +49,6 @@ export const rights: readonly PlantedBug[] = [
     'vice/interface/merge.js',
     'return { access: byStoreId(lists) };',
     'return { access: byStoreId(lists).slice(0, 1) };',
+    'access lists',
   ),
 ];

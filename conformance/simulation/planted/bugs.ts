@@ -198,6 +198,7 @@ export const certification: readonly PlantedBug[] = [
     'venus/store/identity.js',
     'return lives.some(',
     'return true || lives.some(',
+    'restored gateways',
   ),
   bug(
     'copy-keeps-its-name',

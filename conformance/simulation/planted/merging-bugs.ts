@@ -166,7 +166,7 @@ export const merging: readonly PlantedBug[] = [
     'removed-over-unheard',
     'a removed folder is merged although the peer may have forgotten what is in it here (PL-3)',
     'vice/resolution/pull.js',
-    'if (await this.#hasUnheardOf(fid, removed))',
+    'if (await this.#hasUnheardOf(theirs, removed))',
     'if (false)',
     'forgetful servers',
   ),
@@ -223,24 +223,30 @@ export const logging: readonly PlantedBug[] = [
     'if (!blockDigest(bytes).equals(expected))',
     'if (false)',
   ),
-  bugOf('not-healed', 'a server whose copy is damaged does not ask another one', [
-    {
-      file: 'vice/server/downloads.js',
-      find: "if (!isFailure(error, 'damaged') || !isNamed(context, digest))\n            throw error;",
-      replace: 'throw error;',
-    },
-    // What was found damaged is set aside; whoever asks again finds nothing, and that is healed, too.
-    {
-      file: 'vice/server/downloads.js',
-      find: "if (!isFailure(error, 'not-found', 'damaged') || !isNamed(context, digest))\n            throw error;",
-      replace: 'throw error;',
-    },
-  ]),
+  bugOf(
+    'not-healed',
+    'a server whose copy is damaged does not ask another one',
+    [
+      {
+        file: 'vice/server/downloads.js',
+        find: "if (!isFailure(error, 'damaged') || !isNamed(context, digest))\n            throw error;",
+        replace: 'throw error;',
+      },
+      // What was found damaged is set aside; whoever asks again finds nothing, and that is healed, too.
+      {
+        file: 'vice/server/downloads.js',
+        find: "if (!isFailure(error, 'not-found', 'damaged') || !isNamed(context, digest))\n            throw error;",
+        replace: 'throw error;',
+      },
+    ],
+    'bad disks',
+  ),
   bug(
     'first-reader-not-healed',
     'a server that finds its copy damaged while it is read gives up, and heals it for the next reader only',
     'vice/server/downloads.js',
     "if (!isFailure(error, 'damaged') || !isNamed(context, digest))\n            throw error;",
     'throw error;',
+    'bad disks',
   ),
 ];

@@ -23,6 +23,7 @@ export const severalVolumes: readonly PlantedBug[] = [
     'vice/volume/bounds.js',
     'if (quotaBytes === undefined ||',
     'if (true || quotaBytes === undefined ||',
+    'administrators',
   ),
   bug(
     'space-not-given-back',
