@@ -8,8 +8,8 @@
  * CU-3  The peer is told the durable mark, not how far its changes were read: it may forget the removals up to there
  *       (graves.ts), and a removed directory is merged last.
  * CU-4  What is damaged at the peer is not told: nothing is settled by what was read beside it, and it is read again.
- * CU-5  A peer that has forgotten removals behind the mark, or is read from its beginning, may not tell what was removed
- *       in what it has: this disk is an old one, or new (PL-3).
+ * CU-5  A peer that has forgotten removals behind the mark, or is read from its beginning, may not tell what was
+ *       removed in what it has: this disk is an old one, or new (PL-3).
  */
 import { Failure, isSameMark, markAt, unread, type Fid, type Mark, type Result } from '../interface/index.js';
 import { ask } from './ask.js';

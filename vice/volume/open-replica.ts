@@ -224,8 +224,7 @@ class StoredReplica implements Replica {
   }
 
   changes(since: number, limit: number): ChangePage {
-    const { stamp: last, forgotten } = this.#meta();
-    return changePage(this.#reader, (fid) => this.#object(fid), { since, limit, last, forgotten });
+    return changePage(this.#reader, (fid) => this.#object(fid), { since, limit, ...this.#meta() });
   }
 
   async merge(step: MergeStep): Promise<Merged> {

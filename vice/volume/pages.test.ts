@@ -64,7 +64,7 @@ t.test('objects with many versions fill a page, and all of them come in the end'
   const { reader, read } = reading(statuses);
   const heard: Fid[] = [];
   for (let since = 0, more = true; more;) {
-    const changes = changePage(reader, read, { since, limit: 1000, last: statuses.length });
+    const changes = changePage(reader, read, { since, limit: 1000, stamp: statuses.length });
     t.ok(seal(changes.changes).length < frameBytes / 2, 'it fits into a frame');
     t.ok(changes.changes.reduce((sum, { status }) => sum + sizeOf(status), 0) < 2 * page.bytes);
     heard.push(...changes.changes.map(({ status }) => status.fid));

@@ -12,8 +12,8 @@ type Read = (fid: Fid) => ObjectRow | undefined;
 interface PageAsked {
   readonly since: number;
   readonly limit: number;
-  /** Stamp of the last change. */
-  readonly last: number;
+  /** Of the last change. */
+  readonly stamp: number;
   /** Stamp up to which removals may be forgotten. */
   readonly forgotten?: number | undefined;
 }
@@ -22,7 +22,7 @@ interface PageAsked {
 export function changePage(
   reader: VolumeReader,
   read: Read,
-  { since, limit, last, forgotten }: PageAsked,
+  { since, limit, stamp: last, forgotten }: PageAsked,
 ): ChangePage {
   const changes: Result<'changes'>['changes'] = [];
   const most = atMost(limit);
