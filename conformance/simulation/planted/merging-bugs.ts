@@ -145,6 +145,7 @@ export const merging: readonly PlantedBug[] = [
     'vice/resolution/pull.js',
     'if (!isWhole || !isWithin(',
     'if (!isWhole || false && !isWithin(',
+    'lagging replicas',
   ),
   bugOf(
     'removed-taken-back',
