@@ -129,6 +129,15 @@ t.test('an object and its name rot, and nobody brings it: its name is nobody els
   await sound.run(whole.mending.search(root));
   t.equal(names(whole).length, 20, 'is gone');
   await check(whole, sound.store);
+
+  t.comment('another one, beside a tombstone that rots');
+  const { venus, made, replica: before, store } = sound;
+  const [removed] = made as [Creation];
+  await apply(before, venus.remove(before, 'remove', root, removed.name, removed.fid));
+  const beside = await rotten(sound, [keys.entry(root, 'ghost'), keys.object(removed.fid)]);
+  await sound.run(beside.mending.search(root));
+  t.equal(names(beside).length, 19, 'what was removed bears no name');
+  t.notOk(store.get(keys.entry(root, 'ghost')));
 });
 
 t.test('what a volume uses is counted while files come, change and go', async (t) => {
@@ -166,9 +175,11 @@ t.test('tombstones that rot are forgotten in their time, and what lives never is
   // As damage leaves it: the word of an earlier removal of an object that lives.
   await scene.store.transact((transaction) => transaction.put(keys.grave(1, alive.fid), Uint8Array.of(0)));
   const replica = await rotten(scene, [keys.object(gone.fid)]);
+  t.equal(replica.changes(0, 10).forgotten, undefined, 'all removals are told');
   let forgotten = 0;
   for (let round = 0; round < 5; round += 1) forgotten += await replica.forgetRemoved(replica.stamp);
   t.equal(forgotten, 2, 'once each');
+  t.ok(Number(replica.changes(0, 10).forgotten) > 1, 'who reads is told that some are not (CU-5)');
   t.notOk(scene.store.get(keys.object(gone.fid)));
   t.ok(replica.status(alive.fid));
   const rottenAlive = await rotten(scene, [keys.object(alive.fid)]);

@@ -69,8 +69,9 @@ export class RowMending implements Mending {
     if (lost.size === 0) return false;
     const claimed: ObjectRow[] = [];
     let unreadable = 0;
-    await this.#walk.objects((_fid, row) => {
-      if (row === undefined) unreadable += 1;
+    await this.#walk.objects((fid, row) => {
+      // What was removed bears no name.
+      if (row === undefined && this.#wasAlive(fid)) unreadable += 1;
       claimed.push(...claim(row, directory, lost));
     });
     await this.#giveBack(claimed);
