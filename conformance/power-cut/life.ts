@@ -57,8 +57,8 @@ export class Life {
   }
 
   /** Ends early when something is not as it must be. */
-  async live(cuts: number): Promise<void> {
-    for (let count = 0; count < cuts && this.#trial.faults.length === 0; count += 1) {
+  async live(cuts: number, isEnough: () => boolean = () => false): Promise<void> {
+    for (let count = 0; count < cuts && !isEnough() && this.#trial.faults.length === 0; count += 1) {
       await this.#tally.time('boot', () => this.#trial.boot());
       this.#laboratory.standBy();
       const moment = plan[count % plan.length] ?? 'connected';

@@ -6,7 +6,7 @@
  * disk of a realm in which something was wrong.
  */
 import t from 'tap';
-import { scaled } from '../test-scale.js';
+import { elastic } from '../test-scale.js';
 import { Administrator, undertakings } from './administrator.js';
 import { skipWithoutMachine } from './cable.js';
 import { Laboratory } from './laboratory.js';
@@ -14,7 +14,9 @@ import { Life } from './life.js';
 import { Tally } from './tally.js';
 import { Trial } from './trial.js';
 
-const cuts = Number(process.env['CODA_POWER_CUTS'] ?? scaled(30, 6));
+const asked = process.env['CODA_POWER_CUTS'];
+const size = elastic(30, 6);
+const cuts = asked === undefined ? size.most : Number(asked);
 const seed = Number(process.env['CODA_CRASH_SEED'] ?? 20_261_126);
 const keeps = process.env['CODA_CRASH_KEEP'] === 'yes';
 /** Then another realm on an empty disk: folders are read at the end, all of them, several times. */
@@ -37,7 +39,8 @@ for (let done = 0; done < cuts; done += cutsPerRealm) {
     });
     const administrator = new Administrator(laboratory, trial.writers);
     const life = new Life(laboratory, trial, administrator, tally);
-    await life.live(share);
+    const before = tally.cuts;
+    await life.live(share, () => asked === undefined && size.isEnough(tally.cuts));
     t.same(trial.faults.slice(0, 10), [], 'folders looked at between cuts are as they must be');
 
     await tally.time('end', async () => {
@@ -55,7 +58,7 @@ for (let done = 0; done < cuts; done += cutsPerRealm) {
         t.same((await trial.judgeDisk(copy, server)).slice(0, 10), [], `and on the disk of ${server}`);
       }
     });
-    t.ok(trial.acknowledged > share * 5, 'there was load');
+    t.ok(trial.acknowledged > (tally.cuts - before) * 5, 'there was load');
     tally.acknowledge('changes', trial.acknowledged);
     for (const each of undertakings) tally.acknowledge(each, administrator.acknowledged(each));
     tally.waited(Math.max(...trial.writers.map(({ slowest }) => slowest)));

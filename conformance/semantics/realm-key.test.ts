@@ -31,6 +31,8 @@ t.test('a new realm key, while people work', { skip: skipWithout('curl') }, asyn
   t.same(readFileSync(machines.at('office/g2/realm.key')), both);
 
   for (const name of ['g1', 's1', 's3', 's2']) await give(machines, name);
+  // Who has read the key asks a server that had not again two seconds later (PD-2).
+  await machines.settled(['gateway g2 speaks with the old key still']);
   const early = await machines.coda('realm', 'key', 'end', '--realm', 'office');
   t.equal(early.code, 4);
   t.match(early.output, /- gateway g2 speaks with the old key still\n/);
