@@ -14,9 +14,7 @@ import { Life } from './life.js';
 import { Tally } from './tally.js';
 import { Trial } from './trial.js';
 
-const asked = process.env['CODA_POWER_CUTS'];
-const size = elastic(30, 6);
-const cuts = asked === undefined ? size.most : Number(asked);
+const { most: cuts, isEnough } = elastic('CODA_POWER_CUTS', 30, 6);
 const seed = Number(process.env['CODA_CRASH_SEED'] ?? 20_261_126);
 const keeps = process.env['CODA_CRASH_KEEP'] === 'yes';
 /** Then another realm on an empty disk: folders are read at the end, all of them, several times. */
@@ -40,7 +38,7 @@ for (let done = 0; done < cuts; done += cutsPerRealm) {
     const administrator = new Administrator(laboratory, trial.writers);
     const life = new Life(laboratory, trial, administrator, tally);
     const before = tally.cuts;
-    await life.live(share, () => asked === undefined && size.isEnough(tally.cuts));
+    await life.live(share, () => isEnough(tally.cuts));
     t.same(trial.faults.slice(0, 10), [], 'folders looked at between cuts are as they must be');
 
     await tally.time('end', async () => {
